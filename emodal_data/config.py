@@ -1,0 +1,128 @@
+"""The settings of the data rooms: one frozen pydantic model per section, documented where they are defined.
+
+flows/config.py joins them (with the model's and the engine's) into the tree that `emodal build --config` reads.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """A section of the configuration: unknown keys are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ClipsConfig(Section):
+    """Reading clips from films."""
+
+    reel_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Clips of one film that are read, cached and retried together."""
+    keep_unlabelled: bool = True
+    """Keep spans without a label; they go to the unlabelled shards."""
+    max_duration_s: Annotated[float, Field(gt=0)] = 12 * 3600
+    """A film longer than this is refused."""
+    max_pixels: Annotated[int, Field(gt=0)] = 8192 * 4608
+    """A film whose frame has more pixels than this is refused."""
+    max_streams: Annotated[int, Field(gt=0)] = 64
+    """A file with more streams than this is refused."""
+    max_packets: Annotated[int, Field(gt=0)] = 200_000
+    """Packets read for one clip before the file is given up."""
+    max_clip_s: Annotated[float, Field(gt=0)] = 120.0
+    """A span longer than this is refused."""
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds one clip may take in the decoder."""
+    memory_mb: Annotated[int, Field(ge=256)] = 4096
+    """Address space a worker may add while it decodes."""
+    audio_track: str = "default"
+    """Sound track: "default", "first", a number from 0, or a language such as "eng"."""
+
+
+class FaceConfig(Section):
+    """Finding the face, the clear-face gate, and turning it to the front."""
+
+    backend: Literal["embedded", "face_alignment"] = "embedded"
+    """Detector and landmarks: models in the installed packages, or the face-alignment package."""
+    weights: str | None = None
+    """Folder with the weights of the face_alignment backend; none: the package's own cache."""
+    frontalization: Literal["rigid", "dense"] = "rigid"
+    """Rigid fit of the 68 landmarks, or removal of the pose from a dense mesh (embedded backend only)."""
+    choose: Literal["largest", "central"] = "largest"
+    """Which face of the frame: the largest, as the poster says, or the most central."""
+    frame_search_s: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Look this far from the middle frame for a clear face; 0: the middle frame or nothing."""
+    gate: Literal["drop", "score"] = "drop"
+    """Drop faces that are not clear, or keep all and only record the measures."""
+    min_score: Fraction = 0.6
+    """Detector score."""
+    min_landmark_score: Fraction = 0.5
+    """Landmark score."""
+    min_width_px: Annotated[float, Field(ge=0)] = 64.0
+    """Width of the face box in the film's own pixels."""
+    min_sharpness: Annotated[float, Field(ge=0)] = 0.03
+    """Contrast-normalised variance of the Laplacian of the aligned face."""
+    max_yaw_deg: Annotated[float, Field(ge=0, le=90)] = 45.0
+    """Turn of the head to either side."""
+    max_pitch_deg: Annotated[float, Field(ge=0, le=90)] = 30.0
+    """Tilt of the head up or down."""
+    max_outside_fraction: Fraction = 0.25
+    """Share of the face box beyond the frame's border."""
+    min_dominance: Fraction = 0.0
+    """Share of the largest face in the area of the two largest; 0.5 is a tie, 0 asks nothing."""
+
+
+class AudioConfig(Section):
+    """The 68 speech features and the sound they need."""
+
+    window_s: Annotated[float, Field(gt=0)] = 0.050
+    """Short-term window."""
+    step_s: Annotated[float, Field(gt=0)] = 0.025
+    """Short-term step."""
+    statistics: Literal["mean_std", "delta_mean"] = "mean_std"
+    """Mean and deviation of 34 features, or the mean of 34 features and 34 deltas."""
+    backend: Literal["numpy", "pyaudioanalysis"] = "numpy"
+    """Our vectorised features, or the package itself; equal to 1e-9."""
+    min_s: Annotated[float, Field(gt=0)] = 0.3
+    """Shorter clips are dropped."""
+    min_rms: Fraction = 1e-4
+    """Root mean square below which a clip is silent (full scale is 1)."""
+    max_clipped_fraction: Fraction = 0.05
+    """Share of samples at full scale above which a clip is dropped."""
+
+
+class SplitConfig(Section):
+    """Training and test side."""
+
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the labelled clips on the test side."""
+    group_by: Literal["film", "speaker", "clip"] = "film"
+    """What may never stand on both sides."""
+    seed: int = 0
+    """Chooses among equally good splits."""
+    tolerance: Fraction = 0.1
+    """How far the test share may be from test_fraction before the build stops."""
+    allow_imbalance: bool = False
+    """Go on with the nearest possible split when groups make the wanted one impossible."""
+
+
+class AugmentConfig(Section):
+    """Training-side augmentation. Test and unlabelled clips are never augmented."""
+
+    per_clip: Annotated[int, Field(ge=0, le=100)] = 2
+    """Augmented copies of each training clip, unless target_size is set."""
+    target_size: Annotated[int, Field(gt=0)] | None = None
+    """Size of the whole dataset after augmentation, originals and test side included (the poster: 11606)."""
+    seed: int = 0
+    """Seeds every draw, together with the clip's own id."""
+
+
+class ShardsConfig(Section):
+    """The Parquet files of the dataset."""
+
+    rows: Annotated[int, Field(ge=1)] = 2048
+    """Samples in one shard."""
+    row_group_rows: Annotated[int, Field(ge=1)] = 256
+    """Samples in one row group."""

@@ -1,0 +1,81 @@
+"""The closed list of reasons for dropping a clip, and what a user can do about each."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a clip is not in the dataset. The value is what the ledger holds."""
+
+    # the annotation row
+    BAD_TIME = "bad_time"
+    END_NOT_AFTER_START = "end_not_after_start"
+    UNKNOWN_LABEL = "unknown_label"
+    DUPLICATE_VOTE = "duplicate_vote"
+    LABEL_TIE = "label_tie"
+    # the film
+    FILM_MISSING = "film_missing"
+    FILM_OUTSIDE_FOLDER = "film_outside_folder"
+    FILM_UNREADABLE = "film_unreadable"
+    FILM_TOO_LARGE = "film_too_large"
+    NO_VIDEO = "no_video"
+    NO_AUDIO = "no_audio"
+    # the span
+    SPAN_OUTSIDE_FILM = "span_outside_film"
+    FRAME_UNREADABLE = "frame_unreadable"
+    AUDIO_UNREADABLE = "audio_unreadable"
+    DECODER_CRASHED = "decoder_crashed"
+    DECODER_TIMED_OUT = "decoder_timed_out"
+    DECODER_OUT_OF_MEMORY = "decoder_out_of_memory"
+    # the face
+    NO_FACE = "no_face"
+    FACE_SCORE_LOW = "face_score_low"
+    LANDMARK_SCORE_LOW = "landmark_score_low"
+    FACE_TOO_SMALL = "face_too_small"
+    FACE_BLURRED = "face_blurred"
+    FACE_TURNED_AWAY = "face_turned_away"
+    FACE_CUT_BY_BORDER = "face_cut_by_border"
+    FACE_NOT_DOMINANT = "face_not_dominant"
+    # the sound
+    AUDIO_TOO_SHORT = "audio_too_short"
+    AUDIO_NOT_FINITE = "audio_not_finite"
+    AUDIO_SILENT = "audio_silent"
+    AUDIO_CONSTANT = "audio_constant"
+    AUDIO_CLIPPED = "audio_clipped"
+    # the split
+    LABEL_EXCLUDED = "label_excluded"
+
+
+#: What to do about each reason, one line, for the terminal and the report.
+ADVICE: dict[Reason, str] = {
+    Reason.BAD_TIME: "write start and end as seconds or [HH:]MM:SS[.mmm]",
+    Reason.END_NOT_AFTER_START: "end must be later than start",
+    Reason.UNKNOWN_LABEL: "use angry, happy, neutral or sad, or leave it empty",
+    Reason.DUPLICATE_VOTE: "one annotator votes once for a span; the first vote counts",
+    Reason.LABEL_TIE: "annotators disagree evenly: add a vote or correct one",
+    Reason.FILM_MISSING: "put the film under --films, or correct its path in the table",
+    Reason.FILM_OUTSIDE_FOLDER: "films must lie inside --films; paths and links may not lead out of it",
+    Reason.FILM_UNREADABLE: "open the file in a player; copy or encode it again",
+    Reason.FILM_TOO_LARGE: "the film exceeds a limit of the clips section; raise it if the file is honest",
+    Reason.NO_VIDEO: "the file has no picture; annotate the film itself",
+    Reason.NO_AUDIO: "the file has no sound; use a copy with its sound track",
+    Reason.SPAN_OUTSIDE_FILM: "the span reaches beyond the film: check times against this copy",
+    Reason.FRAME_UNREADABLE: "the picture is damaged there: use another copy of the film",
+    Reason.AUDIO_UNREADABLE: "the sound is damaged there: use another copy of the film",
+    Reason.DECODER_CRASHED: "the file crashes its decoder: encode it again",
+    Reason.DECODER_TIMED_OUT: "the file keeps its decoder busy too long: encode it again, or raise clips.timeout_s",
+    Reason.DECODER_OUT_OF_MEMORY: "the file needs too much memory to decode: encode it again",
+    Reason.NO_FACE: "no face in the middle frame: move the span",
+    Reason.FACE_SCORE_LOW: "the detector is unsure: lower face.min_score to keep such faces",
+    Reason.LANDMARK_SCORE_LOW: "the landmarks are unsure: lower face.min_landmark_score to keep such faces",
+    Reason.FACE_TOO_SMALL: "lower face.min_width_px to keep small faces",
+    Reason.FACE_BLURRED: "lower face.min_sharpness to keep blurred faces",
+    Reason.FACE_TURNED_AWAY: "raise face.max_yaw_deg or face.max_pitch_deg to keep turned faces",
+    Reason.FACE_CUT_BY_BORDER: "raise face.max_outside_fraction to keep cut faces",
+    Reason.FACE_NOT_DOMINANT: "several faces of like size: lower face.min_dominance to keep the largest anyway",
+    Reason.AUDIO_TOO_SHORT: "the span is too short for speech features: lengthen it",
+    Reason.AUDIO_NOT_FINITE: "the sound track decodes to NaN: use another copy",
+    Reason.AUDIO_SILENT: "the span is silent: lower audio.min_rms to keep it",
+    Reason.AUDIO_CONSTANT: "the sound is a constant: use another copy",
+    Reason.AUDIO_CLIPPED: "the sound is clipped: raise audio.max_clipped_fraction to keep it",
+    Reason.LABEL_EXCLUDED: "unlabelled spans are off: set clips.keep_unlabelled=true",
+}

@@ -1,0 +1,46 @@
+"""The settings of the networks and their training."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Weight = Annotated[float, Field(ge=0.0)]
+
+
+class ModelConfig(BaseModel):
+    """Networks, losses and training. Defaults are the poster's where it gives them."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+    name: Literal["emodal", "audio", "image", "compare"] = "compare"
+    """Which network to train; "compare" trains all three for the poster's Table 1."""
+    filters: tuple[int, int, int] = (16, 32, 64)
+    """Filters of the three 3x3 convolutions."""
+    image_dense: Annotated[int, Field(gt=0)] = 128
+    """Width of the dense layer after the convolutions."""
+    features: Annotated[int, Field(gt=0)] = 10
+    """Width of each modality's feature (the poster: 10)."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Dropout rate."""
+    common_weight: Weight = 1.0
+    """Weight of the common loss (minus the H-score)."""
+    classify_weight: Weight = 1.0
+    """Weight of the cross-entropy on the combined feature."""
+    audio_weight: Weight = 1.0
+    """Weight of the cross-entropy on the audio feature alone."""
+    image_weight: Weight = 1.0
+    """Weight of the cross-entropy on the image feature alone."""
+    epochs: Annotated[int, Field(gt=0)] = 60
+    """Most passes over the training side."""
+    patience: Annotated[int, Field(gt=0)] = 10
+    """Epochs without a better validation loss before training stops."""
+    batch_size: Annotated[int, Field(gt=1)] = 64
+    """Samples a step."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Adam's step size."""
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of the training groups kept for early stopping and calibration."""
+    seed: int = 0
+    """Seeds initial weights, shuffling and dropout."""
