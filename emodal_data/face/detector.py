@@ -1,0 +1,117 @@
+"""BlazeFace, the embedded detector: letterboxed view in, boxes out, and a closer second look for small faces.
+
+Numbers of the model come from MediaPipe's face_detection back-camera graph.
+"""
+
+import cv2
+import numpy as np
+
+from emodal_data.face.models import Model, sigmoid
+from emodal_data.face.parcels import Box, Detection, Picture, Points
+
+MODEL = "face_detection_back.tflite"
+MIN_SCORE = 0.5
+MAX_OVERLAP = 0.3
+#: Faces narrower than this share of the frame's longer side are few pixels in the whole view: look closer.
+SMALL_FRACTION = 0.1
+#: A tile's side as a share of the frame's longer side. Tiles overlap: a small face is whole in one of them.
+TILE_FRACTION = 1 / 3
+
+
+class Detector:
+    """Finds faces of any size in a picture."""
+
+    def __init__(self) -> None:
+        self._model = Model(MODEL)
+        self._anchors = _anchors(self._model.side_px)
+
+    def __call__(self, rgb: Picture) -> list[Detection]:
+        """All faces, largest first. rgb: (h, w, 3) uint8."""
+        height, width = rgb.shape[:2]
+        longer = max(height, width)
+        found = self._look(rgb, 0, 0)
+        if not len(found) or _widths(found).max() < SMALL_FRACTION * longer:
+            side = max(self._model.side_px // 2, round(TILE_FRACTION * longer))
+            views = [found]
+            for top in _tile_starts(height, side):
+                for left in _tile_starts(width, side):
+                    tile = self._look(rgb[top : top + side, left : left + side], left, top)
+                    # What fills a tile is not small: it is a part of something the whole view already judged.
+                    views.append(tile[_widths(tile) < side / 2])
+            found = _merge(np.concatenate(views))
+        found = found[np.lexsort((found[:, 0], -_widths(found)))]
+        return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2)) for row in found]
+
+    def _look(self, rgb: Picture, left: int, top: int) -> Points:
+        """(n, 17) rows x0, y0, x1, y1, six keypoints, score; in pixels of the frame the view was cut from."""
+        side = self._model.side_px
+        height, width = rgb.shape[:2]
+        scale = side / max(height, width)
+        small = max(1, round(width * scale)), max(1, round(height * scale))
+        shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        pad_x, pad_y = (side - small[0]) // 2, (side - small[1]) // 2
+        view = np.full((side, side, 3), -1.0, dtype=np.float32)
+        resized = cv2.resize(rgb, small, interpolation=shrink)
+        view[pad_y : pad_y + small[1], pad_x : pad_x + small[0]] = resized / np.float32(127.5) - np.float32(1)
+        regressors, logits = self._model(view)
+        scores = sigmoid(logits[0, :, 0])
+        likely = scores > MIN_SCORE
+        raw, anchors = regressors[0, likely].astype(np.float64) / side, self._anchors[likely]
+        rows = np.empty((len(raw), 17))
+        centre = raw[:, 0:2] + anchors
+        rows[:, 0:2], rows[:, 2:4] = centre - raw[:, 2:4] / 2, centre + raw[:, 2:4] / 2
+        rows[:, 4:16] = raw[:, 4:16] + np.tile(anchors, 6)
+        rows[:, :16] *= side
+        rows[:, 0:16:2] = (rows[:, 0:16:2] - pad_x) * (width / small[0]) + left
+        rows[:, 1:16:2] = (rows[:, 1:16:2] - pad_y) * (height / small[1]) + top
+        rows[:, 16] = scores[likely]
+        return _merge(rows)
+
+
+def _anchors(side_px: int) -> Points:
+    """(896, 2) anchor centres as shares of the input: two on a 16 px grid, six on a 32 px grid."""
+    grids = []
+    for stride, repeats in ((16, 2), (32, 6)):
+        cells = side_px // stride
+        y, x = np.divmod(np.arange(cells * cells), cells)
+        grids.append(np.repeat((np.stack([x, y], axis=1) + 0.5) / cells, repeats, axis=0))
+    return np.concatenate(grids)
+
+
+def _merge(rows: Points) -> Points:
+    """One row a face: overlapping rows are averaged, weighted by score; the best score stays."""
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0], -rows[:, 16]))]
+    faces = []
+    while len(rows):
+        same = _overlap(rows[0], rows) > MAX_OVERLAP
+        same[0] = True
+        weights = rows[same, 16]
+        face = rows[0].copy()
+        face[:16] = weights @ rows[same, :16] / weights.sum()
+        faces.append(face)
+        rows = rows[~same]
+    return np.array(faces).reshape(-1, 17)
+
+
+def _overlap(row: Points, rows: Points) -> Points:
+    """Intersection over union of one box with each of (n, 17) rows."""
+    size = np.minimum(row[2:4], rows[:, 2:4]) - np.maximum(row[0:2], rows[:, 0:2])
+    shared = np.clip(size, 0, None).prod(axis=1)
+    total = (row[2:4] - row[0:2]).prod() + (rows[:, 2:4] - rows[:, 0:2]).prod(axis=1) - shared
+    return np.asarray(shared / np.maximum(total, 1e-9))
+
+
+def _widths(rows: Points) -> Points:
+    return np.asarray(rows[:, 2] - rows[:, 0])
+
+
+def _box(row: Points) -> Box:
+    return float(row[0]), float(row[1]), float(row[2]), float(row[3])
+
+
+def _tile_starts(length: int, side: int) -> list[int]:
+    """Starts of overlapping tiles (by a quarter at least) that cover `length` pixels."""
+    if length <= side:
+        return [0]
+    count = 1 + int(np.ceil((length - side) / (0.75 * side)))
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]
