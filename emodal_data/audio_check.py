@@ -1,0 +1,76 @@
+"""Is the sound of a clip worth describing? Measured while ingesting, judged while publishing.
+
+Belongs here: numbers about a waveform and the gate that turns them into a ledger reason.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.config import AudioConfig
+from emodal_data.errors import InputError
+from emodal_data.reasons import Reason
+
+#: From here on a float sample counts as full scale: the largest int16 is this, not 1.
+_FULL_SCALE = 32767 / 32768
+
+
+@dataclass(frozen=True)
+class AudioMeasures:
+    """What the gate needs to know about a clip's sound; full scale is 1; NaN and infinities are left out."""
+
+    seconds: float
+    peak: float
+    rms: float
+    """About the mean: a constant offset is not sound, and the features remove it too."""
+    clipped_fraction: float
+    is_constant: bool
+    is_finite: bool
+
+
+def measure_audio(signal: npt.ArrayLike, rate_hz: int = 16000) -> AudioMeasures:
+    """Measure one clip.
+
+    signal: (n,) int16, or float in [-1, 1]. Raises InputError for another shape or type.
+    """
+    samples = np.asarray(signal)
+    if samples.ndim != 1:
+        raise InputError(f"signal of shape {samples.shape}: give one channel, (n,) samples")
+    if samples.dtype == np.int16:
+        wave = samples / 32768.0
+    elif samples.dtype.kind == "f":
+        wave = samples.astype(np.float64)
+    else:
+        raise InputError(f"signal of type {samples.dtype}: give int16, or float in [-1, 1]")
+    seconds = len(wave) / rate_hz
+    finite = wave[np.isfinite(wave)]
+    if len(finite) == 0:
+        return AudioMeasures(seconds, 0.0, 0.0, 0.0, is_constant=True, is_finite=len(wave) == 0)
+    loudness = np.abs(finite)
+    return AudioMeasures(
+        seconds=seconds,
+        peak=float(loudness.max()),
+        rms=float(finite.std()),
+        clipped_fraction=float(np.count_nonzero(loudness >= _FULL_SCALE) / len(finite)),
+        is_constant=bool((finite == finite[0]).all()),
+        is_finite=len(finite) == len(wave),
+    )
+
+
+def audio_gate(measures: AudioMeasures, config: AudioConfig) -> tuple[Reason, float] | None:
+    """Why the clip cannot be used, with the number that decided it; None if it can.
+
+    The first of: too short, not finite, silent, constant, clipped. A clip must fill at least one window.
+    """
+    if measures.seconds < max(config.min_s, config.window_s):
+        return Reason.AUDIO_TOO_SHORT, measures.seconds
+    if not measures.is_finite:
+        return Reason.AUDIO_NOT_FINITE, measures.peak
+    if measures.is_constant and measures.peak > 0:
+        return Reason.AUDIO_CONSTANT, measures.peak
+    if measures.is_constant or measures.rms < config.min_rms:
+        return Reason.AUDIO_SILENT, measures.rms
+    if measures.clipped_fraction > config.max_clipped_fraction:
+        return Reason.AUDIO_CLIPPED, measures.clipped_fraction
+    return None

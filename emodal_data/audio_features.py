@@ -1,0 +1,316 @@
+"""The 68 speech features of a clip: pyAudioAnalysis 0.3.14's names and numbers, for all frames at once.
+
+Belongs here: names, tables, formulas. Whether the sound is worth measuring is audio_check.py's question.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.errors import Dropped, InputError
+from emodal_data.reasons import Reason
+
+Statistics = Literal["mean_std", "delta_mean"]
+Backend = Literal["numpy", "pyaudioanalysis"]
+Floats = npt.NDArray[np.float64]
+
+#: Raised whenever a number here may change; part of every key under which features are kept.
+FEATURES_VERSION = 1
+
+#: The 34 short-term features, in pyAudioAnalysis's order.
+SHORT_TERM_NAMES: tuple[str, ...] = (
+    "zcr",
+    "energy",
+    "energy_entropy",
+    "spectral_centroid",
+    "spectral_spread",
+    "spectral_entropy",
+    "spectral_flux",
+    "spectral_rolloff",
+    *(f"mfcc_{i}" for i in range(1, 14)),
+    *(f"chroma_{i}" for i in range(1, 13)),
+    "chroma_std",
+)
+
+_EPS = float(np.finfo(np.float64).eps)
+_ENTROPY_BLOCKS = 10
+_ROLLOFF = 0.90
+_MFCCS = 13
+
+
+def feature_names(statistics: Statistics = "mean_std") -> tuple[str, ...]:
+    """The 68 names in the order of clip_features, as pyAudioAnalysis spells them."""
+    means = tuple(f"{name}_mean" for name in SHORT_TERM_NAMES)
+    if statistics == "delta_mean":
+        return means + tuple(f"delta {name}_mean" for name in SHORT_TERM_NAMES)
+    return means + tuple(f"{name}_std" for name in SHORT_TERM_NAMES)
+
+
+#: The names of the default statistics: the poster's 68.
+FEATURE_NAMES: tuple[str, ...] = feature_names()
+
+
+def clip_features(
+    signal: npt.ArrayLike,
+    rate_hz: int = 16000,
+    window_s: float = 0.050,
+    step_s: float = 0.025,
+    statistics: Statistics = "mean_std",
+    backend: Backend = "numpy",
+) -> Floats:
+    """The 68 features of one clip.
+
+    signal: (n,) int16, or float in [-1, 1]. Returns (68,) float64, named by feature_names(statistics).
+    "mean_std": mean and population deviation of the 34 short-term features over the clip's frames.
+    "delta_mean": mean of the 34, and mean of their frame-to-frame differences.
+    The tail that does not fill a window is left out. Equal to pyAudioAnalysis within 1e-9 * max(1, |ref|).
+    Raises InputError for another shape, type, rate or window; Dropped for less than one window or for NaN.
+    """
+    if backend == "pyaudioanalysis":
+        frames = _package_short_term(signal, rate_hz, window_s, step_s)
+    else:
+        frames = short_term_features(signal, rate_hz, window_s, step_s)
+    if statistics == "delta_mean":
+        # The first delta is 0, the others telescope.
+        return np.concatenate([frames.mean(axis=0), (frames[-1] - frames[0]) / len(frames)])
+    return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
+
+
+def clip_features_batch(
+    signals: Sequence[npt.ArrayLike],
+    rate_hz: int = 16000,
+    window_s: float = 0.050,
+    step_s: float = 0.025,
+    statistics: Statistics = "mean_std",
+    backend: Backend = "numpy",
+) -> Floats:
+    """The features of several clips, (len(signals), 68) float64; each row equals clip_features to the bit."""
+    rows = [clip_features(signal, rate_hz, window_s, step_s, statistics, backend) for signal in signals]
+    return np.stack(rows) if rows else np.empty((0, len(FEATURE_NAMES)))
+
+
+def short_term_features(
+    signal: npt.ArrayLike, rate_hz: int = 16000, window_s: float = 0.050, step_s: float = 0.025
+) -> Floats:
+    """The short-term features of every frame, (frames, 34) float64; arguments and errors as clip_features.
+
+    Formulas: pyAudioAnalysis 0.3.14, ShortTermFeatures.feature_extraction. Where it decides by comparing
+    (sign changes, roll-off) the same operations run in the same order, so ties fall the same way.
+    """
+    window, step = _frame_samples(rate_hz, window_s, step_s)
+    tables = _tables(rate_hz, window)
+    wave = _normalised(_as_float(signal, rate_hz, window))
+    frames = np.lib.stride_tricks.sliding_window_view(wave, window)[::step]
+    bins = window // 2
+    magnitude = np.abs(np.fft.rfft(frames, axis=1))[:, :bins] / bins
+    power = magnitude * magnitude
+
+    features = np.empty((len(frames), len(SHORT_TERM_NAMES)))
+    features[:, 0] = _sign_changes(wave, window, step) / (window - 1)
+    squares = frames * frames
+    energy = squares.sum(axis=1)
+    features[:, 1] = energy / window
+    features[:, 2] = _block_entropy(squares, energy)
+    features[:, 3:5] = _centroid_and_spread(magnitude)
+    total_power = power.sum(axis=1)
+    features[:, 5] = _block_entropy(power, total_power)
+    features[:, 6] = _flux(magnitude)
+    features[:, 7] = _rolloff(power, total_power)
+    features[:, 8:21] = np.log10(tables.mel.sums(magnitude) + _EPS) @ tables.cosines
+    chroma = tables.chroma.sums(power) / np.where(total_power == 0, _EPS, total_power)[:, None]
+    features[:, 21:33] = chroma
+    features[:, 33] = chroma.std(axis=1)
+    return features
+
+
+def _frame_samples(rate_hz: int, window_s: float, step_s: float) -> tuple[int, int]:
+    """Window and step in samples, rounded as pyAudioAnalysis's own callers do."""
+    window, step = round(rate_hz * window_s), round(rate_hz * step_s)
+    if step < 1:
+        raise InputError(f"audio.step_s = {step_s}: less than one sample at {rate_hz} Hz; raise it")
+    if window < 2:
+        raise InputError(f"audio.window_s = {window_s}: less than two samples at {rate_hz} Hz; raise it")
+    return window, step
+
+
+def _as_float(signal: npt.ArrayLike, rate_hz: int, window: int) -> Floats:
+    """The signal as float64 in [-1, 1], checked: one channel, int16 or float, finite, at least one window."""
+    samples = np.asarray(signal)
+    if samples.ndim != 1:
+        raise InputError(f"signal of shape {samples.shape}: give one channel, (n,) samples")
+    if samples.dtype == np.int16:
+        wave = samples / 32768.0
+    elif samples.dtype.kind == "f":
+        wave = samples.astype(np.float64)
+    else:
+        raise InputError(f"signal of type {samples.dtype}: give int16, or float in [-1, 1]")
+    if len(wave) < window:
+        seconds = len(wave) / rate_hz
+        raise Dropped(Reason.AUDIO_TOO_SHORT, f"{seconds:.3f} s is less than one window", seconds)
+    if not np.isfinite(wave).all():
+        bad = int(np.count_nonzero(~np.isfinite(wave)))
+        raise Dropped(Reason.AUDIO_NOT_FINITE, f"{bad} of {len(wave)} samples are not numbers", float(bad))
+    return wave
+
+
+def _normalised(wave: Floats) -> Floats:
+    centred = wave - wave.mean()
+    normalised: Floats = centred / (np.abs(centred).max() + 1e-10)
+    return normalised
+
+
+def _sign_changes(wave: Floats, window: int, step: int) -> Floats:
+    """Zero crossings of every frame; a sample that is exactly zero counts half, twice."""
+    # int8 differences of signs are exact, and a running sum serves overlapping frames once.
+    signs = np.sign(wave).astype(np.int8)
+    crossings = np.concatenate([[0], np.cumsum(np.abs(np.diff(signs)), dtype=np.int64)])
+    inside: Floats = (crossings[window - 1 :] - crossings[: len(crossings) - window + 1])[::step] / 2
+    return inside
+
+
+def _block_entropy(energies: Floats, totals: Floats) -> Floats:
+    """Entropy in bits of 10 contiguous blocks; the remainder counts in the total but in no block."""
+    length = energies.shape[1] // _ENTROPY_BLOCKS
+    blocks = energies[:, : length * _ENTROPY_BLOCKS].reshape(-1, _ENTROPY_BLOCKS, length).sum(axis=2)
+    shares = blocks / (totals + _EPS)[:, None]
+    entropy: Floats = -(shares * np.log2(shares + _EPS)).sum(axis=1)
+    return entropy
+
+
+def _centroid_and_spread(magnitude: Floats) -> Floats:
+    """Centroid and spread of every frame as shares of the Nyquist frequency, (frames, 2); silence gives 0."""
+    bins = magnitude.shape[1]
+    position = np.arange(1, bins + 1) / bins
+    total = magnitude.sum(axis=1)
+    total[total == 0] = 1.0
+    centroid = np.vecdot(magnitude, position) / total
+    # Around the centroid, in a second pass: a pure tone has no spread, and E[p^2] - E[p]^2 would give it one.
+    away = position - centroid[:, None]
+    away *= away
+    return np.stack([centroid, np.sqrt(np.vecdot(away, magnitude) / total)], axis=1)
+
+
+def _flux(magnitude: Floats) -> Floats:
+    """Squared distance of each frame's normalised spectrum to the one before; 0 for the first."""
+    shares = magnitude / (magnitude.sum(axis=1) + magnitude.shape[1] * _EPS)[:, None]
+    change = np.diff(shares, axis=0, prepend=shares[:1])
+    flux: Floats = np.vecdot(change, change)
+    return flux
+
+
+def _rolloff(power: Floats, totals: Floats) -> Floats:
+    """Share of the bins below 90 % of the power."""
+    beyond = np.cumsum(power, axis=1) + _EPS > (_ROLLOFF * totals)[:, None]
+    # argmax finds the first True, and says 0 where there is none, as the package does.
+    first: Floats = beyond.argmax(axis=1) / power.shape[1]
+    return first
+
+
+@dataclass(frozen=True)
+class _Bank:
+    """A sparse (bins, bands) matrix, stored band by band; sums of a frame depend on that frame alone.
+
+    A matrix product would be as fast, but its last bit depends on the BLAS, its threads and the batch.
+    """
+
+    bins: npt.NDArray[np.intp]
+    weights: Floats
+    starts: npt.NDArray[np.intp]
+
+    @classmethod
+    def from_dense(cls, matrix: Floats) -> "_Bank":
+        bins: list[int] = []
+        starts: list[int] = []
+        for column in matrix.T:
+            starts.append(len(bins))
+            # reduceat has no empty groups: a band that covers no bin gets bin 0 with its weight, 0.
+            bins.extend(np.flatnonzero(column).tolist() or [0])
+        bands = np.repeat(np.arange(len(starts)), np.diff([*starts, len(bins)]))
+        return cls(np.array(bins), matrix[bins, bands], np.array(starts))
+
+    def sums(self, spectrum: Floats) -> Floats:
+        """(frames, bins) -> (frames, bands)."""
+        return np.add.reduceat(spectrum[:, self.bins] * self.weights, self.starts, axis=1)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    mel: _Bank
+    chroma: _Bank
+    cosines: Floats
+
+
+@lru_cache(maxsize=16)
+def _tables(rate_hz: int, window: int) -> _Tables:
+    """Everything that depends on rate and window only."""
+    bins = window // 2
+    return _Tables(
+        _Bank.from_dense(_mel_triangles(rate_hz, bins)),
+        _Bank.from_dense(_chroma_matrix(rate_hz, bins)),
+        _dct_matrix(bands=40),
+    )
+
+
+def _mel_triangles(rate_hz: int, bins: int) -> Floats:
+    """(bins, 40) weights: 13 linear and 27 logarithmic triangles of unit area (scikits.talkbox).
+
+    The package spaces its bins rate / bins apart, twice the truth: the bank covers 80-3420 Hz, not 160-6840.
+    """
+    linear = 133.33 + np.arange(13) * (200 / 3)
+    edges_hz = np.concatenate([linear, linear[-1] * 1.0711703 ** np.arange(1, 30)])
+    if rate_hz <= edges_hz[-1]:
+        raise InputError(f"{rate_hz} Hz: speech features need more than {edges_hz[-1]:.0f} Hz; resample")
+    matrix = np.zeros((bins, 40))
+    bin_hz = np.arange(bins) / (1.0 * bins) * rate_hz
+    edge_bins = np.floor(edges_hz * bins / rate_hz).astype(int) + 1
+    for band in range(40):
+        low_hz, peak_hz, high_hz = edges_hz[band : band + 3]
+        low, peak, high = edge_bins[band : band + 3]
+        height = 2.0 / (high_hz - low_hz)
+        matrix[low:peak, band] = height / (peak_hz - low_hz) * (bin_hz[low:peak] - low_hz)
+        matrix[peak:high, band] = height / (high_hz - peak_hz) * (high_hz - bin_hz[peak:high])
+    return matrix
+
+
+def _chroma_matrix(rate_hz: int, bins: int) -> Floats:
+    """(bins, 12) weights from power to chroma.
+
+    The package scatters bins to semitones above 27.5 Hz: the last bin of a semitone overwrites the others,
+    semitones below zero wrap to the end, and the divisor is looked up by semitone where bin was meant.
+    """
+    semitone = np.round(12.0 * np.log2((np.arange(bins) + 1) * rate_hz / (2 * bins) / 27.50)).astype(int)
+    if semitone.max() >= bins:
+        raise InputError(
+            f"a window of {2 * bins} samples at {rate_hz} Hz is too short for chroma: raise audio.window_s"
+        )
+    _, inverse, counts = np.unique(semitone, return_inverse=True, return_counts=True)
+    members = counts[inverse]
+    matrix = np.zeros((bins, 12))
+    winners = {int(place) % bins: source for source, place in enumerate(semitone)}
+    for place, source in winners.items():
+        matrix[source, place % 12] = 1.0 / members[semitone[place]]
+    return matrix
+
+
+def _dct_matrix(bands: int) -> Floats:
+    """(bands, 13): the first 13 rows of the orthonormal DCT-II, transposed."""
+    k, n = np.arange(_MFCCS), np.arange(bands)[:, None]
+    matrix: Floats = np.sqrt(2.0 / bands) * np.cos(np.pi * (n + 0.5) * k / bands)
+    matrix[:, 0] = np.sqrt(1.0 / bands)
+    return matrix
+
+
+def _package_short_term(signal: npt.ArrayLike, rate_hz: int, window_s: float, step_s: float) -> Floats:
+    """The package itself, behind the same checks."""
+    # Imported here: it takes seconds, and matplotlib with it.
+    from pyAudioAnalysis import ShortTermFeatures
+
+    window, step = _frame_samples(rate_hz, window_s, step_s)
+    _tables(rate_hz, window)  # refuses what the package would stumble over
+    wave = _as_float(signal, rate_hz, window) * 32768.0
+    matrix, _ = ShortTermFeatures.feature_extraction(wave, rate_hz, window, step, deltas=False)
+    return np.ascontiguousarray(np.asarray(matrix, dtype=np.float64).T)

@@ -1,0 +1,61 @@
+"""Augmented copies of training clips: how many of which clip, and one copy from (seed, clip, number).
+
+Belongs here: counting, seeding, the pair; what a face or a voice goes through is in augment_face and _voice.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.augment_face import augment_face, draw_face_change
+from emodal_data.augment_voice import augment_voice, draw_voice_change
+from emodal_data.config import AugmentConfig
+from emodal_data.draws import Draws
+from emodal_data.errors import InputError
+
+#: What the column `augmentation` holds for a clip as it was found.
+ORIGINAL = "none"
+
+
+def augment_clip(
+    image: npt.NDArray[np.uint8], audio: npt.NDArray[np.int16], clip_id: str, number: int, seed: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16], str]:
+    """Copy `number` of a clip: image (128, 128) uint8, audio (n,) int16 at 16 kHz, and what was done to them.
+
+    number 0 is the clip itself, "none". Otherwise the description is like "mirror;rotate=-3.2deg;snr=24dB",
+    with the very numbers used. The bytes depend on (seed, clip_id, number) and on the input, on nothing else.
+    """
+    if number == 0:
+        return image, audio, ORIGINAL
+    draws = Draws(seed, clip_id, number)
+    face, voice = draw_face_change(draws), draw_voice_change(draws, len(audio))
+    description = ";".join(part for part in (face.describe(), voice.describe()) if part)
+    return augment_face(image, face, draws), augment_voice(audio, voice, draws), description
+
+
+def plan_copies(labels: npt.ArrayLike, test_count: int, config: AugmentConfig) -> npt.NDArray[np.int64]:
+    """How many augmented copies each training clip gets, (n,) int64.
+
+    labels: (n,) labels of the training clips, in the order of the shards.
+    Without target_size every clip gets config.per_clip. With it, originals + copies + test_count are
+    target_size, and no clip gets two copies more than another.
+    Raises InputError if there are already more clips than that.
+    """
+    count = len(np.asarray(labels))
+    if config.target_size is None:
+        return np.full(count, config.per_clip, dtype=np.int64)
+    wanted = config.target_size - test_count - count
+    if wanted < 0:
+        raise InputError(
+            f"augment.target_size = {config.target_size}: there are already {count} training and "
+            f"{test_count} test clips; raise it, or leave it out"
+        )
+    return _spread(wanted, count)
+
+
+def _spread(total: int, count: int) -> npt.NDArray[np.int64]:
+    """`total` things over `count` places as evenly as whole numbers allow, from first to last."""
+    if count == 0:
+        return np.empty(0, dtype=np.int64)
+    edges = np.arange(count + 1, dtype=np.int64) * total // count
+    spread: npt.NDArray[np.int64] = np.diff(edges)
+    return spread
