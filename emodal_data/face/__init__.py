@@ -4,17 +4,29 @@ The names below are the room's public surface; everything else is private to it.
 """
 
 from emodal_data.face.backend import create_backend
+from emodal_data.face.find import FacePicture, find_face
+from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.geometry import LANDMARKS68, CanonicalFace, canonical_face, vertex_normals
-from emodal_data.face.parcels import Backend, Detection, Face, as_rgb
+from emodal_data.face.measures import FaceMeasures, gate
+from emodal_data.face.parcels import Detection, Face, FaceBackend, as_rgb
+from emodal_data.face.pose import Pose, fit_pose
 
 __all__ = [
     "LANDMARKS68",
-    "Backend",
     "CanonicalFace",
     "Detection",
     "Face",
+    "FaceBackend",
+    "FaceMeasures",
+    "FacePicture",
+    "Frontal",
+    "Pose",
     "as_rgb",
     "canonical_face",
     "create_backend",
+    "find_face",
+    "fit_pose",
+    "frontalize",
+    "gate",
     "vertex_normals",
 ]

@@ -6,10 +6,10 @@ The backends themselves live in embedded.py and fan.py and are imported only whe
 from pathlib import Path
 
 from emodal_data.errors import InputError
-from emodal_data.face.parcels import Backend
+from emodal_data.face.parcels import FaceBackend
 
 
-def create_backend(name: str, weights: str | Path | None = None) -> Backend:
+def create_backend(name: str, weights: str | Path | None = None) -> FaceBackend:
     """The backend called `name`: "embedded" or "face_alignment".
 
     weights: folder with the files of the face_alignment backend; None: the package's own cache.

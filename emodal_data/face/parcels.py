@@ -54,7 +54,7 @@ class Face:
     landmarks468: Points | None = None
 
 
-class Backend(Protocol):
+class FaceBackend(Protocol):
     """Detector and landmarks. Pictures are (h, w, 3) uint8 RGB."""
 
     def detect(self, rgb: Picture) -> list[Detection]:

@@ -1,0 +1,76 @@
+"""One frame in, one face out: detection, choice, frontal view and all measures of it.
+
+The thresholds are not applied here; see gate in measures.py.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emodal_data.config import FaceConfig
+from emodal_data.errors import Dropped
+from emodal_data.face.frontal import frontal_view
+from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
+from emodal_data.face.parcels import Detection, FaceBackend, Picture, as_rgb
+from emodal_data.face.pose import fit_pose
+from emodal_data.reasons import Reason
+
+
+@dataclass(frozen=True, eq=False)
+class FacePicture:
+    """The frontal face of a frame. image: (128, 128) uint8 gray. measures: see FaceMeasures."""
+
+    image: Picture
+    measures: FaceMeasures
+
+
+def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: float = 1.0) -> FacePicture:
+    """The largest (or, by config, the most central) face of a frame, frontal, with its measures.
+
+    rgb: (h, w, 3) uint8, or what as_rgb accepts. scale: pixels of `rgb` per pixel of the film.
+    Raises Dropped(NO_FACE). Applies no threshold.
+    """
+    rgb = as_rgb(rgb)
+    height, width = rgb.shape[:2]
+    detections = backend.detect(rgb)
+    if not detections:
+        raise Dropped(Reason.NO_FACE, f"no face in a frame of {width}x{height} pixels")
+    chosen = detections[0] if config.choose == "largest" else _most_central(detections, width, height)
+    face = backend.landmarks(rgb, chosen)
+    frontal = frontal_view(rgb, fit_pose(face.landmarks68))
+    others = [d.area_px2 for d in detections if d is not chosen]
+    x0, y0, x1, y1 = (float(value) / scale for value in face.box_xyxy)
+    measures = FaceMeasures(
+        face_score=face.score,
+        landmark_score=face.landmark_score,
+        face_width_px=x1 - x0,
+        blur=sharpness(frontal.image),
+        yaw_deg=frontal.yaw_deg,
+        pitch_deg=frontal.pitch_deg,
+        roll_deg=frontal.roll_deg,
+        mirrored_fraction=frontal.mirrored_fraction,
+        residual_yaw_deg=_residual_yaw_deg(frontal.image, backend),
+        faces_in_frame=len(detections),
+        dominance=chosen.area_px2 / (chosen.area_px2 + max(others, default=0.0)),
+        outside_fraction=outside_fraction(face.box_xyxy, width, height),
+        x0=x0,
+        y0=y0,
+        x1=x1,
+        y1=y1,
+    )
+    return FacePicture(frontal.image, measures)
+
+
+def _most_central(detections: list[Detection], width: int, height: int) -> Detection:
+    def distance2(detection: Detection) -> float:
+        x0, y0, x1, y1 = detection.box_xyxy
+        return ((x0 + x1 - width) ** 2 + (y0 + y1 - height) ** 2) / 4
+
+    return min(detections, key=distance2)
+
+
+def _residual_yaw_deg(image: Picture, backend: FaceBackend) -> float:
+    """The yaw that the backend's landmarks still see in a frontal face."""
+    side = image.shape[0]
+    whole = Detection((0.0, 0.0, float(side), float(side)), 1.0)
+    return fit_pose(backend.landmarks(np.dstack([image] * 3), whole).landmarks68).yaw_deg

@@ -1,0 +1,81 @@
+"""What is measured about a face, and the gate: which threshold it fails first.
+
+Everything is measured and stored, whatever the thresholds, so that changing one never needs the film again.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from emodal_data.config import FaceConfig
+from emodal_data.face.parcels import Box, Picture
+from emodal_data.reasons import Reason
+
+
+@dataclass(frozen=True)
+class FaceMeasures:
+    """The measures of one face; pixels are the film's own.
+
+    face_score, landmark_score: 0 to 1. face_width_px: width of the box. blur: sharpness of the aligned face
+    (see sharpness; small is blurred). yaw_deg, pitch_deg, roll_deg: pose in the film. mirrored_fraction: share
+    of the frontal face filled from its other side. residual_yaw_deg: yaw still measured in the frontal face.
+    faces_in_frame: how many were found. dominance: this face's share of the area of itself and the largest
+    other one (1 when alone, 0.5 a tie). outside_fraction: share of the box beyond the frame.
+    x0, y0, x1, y1: the box.
+    """
+
+    face_score: float
+    landmark_score: float
+    face_width_px: float
+    blur: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    mirrored_fraction: float
+    residual_yaw_deg: float
+    faces_in_frame: int
+    dominance: float
+    outside_fraction: float
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+def gate(measures: FaceMeasures, config: FaceConfig) -> tuple[Reason, float] | None:
+    """The first threshold that a face fails, and the measured value; None: clear, or config.gate is "score"."""
+    if config.gate == "score":
+        return None
+    m, c = measures, config
+    checks = (
+        (Reason.FACE_SCORE_LOW, m.face_score, m.face_score >= c.min_score),
+        (Reason.LANDMARK_SCORE_LOW, m.landmark_score, m.landmark_score >= c.min_landmark_score),
+        (Reason.FACE_TOO_SMALL, m.face_width_px, m.face_width_px >= c.min_width_px),
+        (Reason.FACE_BLURRED, m.blur, m.blur >= c.min_sharpness),
+        (Reason.FACE_TURNED_AWAY, m.yaw_deg, abs(m.yaw_deg) <= c.max_yaw_deg),
+        (Reason.FACE_TURNED_AWAY, m.pitch_deg, abs(m.pitch_deg) <= c.max_pitch_deg),
+        (Reason.FACE_CUT_BY_BORDER, m.outside_fraction, m.outside_fraction <= c.max_outside_fraction),
+        (Reason.FACE_NOT_DOMINANT, m.dominance, m.dominance >= c.min_dominance),
+    )
+    # "is within" is asked, so that a NaN fails.
+    return next(((reason, value) for reason, value, is_within in checks if not is_within), None)
+
+
+def sharpness(image: Picture) -> float:
+    """Variance of the Laplacian of an aligned face over its own variance: independent of light and contrast.
+
+    image: (h, w) uint8 gray. A constant image has 0. Source: Pech-Pacheco et al. 2000 (variance of Laplacian).
+    """
+    variance = float(image.var())
+    if variance == 0.0:
+        return 0.0
+    return float(cv2.Laplacian(image, cv2.CV_32F).var()) / variance
+
+
+def outside_fraction(box_xyxy: Box, width_px: int, height_px: int) -> float:
+    """Share of a box's area that lies beyond a frame of the given size, 0 to 1."""
+    x0, y0, x1, y1 = box_xyxy
+    inside = max(0.0, min(x1, width_px) - max(x0, 0.0)) * max(0.0, min(y1, height_px) - max(y0, 0.0))
+    area = (x1 - x0) * (y1 - y0)
+    return float(np.clip(1.0 - inside / area, 0.0, 1.0)) if area > 0 else 1.0

@@ -1,0 +1,84 @@
+"""One frame in, one face out."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from emodal_data.config import FaceConfig
+from emodal_data.errors import Dropped
+from emodal_data.face import find_face, gate
+from emodal_data.reasons import Reason
+
+CONFIG = FaceConfig()
+
+
+def frame_with(*faces, height=720, width=1280):
+    """A gray frame with copies of a picture: (picture, left, top, side in pixels)."""
+    frame = np.full((height, width, 3), 90, np.uint8)
+    for picture, left, top, side in faces:
+        frame[top : top + side, left : left + side] = cv2.resize(
+            picture, (side, side), interpolation=cv2.INTER_AREA
+        )
+    return frame
+
+
+def test_a_frontal_face_is_found_clear_and_hardly_turned(photo, backend):
+    found = find_face(photo, backend, CONFIG)
+    m = found.measures
+    assert found.image.shape == (128, 128) and found.image.dtype == np.uint8
+    assert gate(m, CONFIG) is None
+    assert m.faces_in_frame == 1 and m.dominance == 1.0 and m.outside_fraction == 0.0
+    assert abs(m.yaw_deg) < 5 and abs(m.pitch_deg) < 10 and abs(m.residual_yaw_deg) < 3
+    assert m.face_width_px == m.x1 - m.x0 == pytest.approx(104, abs=8)
+    assert 180 < (m.x0 + m.x1) / 2 < 270 and 80 < (m.y0 + m.y1) / 2 < 180
+
+
+def test_the_same_pixels_give_the_same_bytes(photo, backend):
+    first, second = (find_face(photo.copy(), backend, CONFIG) for _ in range(2))
+    assert first.image.tobytes() == second.image.tobytes()
+    assert first.measures == second.measures
+
+
+def test_widths_and_boxes_are_in_film_pixels(photo, backend):
+    half = find_face(cv2.resize(photo, (256, 256), interpolation=cv2.INTER_AREA), backend, CONFIG, scale=0.5)
+    full = find_face(photo, backend, CONFIG)
+    for name in ("face_width_px", "x0", "y0", "x1", "y1"):
+        assert getattr(half.measures, name) == pytest.approx(getattr(full.measures, name), abs=8)
+
+
+def test_a_frame_without_a_face_is_dropped_with_the_reason(backend):
+    with pytest.raises(Dropped) as caught:
+        find_face(np.full((720, 1280, 3), 90, np.uint8), backend, CONFIG)
+    assert caught.value.reason is Reason.NO_FACE
+
+
+def test_of_two_faces_the_largest_is_taken_and_its_share_recorded(photo, backend):
+    frame = frame_with((photo, 40, 100, 300), (photo, 600, 60, 600))
+    m = find_face(frame, backend, CONFIG).measures
+    assert m.faces_in_frame == 2
+    assert m.x0 > 600
+    assert m.dominance == pytest.approx(0.8, abs=0.05)  # sides 1:2, areas 1:4
+
+
+def test_the_most_central_face_can_be_asked_for(photo, backend):
+    frame = frame_with((photo, 500, 200, 300), (photo, 860, 100, 420))
+    central = find_face(frame, backend, FaceConfig(choose="central")).measures
+    largest = find_face(frame, backend, CONFIG).measures
+    assert central.x1 < 860 < largest.x0
+    assert central.dominance == pytest.approx(1 - largest.dominance)
+
+
+def test_gray_and_deep_frames_give_the_face_of_the_colour_frame(photo, backend):
+    colour = find_face(photo, backend, CONFIG)
+    gray = find_face(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), backend, CONFIG)
+    deep = find_face(photo.astype(np.uint16) << 8, backend, CONFIG)
+    assert deep.image.tobytes() == colour.image.tobytes()
+    assert np.abs(gray.image.astype(int) - colour.image).mean() < 8
+
+
+def test_measures_are_plain_numbers(photo, backend):
+    values = dataclasses.asdict(find_face(photo, backend, CONFIG).measures)
+    assert {type(value) for value in values.values()} == {float, int}
+    assert all(np.isfinite(value) for value in values.values())
