@@ -1,17 +1,22 @@
-"""EMODal and the networks it is compared with: losses, training, evaluation, prediction."""
+"""EMODal and the networks beside it: reading a dataset, training, evaluation, prediction.
 
-from typing import TYPE_CHECKING, Any
+Importing this package is cheap; TensorFlow is imported by the first call that needs it.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from emodal_model.prediction import load
+    from emodal_model.predictor import Predictor
 
 __all__ = ["load"]
 
 
-def __getattr__(name: str) -> Any:
-    # TensorFlow takes seconds to import; only loading a model needs it.
-    if name == "load":
-        from emodal_model.prediction import load
+def load(path: str | Path) -> "Predictor":
+    """A trained network from a model folder or a .keras file; ask it with .predict(images, audio_features).
 
-        return load
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    Raises emodal_model.errors.ModelInputError if there is no such model.
+    """
+    from emodal_model.predictor import load as load_predictor
+
+    return load_predictor(path)

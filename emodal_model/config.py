@@ -44,3 +44,5 @@ class ModelConfig(BaseModel):
     """Share of the training groups kept for early stopping and calibration."""
     seed: int = 0
     """Seeds initial weights, shuffling and dropout."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the hidden layers; "auto" takes bfloat16 on a GPU or a CPU with AMX."""

@@ -1,0 +1,63 @@
+"""The four losses of EMODal: the common loss (minus the H-score) and three cross-entropies.
+
+Everything is computed in float32 at least: a covariance of float16 features overflows to NaN.
+"""
+
+from typing import Any
+
+from emodal_model.backend import tf
+from emodal_model.config import ModelConfig
+
+
+def h_score(f: Any, g: Any) -> Any:
+    """H-score of two features of the same samples: E[f~ . g~] - 1/2 tr(cov f cov g), f~ and g~ centred.
+
+    f, g: (m, k) arrays or tensors. Returns a scalar tensor, float64 for float64 input, else float32.
+    Covariances are the sample's (m - 1); one sample, or none, scores 0. Its maximum over f and g is half
+    the sum of the k largest squared maximal correlations (Wang et al., Soft-HGR, AAAI 2019).
+    Not additive over shards: gather f and g of all replicas first.
+    """
+    f, g = tf.convert_to_tensor(f), tf.convert_to_tensor(g)
+    dtype = tf.float64 if tf.float64 in (f.dtype, g.dtype) else tf.float32
+    f, g = tf.cast(f, dtype), tf.cast(g, dtype)
+    m = tf.cast(tf.shape(f)[0], dtype)
+    f = f - tf.reduce_sum(f, axis=0) / tf.maximum(m, 1)
+    g = g - tf.reduce_sum(g, axis=0) / tf.maximum(m, 1)
+    degrees = tf.maximum(m - 1, 1)
+    cov_f = tf.matmul(f, f, transpose_a=True) / degrees
+    cov_g = tf.matmul(g, g, transpose_a=True) / degrees
+    return tf.reduce_sum(f * g) / degrees - 0.5 * tf.reduce_sum(cov_f * cov_g)
+
+
+def cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:
+    """Weighted mean cross-entropy of the samples that have a label.
+
+    logits: (m, classes). labels: (m,) int64, -1 where there is none. weights: (m,) float32.
+    Returns a float32 scalar; 0 when no sample of the batch has a label.
+    """
+    labelled = tf.cast(labels >= 0, tf.float32) * weights
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), tf.cast(logits, tf.float32))
+    return tf.reduce_sum(each * labelled) / tf.maximum(tf.reduce_sum(labelled), 1e-6)
+
+
+def total_loss(outputs: dict[str, Any], labels: Any, class_weights: Any, config: ModelConfig) -> Any:
+    """The weighted sum of the losses that the network's outputs allow, a float32 scalar.
+
+    outputs: logits per head and, for EMODal, the two codes; unlabelled samples count in the common loss only.
+    class_weights: (classes,) float32, applied to the cross-entropies.
+    """
+    weights = tf.gather(class_weights, tf.maximum(labels, 0))
+    head_weights = {
+        "both": config.classify_weight,
+        "audio": config.audio_weight,
+        "image": config.image_weight,
+    }
+    heads = [name for name in head_weights if name in outputs]
+    loss = tf.constant(0.0)
+    for name in heads:
+        # A network of one head has nothing to weigh it against.
+        weight = head_weights[name] if len(heads) > 1 else 1.0
+        loss += weight * cross_entropy(outputs[name], labels, weights)
+    if "audio_code" in outputs and "image_code" in outputs:
+        loss -= config.common_weight * h_score(outputs["audio_code"], outputs["image_code"])
+    return loss

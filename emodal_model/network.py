@@ -1,0 +1,113 @@
+"""The poster's networks: image branch, audio branch, and the softmaxes on them.
+
+Every network maps named inputs (images, audio_features) to a dictionary of logits and features; the same
+layers serve EMODal and the two networks of one modality. Normalisation lives inside, as plain layers.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from emodal_model.backend import keras
+from emodal_model.config import ModelConfig
+from emodal_model.input import FEATURES, IMAGE_SIZE, LABELS, Samples
+
+NetworkName = Literal["emodal", "audio", "image"]
+
+#: The head whose cross-entropy stops training and whose answer is the network's answer.
+MAIN_HEAD: dict[str, str] = {"emodal": "both", "audio": "audio", "image": "image"}
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What the training side taught about scales: gray level of the pixels, each of the 68 audio features."""
+
+    pixel_mean: float
+    pixel_std: float
+    audio_mean: list[float]
+    audio_std: list[float]
+
+
+def normalisation_of(samples: Samples) -> Normalisation:
+    """Means and deviations of the samples. A constant feature keeps deviation 1."""
+    pixels = samples.images[:: max(1, len(samples) // 2048)]
+    audio_std = samples.audio_features.std(axis=0, dtype=np.float64)
+    return Normalisation(
+        pixel_mean=float(pixels.mean(dtype=np.float64)),
+        pixel_std=max(float(pixels.std(dtype=np.float64)), 1.0),
+        audio_mean=[float(x) for x in samples.audio_features.mean(axis=0, dtype=np.float64)],
+        audio_std=[float(x) if x > 1e-9 else 1.0 for x in audio_std],
+    )
+
+
+def build_network(
+    name: NetworkName, config: ModelConfig, scales: Normalisation, dtype: str = "float32"
+) -> Any:
+    """Keras model of one name. Inputs by name; outputs: logits of its heads, "both", "audio", "image".
+
+    EMODal adds its two features, "audio_code" and "image_code", (n, config.features), for the common loss.
+    dtype: Keras policy of the hidden layers; logits and features are float32 always.
+    """
+    inputs: dict[str, Any] = {}
+    codes: dict[str, Any] = {}
+    if name != "image":
+        inputs["audio_features"] = keras.Input((FEATURES,), name="audio_features")
+        codes["audio"] = _audio_branch(inputs["audio_features"], config, scales, dtype)
+    if name != "audio":
+        inputs["images"] = keras.Input((IMAGE_SIZE, IMAGE_SIZE), name="images", dtype="uint8")
+        codes["image"] = _image_branch(inputs["images"], config, scales, dtype)
+    heads = dict(codes)
+    if name == "emodal":
+        heads["both"] = keras.layers.Concatenate(name="both_codes", dtype="float32")(list(codes.values()))
+    outputs = {
+        head: keras.layers.Dense(len(LABELS), name=f"{head}_logits", dtype="float32")(code)
+        for head, code in heads.items()
+    }
+    if name == "emodal":
+        outputs |= {f"{modality}_code": code for modality, code in codes.items()}
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
+    """Dense 128, 64, 10 on the 68 standardised features."""
+    # Rescaling with a list per feature: unlike Normalization it exports to ONNX as constants.
+    mean, std = np.asarray(scales.audio_mean), np.asarray(scales.audio_std)
+    x = keras.layers.Rescaling(
+        list(1.0 / std), offset=list(-mean / std), name="audio_standardised", dtype="float32"
+    )(audio)
+    for width in (128, 64):
+        x = keras.layers.Dense(width, activation="relu", name=f"audio_dense_{width}", dtype=dtype)(x)
+    x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype=dtype)(x)
+    return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
+
+
+def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
+    """Three 3x3 convolutions, each with max pooling; flatten; dense; dropout; dense 10."""
+    x = keras.layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="image_plane", dtype="float32")(images)
+    x = keras.layers.Rescaling(
+        1.0 / scales.pixel_std,
+        offset=-scales.pixel_mean / scales.pixel_std,
+        name="image_standardised",
+        dtype=dtype,
+    )(x)
+    for number, filters in enumerate(config.filters, start=1):
+        x = keras.layers.Conv2D(
+            filters, 3, padding="same", activation="relu", name=f"image_conv_{number}", dtype=dtype
+        )(x)
+        x = keras.layers.MaxPooling2D(2, name=f"image_pool_{number}", dtype=dtype)(x)
+    x = keras.layers.Flatten(name="image_flat", dtype=dtype)(x)
+    x = keras.layers.Dense(config.image_dense, activation="relu", name="image_dense", dtype=dtype)(x)
+    x = keras.layers.Dropout(config.dropout, seed=config.seed, name="image_dropout", dtype=dtype)(x)
+    return keras.layers.Dense(config.features, name="image_code", dtype="float32")(x)
+
+
+def with_probabilities(network: Any, temperatures: dict[str, float]) -> Any:
+    """The network to keep: logits divided by each head's temperature, then softmax; codes as they are."""
+    outputs: dict[str, Any] = {}
+    for name, output in network.output.items():
+        if name in temperatures:
+            output = keras.layers.Rescaling(1.0 / temperatures[name], name=f"{name}_tempered")(output)
+            output = keras.layers.Softmax(name=f"{name}_probabilities", dtype="float32")(output)
+        outputs[name] = output
+    return keras.Model(network.input, outputs, name=network.name)

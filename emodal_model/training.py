@@ -1,0 +1,212 @@
+"""A training run, top to bottom: dataset in; networks, metrics and logs out, in one folder.
+
+OUT/emodal.keras (audio.keras, image.keras), OUT/metrics.json, OUT/logs/<network>/ for TensorBoard.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emodal_model.backend import tf
+from emodal_model.checkpoint import CheckpointFile
+from emodal_model.config import ModelConfig
+from emodal_model.errors import ModelInputError, ModelWorkError
+from emodal_model.evaluation import evaluate_on
+from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
+from emodal_model.input import LABELS, Samples, dataset_hash, join, read_manifest, read_samples
+from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
+from emodal_model.predictor import Predictor, load, save
+from emodal_model.scores import best_temperature, score, softmax
+from emodal_model.validation import Holdout, hold_out
+
+
+def train(
+    dataset: Path,
+    out: Path,
+    config: ModelConfig,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> dict[str, Any]:
+    """Train what config.name says on a dataset folder, write it to `out`, and return the metrics.
+
+    A run that was killed goes on where it was; a finished one of the same data and settings is not repeated.
+    Raises ModelInputError if the dataset is missing, empty or of one class, or `out` cannot be written;
+    ModelWorkError if training fails.
+    """
+    dataset, out = Path(dataset), Path(out)
+    manifest = read_manifest(dataset)
+    data_hash = dataset_hash(dataset)
+    versions = _versions()
+    run = _identity(data_hash, config, versions)
+    finished = _finished(out, run)
+    if finished is not None:
+        return finished
+
+    labelled = read_samples(dataset, "train")
+    labelled = labelled.take(labelled.labels >= 0)
+    _refuse_useless(labelled, dataset)
+    group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
+    held = hold_out(labelled, group_by, config.validation_fraction, config.seed)
+    unlabelled = read_samples(dataset, "unlabelled")
+    validation = labelled.take(held.validation)
+    test = read_samples(dataset, "test")
+    try:
+        (out / "logs").mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ModelInputError(f"{out}: cannot be written ({exc.strerror}); choose another --out") from exc
+
+    networks: list[Predictor] = []
+    training: dict[str, Any] = {}
+    for name in _names(config):
+        fit_side = labelled.take(held.fit)
+        if name == "emodal" and len(unlabelled):
+            fit_side = join([fit_side, unlabelled])
+        checkpoint = CheckpointFile(out / f".{name}.checkpoint.npz", run)
+        try:
+            fitted = fit(
+                name, fit_side, validation, config, checkpoint, _logged(out / "logs" / name, on_epoch)
+            )
+        except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
+            raise ModelWorkError(
+                f"{name}: not enough memory; lower model.batch_size or model.filters"
+            ) from exc
+        temperatures, validation_scores = _calibrate(fitted, validation, MAIN_HEAD[name])
+        about = {
+            "labels": LABELS,
+            "audio": manifest.get("config", {}).get("audio", {}),
+            "dataset_hash": data_hash,
+            "config": config.model_dump(mode="json"),
+            "versions": versions,
+        }
+        save(with_probabilities(fitted.network, temperatures), about, out / f"{name}.keras")
+        networks.append(load(out / f"{name}.keras"))
+        training[name] = _story(fitted) | {"temperatures": temperatures, "validation": validation_scores}
+
+    metrics = {
+        "run": run,
+        **evaluate_on(networks, test).as_dict(),
+        "training": training,
+        "dataset": {"path": str(dataset), "hash": data_hash}
+        | _counts(fit=labelled.take(held.fit), validation=validation, test=test, unlabelled=unlabelled),
+        "validation": _validation(held),
+        "config": config.model_dump(mode="json"),
+        "versions": versions,
+    }
+    _write_json(out / "metrics.json", metrics)
+    for name in _names(config):
+        (out / f".{name}.checkpoint.npz").unlink(missing_ok=True)
+    return metrics
+
+
+def _names(config: ModelConfig) -> tuple[NetworkName, ...]:
+    return ("audio", "image", "emodal") if config.name == "compare" else (config.name,)
+
+
+def _refuse_useless(labelled: Samples, dataset: Path) -> None:
+    if len(labelled) == 0:
+        raise ModelInputError(f"{dataset}: no labelled training clip; annotate some, or look at the ledger")
+    classes = np.unique(labelled.labels)
+    if len(classes) < 2:
+        only = LABELS[int(classes[0])]
+        raise ModelInputError(
+            f"{dataset}: every training clip is {only}; training needs two emotions at least"
+        )
+
+
+def _calibrate(
+    fitted: Fitted, validation: Samples, main_head: str
+) -> tuple[dict[str, float], dict[str, Any] | None]:
+    """Temperature of every head, and the main head's scores on the validation side (None without one)."""
+    heads = [name for name in fitted.network.output if not name.endswith("_code")]
+    if len(validation) == 0:
+        return dict.fromkeys(heads, 1.0), None
+    outputs = outputs_of(fitted.network, validation.images, validation.audio_features)
+    temperatures = {head: best_temperature(outputs[head], validation.labels) for head in heads}
+    scores = score(softmax(outputs[main_head] / temperatures[main_head]), validation.labels)
+    return temperatures, scores
+
+
+def _story(fitted: Fitted) -> dict[str, Any]:
+    return {
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch,
+        "parameters": int(fitted.network.count_params()),
+        "history": [asdict(report) for report in fitted.history],
+    }
+
+
+def _validation(held: Holdout) -> dict[str, Any]:
+    return {"group_by": held.group_by, "groups": held.groups, "note": held.note}
+
+
+def _counts(**sides: Samples) -> dict[str, dict[str, int]]:
+    return {
+        side: {"samples": len(samples), "clips": len(np.unique(samples.clip_ids))}
+        | {label: int((samples.labels == number).sum()) for number, label in enumerate(LABELS)}
+        for side, samples in sides.items()
+    }
+
+
+def _logged(folder: Path, on_epoch: Callable[[EpochReport], None] | None) -> Callable[[EpochReport], None]:
+    """on_epoch that also writes the numbers for TensorBoard."""
+    writer = tf.summary.create_file_writer(str(folder))
+    # What tf.summary.scalar writes; that function itself asks for the tensorboard package.
+    scalar = tf.compat.v1.SummaryMetadata(
+        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
+    )
+
+    def log(report: EpochReport) -> None:
+        with writer.as_default(step=report.epoch):
+            for name, value in asdict(report).items():
+                if isinstance(value, float):
+                    tf.summary.write(name, tf.constant(value, tf.float32), metadata=scalar)
+        writer.flush()
+        if on_epoch:
+            on_epoch(report)
+
+    return log
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("emodal", "tensorflow", "keras", "numpy"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # run from a source folder that is not installed
+            found[name] = "source"
+    return found
+
+
+def _identity(data_hash: str, config: ModelConfig, versions: dict[str, str]) -> str:
+    """What the result depends on, as one hash."""
+    parts = json.dumps([data_hash, config.model_dump(mode="json"), versions], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def _finished(out: Path, run: str) -> dict[str, Any] | None:
+    """The metrics of this very run, if it was done before and its files are still there."""
+    try:
+        metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+        whole = all((out / f"{name}.keras").is_file() for name in metrics["training"])
+        return metrics if metrics["run"] == run and whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as exc:
+        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror})") from exc

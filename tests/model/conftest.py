@@ -1,0 +1,55 @@
+"""Datasets on disk, written as the contract says, from known-truth samples."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emodal_model.config import ModelConfig
+from emodal_model.input import FEATURES, Samples
+
+#: Small enough that a network trains in a second.
+TINY = ModelConfig(filters=(2, 2, 4), image_dense=8, epochs=2, batch_size=16)
+
+
+def write_dataset(folder: Path, manifest: dict[str, Any] | None = None, **splits: Samples) -> Path:
+    """folder/data/<split>-00000-of-0000N.parquet; splits of more than 20 samples in two shards."""
+    (folder / "data").mkdir(parents=True)
+    for split, samples in splits.items():
+        parts = np.array_split(np.arange(len(samples)), 2 if len(samples) > 20 else 1)
+        for number, rows in enumerate(parts):
+            path = folder / "data" / f"{split}-{number:05d}-of-{len(parts):05d}.parquet"
+            pq.write_table(_table(samples.take(rows)), path)
+    if manifest is not None:
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def _table(samples: Samples) -> pa.Table:
+    pngs = [cv2.imencode(".png", image)[1].tobytes() for image in samples.images]
+    return pa.table(
+        {
+            "clip_id": pa.array(samples.clip_ids.tolist(), pa.string()),
+            "film": pa.array(samples.films.tolist(), pa.string()),
+            "speaker": pa.array([s or None for s in samples.speakers.tolist()], pa.string()),
+            "label": pa.array([None if x < 0 else x for x in samples.labels.tolist()], pa.int64()),
+            "image": pa.array(
+                [{"bytes": png, "path": None} for png in pngs],
+                pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
+            ),
+            "audio_features": pa.FixedSizeListArray.from_arrays(
+                pa.array(samples.audio_features.ravel(), pa.float32()), FEATURES
+            ),
+            "augmentation": pa.array(["none" if x else "flip" for x in samples.originals], pa.string()),
+        }
+    )
+
+
+@pytest.fixture
+def tiny() -> ModelConfig:
+    return TINY

@@ -1,0 +1,183 @@
+"""Training runs: complete, repeatable, resumed exactly, refused clearly."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import emodal_model
+from emodal_model.checkpoint import CheckpointFile
+from emodal_model.config import ModelConfig
+from emodal_model.errors import ModelInputError
+from emodal_model.fitting import EpochReport, Fitted, fit
+from emodal_model.input import Samples, read_samples
+from emodal_model.known_truth import draw_samples
+from emodal_model.training import train
+
+from .conftest import write_dataset
+
+NONE = draw_samples(0, seed=0)
+
+
+class Killed(Exception):
+    """Stands for kill -9 between two epochs."""
+
+
+def weights(fitted: Fitted) -> list[np.ndarray]:
+    return list(fitted.network.get_weights())
+
+
+def assert_same(one: list[np.ndarray], other: list[np.ndarray]) -> None:
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "dataset"
+    return write_dataset(
+        folder,
+        {"dataset_hash": "known", "config": {"split": {"group_by": "film"}}},
+        train=draw_samples(60, seed=1),
+        test=draw_samples(24, seed=2),
+        unlabelled=draw_samples(10, seed=3, labelled=0),
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, list[EpochReport]]:
+    from .conftest import TINY
+
+    out, reports = tmp_path_factory.mktemp("model") / "model", []
+    return out, train(dataset, out, TINY, reports.append), reports
+
+
+def test_a_run_leaves_three_networks_metrics_and_logs(trained: tuple) -> None:
+    out, metrics, _ = trained
+    assert sorted(p.name for p in out.iterdir()) == [
+        "audio.keras",
+        "emodal.keras",
+        "image.keras",
+        "logs",
+        "metrics.json",
+    ]
+    assert json.loads((out / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
+    assert {p.name for p in (out / "logs").iterdir()} == {"audio", "image", "emodal"}
+
+
+def test_metrics_tell_the_data_the_settings_and_the_sides(trained: tuple) -> None:
+    _, metrics, _ = trained
+    assert metrics["dataset"]["hash"] == "known"
+    assert metrics["config"]["batch_size"] == 16
+    assert metrics["versions"]["tensorflow"][0] == "2"
+    assert metrics["validation"]["group_by"] == "film"
+    sides = metrics["dataset"]
+    assert sides["fit"]["clips"] + sides["validation"]["clips"] == 60
+    assert (sides["test"]["clips"], sides["unlabelled"]["clips"]) == (24, 10)
+    assert list(metrics["networks"]) == ["audio", "image", "emodal", "emodal_audio", "emodal_image"]
+    assert all(scores["n"] == 24 for scores in metrics["networks"].values())
+    assert np.isfinite(metrics["h_score"])
+
+
+def test_every_epoch_of_every_network_is_reported(trained: tuple) -> None:
+    _, _, reports = trained
+    assert [(r.network, r.epoch) for r in reports] == [
+        (name, epoch) for name in ("audio", "image", "emodal") for epoch in (1, 2)
+    ]
+
+
+def test_a_finished_run_is_not_done_again(trained: tuple, dataset: Path) -> None:
+    out, metrics, _ = trained
+    before = (out / "emodal.keras").stat().st_mtime_ns
+    again = train(dataset, out, ModelConfig(**metrics["config"]), lambda _: pytest.fail("trained again"))
+    assert again["networks"] == json.loads(json.dumps(metrics["networks"]))
+    assert (out / "emodal.keras").stat().st_mtime_ns == before
+
+
+def test_the_saved_network_predicts_what_was_evaluated(trained: tuple, dataset: Path) -> None:
+    out, metrics, _ = trained
+    test = read_samples(dataset, "test")
+    probabilities = emodal_model.load(out).predict(test.images, test.audio_features)
+    right = (probabilities.argmax(axis=1) == test.labels).mean()
+    assert right == pytest.approx(metrics["networks"]["emodal"]["accuracy"])
+
+
+def test_two_fits_are_bitwise_equal_and_another_seed_is_not(tiny: ModelConfig) -> None:
+    samples = draw_samples(40, seed=4)
+    one, two = (fit("emodal", samples, NONE, tiny) for _ in range(2))
+    assert_same(weights(one), weights(two))
+    other = fit("emodal", samples, NONE, tiny.model_copy(update={"seed": 1}))
+    assert not np.array_equal(weights(other)[0], weights(one)[0])
+
+
+def test_a_killed_run_goes_on_to_bitwise_the_same_weights(tiny: ModelConfig, tmp_path: Path) -> None:
+    config = tiny.model_copy(update={"epochs": 4})
+    train_side, validation = draw_samples(40, seed=4), draw_samples(20, seed=5)
+    undisturbed = fit("emodal", train_side, validation, config)
+
+    def kill_in_epoch_three(report: EpochReport) -> None:
+        if report.epoch == 3:
+            raise Killed
+
+    file = CheckpointFile(tmp_path / "state.npz", run="this", every_s=0.0)
+    with pytest.raises(Killed):
+        fit("emodal", train_side, validation, config, file, kill_in_epoch_three)
+    epochs: list[int] = []
+    resumed = fit("emodal", train_side, validation, config, file, lambda report: epochs.append(report.epoch))
+    assert epochs == [4]
+    assert_same(weights(resumed), weights(undisturbed))
+    assert resumed.history == undisturbed.history
+
+
+def test_a_checkpoint_of_another_run_or_a_damaged_one_is_ignored(tiny: ModelConfig, tmp_path: Path) -> None:
+    path = tmp_path / "state.npz"
+    fit("audio", draw_samples(20, seed=4), NONE, tiny, CheckpointFile(path, "one", every_s=0.0))
+    assert CheckpointFile(path, "one").read() is not None
+    assert CheckpointFile(path, "two").read() is None
+    path.write_bytes(path.read_bytes()[:1000])
+    assert CheckpointFile(path, "one").read() is None
+
+
+def test_training_stops_when_validation_no_longer_improves_and_keeps_the_best(tiny: ModelConfig) -> None:
+    train_side = draw_samples(16, seed=4)
+    # Labels turned round on the validation side: learning can only make it worse.
+    validation = replace(draw_samples(16, seed=4), labels=(train_side.labels + 1) % 4)
+    config = tiny.model_copy(update={"epochs": 50, "patience": 3, "learning_rate": 0.01})
+    fitted = fit("audio", train_side, validation, config)
+    assert len(fitted.history) == fitted.best_epoch + 3
+    best = min(fitted.history, key=lambda report: report.validation_loss or 0.0)
+    assert best.epoch == fitted.best_epoch
+
+
+def small(n: int, **columns: np.ndarray) -> Samples:
+    return replace(draw_samples(n, seed=1), **columns)
+
+
+def test_a_dataset_without_labels_or_with_one_class_is_refused(tmp_path: Path, tiny: ModelConfig) -> None:
+    empty = write_dataset(tmp_path / "e", test=draw_samples(4, seed=1))
+    with pytest.raises(ModelInputError, match="no labelled training clip"):
+        train(empty, tmp_path / "m", tiny)
+    one = write_dataset(tmp_path / "o", train=small(8, labels=np.full(8, 3)))
+    with pytest.raises(ModelInputError, match="every training clip is sad"):
+        train(one, tmp_path / "m", tiny)
+    assert not (tmp_path / "m").exists()
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_training(
+    dataset: Path, tiny: ModelConfig
+) -> None:
+    with pytest.raises(ModelInputError, match="cannot be written"):
+        train(dataset, dataset / "manifest.json" / "model", tiny, lambda _: pytest.fail("trained"))
+
+
+def test_ten_clips_of_one_film_without_test_side_train_and_say_so(tmp_path: Path, tiny: ModelConfig) -> None:
+    samples = small(10, films=np.full(10, "one"), labels=np.arange(10) % 3)
+    metrics = train(write_dataset(tmp_path / "d", train=samples), tmp_path / "m", tiny)
+    assert metrics["networks"]["emodal"]["accuracy"] is None
+    assert metrics["h_score"] is None
+    assert metrics["validation"]["group_by"] in ("clip", "none")
+    assert metrics["validation"]["note"]
+    json.dumps(metrics, allow_nan=False)
