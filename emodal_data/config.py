@@ -3,9 +3,9 @@
 flows/config.py joins them (with the model's and the engine's) into the tree that `emodal build --config` reads.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -46,6 +46,8 @@ class FaceConfig(Section):
 
     backend: Literal["embedded", "face_alignment"] = "embedded"
     """Detector and landmarks: models in the installed packages, or the face-alignment package."""
+    detector: Literal["embedded", "sfd"] = "embedded"
+    """Whose boxes the face_alignment backend takes: the embedded detector's, or its own SFD's (slow)."""
     weights: str | None = None
     """Folder with the weights of the face_alignment backend; none: the package's own cache."""
     frontalization: Literal["rigid", "dense"] = "rigid"
@@ -72,6 +74,12 @@ class FaceConfig(Section):
     """Share of the face box beyond the frame's border."""
     min_dominance: Fraction = 0.0
     """Share of the largest face in the area of the two largest; 0.5 is a tie, 0 asks nothing."""
+
+    @model_validator(mode="after")
+    def _dense_needs_the_mesh(self) -> Self:
+        if self.frontalization == "dense" and self.backend != "embedded":
+            raise ValueError('frontalization "dense" needs backend "embedded"')
+        return self
 
 
 class AudioConfig(Section):
@@ -126,3 +134,14 @@ class ShardsConfig(Section):
     """Samples in one shard."""
     row_group_rows: Annotated[int, Field(ge=1)] = 256
     """Samples in one row group."""
+
+
+class DatasetConfig(Section):
+    """The sections that decide what a dataset holds: what its manifest records."""
+
+    clips: ClipsConfig = ClipsConfig()
+    face: FaceConfig = FaceConfig()
+    audio: AudioConfig = AudioConfig()
+    split: SplitConfig = SplitConfig()
+    augment: AugmentConfig = AugmentConfig()
+    shards: ShardsConfig = ShardsConfig()

@@ -3,6 +3,7 @@
 EmodalError
 ├── InputError      the input or the arguments are wrong: nothing was done, exit code 2
 ├── WorkError       the work itself failed (disk full, a broken worker): exit code 1
+│   └── TransientError   an I/O error that may be gone next time: tried again
 └── Dropped         one clip or one film cannot be used: becomes a line of the ledger, the rest goes on
 """
 
@@ -19,6 +20,10 @@ class InputError(EmodalError):
 
 class WorkError(EmodalError):
     """The work failed although the input was fine. The message says what to do."""
+
+
+class TransientError(WorkError):
+    """An I/O error that may be gone next time, such as a network drive that hiccuped."""
 
 
 class Dropped(EmodalError):

@@ -41,8 +41,9 @@ class Reason(StrEnum):
     AUDIO_SILENT = "audio_silent"
     AUDIO_CONSTANT = "audio_constant"
     AUDIO_CLIPPED = "audio_clipped"
-    # the split
-    LABEL_EXCLUDED = "label_excluded"
+    # the dataset
+    UNLABELLED = "unlabelled"
+    UNLABELLED_IN_TEST_GROUP = "unlabelled_in_test_group"
 
 
 #: What to do about each reason, one line, for the terminal and the report.
@@ -77,5 +78,6 @@ ADVICE: dict[Reason, str] = {
     Reason.AUDIO_SILENT: "the span is silent: lower audio.min_rms to keep it",
     Reason.AUDIO_CONSTANT: "the sound is a constant: use another copy",
     Reason.AUDIO_CLIPPED: "the sound is clipped: raise audio.max_clipped_fraction to keep it",
-    Reason.LABEL_EXCLUDED: "unlabelled spans are off: set clips.keep_unlabelled=true",
+    Reason.UNLABELLED: "unlabelled spans are off: set clips.keep_unlabelled=true",
+    Reason.UNLABELLED_IN_TEST_GROUP: "nothing of a test group may reach training: label it, or leave it",
 }

@@ -1,0 +1,21 @@
+"""Annotation files in, one table of spans out: a reader per format, one meaning for all."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from emodal_data.annotations.spans import spans
+from emodal_data.annotations.tables import read_table
+from emodal_data.annotations.votes import Votes, count_votes
+
+__all__ = ["Votes", "count_votes", "read_annotations"]
+
+
+def read_annotations(path: Path) -> pd.DataFrame:
+    """The spans of an annotation file, one line for every row of it, bad ones included.
+
+    Columns: row (line of the file), film, start_s, end_s, label (class name or null), annotator, speaker,
+    reason, measured, detail (null for good rows), then the file's other columns as text.
+    Raises InputError if the file cannot be read, has no rows, or lacks a column.
+    """
+    return spans(read_table(path))

@@ -1,0 +1,52 @@
+"""Several rows of one span are votes: the label most annotators chose, and how many of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from emodal_data.schema import LABELS
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The outcome for every span.
+
+    clips: indexed by clip_id: label (class name or null), label_confidence, speaker, votes, tied (bool).
+    repeated: rows (index of the annotation table) whose annotator had voted for the span before.
+    """
+
+    clips: pd.DataFrame
+    repeated: pd.Index
+
+
+def count_votes(rows: pd.DataFrame) -> Votes:
+    """Count the votes of good rows with the columns clip_id, label, annotator and speaker.
+
+    An empty label is no vote. An annotator's second vote for a span does not count; rows without an
+    annotator are different people. A tie between the most chosen labels gives no label.
+    """
+    named = rows[rows["annotator"] != ""]
+    repeated = named.index[named.duplicated(["clip_id", "annotator"])]
+    counted = rows.drop(index=repeated)
+    clip_ids = pd.Index(counted["clip_id"].unique(), name="clip_id")
+    codes = pd.Categorical(counted["label"], categories=list(LABELS)).codes.astype(np.int64)
+    places = clip_ids.get_indexer(pd.Index(counted["clip_id"]))
+    ballots = np.zeros((len(clip_ids), len(LABELS)), dtype=np.int64)
+    np.add.at(ballots, (places[codes >= 0], codes[codes >= 0]), 1)
+    most, total = ballots.max(axis=1, initial=0), ballots.sum(axis=1)
+    tied = (total > 0) & ((ballots == most[:, None]).sum(axis=1) > 1)
+    winner = np.array(LABELS, dtype=object)[ballots.argmax(axis=1)]
+    known = (total > 0) & ~tied
+    speakers = counted.dropna(subset="speaker").groupby("clip_id", sort=False)["speaker"].first()
+    clips = pd.DataFrame(
+        {
+            "label": np.where(known, winner, None),
+            "label_confidence": np.where(known, most / np.maximum(total, 1), np.nan),
+            "speaker": speakers.reindex(clip_ids).astype(object).where(lambda s: s.notna(), None),
+            "votes": total,
+            "tied": tied,
+        },
+        index=clip_ids,
+    )
+    return Votes(clips, repeated)

@@ -1,0 +1,52 @@
+"""Which clips are good enough: the thresholds, applied to what ingest measured."""
+
+from dataclasses import fields
+from typing import Any
+
+import pandas as pd
+
+from emodal_data.audio_check import AudioMeasures, audio_gate
+from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.face import FaceMeasures, gate
+from emodal_data.reasons import ADVICE, Reason
+
+_FACE_FIELDS = [field.name for field in fields(FaceMeasures)]
+
+
+def clear_clips(
+    clips: pd.DataFrame, measures: pd.DataFrame, clip: ClipsConfig, face: FaceConfig, audio: AudioConfig
+) -> pd.DataFrame:
+    """The clips joined with their measures; reason, measured and detail say what is wrong, null when clear.
+
+    clips: as plan.Plan.clips. measures: as clip_store.read_measures, for every clip.
+    """
+    # Copies of a film share a store folder: names come from the plan, measures from the store.
+    table = clips.join(measures.drop(columns=["film", "start_s", "end_s"]))
+    verdicts = [
+        _verdict(record, clip, face, audio) if record["reason"] is None else None
+        for record in table.astype(object).where(table.notna(), None).to_dict("records")
+    ]
+    for clip_id, verdict in zip(table.index, verdicts, strict=True):
+        if verdict:
+            reason, measured = verdict
+            table.loc[clip_id, ["reason", "measured", "detail"]] = [reason.value, measured, ADVICE[reason]]
+    return table
+
+
+def _verdict(
+    record: dict[Any, Any], clip: ClipsConfig, face: FaceConfig, audio: AudioConfig
+) -> tuple[Reason, float | None] | None:
+    if record["tied"]:
+        return Reason.LABEL_TIE, None
+    if record["label"] is None and not clip.keep_unlabelled:
+        return Reason.UNLABELLED, None
+    seen = FaceMeasures(**{name: record[name] for name in _FACE_FIELDS})
+    heard = AudioMeasures(
+        seconds=record["end_s"] - record["start_s"],
+        peak=record["audio_peak"],
+        rms=record["audio_rms"],
+        clipped_fraction=record["audio_clipped_fraction"],
+        is_constant=record["audio_is_constant"],
+        is_finite=record["audio_is_finite"],
+    )
+    return gate(seen, face) or audio_gate(heard, audio)

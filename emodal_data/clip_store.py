@@ -1,0 +1,84 @@
+"""The clip store: what reading films yielded, one Parquet file a reel, found again by clip and settings.
+
+A file's name starts with the key of the settings it was made with. Files are only ever added whole; the store
+may be deleted at any time and costs no more than reading the films again.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.files import atomic_path
+from emodal_data.schema import CLIP_STORE
+
+#: The bytes of a face and its sound; everything else in the store is small.
+HEAVY = ("image", "audio")
+_LIGHT = [name for name in CLIP_STORE.names if name not in HEAVY]
+
+
+#: Where clips are in the store: clip_id -> (file, row in the file).
+Places = Mapping[str, tuple[Path, int]]
+
+
+def store_folder(clips: Path, film: str, film_sha256: str) -> Path:
+    """The folder of a film's reels: a readable name, and the content's hash so that names cannot collide."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(film).stem).strip("._")[:60]
+    return clips / f"{readable or 'film'}-{film_sha256[:12]}"
+
+
+def reel_file(folder: Path, settings_key: str, clip_ids: Iterable[str]) -> Path:
+    """The file of a reel: named after the settings and the clips in it."""
+    key = hashlib.sha256("\n".join(clip_ids).encode()).hexdigest()[:16]
+    return folder / f"{settings_key}-{key}.parquet"
+
+
+def write_reel(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, missing ones null."""
+    table = pa.Table.from_pylist(list(rows), schema=CLIP_STORE)
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def stored_clips(folder: Path, settings_key: str) -> dict[str, tuple[Path, int]]:
+    """Where the film's clips are: clip_id -> (file, row). A damaged file counts as absent and is removed."""
+    places: dict[str, tuple[Path, int]] = {}
+    for path in sorted(folder.glob(f"{settings_key}-*.parquet")):
+        try:
+            clip_ids = pq.read_table(path, columns=["clip_id"])["clip_id"].to_pylist()
+        except (pa.ArrowException, OSError):
+            path.unlink(missing_ok=True)
+            continue
+        for row, clip_id in enumerate(clip_ids):
+            places.setdefault(clip_id, (path, row))
+    return places
+
+
+def read_measures(places: Places) -> pd.DataFrame:
+    """What was measured of the clips, without pictures and sound: indexed by clip_id, plus store_file, store_row."""
+    files = sorted({path for path, _ in places.values()})
+    tables = [pq.read_table(path, columns=_LIGHT) for path in files]
+    if not tables:
+        tables = [CLIP_STORE.empty_table().select(_LIGHT)]
+    frame = pa.concat_tables(tables).to_pandas()
+    frame["store_file"] = [
+        path for path, table in zip(files, tables, strict=False) for _ in range(len(table))
+    ]
+    frame["store_row"] = [row for table in tables for row in range(len(table))]
+    found = [
+        places.get(clip_id) == (path, row)
+        for clip_id, path, row in zip(frame["clip_id"], frame["store_file"], frame["store_row"], strict=True)
+    ]
+    measures: pd.DataFrame = frame[found].set_index("clip_id")
+    return measures
+
+
+def read_heavy(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+    """The face PNG and the sound of some rows of a reel file, in the order asked."""
+    table = pq.read_table(path, columns=list(HEAVY)).take(pa.array(rows))
+    yield from zip(table["image"].to_pylist(), table["audio"].to_pylist(), strict=True)

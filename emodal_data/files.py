@@ -1,0 +1,99 @@
+"""Writing files so that a reader sees the old one or the new one, never half of one; and the lock of a build."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from emodal_data.errors import InputError, TransientError, WorkError
+
+#: Temporary files carry this suffix, so that what a killed run left behind can be told from results.
+TEMPORARY = ".tmp"
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path in the folder of `path`; renamed to it, and on disk, when the block ends well.
+
+    Raises WorkError when the disk is full, InputError when the folder cannot be written.
+    """
+    with explain_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=TEMPORARY, dir=path.parent)
+        os.close(handle)
+    temporary = Path(name)
+    try:
+        with explain_os_errors(path):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would hide results from colleagues
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file atomically. Errors as atomic_path."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove what killed runs left behind in a folder and below."""
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def explain_os_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors about `path` into one line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise WorkError(f"{path}: the disk is full; free some space and run again, it goes on") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise InputError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
+        raise TransientError(f"{path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def exclusive(out: Path) -> Iterator[None]:
+    """Hold a build folder alone, for as long as the block runs; the lock goes with the process.
+
+    Raises InputError if another build holds it, naming who.
+    """
+    path = out / ".lock"
+    with explain_os_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        handle = path.open("a+")
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            handle.seek(0)
+            holder = handle.read().strip() or "another build"
+            raise InputError(f"{out}: in use by {holder}; wait for it, or choose another --out") from error
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()} on {socket.gethostname()}")
+        handle.flush()
+        yield
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

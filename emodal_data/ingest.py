@@ -1,0 +1,153 @@
+"""A reel in, a clip-store file out: the only place that reads films. Runs inside a worker process.
+
+Everything is measured and stored; what is good enough is decided later (clear_clips.py), so that another
+threshold reads no film again.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from emodal_data.audio_check import measure_audio
+from emodal_data.clip_store import write_reel
+from emodal_data.config import ClipsConfig, FaceConfig
+from emodal_data.errors import Dropped
+from emodal_data.face import FaceBackend, create_backend, find_face
+from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut
+from emodal_data.media import Film, open_film
+from emodal_data.plan import Clip, Reel
+from emodal_data.reasons import ADVICE, Reason
+
+#: Frames are taken from the decoder no larger than this: the detector sees 256 px, the face picture 128 px.
+FACE_STAGE_SIDE_PX = 1280
+
+#: Seconds each further clip of a reel adds to its time limit; one takes well under a second as a rule.
+_PATIENCE_S = 4.0
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """What ingest needs to know: the films folder and two sections of the configuration."""
+
+    films: Path
+    clips: ClipsConfig
+    face: FaceConfig
+
+
+def ingest_reel(reel: Reel, settings: IngestSettings) -> None:
+    """Read the clips of a reel and write its file into the store.
+
+    What is wrong with a clip or the film becomes the clip's reason. Raises InputError or WorkError only when
+    the file cannot be written or the face backend's weights are missing.
+    """
+    backend = _backend(settings.face.backend, settings.face.weights)
+    try:
+        with open_film(reel.path, root=settings.films, config=settings.clips) as film:
+            rows = [
+                _row(reel.film, clip, functools.partial(_measure, film, clip, backend, settings.face))
+                for clip in reel.clips
+            ]
+    except (Dropped, MemoryError) as error:
+        rows = list(failed_rows(reel, error))
+    write_reel(reel.file, rows)
+
+
+def ingest_guarded(reel: Reel, settings: IngestSettings, pool: WorkerPool) -> None:
+    """Read a reel in a worker. One that crashes or hangs costs the clip that does it, not its neighbours.
+
+    After a crash every clip is tried once alone, and the guilty ones get their reason. Errors as ingest_reel.
+    """
+    timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(reel.clips) - 1)
+    try:
+        pool.run(timeout_s, ingest_reel, reel, settings)
+    except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
+        if len(reel.clips) > 1:
+            for clip in reel.clips:
+                ingest_guarded(reel.alone(clip), settings, pool)
+        else:
+            write_reel(reel.file, list(failed_rows(reel, _as_drop(error))))
+
+
+def _as_drop(error: Exception) -> Dropped:
+    if isinstance(error, WorkerCrashed):
+        return Dropped(Reason.DECODER_CRASHED, ADVICE[Reason.DECODER_CRASHED])
+    if isinstance(error, WorkerTimedOut):
+        return Dropped(Reason.DECODER_TIMED_OUT, ADVICE[Reason.DECODER_TIMED_OUT])
+    return Dropped(Reason.DECODER_OUT_OF_MEMORY, ADVICE[Reason.DECODER_OUT_OF_MEMORY])
+
+
+def failed_rows(reel: Reel, error: Exception) -> Iterator[Row]:
+    """The rows of a reel whose film, or whose worker, failed as a whole."""
+
+    def fail() -> Row:
+        raise error
+
+    for clip in reel.clips:
+        yield _row(reel.film, clip, fail)
+
+
+def _row(film: str, clip: Clip, measure: Callable[[], Row]) -> Row:
+    row: Row = {"clip_id": clip.clip_id, "film": film, "start_s": clip.start_s, "end_s": clip.end_s}
+    try:
+        return row | measure()
+    except Dropped as drop:
+        return row | {"reason": drop.reason.value, "measured": drop.measured, "detail": drop.detail}
+    except MemoryError:
+        reason = Reason.DECODER_OUT_OF_MEMORY
+        return row | {"reason": reason.value, "detail": ADVICE[reason]}
+
+
+def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> Row:
+    sound = film.audio_span(clip.start_s, clip.end_s)
+    frame = film.frame_at((clip.start_s + clip.end_s) / 2, max_side_px=FACE_STAGE_SIDE_PX)
+    row: Row = {
+        "frame_s": frame.pts_s,
+        "frame_error_s": frame.error_s,
+        "corrupt_frames": frame.corrupt_frames,
+        "missing_samples": sound.missing_samples,
+    }
+    try:
+        picture = find_face(frame.rgb, backend, face, scale=frame.scale)
+    except Dropped as drop:
+        return row | {"reason": drop.reason.value, "measured": drop.measured, "detail": drop.detail}
+    heard = measure_audio(sound.samples)
+    return (
+        row
+        | asdict(picture.measures)
+        | {
+            "audio_rms": heard.rms,
+            "audio_peak": heard.peak,
+            "audio_clipped_fraction": heard.clipped_fraction,
+            "audio_is_constant": heard.is_constant,
+            "audio_is_finite": heard.is_finite,
+            "image": encode_png(picture.image),
+            "audio": pcm16(sound.samples).tobytes(),
+        }
+    )
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """A gray image as PNG bytes, the same bytes for the same pixels. image: (h, w) uint8."""
+    done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    if not done:
+        raise ValueError(f"no PNG can be made of an array of shape {image.shape} and type {image.dtype}")
+    return data.tobytes()
+
+
+def pcm16(samples: np.ndarray) -> np.ndarray:
+    """Sound as 16-bit integers, little-endian. samples: (n,) float in [-1, 1]; beyond that it clips, NaN is 0."""
+    pcm: np.ndarray = np.clip(np.rint(np.nan_to_num(samples) * 32768.0), -32768, 32767).astype("<i2")
+    return pcm
+
+
+@functools.cache
+def _backend(name: str, weights: str | None) -> FaceBackend:
+    """The face models, loaded once in a worker's life."""
+    return create_backend(name, weights=weights)

@@ -1,0 +1,96 @@
+"""Worker processes that may crash, hang or eat memory without taking the build with them.
+
+Decoders run C code on files from anywhere, so every film is read in here and nowhere else.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import pebble
+
+from emodal_data.errors import WorkError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+
+
+class WorkerCrashed(WorkError):
+    """The worker died: a decoder's segmentation fault, or the system's out-of-memory killer."""
+
+
+class WorkerTimedOut(WorkError):
+    """The worker was killed because it took too long."""
+
+
+class WorkerPool:
+    """A fixed number of processes; one that dies or hangs is replaced, the others do not notice."""
+
+    def __init__(self, workers: int, memory_mb: int) -> None:
+        """workers: processes. memory_mb: what each may allocate beyond what it starts with."""
+        self._pool = pebble.ProcessPool(
+            max_workers=workers,
+            context=multiprocessing.get_context("spawn"),  # fork would copy the caller's threads and locks
+            initializer=_start_worker,
+            initargs=(memory_mb, os.getpid()),
+        )
+
+    def run(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function in a worker and wait for it. Its own exceptions come back as they are.
+
+        Raises WorkerCrashed, WorkerTimedOut, or MemoryError when the function met its memory limit.
+        """
+        future: Any = self._pool.schedule(function, args=list(args), kwargs=kwargs, timeout=timeout_s)
+        try:
+            result: T = future.result()
+        except pebble.ProcessExpired as error:
+            raise WorkerCrashed(f"a worker died ({error})") from error
+        except FutureTimeoutError as error:
+            raise WorkerTimedOut(f"a worker was stopped after {timeout_s:.0f} s") from error
+        except BaseException:
+            future.cancel()
+            raise
+        return result
+
+    def close(self) -> None:
+        """End the workers now; what they were doing is lost."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join(timeout=10)
+
+
+def _start_worker(memory_mb: int, parent: int) -> None:
+    """Make a worker a good citizen: one thread, a memory limit, and no life after its parent."""
+    os.environ.update(_ONE_THREAD)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    import cv2
+
+    cv2.setNumThreads(1)
+    if sys.platform == "linux":
+        _die_with_parent(parent)
+        _limit_memory(memory_mb)
+
+
+def _limit_memory(memory_mb: int) -> None:
+    used_bytes = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    limit = used_bytes + memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _die_with_parent(parent: int) -> None:
+    """Ask the kernel to end this process with its parent, so that kill -9 of a build leaves no workers."""
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

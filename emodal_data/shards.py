@@ -1,0 +1,151 @@
+"""Samples as Parquet shards: augmentation, speech features, and the same bytes every time."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.audio_features import clip_features_batch, feature_names
+from emodal_data.augment import augment_clip
+from emodal_data.clip_store import read_heavy
+from emodal_data.config import AudioConfig
+from emodal_data.errors import InputError
+from emodal_data.files import atomic_path
+from emodal_data.ingest import encode_png
+from emodal_data.schema import LABELS, QUALITY, RATE_HZ, SPLITS, shard_schema
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard to be written: its file and its samples.
+
+    samples: one line a sample, in order: clip_id, copy (0: the original), film, speaker, start_s, end_s, frame_s,
+    label (class name or null), label_confidence, the quality columns, store_file and store_row.
+    """
+
+    path: Path
+    samples: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ShardSettings:
+    """What writing a shard needs to know."""
+
+    audio: AudioConfig
+    augment_seed: int
+    row_group_rows: int
+
+
+@dataclass(frozen=True)
+class WrittenShard:
+    """A shard on disk. content_sha256 depends on the values alone, not on how Parquet stores them."""
+
+    name: str
+    rows: int
+    size_bytes: int
+    content_sha256: str
+
+
+def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
+    """Augment, compute features and write one shard, a row group at a time.
+
+    Raises InputError or WorkError if the file cannot be written.
+    """
+    audio = settings.audio
+    names = feature_names(audio.statistics)
+    described = audio.model_dump(include={"window_s", "step_s", "statistics"}) | {"rate_hz": RATE_HZ}
+    schema = shard_schema(names, described)
+    digest = hashlib.sha256()
+    with (
+        atomic_path(shard.path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=["film", "speaker"]) as writer,
+    ):
+        for start in range(0, len(shard.samples), settings.row_group_rows):
+            part = shard.samples.iloc[start : start + settings.row_group_rows]
+            table = pa.Table.from_pydict(_columns(part, settings), schema=schema)
+            _update_digest(digest, table)
+            writer.write_table(table)
+    return WrittenShard(shard.path.name, len(shard.samples), shard.path.stat().st_size, digest.hexdigest())
+
+
+def read_split(dataset: Path | str, split: str) -> pa.Table:
+    """All samples of one side of a dataset folder: "train", "test" or "unlabelled".
+
+    An absent unlabelled side is an empty table. Raises InputError if the folder holds no dataset or the split
+    has another name.
+    """
+    if split not in SPLITS:
+        raise InputError(f"no split {split!r}: choose one of {', '.join(SPLITS)}")
+    folder = Path(dataset) / "data"
+    files = sorted(folder.glob(f"{split}-*.parquet"))
+    any_file = next(iter(sorted(folder.glob("*.parquet"))), None)
+    if any_file is None:
+        raise InputError(f"{dataset}: no dataset here; give the folder that holds data/ and manifest.json")
+    if not files:
+        return pq.read_schema(any_file).empty_table()
+    return pa.concat_tables([pq.read_table(path) for path in files])
+
+
+def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
+    images, sounds, done = [], [], []
+    heavy = _heavy(samples)
+    for clip_id, copy, (png, pcm) in zip(samples["clip_id"], samples["copy"], heavy, strict=True):
+        sound = np.frombuffer(pcm, dtype="<i2")
+        description = "none"
+        if copy:
+            face = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+            face, sound, description = augment_clip(
+                np.asarray(face), sound, clip_id, int(copy), settings.augment_seed
+            )
+            png = encode_png(face)
+        images.append({"bytes": png, "path": None})
+        sounds.append(sound)
+        done.append(description)
+    audio = settings.audio
+    features = clip_features_batch(
+        sounds, RATE_HZ, audio.window_s, audio.step_s, audio.statistics, backend=audio.backend
+    )
+    labels = pd.Series(pd.Categorical(samples["label"], categories=list(LABELS)).codes).astype("Int64")
+    plain = ["clip_id", "film", "speaker", "start_s", "end_s", "frame_s", "label_confidence"]
+    plain += [field.name for field in QUALITY]
+    return {
+        "sample_id": [
+            f"{clip}-{copy}" for clip, copy in zip(samples["clip_id"], samples["copy"], strict=True)
+        ],
+        **{name: pa.array(samples[name], from_pandas=True) for name in plain},
+        "label": pa.array(labels.where(labels >= 0), from_pandas=True),
+        "image": images,
+        "audio_features": list(features.astype(np.float32)),
+        "augmentation": done,
+    }
+
+
+def _heavy(samples: pd.DataFrame) -> Iterator[tuple[bytes, bytes]]:
+    """Pictures and sounds in the order of the samples; each run of one store file is read at once."""
+    runs = (samples["store_file"] != samples["store_file"].shift()).cumsum()
+    for _, run in samples.groupby(runs, sort=True):
+        yield from read_heavy(run["store_file"].iloc[0], run["store_row"].tolist())
+
+
+def _update_digest(digest: "hashlib._Hash", table: pa.Table) -> None:
+    """Add the values of a row group, column by column, in a form that no Arrow or Parquet version changes."""
+    for field in table.schema:
+        column = table[field.name].combine_chunks()
+        digest.update(field.name.encode())
+        digest.update(column.is_null().to_numpy(zero_copy_only=False).tobytes())
+        if pa.types.is_struct(field.type):
+            column = column.field("bytes")
+        if pa.types.is_fixed_size_list(field.type):
+            column = column.flatten()
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            for value in column.cast(pa.binary()).to_pylist():
+                digest.update(len(value or b"").to_bytes(8, "little") + (value or b""))
+        else:
+            digest.update(column.fill_null(0).to_numpy(zero_copy_only=False).tobytes())

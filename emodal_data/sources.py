@@ -1,0 +1,108 @@
+"""The films of a build: where they are, what is in them, and whether they changed since they were last read."""
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from emodal_data.config import ClipsConfig
+from emodal_data.errors import Dropped
+from emodal_data.files import write_bytes
+from emodal_data.media import probe
+from emodal_data.reasons import ADVICE, Reason
+
+
+@dataclass(frozen=True)
+class FilmFile:
+    """A film's file as the file system shows it. name: path below the films folder, with forward slashes."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What reading a film once told. reason and detail are set when it cannot be used."""
+
+    name: str
+    size_bytes: int
+    mtime_ns: int
+    sha256: str
+    duration_s: float | None
+    reason: str | None = None
+    detail: str | None = None
+
+
+def find_film(films: Path, name: str) -> FilmFile:
+    """The file that an annotation names.
+
+    Raises Dropped (film_missing with a suggestion, or film_outside_folder when a path or link leads out).
+    """
+    root = films.resolve()
+    path = Path(os.path.normpath(root / name))
+    if not path.resolve().is_relative_to(root):
+        raise Dropped(Reason.FILM_OUTSIDE_FOLDER, f"{name}: {ADVICE[Reason.FILM_OUTSIDE_FOLDER]}")
+    try:
+        stat = path.stat()
+    except (OSError, ValueError) as error:
+        raise Dropped(Reason.FILM_MISSING, f"{name}: not under {films}{_suggestion(root, name)}") from error
+    if not path.is_file():
+        raise Dropped(Reason.FILM_MISSING, f"{name}: is no file")
+    return FilmFile(path.relative_to(root).as_posix(), path, stat.st_size, stat.st_mtime_ns)
+
+
+def _suggestion(root: Path, name: str) -> str:
+    names = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
+    """Hash a film's content and look into its header. Never raises for what is wrong with the file."""
+    digest, duration_s, reason, detail = "", None, None, None
+    try:
+        with film.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        duration_s = probe(film.path, root=root, config=config).duration_s
+    except Dropped as drop:
+        reason, detail = drop.reason.value, drop.detail
+    except OSError as error:
+        reason, detail = Reason.FILM_UNREADABLE.value, f"{film.name}: {error.strerror or error}"
+    return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, duration_s, reason, detail)
+
+
+class FilmCatalogue:
+    """What is known of the films, kept beside the clips so that an unchanged film is not read again.
+
+    A film counts as unchanged while its size and its time of change are the same.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._facts = _load(path)
+
+    def known(self, film: FilmFile) -> FilmFacts | None:
+        """The facts of a film that has not changed since they were written."""
+        facts = self._facts.get(film.name)
+        unchanged = facts and (facts.size_bytes, facts.mtime_ns) == (film.size_bytes, film.mtime_ns)
+        return facts if unchanged else None
+
+    def keep(self, facts: Mapping[str, FilmFacts]) -> None:
+        """Replace the facts on disk by these, if they differ."""
+        if facts != self._facts:
+            self._facts = dict(facts)
+            table = {name: asdict(self._facts[name]) for name in sorted(self._facts)}
+            write_bytes(self._path, json.dumps(table, indent=1).encode())
+
+
+def _load(path: Path) -> dict[str, FilmFacts]:
+    """The facts on disk; a damaged file is as good as none, it only saves time."""
+    try:
+        return {name: FilmFacts(**facts) for name, facts in json.loads(path.read_bytes()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

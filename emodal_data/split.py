@@ -1,0 +1,126 @@
+"""The training and the test side: stratified by label, and never a group on both."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from emodal_data.config import SplitConfig
+from emodal_data.errors import InputError
+from emodal_data.schema import LABELS
+
+#: Beyond this many pairs of groups, adding and removing alone come near enough.
+_MOST_EXCHANGES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sides of the labelled clips. sides: indexed by clip_id, "train" or "test". test_fraction: as it came out."""
+
+    sides: pd.Series
+    test_fraction: float
+    per_class: dict[str, dict[str, int]]
+
+
+def split_clips(clips: pd.DataFrame, config: SplitConfig) -> Split:
+    """Split clips with the columns film, speaker and label (class name, no nulls), indexed by clip_id.
+
+    Every group falls on one side. Among the splits found, the one nearest to test_fraction in every class wins;
+    the seed decides ties. Raises InputError, saying by how much, if groups make the wanted split impossible.
+    """
+    groups = group_of(clips, config.group_by)
+    names, places = np.unique(groups.to_numpy(dtype=str), return_inverse=True)
+    counts = np.zeros((len(names), len(LABELS)), dtype=np.int64)
+    codes = pd.Categorical(clips["label"], categories=list(LABELS)).codes
+    np.add.at(counts, (places, codes), 1)
+    order = np.argsort([_draw(config.seed, name) for name in names], kind="stable")
+    in_test = np.zeros(len(names), dtype=bool)
+    choose = _choose_singles if counts.sum(axis=1).max(initial=0) <= 1 else _choose_groups
+    in_test[order] = choose(counts[order], config.test_fraction)
+    sides = pd.Series(np.where(in_test[places], "test", "train"), index=clips.index, name="split")
+    per_class = {
+        label: {"train": int(counts[~in_test, k].sum()), "test": int(counts[in_test, k].sum())}
+        for k, label in enumerate(LABELS)
+    }
+    split = Split(sides, float(counts[in_test].sum() / max(counts.sum(), 1)), per_class)
+    if not config.allow_imbalance:
+        _refuse_imbalance(split, len(names), config)
+    return split
+
+
+def group_of(clips: pd.DataFrame, group_by: str) -> pd.Series:
+    """The group of each clip: its film, its speaker within the whole build, or itself.
+
+    A clip without a speaker forms a group with the other such clips of its film.
+    """
+    if group_by == "clip":
+        return pd.Series(clips.index, index=clips.index)
+    if group_by == "film":
+        return clips["film"].astype(object)
+    return clips["speaker"].astype(object).where(clips["speaker"].notna(), "film " + clips["film"])
+
+
+def _draw(seed: int, name: str) -> bytes:
+    """A group's place in the order of choice: depends on nothing but the seed and its name."""
+    return hashlib.sha256(f"{seed}:{name}".encode()).digest()
+
+
+def _choose_singles(counts: np.ndarray, fraction: float) -> np.ndarray:
+    """Groups of one clip: from each class the first share in order. counts: (groups, classes)."""
+    wanted = np.rint(counts.sum(axis=0) * fraction)
+    chosen: np.ndarray = ((np.cumsum(counts, axis=0) <= wanted) & (counts > 0)).any(axis=1)
+    return chosen
+
+
+def _choose_groups(counts: np.ndarray, fraction: float) -> np.ndarray:
+    """Groups of many clips: take those that help, in order, then add, remove or exchange while it gets better.
+
+    The distance is the sum over classes of the squared miss, each as a share of its class.
+    """
+    totals = counts.sum(axis=0)
+    share = counts / np.maximum(totals, 1)
+    target = np.where(totals > 0, fraction, 0.0)
+    chosen = np.zeros(len(counts), dtype=bool)
+
+    def miss(sums: np.ndarray) -> np.ndarray:
+        distance: np.ndarray = ((sums - target) ** 2).sum(axis=-1)
+        return distance
+
+    sums = np.zeros(counts.shape[1])
+    for group, added in enumerate(share):
+        if miss(sums + added) < miss(sums):
+            chosen[group], sums = True, sums + added
+    while True:
+        moves = np.where(chosen[:, None], -share, share)
+        best = int(np.argmin(miss(sums + moves)))
+        step = moves[best]
+        changed = [best]
+        inside, outside = np.flatnonzero(chosen), np.flatnonzero(~chosen)
+        if 0 < len(inside) * len(outside) <= _MOST_EXCHANGES:
+            exchanged = miss(sums + share[outside][None] - share[inside][:, None])
+            i, j = np.unravel_index(int(np.argmin(exchanged)), exchanged.shape)
+            if exchanged[i, j] < miss(sums + step) - 1e-12:
+                changed = [int(inside[i]), int(outside[j])]
+                step = share[changed[1]] - share[changed[0]]
+        if miss(sums + step) >= miss(sums) - 1e-12:
+            return chosen
+        sums = sums + step
+        chosen[changed] ^= True
+
+
+def _refuse_imbalance(split: Split, groups: int, config: SplitConfig) -> None:
+    hint = (
+        "add films, choose another split.group_by, raise split.tolerance, or set split.allow_imbalance=true"
+    )
+    where = f"the {groups} {config.group_by} groups" if groups != 1 else f"the only {config.group_by} group"
+    share = f"{split.test_fraction:.1%} of the clips on the test side instead of {config.test_fraction:.1%}"
+    if abs(split.test_fraction - config.test_fraction) > config.tolerance:
+        raise InputError(f"split: {where} can only put {share}; {hint}")
+    for label, sides in split.per_class.items():
+        for side, count in sides.items():
+            if count == 0 and sum(sides.values()) > 0:
+                total = sum(sides.values())
+                raise InputError(
+                    f"split: {where} leave no {label} clip on the {side} side (of {total}); {hint}"
+                )

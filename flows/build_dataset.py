@@ -1,0 +1,159 @@
+"""The flow build-dataset: films and annotations in, a published dataset out, then training.
+
+It reads top to bottom: plan, read the reels that are missing, publish what is clear, train when it changed.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+
+from emodal_data.annotations import read_annotations
+from emodal_data.clear_clips import clear_clips
+from emodal_data.clip_store import read_measures
+from emodal_data.dataset import (
+    DatasetPlan,
+    is_published,
+    make_ledger,
+    make_manifest,
+    plan_dataset,
+    plan_shards,
+    read_manifest,
+    recover_dataset,
+    replace_dataset,
+    staging_folder,
+    write_json,
+    write_ledger,
+)
+from emodal_data.dataset_card import write_card
+from emodal_data.errors import EmodalError
+from emodal_data.files import exclusive, remove_temporary
+from emodal_data.ingest import IngestSettings, ingest_guarded
+from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build
+from emodal_data.report import write_report
+from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
+from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_film
+from flows.config import Config
+from flows.observers import observer
+from flows.task_runners import Submit, engine, may_pass_next_time, workers
+from flows.train_emodal import train_emodal
+
+#: Seconds a film may take to be hashed and its header read.
+INSPECT_TIMEOUT_S = 900.0
+#: Seconds a shard may take to be written.
+SHARD_TIMEOUT_S = 3600.0
+
+
+@flow(name="build-dataset", flow_run_name="build {config.out}", persist_result=False)
+def build_dataset(config: Config) -> dict[str, Any]:
+    """Build the dataset that the configuration describes, and train on it if that is wanted.
+
+    Returns the counts of the manifest, what was read, and the metrics. Raises InputError or WorkError.
+    """
+    with exclusive(config.out):
+        remove_temporary(config.out)
+        recover_dataset(config.out / "dataset")
+        with engine(config) as submit:
+            plan = make_plan(config, submit)
+            clips_read = read_reels(plan, config, submit)
+            manifest, written = publish(plan, config, submit)
+    result = {"counts": manifest["counts"], "clips_read": clips_read, "published": written}
+    if config.train:
+        result["metrics"] = train_emodal(config.out / "dataset", config.out / "model", config.model)
+    return result
+
+
+@task(task_run_name="look at {film.name}", cache_policy=NO_CACHE, persist_result=False)
+def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
+    """Hash a film and read its header, in a worker."""
+    return workers(config).run(INSPECT_TIMEOUT_S, inspect_film, film, config.films, config.clips)
+
+
+@task(
+    task_run_name="read {reel.film} {reel.first_s:.0f}-{reel.last_s:.0f} s",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=may_pass_next_time,
+)
+def read_reel(reel: Reel, config: Config) -> None:
+    """Read the clips of a reel into the clip store, in a worker."""
+    ingest_guarded(reel, IngestSettings(config.films, config.clips, config.face), workers(config))
+
+
+@task(task_run_name="write {shard.path.name}", cache_policy=NO_CACHE, persist_result=False)
+def make_shard(shard: Shard, config: Config) -> WrittenShard:
+    """Write one shard, in a worker."""
+    settings = ShardSettings(config.audio, config.augment.seed, config.shards.row_group_rows)
+    return workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, settings)
+
+
+def make_plan(config: Config, submit: Submit) -> Plan:
+    """Read the annotations, look at films that are new or changed, and decide what is to be read."""
+    rows, files = locate_films(read_annotations(config.annotations), config.films)
+    catalogue = FilmCatalogue(config.out / "clips" / "films.json")
+    facts = {name: fact for name, file in files.items() if (fact := catalogue.known(file))}
+    new = [files[name] for name in sorted(files.keys() - facts.keys())]
+    observer().stage("looking at films", len(new), "films")
+    for future in as_completed([submit(look_at_film, film=film, config=config) for film in new]):
+        seen: FilmFacts = future.result()
+        facts[seen.name] = seen
+        observer().advance()
+    catalogue.keep(facts)
+    return plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
+
+
+def read_reels(plan: Plan, config: Config, submit: Submit) -> int:
+    """Read the reels that the store lacks. Returns the number of clips read; what is stored is not read again."""
+    retries = config.engine.retries
+    delays_s = [config.engine.retry_delay_s * 2**n for n in range(retries)]
+    read = read_reel.with_options(retries=retries, retry_delay_seconds=delays_s)
+    total = sum(len(reel.clips) for reel in plan.reels)
+    observer().stage("reading clips", total, "clips")
+    reels = {submit(read, reel=reel, config=config): reel for reel in plan.reels}
+    for future in as_completed(list(reels)):
+        future.result()
+        observer().advance(len(reels[future].clips))
+    return total
+
+
+def publish(plan: Plan, config: Config, submit: Submit) -> tuple[dict[str, Any], bool]:
+    """Apply the thresholds, split, augment and write the dataset, unless it stands there already.
+
+    Returns the manifest, and whether anything was written.
+    """
+    dataset = config.out / "dataset"
+    measures = read_measures(all_places(plan))
+    clips = clear_clips(plan.clips, measures, config.clips, config.face, config.audio)
+    ledger_of_failure = config.out / "failed-ledger.parquet"
+    try:
+        chosen = plan_dataset(plan.rows, clips, config.dataset)
+    except EmodalError as error:
+        write_ledger(ledger_of_failure, make_ledger(plan.rows, clips))
+        raise type(error)(f"{error} (what became of every row: {ledger_of_failure})") from error
+    ledger_of_failure.unlink(missing_ok=True)
+    if is_published(chosen, dataset):
+        return read_manifest(dataset), False
+
+    folder = staging_folder(dataset)
+    shards = write_shards(chosen, folder, config, submit)
+    annotations = hashlib.sha256(config.annotations.read_bytes()).hexdigest()
+    manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations)
+    write_ledger(folder / "ledger.parquet", chosen.ledger)
+    write_card(folder, manifest)
+    write_report(folder, manifest, chosen)
+    write_json(folder / "manifest.json", manifest)
+    replace_dataset(folder, dataset)
+    return manifest, True
+
+
+def write_shards(chosen: DatasetPlan, folder: Path, config: Config, submit: Submit) -> list[WrittenShard]:
+    """Write the shards, in any order; returned in theirs."""
+    observer().stage("writing shards", len(chosen.samples), "samples")
+    shards = plan_shards(chosen, folder, config.shards.rows)
+    futures = [submit(make_shard, shard=shard, config=config) for shard in shards]
+    for future in as_completed(futures):
+        observer().advance(future.result().rows)
+    return [future.result() for future in futures]

@@ -1,0 +1,209 @@
+"""The `emodal` command: arguments, progress and exit codes. What it does lives in the rooms it calls.
+
+Results go to standard output, progress and messages to standard error.
+Exit codes: 0 done, 1 the work failed, 2 the input or the arguments are wrong, 130 stopped by Ctrl-C.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    help="Build emotion datasets from films and TV shows, and train EMODal on them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Films = Annotated[Path | None, typer.Option(help="Folder with the films.")]
+Annotations = Annotated[Path | None, typer.Option(help="Table of spans: CSV, TSV, Parquet or XLSX.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the build.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, such as split.group_by=speaker. May be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command()
+def build(
+    films: Films = None,
+    annotations: Annotations = None,
+    out: Out = None,
+    config: ConfigFile = None,
+    set_: Settings = None,
+    no_train: Annotated[bool, typer.Option("--no-train", help="Stop after the dataset.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; default: one a core.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn films and annotations into a dataset, and train EMODal on it.
+
+    Run it again after adding films, or after Ctrl-C: it does only what is missing.
+
+    Example: emodal build --films films --annotations spans.csv --out build
+    """
+    from flows.config import load_config
+
+    train = False if no_train else None
+    tree = load_config(
+        config, set_ or [], films=films, annotations=annotations, out=out, workers=workers, train=train
+    )
+    _quiet_prefect()
+    from flows.build_dataset import build_dataset
+    from flows.observers import watched_on_terminal
+    from flows.summary import build_summary
+
+    with watched_on_terminal():
+        result = build_dataset(tree)
+    _print(result, build_summary(tree.out, result), as_json)
+
+
+@app.command()
+def plan(
+    films: Films = None,
+    annotations: Annotations = None,
+    out: Out = None,
+    config: ConfigFile = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a build would read, what is stored already, and what is wrong. Writes nothing.
+
+    Example: emodal plan --films films --annotations spans.csv --out build
+    """
+    from flows.config import load_config
+    from flows.summary import plan_result, plan_summary
+
+    tree = load_config(config, set_ or [], films=films, annotations=annotations, out=out)
+    result = plan_result(tree)
+    _print(result, plan_summary(result), as_json)
+
+
+@app.command()
+def train(
+    dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    model: Annotated[
+        str | None, typer.Option(help="Network: emodal, audio, image, or compare for all.")
+    ] = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Train on a dataset and print accuracy, UAR, macro-F1 and the confusion table.
+
+    Example: emodal train build/dataset --out build/model --set epochs=30
+    """
+    from flows.config import load_model_config
+
+    settings = load_model_config([*(set_ or []), *([f"name={model}"] if model else [])])
+    from emodal_model.training import train as train_model
+    from flows.observers import watched_on_terminal
+
+    with watched_on_terminal() as terminal:
+        metrics = train_model(dataset, out, settings, on_epoch=terminal.epoch)
+    from emodal_model.evaluation import format_report
+
+    _print(metrics, format_report(metrics), as_json)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model folder, or a .keras file.")],
+    dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
+    as_json: Json = False,
+) -> None:
+    """Test a model on the test side of a dataset.
+
+    Example: emodal evaluate build/model other-build/dataset
+    """
+    from emodal_model.evaluation import evaluate as evaluate_model
+    from emodal_model.evaluation import format_report
+
+    metrics = evaluate_model(model, dataset).as_dict()
+    _print(metrics, format_report(metrics), as_json)
+
+
+@app.command("sample-films")
+def sample_films(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to write films/, annotations.csv and truth.csv into.")
+    ],
+    films: Annotated[int, typer.Option(min=1, help="Number of films.")] = 6,
+    clips_per_film: Annotated[int, typer.Option(min=1, help="Annotated clips in each film.")] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same films.")] = 0,
+) -> None:
+    """Make films with known truth, to try the pipeline on.
+
+    Example: emodal sample-films demo --films 6
+    """
+    from emodal_data.sample_films import make_sample_films
+    from flows.observers import watched_on_terminal
+
+    with watched_on_terminal() as terminal:
+        terminal.stage("making films", films, "films")
+        make_sample_films(
+            folder, films, clips_per_film, seed, on_progress=lambda done, total: terminal.advance()
+        )
+    print(folder)
+
+
+def main() -> None:
+    """Run the command and turn every error into one clear line and an exit code."""
+    with _clear_errors():
+        app(standalone_mode=True)
+
+
+@contextlib.contextmanager
+def _clear_errors() -> Iterator[None]:
+    from emodal_data.errors import EmodalError, InputError
+    from emodal_model.errors import ModelError
+
+    try:
+        yield
+    except InputError as error:
+        _fail(str(error), 2)
+    except EmodalError as error:
+        _fail(str(error), 1)
+    except ModelError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped; run the same command again, it goes on where it was", 130)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (the reader of a pipe went away)
+        raise SystemExit(0) from None
+    except Exception as error:
+        with tempfile.NamedTemporaryFile("w", prefix="emodal-", suffix=".log", delete=False) as log:
+            traceback.print_exc(file=log)
+        _fail(f"a fault of this program: {type(error).__name__}: {error}\nwhere it happened: {log.name}", 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    for line in message.splitlines():
+        print(f"emodal: {line}", file=sys.stderr)
+    sys.stderr.flush()
+    raise SystemExit(code)
+
+
+def _print(result: Any, text: str, as_json: bool) -> None:
+    print(json.dumps(result, indent=2, default=str) if as_json else text)
+
+
+def _quiet_prefect() -> None:
+    """Settings for a flow that runs on its own, without a server; what the user set wins."""
+    for name, value in {
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",  # failures are told once, by _clear_errors
+        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }.items():
+        os.environ.setdefault(name, value)

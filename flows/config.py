@@ -1,0 +1,129 @@
+"""The whole configuration: the sections of the rooms, the engine, and how TOML and `--set` become one tree.
+
+The flow build-dataset takes exactly this tree as its one parameter.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from emodal_data.config import DatasetConfig, Section
+from emodal_data.errors import InputError
+from emodal_model.config import ModelConfig
+
+
+class EngineConfig(Section):
+    """How the work is run. Nothing here changes a byte of the result."""
+
+    retries: Annotated[int, Field(ge=0)] = 2
+    """How often a reel is tried again after an I/O error; bad input is never tried again."""
+    retry_delay_s: Annotated[float, Field(ge=0)] = 2.0
+    """Wait before the first retry; doubled for the next."""
+
+
+class Config(DatasetConfig):
+    """A build: films and annotations in, a dataset and a trained model out."""
+
+    films: Path
+    """Folder with the films."""
+    annotations: Path
+    """Table of spans: .csv, .tsv, .parquet or .xlsx."""
+    out: Path
+    """Folder of the build."""
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Worker processes; none: one for each core."""
+    train: bool = True
+    """Train after the dataset is made."""
+    model: ModelConfig = ModelConfig()
+    engine: EngineConfig = EngineConfig()
+
+    @property
+    def worker_count(self) -> int:
+        """Processes that do the work."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def dataset(self) -> DatasetConfig:
+        """The sections that decide what the dataset holds."""
+        return DatasetConfig(**{name: getattr(self, name) for name in DatasetConfig.model_fields})
+
+
+def load_config(file: Path | None, settings: Sequence[str], **top: object) -> Config:
+    """The configuration from a TOML file, then `key=value` settings, then top-level values that are not None.
+
+    Relative paths in the file are relative to the working folder, as on the command line.
+    Raises InputError with one line for each thing that is wrong.
+    """
+    tree: dict[str, Any] = _read_toml(file) if file else {}
+    for setting in settings:
+        _set(tree, setting)
+    tree |= {key: value for key, value in top.items() if value is not None}
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise InputError("\n".join(_explain(problem) for problem in error.errors())) from error
+
+
+def load_model_config(settings: Sequence[str]) -> ModelConfig:
+    """The model section alone, from `key=value` settings (`model.` before the key may be left out)."""
+    tree: dict[str, Any] = {}
+    for setting in settings:
+        _set(tree, setting.removeprefix("model."))
+    try:
+        return ModelConfig.model_validate(tree)
+    except ValidationError as error:
+        raise InputError("\n".join(_explain(problem, "model.") for problem in error.errors())) from error
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: not valid TOML: {error}") from error
+
+
+def _set(tree: dict[str, Any], setting: str) -> None:
+    """Put `split.group_by=film` into the tree. The value is TOML; what is not TOML is a string."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {setting}: write key=value, for example --set split.group_by=film")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise InputError(f"--set {setting}: {section} is a value, not a section")
+    tree[last] = value
+
+
+def _explain(problem: Mapping[str, Any], section: str = "") -> str:
+    where = section + ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(where, setting_names(), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f"config: there is no setting {where}{hint}"
+    if problem["type"] == "missing":
+        return f"config: {where} is missing: give --{where}, or set it in the config file"
+    return f"config: {where} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def setting_names() -> list[str]:
+    """Every setting as `section.key`."""
+    names = []
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and hasattr(section, "model_fields"):
+            names += [f"{name}.{key}" for key in section.model_fields]
+        else:
+            names.append(name)
+    return names

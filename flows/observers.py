@@ -1,0 +1,124 @@
+"""Who watches a build: a progress display on the terminal, or a line a stage where nobody looks."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+
+class Observer(Protocol):
+    """What a flow tells about its progress."""
+
+    def stage(self, name: str, total: int, unit: str) -> None:
+        """A stage begins, with this much to do."""
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        """So much of the stage is done. note: counts worth showing."""
+
+    def epoch(self, report: Any) -> None:
+        """An epoch of training is done: see emodal_model.fitting.EpochReport."""
+
+    def say(self, line: str) -> None:
+        """A line worth reading."""
+
+
+class Silent:
+    """Watches nothing: for flows on a server, whose log tells the story."""
+
+    def stage(self, name: str, total: int, unit: str) -> None:
+        """Ignore."""
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        """Ignore."""
+
+    def epoch(self, report: Any) -> None:
+        """Ignore."""
+
+    def say(self, line: str) -> None:
+        """Ignore."""
+
+
+class Terminal:
+    """A bar a stage on standard error, with counts and time left; plain lines when it is no terminal."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self._live = self.console.is_terminal
+        self._progress = Progress(
+            TextColumn("{task.description:<16}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}", style="dim"),
+            console=self.console,
+            disable=not self._live,
+        )
+        self._task: TaskID | None = None
+        self._name, self._total, self._done, self._unit, self._note = "", 0, 0, "", ""
+
+    def stage(self, name: str, total: int, unit: str) -> None:
+        """Start the bar of a stage; a stage with nothing to do shows none."""
+        self.finish_stage()
+        self._name, self._total, self._done, self._unit, self._note = name, total, 0, unit, ""
+        if total:
+            self._progress.start()
+            self._task = self._progress.add_task(name, total=total, unit=unit, note="")
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        """Move the bar."""
+        self._done += amount
+        self._note = note or self._note
+        if self._task is not None:
+            self._progress.update(self._task, advance=amount, note=self._note)
+
+    def epoch(self, report: Any) -> None:
+        """Move the bar of the network in training, with its validation figures."""
+        name = f"training {report.network}"
+        if self._task is None or self._name != name:
+            self.stage(name, report.epochs, "epochs")
+        seen = f"loss {report.train_loss:.3f}"
+        if report.validation_accuracy is not None:
+            seen += f", validation accuracy {report.validation_accuracy:.1%}"
+        self.advance(note=seen)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self.console.print(line, markup=False, soft_wrap=True)
+
+    def finish_stage(self) -> None:
+        """End the bar; without a terminal, say what the stage did in one line."""
+        if self._task is not None and not self._live:
+            note = f" ({self._note})" if self._note else ""
+            self.say(f"{self._name}: {self._done} of {self._total} {self._unit}{note}")
+        self._task = None
+
+    def close(self) -> None:
+        """End the display."""
+        self.finish_stage()
+        self._progress.stop()
+
+
+_current: Observer = Silent()
+
+
+def observer() -> Observer:
+    """Whoever watches the flow that runs in this process."""
+    return _current
+
+
+@contextlib.contextmanager
+def watched_on_terminal() -> Iterator[Terminal]:
+    """Show the flows that run inside the block on standard error."""
+    global _current
+    terminal = Terminal()
+    _current = terminal
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+        _current = Silent()
+        sys.stderr.flush()

@@ -1,0 +1,84 @@
+"""What a build, or the plan of one, comes to: numbers for programs, a few lines for people."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emodal_data.annotations import read_annotations
+from emodal_data.plan import locate_films, plan_build
+from emodal_data.reasons import ADVICE, Reason
+from emodal_data.sources import FilmCatalogue, inspect_film
+from flows.config import Config
+
+
+def build_summary(out: Path, result: dict[str, Any]) -> str:
+    """The end of `emodal build` in a few lines."""
+    counts = result["counts"]
+    lines = [f"{counts['kept']} of {counts['rows']} rows kept; {result['clips_read']} clips read from films"]
+    lines += _reason_lines(counts["dropped"])
+    per_split = ", ".join(f"{side} {n}" for side, n in counts["samples_per_split"].items())
+    lines += [
+        f"{counts['samples']} samples ({per_split})" + ("" if result["published"] else ": nothing changed")
+    ]
+    if "metrics" in result:
+        from emodal_model.evaluation import format_report
+
+        lines += ["", format_report(result["metrics"]), "", f"model    {out / 'model'}"]
+    lines += [f"dataset  {out / 'dataset'}", f"report   {out / 'dataset' / 'report' / 'index.html'}"]
+    return "\n".join(lines)
+
+
+def plan_result(config: Config) -> dict[str, Any]:
+    """What a build would do, without doing it."""
+    rows, files = locate_films(read_annotations(config.annotations), config.films)
+    catalogue = FilmCatalogue(config.out / "clips" / "films.json")
+    known = {name: catalogue.known(file) for name, file in files.items()}
+    facts = {
+        name: known[name] or inspect_film(file, config.films, config.clips) for name, file in files.items()
+    }
+    plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
+    wrong = plan.rows[plan.rows["reason"].notna()]
+    return {
+        "rows": len(plan.rows),
+        "films": len(files),
+        "films_new_or_changed": sorted(name for name, fact in known.items() if fact is None),
+        "clips": len(plan.clips),
+        "clips_stored": len(plan.places),
+        "clips_to_read": sum(len(reel.clips) for reel in plan.reels),
+        "reels_to_read": len(plan.reels),
+        "label_ties": int(plan.clips["tied"].sum()),
+        "beyond_the_film": _beyond(plan.clips, {name: fact.duration_s for name, fact in facts.items()}),
+        "wrong_rows": [
+            {"row": int(row), "reason": reason, "detail": detail}
+            for row, reason, detail in zip(wrong["row"], wrong["reason"], wrong["detail"], strict=True)
+        ],
+    }
+
+
+def plan_summary(result: dict[str, Any]) -> str:
+    """The plan in a few lines, every wrong row with what to do about it."""
+    new = result["films_new_or_changed"]
+    lines = [
+        f"{result['rows']} rows, {result['films']} films ({len(new)} new or changed), {result['clips']} clips",
+        f"{result['clips_stored']} clips are stored, {result['clips_to_read']} are to be read",
+    ]
+    if result["label_ties"]:
+        lines.append(f"{result['label_ties']} clips have tied votes")
+    lines += [
+        f"{name} {start_s:g}-{end_s:g} s is beyond the film"
+        for name, start_s, end_s in result["beyond_the_film"]
+    ]
+    lines += [f"row {wrong['row']}: {wrong['reason']}: {wrong['detail']}" for wrong in result["wrong_rows"]]
+    return "\n".join(lines)
+
+
+def _beyond(clips: pd.DataFrame, durations_s: dict[str, float | None]) -> list[tuple[str, float, float]]:
+    known = clips["film"].map(durations_s)
+    late = clips[clips["end_s"] > known.astype(float) + 0.1]
+    return list(zip(late["film"], late["start_s"], late["end_s"], strict=True))
+
+
+def _reason_lines(dropped: dict[str, int]) -> list[str]:
+    order = sorted(dropped.items(), key=lambda item: -item[1])
+    return [f"  {count:>6} {name:<26} {ADVICE[Reason(name)]}" for name, count in order]
