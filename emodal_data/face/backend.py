@@ -4,19 +4,27 @@ The backends themselves live in embedded.py and fan.py and are imported only whe
 """
 
 from pathlib import Path
+from typing import Literal
 
 from emodal_data.errors import InputError
 from emodal_data.face.parcels import FaceBackend
 
 
-def create_backend(name: str, weights: str | Path | None = None) -> FaceBackend:
+def create_backend(
+    name: str, weights: str | Path | None = None, detector: Literal["embedded", "sfd"] = "embedded"
+) -> FaceBackend:
     """The backend called `name`: "embedded" or "face_alignment".
 
-    weights: folder with the files of the face_alignment backend; None: the package's own cache.
+    weights: folder with the files of the face_alignment backend; None: the package's own cache, filled from the
+    network if need be. detector: whose boxes the face_alignment backend takes, the embedded ones or its own SFD's.
     Raises InputError if a package or a weights file is missing; the message says which and what to do.
     """
     if name == "embedded":
         from emodal_data.face.embedded import EmbeddedBackend
 
         return EmbeddedBackend()
+    if name == "face_alignment":
+        from emodal_data.face.fan import FaceAlignmentBackend
+
+        return FaceAlignmentBackend(Path(weights) if weights is not None else None, detector)
     raise InputError(f"unknown face backend {name!r}: use embedded or face_alignment")

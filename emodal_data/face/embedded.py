@@ -6,7 +6,7 @@ Nothing is downloaded and nothing needs a GPU; one thread, so that the same pixe
 from emodal_data.face.detector import Detector
 from emodal_data.face.geometry import LANDMARKS68
 from emodal_data.face.mesh import Mesh
-from emodal_data.face.parcels import Detection, Face, Picture
+from emodal_data.face.parcels import Detection, Face, Picture, as_rgb
 
 #: A box scored below this is shown to the mesh, which knows faces better; the closer look needs it most.
 DOUBTFUL_SCORE = 0.8
@@ -23,6 +23,7 @@ class EmbeddedBackend:
 
     def detect(self, rgb: Picture) -> list[Detection]:
         """Boxes of all faces, largest first. rgb: (h, w, 3) uint8."""
+        rgb = as_rgb(rgb)
         return [
             detection
             for detection in self._detector(rgb)
@@ -31,7 +32,7 @@ class EmbeddedBackend:
 
     def landmarks(self, rgb: Picture, detection: Detection) -> Face:
         """Landmarks of one detected face, the dense mesh included."""
-        points, score = self._mesh(rgb, detection)
+        points, score = self._mesh(as_rgb(rgb), detection)
         return Face(detection.box_xyxy, detection.score, points[LANDMARKS68, :2], score, points)
 
     def faces(self, rgb: Picture) -> list[Face]:
