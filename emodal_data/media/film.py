@@ -1,0 +1,133 @@
+"""A film: its frame at a time, its sound over a span. The only nouns the other rooms need from here."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from emodal_data.config import ClipsConfig
+from emodal_data.media.audio import AudioReader, AudioSpan
+from emodal_data.media.clock import Clock
+from emodal_data.media.door import Budget, damage_is, film_path, only, open_container
+from emodal_data.media.info import FilmInfo, picture_stream, pixel_shape, read_info, sound_stream
+from emodal_data.media.picture import Darkroom
+from emodal_data.media.video import VideoReader
+from emodal_data.reasons import Reason
+
+_DEFAULTS = ClipsConfig()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The picture on screen at a time, as a viewer sees it.
+
+    rgb: (h, w, 3) uint8, upright, square pixels. pts_s: when it came on screen, film clock.
+    error_s: how long it had been there. corrupt_frames: damaged frames it was decoded from.
+    scale: pixels of rgb per pixel of the upright, square-pixel film frame.
+    """
+
+    rgb: NDArray[np.uint8]
+    pts_s: float
+    error_s: float
+    corrupt_frames: int
+    scale: float
+
+
+class Film(AbstractContextManager["Film"]):
+    """An open film. Any order of questions gives the same answers; ascending times are cheapest."""
+
+    def __init__(self, path: Path, config: ClipsConfig) -> None:
+        self._path = path
+        self._config = config
+        self._sound: AudioReader | None = None
+        self._container = open_container(path, config)
+        try:
+            with damage_is(Reason.FILM_UNREADABLE, repr(path.name)):
+                self.info: FilmInfo = read_info(self._container)
+                self._stream = picture_stream(self._container)
+                only(self._container, self._stream, config)
+        except BaseException:
+            self._container.close()
+            raise
+        self._video = VideoReader(self._container, self._stream, Clock.of(self._container, self._stream))
+        self._darkroom = Darkroom()
+
+    @property
+    def duration_s(self) -> float:
+        """Length by the header; 0 if it does not say."""
+        return self.info.duration_s
+
+    def frame_at(self, t_s: float, max_side_px: int | None = None) -> Frame:
+        """The frame on screen at t_s: the last one that starts at or before it.
+
+        t_s: seconds since the container starts. max_side_px: shrink so that no side is longer.
+        Raises Dropped(SPAN_OUTSIDE_FILM, FRAME_UNREADABLE, FILM_TOO_LARGE, DECODER_TIMED_OUT).
+        """
+        with damage_is(Reason.FRAME_UNREADABLE, f"at {t_s:.3f} s"):
+            taken = self._video.frame_on_screen(t_s, Budget.of(self._config))
+            rgb, scale = self._darkroom.develop(taken.frame, pixel_shape(self._stream), max_side_px)
+        pts_s = self._video.seconds(taken.pts)
+        return Frame(rgb, pts_s, t_s - pts_s, taken.corrupt_frames, scale)
+
+    def audio(self, start_s: float, end_s: float) -> NDArray[np.float32]:
+        """The span's sound: (round(end_s * 16000) - round(start_s * 16000),) float32, 16 kHz mono."""
+        return self.audio_span(start_s, end_s).samples
+
+    def audio_span(self, start_s: float, end_s: float) -> AudioSpan:
+        """The span's sound with what is known of its damage.
+
+        Raises Dropped(NO_AUDIO, SPAN_OUTSIDE_FILM, AUDIO_UNREADABLE, FILM_TOO_LARGE, DECODER_TIMED_OUT).
+        """
+        with damage_is(Reason.AUDIO_UNREADABLE, f"at {start_s:.3f} s"):
+            return self._sound_reader().span(start_s, end_s, Budget.of(self._config))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+        if self._sound is not None:
+            self._sound.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _sound_reader(self) -> AudioReader:
+        # Sound is read through a container of its own, so that neither reader moves the other's place.
+        if self._sound is None:
+            self._sound = AudioReader(self._open_sound, self._config)
+        return self._sound
+
+    def _open_sound(self) -> tuple[InputContainer, AudioStream]:
+        container = open_container(self._path, self._config)
+        try:
+            stream = sound_stream(container, self._config.audio_track)
+            only(container, stream, self._config)
+        except BaseException:
+            container.close()
+            raise
+        return container, stream
+
+
+def open_film(path: Path | str, *, root: Path | None = None, config: ClipsConfig = _DEFAULTS) -> Film:
+    """Open a film, guarded: see door.py for what is refused.
+
+    path: relative to root if there is one. root: folder that the film may not lead out of.
+    Raises Dropped(FILM_MISSING, FILM_OUTSIDE_FOLDER, FILM_UNREADABLE, FILM_TOO_LARGE, NO_VIDEO).
+    """
+    return Film(film_path(path, root), config)
+
+
+def probe(path: Path | str, *, root: Path | None = None, config: ClipsConfig = _DEFAULTS) -> FilmInfo:
+    """What a film says about itself, without decoding. Raises as open_film does."""
+    with open_film(path, root=root, config=config) as film:
+        return film.info

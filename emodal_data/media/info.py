@@ -1,0 +1,114 @@
+"""What a film says about itself: enough for a plan, a manifest and the choice of a sound track."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from emodal_data.errors import Dropped, InputError
+from emodal_data.reasons import Reason
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    """One sound track. number: as counted among the sound tracks, from 0."""
+
+    number: int
+    codec: str
+    rate_hz: int
+    channels: int
+    language: str
+    is_default: bool
+
+
+@dataclass(frozen=True)
+class FilmInfo:
+    """A film's own words, from its header: they may lie.
+
+    width, height: stored pixels of the picture. pixel_shape: width / height of one of them. fps: average.
+    """
+
+    container: str
+    duration_s: float
+    codec: str
+    width: int
+    height: int
+    pixel_shape: float
+    fps: float
+    audio_tracks: tuple[AudioTrack, ...]
+
+
+def read_info(container: InputContainer) -> FilmInfo:
+    """The information of an open container. Raises Dropped(NO_VIDEO)."""
+    video = picture_stream(container)
+    return FilmInfo(
+        container=container.format.name,
+        duration_s=duration_s(container),
+        codec=video.codec_context.name,
+        width=video.codec_context.width,
+        height=video.codec_context.height,
+        pixel_shape=pixel_shape(video),
+        fps=float(video.average_rate or 0),
+        audio_tracks=tuple(_track(i, stream) for i, stream in enumerate(container.streams.audio)),
+    )
+
+
+def picture_stream(container: InputContainer) -> VideoStream:
+    """The first video stream that is a picture track and not a cover. Raises Dropped(NO_VIDEO)."""
+    still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    for stream in container.streams.video:
+        if not stream.disposition & still and cast(object, stream.codec_context) is not None:
+            return stream
+    raise Dropped(Reason.NO_VIDEO, "no video stream that can be decoded")
+
+
+def sound_stream(container: InputContainer, choice: str) -> AudioStream:
+    """The sound track that the configuration asks for.
+
+    choice: "default" (as the file marks it, else the first), "first", a number from 0, or a language.
+    Raises Dropped(NO_AUDIO) if there is none such.
+    """
+    streams = [s for s in container.streams.audio if cast(object, s.codec_context) is not None]
+    found: list[AudioStream]
+    if choice == "default":
+        aside = Disposition.comment | Disposition.visual_impaired | Disposition.dub
+        found = [s for s in streams if s.disposition & Disposition.default]
+        found = found or [s for s in streams if not s.disposition & aside] or streams
+    elif choice == "first":
+        found = streams
+    elif choice.isdecimal():
+        found = streams[int(choice) :]
+    elif choice.isalpha():
+        found = [s for s in streams if (s.language or "").lower() == choice.lower()]
+    else:
+        raise InputError(f'clips.audio_track={choice!r}: use "default", "first", a number or a language')
+    if not found:
+        raise Dropped(Reason.NO_AUDIO, f"no sound track {choice!r} among {len(streams)}")
+    return found[0]
+
+
+def duration_s(container: InputContainer) -> float:
+    """Length by the header; 0 if it does not say."""
+    return max(0.0, (container.duration or 0) / 1e6)
+
+
+def pixel_shape(stream: VideoStream) -> float:
+    """Width / height of one stored pixel, 1 if unknown."""
+    shape = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return float(shape) if shape else 1.0
+
+
+def _track(number: int, stream: AudioStream) -> AudioTrack:
+    context = stream.codec_context
+    known = cast(object, context) is not None
+    return AudioTrack(
+        number=number,
+        codec=context.name if known else "unknown",
+        rate_hz=context.sample_rate if known else 0,
+        channels=context.channels if known else 0,
+        language=stream.language or "",
+        is_default=bool(stream.disposition & Disposition.default),
+    )

@@ -1,0 +1,22 @@
+"""Finding a place in a file: containers land late, or not at all, and each in its own way."""
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+
+#: Where to start again when a seek lands behind its target (MPEG-TS, MPEG-PS, old AVI); the last is the start.
+STEPS_BACK_S = (0, 2, 10, 60, 10**9)
+
+
+def seek_before(container: InputContainer, stream: Stream, pts: int) -> bool:
+    """Go to a keyframe at or before pts, or to the start of the stream. False: the file cannot be sought in."""
+    start = stream.start_time or 0
+    # One second before the start, or MPEG-TS begins behind its first packet; AVI takes nothing before it.
+    earliest = start - round(1 / stream.time_base) if stream.time_base else start
+    for offset in (max(pts, earliest), start):
+        try:
+            container.seek(offset, stream=stream)
+        except (av.FFmpegError, OSError):
+            continue
+        return True
+    return False

@@ -1,0 +1,170 @@
+"""Where decoded sound belongs on the film clock, and how a piece of it becomes 16 kHz mono.
+
+Positions count samples of the stream's own rate from the start of the film.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor, gcd
+from typing import Any
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from emodal_data.media.clock import Clock
+
+RATE_HZ = 16000
+#: The resampler's filter reaches less than this to either side, at any rate.
+_FILTER_SAMPLES = RATE_HZ // 20
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FrameGrid:
+    """Time stamps to sample positions, where stamps are coarser than samples (Matroska: milliseconds).
+
+    start: position of the first frame. origin: where the second one starts; in an unbroken stream all others
+    lie whole steps from it. tolerance: samples by which a stamp may be wrong through rounding alone.
+    """
+
+    clock: Clock
+    rate_hz: int
+    start: int
+    origin: int
+    step: int
+    tolerance: int
+
+    @classmethod
+    def of(cls, clock: Clock, rate_hz: int, first_frames: Sequence[tuple[int, int]]) -> "FrameGrid":
+        """The grid of a stream from (pts, samples) of its first frames.
+
+        The very first may be cut short (encoder delay), so the steps are those of the others.
+        """
+        tick = clock.tick_s * rate_hz  # samples
+        tolerance = 0 if tick == 1 else ceil(tick) + 1
+        step = gcd(*(samples for _, samples in first_frames[1:] or first_frames))
+        if step <= 2 * tolerance:  # short steps (Vorbis): half a tick is all that rounding does
+            tolerance = min(tolerance, ceil(tick / 2) + 1)
+        start = round(clock.seconds(first_frames[0][0]) * rate_hz)
+        return cls(clock, rate_hz, start, start + first_frames[0][1], step, tolerance)
+
+    def position(self, pts: int, expected: int | None) -> int:
+        """Where a frame starts; expected: the end of the frame before it, if that is known."""
+        stamped = round(self.clock.seconds(pts) * self.rate_hz)
+        if expected is not None and abs(stamped - expected) <= self.tolerance:
+            return expected
+        snapped = self.origin + round(Fraction(stamped - self.origin, self.step)) * self.step
+        return snapped if abs(stamped - snapped) <= self.tolerance else stamped
+
+    def pts_at(self, position: int) -> int:
+        """The stamp of a sample."""
+        return self.clock.pts_at(position / self.rate_hz)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Samples start..stop of the stream, whose resample holds samples first..last at 16 kHz.
+
+    start lies where a sample of one rate meets one of the other, so the resampler runs in the same phase as
+    over the whole film.
+    """
+
+    first: int
+    last: int
+    rate_hz: int
+    start: int
+    stop: int
+
+    @classmethod
+    def around(cls, first: int, last: int, rate_hz: int) -> "Window":
+        """The window for 16 kHz samples first..last."""
+        common = gcd(rate_hz, RATE_HZ)
+        block, block_16k = rate_hz // common, RATE_HZ // common
+        start = max(0, floor(Fraction(first - _FILTER_SAMPLES, block_16k))) * block
+        stop = ceil(Fraction(last + _FILTER_SAMPLES, block_16k)) * block
+        return cls(first, last, rate_hz, start, stop)
+
+    @property
+    def start_16k(self) -> int:
+        """start at 16 kHz; whole by construction."""
+        return self.start * RATE_HZ // self.rate_hz
+
+
+@dataclass
+class Track:
+    """The sound of one window while it is put together: all channels, zero where nothing has come yet.
+
+    earliest: position before which a decoder gives only its own delay.
+    """
+
+    window: Window
+    earliest: int
+    corrupt_frames: int = 0
+    _channels: Floats | None = None
+    _layout: str = "mono"
+    _covered: list[tuple[int, int]] = field(default_factory=list)
+
+    def put(self, position: int, frame: AudioFrame) -> None:
+        """Lay a frame at its position. A later frame wins; what lies outside the window is cut off."""
+        start, stop = self.window.start, self.window.stop
+        a, b = max(position, start, self.earliest), min(position + frame.samples, stop)
+        if a >= b:
+            return
+        self.corrupt_frames += frame.is_corrupt
+        sound = as_float(frame)
+        if self._channels is None:
+            self._channels = np.zeros((len(sound), stop - start), np.float32)
+            self._layout = frame.layout.name
+        if len(sound) != len(self._channels):
+            return  # the track changes its channels midway: what comes is missing
+        self._channels[:, a - start : b - start] = sound[:, a - position : b - position]
+        self._covered.append((a, b))
+
+    def cut(self, ended_at: int | None) -> tuple[Floats, int]:
+        """(n,) 16 kHz mono of the window's middle, and how many of these samples no frame covers.
+
+        ended_at: where the sound track ends, if it does before the window.
+        """
+        window = self.window
+        count = window.last - window.first
+        if self._channels is None:
+            return np.zeros(count, np.float32), count
+        # At the end of the film the resampler ends too: silence after it would blur the last samples.
+        heard = self._channels[:, : None if ended_at is None else max(0, ended_at - window.start)]
+        offset = window.first - window.start_16k
+        sound = resampled(heard, self._layout, window.rate_hz)[offset : offset + count]
+        return np.pad(sound, (0, count - len(sound))), count - self._covered_16k()
+
+    def _covered_16k(self) -> int:
+        window = self.window
+        covered = np.zeros(window.last - window.first, bool)
+        for a, b in self._covered:
+            i = -(-a * RATE_HZ // window.rate_hz) - window.first
+            j = -(-b * RATE_HZ // window.rate_hz) - window.first
+            covered[max(i, 0) : max(j, 0)] = True
+        return int(covered.sum())
+
+
+def as_float(frame: AudioFrame) -> Floats:
+    """(channels, n) float32 of a decoded frame, full scale 1."""
+    sound: NDArray[Any] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        sound = sound.reshape(-1, frame.layout.nb_channels).T
+    if sound.dtype == np.uint8:
+        return (sound.astype(np.float32) - np.float32(128)) / np.float32(128)
+    if sound.dtype.kind == "i":
+        return (sound / 2.0 ** (8 * sound.itemsize - 1)).astype(np.float32)
+    return sound.astype(np.float32)
+
+
+def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
+    """(channels, n) -> (m,) 16 kHz mono, FFmpeg's default downmix (in 5.1 the centre, the voices, leads)."""
+    whole = AudioFrame.from_ndarray(channels, format="fltp", layout=layout)
+    whole.sample_rate = rate_hz
+    resampler = AudioResampler("flt", "mono", RATE_HZ)
+    pieces = [piece.to_ndarray()[0] for frame in (whole, None) for piece in resampler.resample(frame)]
+    return np.concatenate(pieces)

@@ -1,0 +1,189 @@
+"""The frame on screen at a time: seek or go on, skip what no one looks at, and never return a neighbour.
+
+The answer depends on the file and the time alone, not on what was asked before.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, cast
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from emodal_data.errors import Dropped
+from emodal_data.media.clock import Clock
+from emodal_data.media.door import Budget
+from emodal_data.media.seeking import STEPS_BACK_S, seek_before
+from emodal_data.reasons import Reason
+
+#: Frames this close before the target are all decoded: the frame on screen is among them.
+_DECODE_ALL_S = Fraction(1, 5)
+#: Without an index, seconds that are cheaper to decode than to seek over.
+_GO_ON_S = 4.0
+#: A film's last frame stays on screen this much longer than it says: containers round their length up.
+_LAST_FRAME_HOLD_S = 0.5
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A decoded frame, its pts and the damaged frames it was decoded from."""
+
+    frame: VideoFrame
+    pts: int
+    corrupt_frames: int
+
+
+class VideoReader:
+    """Reads frames of one video stream; ascending times are cheapest."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, clock: Clock) -> None:
+        self._container = container
+        self._stream = stream
+        self._clock = clock
+        self._packets: Iterator[Packet[VideoStream]] | None = None
+        self._pending: deque[tuple[int, VideoFrame]] = deque()
+        self._current: Taken | None = None
+        self._corrupt = 0
+        self._asked = 0
+        self._packet_pts: list[int] = []
+        self._fresh_at_keyframes = True
+
+    def frame_on_screen(self, t_s: float, budget: Budget) -> Taken:
+        """The last frame that starts at or before t_s on the film clock.
+
+        Raises Dropped(SPAN_OUTSIDE_FILM, FRAME_UNREADABLE, FILM_TOO_LARGE, DECODER_TIMED_OUT).
+        """
+        target = self._clock.pts_at(t_s)
+        taken = self._take(target, budget)
+        if taken is None:
+            first_s = self._first_s()
+            if first_s is not None and t_s < first_s:
+                raise Dropped(Reason.SPAN_OUTSIDE_FILM, f"the picture starts at {first_s:.3f} s", t_s)
+            raise Dropped(Reason.FRAME_UNREADABLE, f"no frame can be decoded at {t_s:.3f} s", t_s)
+        if self._packets is None:
+            self._check_last_frame(taken, t_s)
+        return taken
+
+    def seconds(self, pts: int) -> float:
+        """Film time of a pts."""
+        return float(self._clock.seconds(pts))
+
+    def _take(self, target: int, budget: Budget) -> Taken | None:
+        if self._goes_on_to(target):
+            taken = self._advance(target, budget, skip=True)
+            if self._is_answer(taken, target):
+                self._asked = target
+                return taken
+        for skip in (True, False):
+            taken = self._seek_and_take(target, budget, skip)
+            if self._is_answer(taken, target):
+                break  # else a frame longer than _DECODE_ALL_S was skipped, or one is damaged: all of it, once
+        return taken
+
+    def _is_answer(self, taken: Taken | None, target: int) -> bool:
+        """Whether the packets read say so too: none of them starts between the frame and the target."""
+        return taken is not None and not any(taken.pts < pts <= target for pts in self._packet_pts)
+
+    def _seek_and_take(self, target: int, budget: Budget, skip: bool) -> Taken | None:
+        for back_s in STEPS_BACK_S:
+            self._seek(target, back_s)
+            taken = self._advance(target, budget, skip)
+            if taken is not None:
+                self._asked = target
+                return taken
+        self._packets = None
+        return None
+
+    def _goes_on_to(self, target: int) -> bool:
+        """Whether decoding on is cheaper than seeking: no keyframe lies between, as far as is known."""
+        if self._current is None or target < self._current.pts:
+            return False
+        if self._packets is None or (self._pending and self._pending[0][0] > target):
+            return True  # the film ends with the current frame, or it is still on screen
+        index = self._stream.index_entries
+        before, after = index.search_timestamp(self._asked), index.search_timestamp(target)
+        if before >= 0 and len(index) and index[len(index) - 1].timestamp > target:
+            return before == after
+        return (target - self._current.pts) * self._clock.tick_s <= _GO_ON_S
+
+    def _seek(self, target: int, back_s: int) -> None:
+        self._pending.clear()
+        self._packet_pts.clear()
+        self._current, self._corrupt = None, 0
+        self._fresh_at_keyframes = back_s == 0
+        from_pts = target - round(back_s / self._clock.tick_s)
+        found = seek_before(self._container, self._stream, from_pts)
+        self._packets = self._container.demux(self._stream) if found else None
+
+    def _advance(self, target: int, budget: Budget, skip: bool) -> Taken | None:
+        """Decode until a frame later than target shows up, or the film ends. None: nothing at or before it."""
+        decode_all_from = target - round(_DECODE_ALL_S / self._clock.tick_s)
+        while True:
+            while self._pending:
+                pts, frame = self._pending[0]
+                if pts > target:
+                    return self._current
+                self._pending.popleft()
+                if self._current is None or pts >= self._current.pts:
+                    self._current = Taken(frame, pts, self._corrupt)
+            packet = self._next_packet(budget)
+            if packet is None:
+                return self._current
+            self._decode(packet, target, decode_all_from if skip else packet.pts)
+
+    def _next_packet(self, budget: Budget) -> "Packet[VideoStream] | None":
+        if self._packets is None:
+            return None
+        budget.spend()
+        try:
+            packet = next(self._packets, None)
+        except (av.FFmpegError, OSError):
+            packet = None  # a torn file: what was decoded so far is the film
+        if packet is None:
+            self._packets = None
+        return packet
+
+    def _decode(self, packet: "Packet[VideoStream]", target: int, decode_all_from: int | None) -> None:
+        context = cast(Any, self._stream.codec_context)
+        pts = packet.pts
+        if packet.is_keyframe and pts is not None and pts <= target and self._fresh_at_keyframes:
+            # Start afresh, as a seek to this keyframe would: the same frame by every way.
+            context.flush_buffers()
+            self._pending.clear()
+            self._packet_pts.clear()
+            self._current, self._corrupt = None, 0
+        if pts is not None and not packet.is_discard:
+            self._packet_pts.append(pts)
+        far = pts is not None and decode_all_from is not None and pts < decode_all_from
+        context.skip_frame = "NONREF" if far else "DEFAULT"
+        try:
+            frames = packet.decode()
+        except (av.FFmpegError, ValueError):
+            self._corrupt += 1
+            return
+        for frame in frames:
+            self._corrupt += frame.is_corrupt
+            shown = frame.pts if frame.pts is not None else frame.dts
+            if shown is not None:
+                self._pending.append((shown, frame))
+
+    def _first_s(self) -> float | None:
+        start = self._stream.start_time
+        return None if start is None else float(self._clock.seconds(start))
+
+    def _check_last_frame(self, taken: Taken, t_s: float) -> None:
+        length = taken.frame.duration or 0
+        rate = self._stream.average_rate
+        length_s = max(float(length * self._clock.tick_s), 1 / float(rate) if rate else 0.0)
+        over_s = t_s - float(self._clock.seconds(taken.pts)) - length_s
+        if over_s > _LAST_FRAME_HOLD_S:
+            declared = self._stream.duration or 0
+            film_end = (self._container.duration or 0) / 1e6
+            known = max(float(declared * self._clock.tick_s), film_end)
+            reason = Reason.FRAME_UNREADABLE if t_s < known else Reason.SPAN_OUTSIDE_FILM
+            raise Dropped(reason, f"the picture ends {over_s:.3f} s before", t_s)
