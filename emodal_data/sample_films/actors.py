@@ -1,0 +1,296 @@
+"""An actor: somebody new made of a portrait (face, skin, hair, clothes), who can turn the head and show expressions.
+
+The texture is made once per actor; posing gives an inverse map, which film.py applies to the texture.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import Delaunay
+
+from emodal_data.face import canonical_face
+from emodal_data.sample_films.expressions import MOUTH_RIM, closed_face, jaw_displacement
+from emodal_data.sample_films.materials import Picture
+from emodal_data.sample_films.meshes import Floats, Ints, Map, inverse_map
+from emodal_data.sample_films.portraits import FACE_WIDTH_PX, Portrait, portraits
+
+#: The head turns about this point, between the ears, cm in the canonical face's axes.
+PIVOT_CM = np.array([0.0, -2.0, -5.0])
+#: Hair and ears turn as if they stood this far before the pivot.
+HAIR_DEPTH_CM = 1.8
+#: Outline of the face mesh, in order, from the forehead clockwise as seen.
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+#: How far the mouth of the texture stands open: a mouth can be closed by squeezing, not opened from nothing.
+OPEN_MOUTH_CM = 1.3
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Turn of the head. yaw: toward image right; pitch: up; roll: counter-clockwise as seen; degrees."""
+
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+    def rotation(self) -> Floats:
+        """(3, 3), in axes x right, y up, z toward the viewer."""
+        yaw, pitch, roll = (math.radians(a) for a in (self.yaw_deg, self.pitch_deg, self.roll_deg))
+        about_y = np.array([[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]])
+        about_x = np.array(
+            [[1, 0, 0], [0, math.cos(pitch), math.sin(pitch)], [0, -math.sin(pitch), math.cos(pitch)]]
+        )
+        about_z = np.array(
+            [[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]]
+        )
+        return np.asarray(about_z @ about_y @ about_x)
+
+
+@dataclass(frozen=True, eq=False)
+class Actor:
+    """One identity.
+
+    texture: (h, w, 3) RGB and alpha: (h, w), the person facing the camera, mouth open. face_cm: (468, 3) the neutral
+    face. texture_px: (n, 2) place of every vertex in the texture: the face, then the ring around the head
+    (`ring`), then what never moves. triangles: (t, 3) vertex numbers.
+    """
+
+    texture: Picture
+    alpha: Picture
+    face_cm: Floats
+    texture_px: Floats
+    triangles: Ints
+    ring: slice
+    pivot_px: Floats
+    px_per_cm: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the texture."""
+        return self.texture.shape[1], self.texture.shape[0]
+
+    def face_px(self, pose: Pose, displacement_cm: Floats, scale: float) -> Floats:
+        """(468, 3) vertices in the shown picture at `scale`: x, y px, and depth in px, larger is nearer."""
+        turned = (self.face_cm + displacement_cm - PIVOT_CM) @ pose.rotation().T * [1.0, -1.0, 1.0]
+        placed = turned * self.px_per_cm
+        placed[:, :2] += self.pivot_px
+        return np.asarray(placed * scale)
+
+    def vertices_px(self, pose: Pose, displacement_cm: Floats, scale: float) -> tuple[Floats, Floats]:
+        """All vertices in the shown picture at `scale`, (n, 2) px, and their depth, (n,)."""
+        face = self.face_px(pose, displacement_cm, scale)
+        yaw, pitch, roll = (math.radians(a) for a in (pose.yaw_deg, pose.pitch_deg, pose.roll_deg))
+        # Hair follows the face a little way; all the way, the photo's flatness would show.
+        follow = np.array([math.sin(yaw), -math.sin(pitch)]) * (HAIR_DEPTH_CM * self.px_per_cm)
+        spin = np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])
+        ring = (self.texture_px[self.ring] - self.pivot_px + follow) @ spin.T + self.pivot_px
+        around = np.concatenate([ring, self.texture_px[self.ring.stop :]]) * scale
+        # Hair and body lie behind the face.
+        depth = np.concatenate([face[:, 2], np.full(len(around), -1e3)])
+        return np.concatenate([face[:, :2], around]), depth
+
+    def posed(self, pose: Pose, displacement_cm: Floats, scale: float, step: int) -> Map:
+        """Inverse map of the shown picture at `scale`, one entry every `step` px."""
+        target, depth = self.vertices_px(pose, displacement_cm, scale)
+        width, height = self.size
+        cells = (math.ceil(width * scale / step) + 1, math.ceil(height * scale / step) + 1)
+        return inverse_map(target / step, depth, self.texture_px, self.triangles, cells)
+
+
+def draw_actor(rng: np.random.Generator) -> Actor:
+    """A new identity: host portrait, some of another's face, other proportions, skin, hair and clothes."""
+    everyone = portraits()
+    host = everyone[int(rng.choice(3, p=[0.4, 0.25, 0.35]))]
+    donor = everyone[int(rng.choice([0, 2]))]
+    blend = float(rng.uniform(0.15, 0.6)) if donor is not host else 0.0
+    rgb = _blended(host, donor, blend)
+    rgb = _recoloured(rgb, host, rng)
+    face_cm = _proportions(closed_face(), rng)
+    actor = _mesh(rgb, host, face_cm)
+    return _mirrored(actor) if rng.random() < 0.5 else actor
+
+
+def _blended(host: Portrait, donor: Portrait, share: float) -> Picture:
+    """The host's picture with `share` of the donor's face on the host's, matched in colour, soft at the edge."""
+    if share == 0.0:
+        return host.rgb
+    height, width = host.rgb.shape[:2]
+    triangles = canonical_face().triangles
+    mapped = inverse_map(
+        host.points[:, :2], -host.points[:, 2], donor.points[:, :2], triangles, (width, height)
+    )
+    warped = cv2.remap(donor.rgb, mapped, None, cv2.INTER_LINEAR).astype(np.float32)
+    inside = _face_mask(host)
+    weights = inside[:, :, None]
+    own = host.rgb.astype(np.float32)
+    mean_own = (own * weights).sum((0, 1)) / weights.sum()
+    mean_donor = (warped * weights).sum((0, 1)) / weights.sum()
+    warped *= mean_own / np.maximum(mean_donor, 1.0)
+    mixed = own + (warped - own) * (weights * share)
+    return _uint8(np.clip(mixed, 0, 255))
+
+
+def _face_mask(portrait: Portrait) -> npt.NDArray[np.float32]:
+    """(h, w) 1 well inside the face, falling to 0 at its outline."""
+    mask = np.zeros(portrait.rgb.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(portrait.points[list(FACE_OVAL), :2]).astype(np.int32)], (255,))
+    reach = round(FACE_WIDTH_PX / 12)
+    mask = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), reach / 2) / 255, dtype=np.float32)
+
+
+def _recoloured(rgb: Picture, portrait: Portrait, rng: np.random.Generator) -> Picture:
+    """Other skin, other hair, other clothes: luminance gain and chroma shift where each of them is."""
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
+    oval = _face_mask(portrait)
+    skin_colour = np.array([np.median(lab[:, :, c][oval > 0.9]) for c in range(3)])
+    chroma2 = (lab[:, :, 1] - skin_colour[1]) ** 2 + (lab[:, :, 2] - skin_colour[2]) ** 2
+    bright = np.clip((lab[:, :, 0] - 0.35 * skin_colour[0]) / 30.0, 0.0, 1.0)
+    skin = np.maximum(np.exp(-chroma2 / (2 * 11.0**2)) * bright, oval)
+    chin = portrait.points[152, 1]
+    rows = np.arange(rgb.shape[0], dtype=np.float32)[:, None]
+    above = np.clip((chin + 0.1 * FACE_WIDTH_PX - rows) / (0.15 * FACE_WIDTH_PX), 0.0, 1.0)
+    near = np.clip((chin + 0.9 * FACE_WIDTH_PX - rows) / (0.3 * FACE_WIDTH_PX), 0.0, 1.0)
+    skin = cv2.GaussianBlur((skin * near).astype(np.float32), (0, 0), 3.0)
+    hair, clothes = (1 - skin) * above, (1 - skin) * (1 - above)
+    for part, gain, turn_deg in (
+        (skin, rng.uniform(0.7, 1.06), rng.uniform(-8.0, 8.0)),
+        (hair, rng.uniform(0.55, 1.35), rng.uniform(-25.0, 25.0)),
+        (clothes, rng.uniform(0.7, 1.3), rng.uniform(-180.0, 180.0)),
+    ):
+        turn = math.radians(turn_deg)
+        a, b = lab[:, :, 1] - 128, lab[:, :, 2] - 128
+        turned = np.stack(
+            [
+                lab[:, :, 0] * gain,
+                128 + a * math.cos(turn) - b * math.sin(turn),
+                128 + a * math.sin(turn) + b * math.cos(turn),
+            ],
+            axis=2,
+        )
+        lab += (turned - lab) * part[:, :, None]
+    return np.asarray(cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), dtype=np.uint8)
+
+
+def _proportions(face_cm: Floats, rng: np.random.Generator) -> Floats:
+    """The neutral face of somebody else: width, length, jaw, brow, nose, mouth, depth."""
+    x, y, z = face_cm.T.copy()
+    draw = np.clip(rng.normal(0.0, 1.0, 8), -2.0, 2.0)
+    low = np.clip(-(y + 2.0) / 7.0, 0.0, 1.0)
+    high = np.clip((y - 2.0) / 6.0, 0.0, 1.0)
+    x *= 1 + 0.035 * draw[0] + 0.06 * draw[1] * low + 0.03 * draw[2] * high
+    near_nose = np.exp(-((x / 2.2) ** 2)) * np.exp(-(((y + 1.0) / 2.0) ** 2))
+    mouth = np.exp(-(((y + 4.3) / 1.5) ** 2)) * np.exp(-((x / 3.2) ** 2))
+    x *= 1 + 0.12 * draw[3] * near_nose + 0.07 * draw[4] * mouth
+    y = y * (1 + 0.03 * draw[5]) + 0.12 * draw[6] * np.exp(-(((y - 4.6) / 1.2) ** 2)) - 0.35 * draw[2] * low
+    z = z * (1 + 0.08 * draw[7]) + 0.4 * draw[3] * near_nose
+    return np.stack([x, y, z], axis=1)
+
+
+def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
+    """The actor whose texture is the portrait turned to the camera, with the mouth opened and filled."""
+    px_per_cm, rotation, offset = _rest_pose(host.points)
+    pivot_px = (px_per_cm * rotation @ PIVOT_CM + offset)[:2] * [1.0, -1.0]
+    height, width = rgb.shape[:2]
+    columns, rows = np.linspace(0, width, 9), np.linspace(0, height, 9)
+    border = [(x, y) for x in columns for y in (0.0, height)]
+    border += [(x, y) for y in rows[1:-1] for x in (0.0, width)]
+    # A collar of points that stay: the neck stretches, the clothes do not.
+    collar = (
+        host.points[152, :2] + np.array([(dx, 0.55) for dx in (-0.6, -0.3, 0.0, 0.3, 0.6)]) * FACE_WIDTH_PX
+    )
+    outside = np.concatenate([host.head_ring, np.array(border), collar])
+    photo = Actor(
+        texture=rgb,
+        alpha=host.alpha,
+        face_cm=face_cm,
+        texture_px=np.concatenate([host.points[:, :2], outside]),
+        triangles=_triangles(host, outside),
+        ring=slice(468, 468 + len(host.head_ring)),
+        pivot_px=pivot_px,
+        px_per_cm=px_per_cm,
+    )
+    upright = Pose(0.0, 0.0, -math.degrees(math.atan2(rotation[1, 0], rotation[1, 1])))
+    jaw_cm = jaw_displacement() * OPEN_MOUTH_CM
+    # The ring turns back by the roll of the photo, the face comes out upright whatever the photo's pose.
+    around, depth = photo.vertices_px(upright, jaw_cm, 1.0)
+    vertices = np.concatenate([photo.face_px(Pose(0.0, 0.0, 0.0), jaw_cm, 1.0)[:, :2], around[468:]])
+    mapped = inverse_map(vertices, depth, photo.texture_px, photo.triangles, photo.size)
+    texture = cv2.remap(rgb, mapped, None, cv2.INTER_LINEAR)
+    alpha = cv2.remap(host.alpha, mapped, None, cv2.INTER_LINEAR)
+    _paint_mouth(texture, vertices[list(MOUTH_RIM)])
+    return replace(photo, texture=_uint8(texture), alpha=_uint8(alpha), texture_px=vertices)
+
+
+def _rest_pose(points: Floats) -> tuple[float, Floats, Floats]:
+    """Scale, rotation and offset (x right, y up) that lay the canonical face on a portrait's points.
+
+    Weighted Procrustes fit on the vertices that expression hardly moves.
+    """
+    face = canonical_face()
+    seen = (points * [1.0, -1.0, -1.0])[face.stable]
+    model, weights = face.vertices_cm[face.stable], face.stable_weights
+    centre_seen, centre_model = weights @ seen, weights @ model
+    u, singular, vt = np.linalg.svd((seen - centre_seen).T @ ((model - centre_model) * weights[:, None]))
+    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * signs) @ vt
+    scale = float((singular * signs).sum() / (weights @ ((model - centre_model) ** 2).sum(axis=1)))
+    return scale, rotation, centre_seen - scale * rotation @ centre_model
+
+
+def _triangles(host: Portrait, outside: Floats) -> Ints:
+    """Triangles of the face, and those that join it to the rest of the picture."""
+    oval = np.array(FACE_OVAL)
+    corners = np.concatenate([host.points[oval, :2], outside])
+    numbers = np.concatenate([oval, 468 + np.arange(len(outside))])
+    joins = Delaunay(corners).simplices
+    joins = joins[(joins >= len(oval)).any(axis=1)]
+    return np.concatenate([canonical_face().triangles, numbers[joins]]).astype(np.intp)
+
+
+def _paint_mouth(texture: npt.NDArray[np.generic], rim: Floats) -> None:
+    """Fill the opened mouth: dark, with the upper row of teeth and a tongue. rim: (20, 2) px."""
+    mask = np.zeros(texture.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(rim).astype(np.int32)], (255,))
+    (left, top), (right, bottom) = rim.min(axis=0), rim.max(axis=0)
+    centre, height = (left + right) / 2, bottom - top
+    inside = np.full(texture.shape, (52, 16, 18), np.uint8)
+    for middle_y, half_width, half_height, colour in (
+        (bottom, 0.36 * (right - left), 0.3 * height, (130, 60, 60)),
+        (top, 0.42 * (right - left), 0.38 * height, (205, 198, 186)),
+    ):
+        axes = (round(half_width), round(half_height))
+        cv2.ellipse(inside, (round(centre), round(middle_y)), axes, 0, 0, 360, colour, -1)
+    inside = cv2.GaussianBlur(inside, (0, 0), 2.0)
+    weight = cv2.GaussianBlur(mask, (0, 0), 1.2)[:, :, None].astype(np.float32) / 255
+    texture[...] = (texture + (inside.astype(np.float32) - texture) * weight).astype(np.uint8)
+
+
+def _mirrored(actor: Actor) -> Actor:
+    """The same person as a mirror shows them."""
+    width, _ = actor.size
+    partner = canonical_face().mirror
+    texture_px = actor.texture_px * [-1.0, 1.0] + [width, 0.0]
+    texture_px[:468] = texture_px[:468][partner]
+    # Face vertices trade places with their partners, so the triangles that join them to the rest must follow.
+    triangles = actor.triangles.copy()
+    joins = triangles[898:]
+    triangles[898:] = np.where(joins < 468, partner[np.minimum(joins, 467)], joins)
+    return replace(
+        actor,
+        texture=_uint8(actor.texture[:, ::-1]),
+        alpha=_uint8(actor.alpha[:, ::-1]),
+        face_cm=actor.face_cm[partner] * [-1.0, 1.0, 1.0],
+        texture_px=texture_px,
+        triangles=triangles,
+        pivot_px=np.array([width - actor.pivot_px[0], actor.pivot_px[1]]),
+    )
+
+
+def _uint8(picture: npt.NDArray[np.generic]) -> Picture:
+    return np.ascontiguousarray(picture.astype(np.uint8))

