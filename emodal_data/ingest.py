@@ -47,7 +47,7 @@ def ingest_reel(reel: Reel, settings: IngestSettings) -> None:
     What is wrong with a clip or the film becomes the clip's reason. Raises InputError or WorkError only when
     the file cannot be written or the face backend's weights are missing.
     """
-    backend = _backend(settings.face.backend, settings.face.weights)
+    backend = _backend(settings.face)
     try:
         with open_film(reel.path, root=settings.films, config=settings.clips) as film:
             rows = [
@@ -148,6 +148,6 @@ def pcm16(samples: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _backend(name: str, weights: str | None) -> FaceBackend:
+def _backend(config: FaceConfig) -> FaceBackend:
     """The face models, loaded once in a worker's life."""
-    return create_backend(name, weights=weights)
+    return create_backend(config.backend, config.weights, config.detector)

@@ -72,6 +72,8 @@ def _start_worker(memory_mb: int, parent: int) -> None:
     """Make a worker a good citizen: one thread, a memory limit, and no life after its parent."""
     os.environ.update(_ONE_THREAD)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    # What C libraries print is about nothing a user can act on; what matters comes back as a result.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     import cv2
 
     cv2.setNumThreads(1)

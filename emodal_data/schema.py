@@ -59,6 +59,10 @@ MORE_QUALITY: Final = (
         "dominance", pa.float32(), "share of the largest face in the area of the two largest; 1 when alone"
     ),
     _field("outside_fraction", pa.float32(), "share of the face box beyond the frame's border"),
+    _field("x0", pa.float32(), "left edge of the face box in pixels of the film"),
+    _field("y0", pa.float32(), "upper edge of the face box in pixels of the film"),
+    _field("x1", pa.float32(), "right edge of the face box in pixels of the film"),
+    _field("y1", pa.float32(), "lower edge of the face box in pixels of the film"),
     _field("audio_rms", pa.float32(), "root mean square of the sound, full scale 1"),
     _field("audio_peak", pa.float32(), "largest magnitude of the sound, full scale 1"),
     _field("audio_clipped_fraction", pa.float32(), "share of samples at full scale"),

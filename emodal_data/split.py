@@ -76,8 +76,9 @@ def _choose_singles(counts: np.ndarray, fraction: float) -> np.ndarray:
 def _choose_groups(counts: np.ndarray, fraction: float) -> np.ndarray:
     """Groups of many clips: take those that help, in order, then add, remove or exchange while it gets better.
 
-    The distance is the sum over classes of the squared miss, each as a share of its class.
+    The distance is the sum of the squared misses of the classes and of the whole, each as a share.
     """
+    counts = np.column_stack([counts, counts.sum(axis=1)])
     totals = counts.sum(axis=0)
     share = counts / np.maximum(totals, 1)
     target = np.where(totals > 0, fraction, 0.0)

@@ -1,0 +1,35 @@
+# Everything on a fresh machine: `make demo` and `make test`. Each target makes .venv and installs what it needs.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SAMPLES := demo/samples
+BUILD := demo/build
+
+.PHONY: setup demo test lint bench clean
+
+# The stamp is newer than what it depends on: nothing is installed twice.
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip check
+	touch $@
+
+setup: $(VENV)/installed
+
+demo: setup
+	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 12
+	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD)
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,347 @@
+"""Publishing: the ledger loses no row, shards are the same bytes every time, other readers understand them."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emodal_data import read_split
+from emodal_data.audio_features import FEATURE_NAMES, clip_features
+from emodal_data.clear_clips import clear_clips
+from emodal_data.clip_store import read_measures, write_reel
+from emodal_data.config import DatasetConfig
+from emodal_data.dataset import (
+    DatasetPlan,
+    is_published,
+    make_ledger,
+    make_manifest,
+    plan_dataset,
+    plan_shards,
+    recover_dataset,
+    replace_dataset,
+    staging_folder,
+    write_json,
+    write_ledger,
+)
+from emodal_data.dataset_card import write_card
+from emodal_data.errors import InputError, WorkError
+from emodal_data.ingest import encode_png, pcm16
+from emodal_data.reasons import Reason
+from emodal_data.report import write_report
+from emodal_data.schema import CLIP_STORE, LABELS, LEDGER
+from emodal_data.shards import ShardSettings, write_shard
+
+CLEAR = {
+    "face_score": 0.9,
+    "landmark_score": 0.9,
+    "face_width_px": 200.0,
+    "blur": 0.2,
+    "yaw_deg": 3.0,
+    "pitch_deg": -2.0,
+    "roll_deg": 1.0,
+    "mirrored_fraction": 0.0,
+    "faces_in_frame": 1,
+    "residual_yaw_deg": 0.1,
+    "dominance": 1.0,
+    "outside_fraction": 0.0,
+    "x0": 10.0,
+    "y0": 10.0,
+    "x1": 210.0,
+    "y1": 210.0,
+    "audio_rms": 0.1,
+    "audio_peak": 0.5,
+    "audio_clipped_fraction": 0.0,
+    "audio_is_constant": False,
+    "audio_is_finite": True,
+    "frame_s": 0.48,
+    "frame_error_s": 0.02,
+    "corrupt_frames": 0,
+    "missing_samples": 0,
+}
+
+
+def fake_clips(
+    folder: Path, films: int = 5, per_film: int = 4
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Annotation rows, clips and measures of clips that were never in a film; every eighth has no face."""
+    draw = np.random.default_rng(0)
+    rows, places = [], {}
+    for film in range(films):
+        stored = []
+        for clip in range(per_film):
+            clip_id = f"{film:02}{clip:02}"
+            row = {"clip_id": clip_id, "film": f"f{film}.mp4", "start_s": float(clip), "end_s": clip + 1.0}
+            rows.append(row | {"row": len(rows) + 2, "label": LABELS[clip % 4], "speaker": f"s{film}"})
+            image = encode_png(draw.integers(0, 256, (128, 128), dtype=np.uint8))
+            audio = pcm16(0.1 * draw.standard_normal(16_000)).tobytes()
+            seen = CLEAR | {"image": image, "audio": audio}
+            unseen = {"reason": Reason.NO_FACE.value, "detail": "nobody there"}
+            stored.append(row | (unseen if len(rows) % 8 == 0 else seen))
+            places[clip_id] = (folder / f"f{film}.parquet", clip)
+        write_reel(folder / f"f{film}.parquet", stored)
+    table = pd.DataFrame(rows)
+    table = table.assign(annotator="", reason=None, measured=np.nan, detail=None, note="kept as it is")
+    clips = table.set_index("clip_id")[["film", "start_s", "end_s", "label", "speaker"]]
+    return table, clips.assign(label_confidence=1.0, votes=1, tied=False), read_measures(places)
+
+
+def planned(folder: Path, config: DatasetConfig | None = None, films: int = 5) -> DatasetPlan:
+    config = config or DatasetConfig()
+    rows, clips, measures = fake_clips(folder, films)
+    clear = clear_clips(clips, measures, config.clips, config.face, config.audio)
+    return plan_dataset(rows, clear, config)
+
+
+def written(tmp_path: Path, name: str, config: DatasetConfig | None = None) -> Path:
+    config = config or DatasetConfig()
+    plan = planned(tmp_path / "clips", config)
+    folder = tmp_path / name
+    shard_settings = ShardSettings(config.audio, config.augment.seed, config.shards.row_group_rows)
+    shards = [write_shard(shard, shard_settings) for shard in plan_shards(plan, folder, config.shards.rows)]
+    manifest = make_manifest(plan, config, shards, {"f0.mp4": "0" * 64}, "1" * 64)
+    write_ledger(folder / "ledger.parquet", plan.ledger)
+    write_card(folder, manifest)
+    write_report(folder, manifest, plan)
+    write_json(folder / "manifest.json", manifest)
+    return folder
+
+
+def test_every_row_is_kept_or_dropped_with_a_reason(tmp_path: Path) -> None:
+    ledger = planned(tmp_path).ledger.to_pandas()
+    assert len(ledger) == 20
+    assert ledger["outcome"].tolist().count("dropped") == 2
+    dropped = ledger[ledger["outcome"] == "dropped"]
+    assert dropped["reason"].tolist() == ["no_face", "no_face"]
+    assert dropped["split"].isna().all()
+    assert ledger.loc[ledger["outcome"] == "kept", "split"].isin(["train", "test"]).all()
+    assert ledger["note"].tolist() == ["kept as it is"] * 20
+
+
+def test_the_ledger_has_the_columns_of_its_schema_first(tmp_path: Path) -> None:
+    ledger = planned(tmp_path).ledger
+    assert ledger.column_names[: len(LEDGER)] == LEDGER.names
+    assert ledger.schema.field("label").type == LEDGER.field("label").type
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.sampled_from(["good", "bad row", "no face", "tie", "turned"]), min_size=1, max_size=40))
+def test_kept_and_dropped_add_up_to_the_rows_of_every_film(kinds: list[str]) -> None:
+    rows = pd.DataFrame(
+        {
+            "row": range(2, len(kinds) + 2),
+            "film": [f"f{i % 3}.mp4" for i in range(len(kinds))],
+            "start_s": [float(i) for i in range(len(kinds))],
+            "end_s": [i + 1.0 for i in range(len(kinds))],
+            "label": "sad",
+            "annotator": "",
+            "speaker": None,
+            "clip_id": [None if kind == "bad row" else f"c{i}" for i, kind in enumerate(kinds)],
+            "reason": [Reason.BAD_TIME.value if kind == "bad row" else None for kind in kinds],
+            "measured": np.nan,
+            "detail": None,
+        }
+    )
+    good = rows[rows["clip_id"].notna()].set_index("clip_id")
+    kind_of = {f"c{i}": kind for i, kind in enumerate(kinds)}
+    clips = good[["film", "start_s", "end_s", "label", "speaker"]].assign(
+        label_confidence=1.0, votes=1, tied=False
+    )
+    clips["tied"] = [kind_of[clip_id] == "tie" for clip_id in clips.index]
+    measures = pd.DataFrame(
+        [CLEAR | {"reason": None, "measured": None, "detail": None} for _ in clips.index], index=clips.index
+    )
+    measures = measures.reindex(columns=list(dict.fromkeys([*CLEAR, "reason", "measured", "detail"])))
+    for clip_id in clips.index:
+        if kind_of[clip_id] == "no face":
+            measures.loc[clip_id, "reason"] = Reason.NO_FACE.value
+        if kind_of[clip_id] == "turned":
+            measures.loc[clip_id, "yaw_deg"] = 80.0
+    measures = measures.assign(film="", start_s=0.0, end_s=0.0, store_file=None, store_row=0)
+    config = DatasetConfig()
+    ledger = make_ledger(
+        rows, clear_clips(clips, measures, config.clips, config.face, config.audio)
+    ).to_pandas()
+    wanted = {
+        "bad row": "bad_time",
+        "no face": "no_face",
+        "tie": "label_tie",
+        "turned": "face_turned_away",
+        "good": None,
+    }
+    assert [None if pd.isna(reason) else reason for reason in ledger["reason"]] == [
+        wanted[kind] for kind in kinds
+    ]
+    assert (ledger["outcome"] == "kept").tolist() == [kind == "good" for kind in kinds]
+    assert ledger["row"].tolist() == rows["row"].tolist()
+
+
+def test_a_threshold_drops_a_clip_with_the_measured_value_and_gate_score_keeps_it(tmp_path: Path) -> None:
+    strict = DatasetConfig.model_validate({"face": {"min_sharpness": 0.3}})
+    rows, clips, measures = fake_clips(tmp_path)
+    dropped = clear_clips(clips, measures, strict.clips, strict.face, strict.audio)
+    assert dropped.loc["0000", ["reason", "measured"]].tolist() == ["face_blurred", pytest.approx(0.2)]
+    with pytest.raises(WorkError, match="no labelled clip is left"):
+        plan_dataset(rows, dropped, strict)
+    kept = DatasetConfig.model_validate({"face": {"min_sharpness": 0.3, "gate": "score"}})
+    assert clear_clips(clips, measures, kept.clips, kept.face, kept.audio)["reason"].isna().sum() == 18
+
+
+def test_only_the_training_side_is_augmented_and_no_clip_is_on_both(tmp_path: Path) -> None:
+    samples = planned(tmp_path).samples
+    assert set(samples.loc[samples["copy"] > 0, "split"]) == {"train"}
+    assert samples.groupby("clip_id")["split"].nunique().max() == 1
+    copies = samples[samples["split"] == "train"].groupby("clip_id")["copy"].apply(list)
+    assert all(numbers == [0, 1, 2] for numbers in copies)
+
+
+def test_the_target_size_counts_every_sample_of_the_dataset(tmp_path: Path) -> None:
+    config = DatasetConfig.model_validate({"augment": {"target_size": 77}})
+    assert len(planned(tmp_path, config).samples) == 77
+
+
+def test_unlabelled_clips_of_test_films_stay_out_of_training(tmp_path: Path) -> None:
+    config = DatasetConfig()
+    rows, clips, measures = fake_clips(tmp_path, films=10, per_film=5)
+    clips.loc[clips.index.str.endswith("04"), "label"] = None
+    made = plan_dataset(rows, clear_clips(clips, measures, config.clips, config.face, config.audio), config)
+    free = made.clips[made.clips["label"].isna() & (made.clips["reason"] != "no_face")]
+    test_films = set(made.clips.loc[made.clips["split"] == "test", "film"])
+    assert test_films
+    for _, clip in free.iterrows():
+        inside = clip["film"] in test_films
+        assert clip["reason"] == "unlabelled_in_test_group" if inside else clip["split"] == "unlabelled"
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
+    one, two = written(tmp_path / "x", "one"), written(tmp_path / "y", "one")
+    files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
+    assert len(files) == 6
+    for file in files:
+        assert (one / file).read_bytes() == (two / file).read_bytes(), file
+
+
+def test_shard_rows_hold_the_face_and_the_features_of_its_sound(tmp_path: Path) -> None:
+    dataset = written(tmp_path, "dataset")
+    table = read_split(dataset, "test")
+    assert set(table["augmentation"].to_pylist()) == {"none"}
+    first = table.to_pylist()[0]
+    face = cv2.imdecode(np.frombuffer(first["image"]["bytes"], np.uint8), cv2.IMREAD_UNCHANGED)
+    assert face.shape == (128, 128)
+    film, clip = int(first["clip_id"][:2]), int(first["clip_id"][2:])
+    stored = pq.read_table(tmp_path / "clips" / f"f{film}.parquet").to_pylist()[clip]
+    assert first["image"]["bytes"] == stored["image"]
+    expected = clip_features(np.frombuffer(stored["audio"], "<i2"))
+    np.testing.assert_array_equal(np.float32(first["audio_features"]), expected.astype(np.float32))
+    assert first["label"] == LABELS.index(LABELS[clip % 4])
+    assert first["sample_id"] == first["clip_id"] + "-0"
+
+
+def test_augmented_rows_differ_from_the_original_and_say_what_was_done(tmp_path: Path) -> None:
+    rows = read_split(written(tmp_path, "dataset"), "train").to_pylist()
+    for original, copy in zip(rows[::3], rows[1::3], strict=True):
+        assert original["clip_id"] == copy["clip_id"]
+        assert original["augmentation"] == "none" != copy["augmentation"]
+        assert original["image"]["bytes"] != copy["image"]["bytes"]
+        assert original["audio_features"] != copy["audio_features"]
+
+
+def test_the_schema_names_the_features_and_how_they_were_computed(tmp_path: Path) -> None:
+    table = read_split(written(tmp_path, "dataset"), "train")
+    about = json.loads(table.schema.metadata[b"emodal"])
+    assert about["feature_names"] == list(FEATURE_NAMES)
+    assert about["audio"] == {"rate_hz": 16000, "statistics": "mean_std", "step_s": 0.025, "window_s": 0.05}
+
+
+def test_the_manifest_counts_what_is_in_the_files(tmp_path: Path) -> None:
+    dataset = written(tmp_path, "dataset")
+    manifest = json.loads((dataset / "manifest.json").read_bytes())
+    assert [shard["rows"] for shard in manifest["shards"]] == [
+        pq.read_metadata(dataset / "data" / shard["name"]).num_rows for shard in manifest["shards"]
+    ]
+    assert manifest["counts"]["rows"] == 20
+    assert manifest["counts"]["kept"] == 18
+    assert manifest["leak_proof"]["clips_on_both_sides"] == 0
+
+
+def test_datasets_loads_images_class_names_and_vectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    dataset = written(tmp_path, "dataset")
+    files = {split: str(dataset / "data" / f"{split}-*.parquet") for split in ("train", "test")}
+    loaded = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))
+    assert loaded["train"].features["label"].names == list(LABELS)
+    assert loaded["train"][0]["image"].size == (128, 128)
+    assert loaded["train"][0]["image"].mode == "L"
+    assert len(loaded["test"][0]["audio_features"]) == 68
+
+
+def test_a_published_dataset_is_known_until_it_changes(tmp_path: Path) -> None:
+    dataset = written(tmp_path, "dataset")
+    plan = planned(tmp_path / "clips")
+    assert is_published(plan, dataset)
+    assert not is_published(
+        planned(tmp_path / "clips", DatasetConfig.model_validate({"augment": {"per_clip": 1}})), dataset
+    )
+    shard = next((dataset / "data").glob("train-*"))
+    shard.unlink()
+    assert not is_published(plan, dataset)
+
+
+def test_a_kill_while_the_dataset_is_replaced_loses_nothing(tmp_path: Path) -> None:
+    dataset = tmp_path / "dataset"
+    old, new = tmp_path / ".dataset-old", staging_folder(dataset)
+    (new / "a").write_text("new")
+    replace_dataset(new, dataset)
+    assert (dataset / "a").read_text() == "new"
+    dataset.rename(old)  # killed between the two renames
+    recover_dataset(dataset)
+    assert (dataset / "a").read_text() == "new"
+    old.mkdir()  # killed before the old one was removed
+    recover_dataset(dataset)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["dataset"]
+
+
+def test_reading_a_split_that_is_not_there_says_so(tmp_path: Path) -> None:
+    dataset = written(tmp_path, "dataset")
+    assert len(read_split(dataset, "unlabelled")) == 0
+    with pytest.raises(InputError, match="no split 'dev'"):
+        read_split(dataset, "dev")
+    with pytest.raises(InputError, match="no dataset here"):
+        read_split(tmp_path / "absent", "train")
+
+
+def test_the_card_and_the_report_tell_the_counts(tmp_path: Path) -> None:
+    dataset = written(tmp_path, "dataset")
+    card = (dataset / "README.md").read_text()
+    assert card.startswith("---\n")
+    assert "20 annotation rows, 18 kept, 2 dropped" in card
+    assert "| no_face | 2 |" in card
+    page = (dataset / "report" / "index.html").read_text()
+    assert page.count("<img ") == 18
+    assert "no_face" in page
+    assert "http" not in page  # nothing is loaded from elsewhere
+
+
+def test_store_columns_are_all_measured_or_explained() -> None:
+    unmeasured = set(CLIP_STORE.names) - set(CLEAR)
+    assert unmeasured == {
+        "clip_id",
+        "film",
+        "start_s",
+        "end_s",
+        "reason",
+        "measured",
+        "detail",
+        "image",
+        "audio",
+    }
