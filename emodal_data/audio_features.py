@@ -37,9 +37,12 @@ SHORT_TERM_NAMES: tuple[str, ...] = (
 )
 
 _EPS = float(np.finfo(np.float64).eps)
-_ENTROPY_BLOCKS = 10
+_BLOCKS = 10
 _ROLLOFF = 0.90
 _MFCCS = 13
+# Frames worked on together: 3.6 s of sound at the default step, so that a long clip needs no more memory.
+_TOGETHER = 144
+_KEPT_BYTES = 1 << 24
 
 
 def feature_names(statistics: Statistics = "mean_std") -> tuple[str, ...]:
@@ -105,26 +108,41 @@ def short_term_features(
     tables = _tables(rate_hz, window)
     wave = _normalised(_as_float(signal, rate_hz, window))
     frames = np.lib.stride_tricks.sliding_window_view(wave, window)[::step]
-    bins = window // 2
-    magnitude = np.abs(np.fft.rfft(frames, axis=1))[:, :bins] / bins
-    power = magnitude * magnitude
-
     features = np.empty((len(frames), len(SHORT_TERM_NAMES)))
     features[:, 0] = _sign_changes(wave, window, step) / (window - 1)
-    squares = frames * frames
-    energy = squares.sum(axis=1)
-    features[:, 1] = energy / window
-    features[:, 2] = _block_entropy(squares, energy)
-    features[:, 3:5] = _centroid_and_spread(magnitude)
-    total_power = power.sum(axis=1)
-    features[:, 5] = _block_entropy(power, total_power)
-    features[:, 6] = _flux(magnitude)
-    features[:, 7] = _rolloff(power, total_power)
-    features[:, 8:21] = np.log10(tables.mel.sums(magnitude) + _EPS) @ tables.cosines
-    chroma = tables.chroma.sums(power) / np.where(total_power == 0, _EPS, total_power)[:, None]
-    features[:, 21:33] = chroma
-    features[:, 33] = chroma.std(axis=1)
+    for first in range(0, len(frames), _TOGETHER):
+        # The flux looks one frame back, so a block begins with the last frame of the one before.
+        back = min(first, 1)
+        features[first : first + _TOGETHER, 1:] = _block_features(
+            frames[first - back : first + _TOGETHER], tables
+        )[back:]
     return features
+
+
+def _block_features(frames: Floats, tables: "_Tables") -> Floats:
+    """All features but the first of some frames in a row, (frames, 33)."""
+    # One copy: the frames overlap, and sums of squares want them in one piece.
+    frames = np.ascontiguousarray(frames)
+    bins = frames.shape[1] // 2
+    magnitude = np.abs(np.fft.rfft(frames, axis=1))[:, :bins] / bins
+    power = magnitude * magnitude
+    total, total_power = magnitude.sum(axis=1), power.sum(axis=1)
+    power_blocks = _block_sums(magnitude)
+    energy = np.vecdot(frames, frames)
+    chroma = (power @ tables.chroma) / np.where(total_power == 0, _EPS, total_power)[:, None]
+    return np.column_stack(
+        [
+            energy / frames.shape[1],
+            _entropy(_block_sums(frames), energy),
+            *_centroid_and_spread(magnitude, total),
+            _entropy(power_blocks, total_power),
+            _flux(magnitude, total),
+            _rolloff(power, power_blocks, total_power),
+            np.log10(magnitude[:, : len(tables.mel)] @ tables.mel + _EPS) @ tables.cosines,
+            chroma,
+            chroma.std(axis=1),
+        ]
+    )
 
 
 def _frame_samples(rate_hz: int, window_s: float, step_s: float) -> tuple[int, int]:
@@ -151,108 +169,99 @@ def _as_float(signal: npt.ArrayLike, rate_hz: int, window: int) -> Floats:
     if len(wave) < window:
         seconds = len(wave) / rate_hz
         raise Dropped(Reason.AUDIO_TOO_SHORT, f"{seconds:.3f} s is less than one window", seconds)
-    if not np.isfinite(wave).all():
+    if samples.dtype != np.int16 and not np.isfinite(wave).all():
         bad = int(np.count_nonzero(~np.isfinite(wave)))
         raise Dropped(Reason.AUDIO_NOT_FINITE, f"{bad} of {len(wave)} samples are not numbers", float(bad))
     return wave
 
 
 def _normalised(wave: Floats) -> Floats:
-    centred = wave - wave.mean()
-    normalised: Floats = centred / (np.abs(centred).max() + 1e-10)
-    return normalised
+    """Without its mean, and with peak 1; in place."""
+    wave -= wave.mean()
+    wave /= max(wave.max(), -wave.min()) + 1e-10
+    return wave
 
 
 def _sign_changes(wave: Floats, window: int, step: int) -> Floats:
-    """Zero crossings of every frame; a sample that is exactly zero counts half, twice."""
-    # int8 differences of signs are exact, and a running sum serves overlapping frames once.
-    signs = np.sign(wave).astype(np.int8)
-    crossings = np.concatenate([[0], np.cumsum(np.abs(np.diff(signs)), dtype=np.int64)])
-    inside: Floats = (crossings[window - 1 :] - crossings[: len(crossings) - window + 1])[::step] / 2
-    return inside
+    """Zero crossings of every frame; going through an exact zero counts half, twice."""
+    signs = (wave > 0).view(np.int8) - (wave < 0).view(np.int8)
+    changes = np.abs(np.diff(signs))
+    inside = np.lib.stride_tricks.sliding_window_view(changes, window - 1)[::step]
+    crossings: Floats = inside.sum(axis=1, dtype=np.int32) / 2.0
+    return crossings
 
 
-def _block_entropy(energies: Floats, totals: Floats) -> Floats:
-    """Entropy in bits of 10 contiguous blocks; the remainder counts in the total but in no block."""
-    length = energies.shape[1] // _ENTROPY_BLOCKS
-    blocks = energies[:, : length * _ENTROPY_BLOCKS].reshape(-1, _ENTROPY_BLOCKS, length).sum(axis=2)
-    shares = blocks / (totals + _EPS)[:, None]
+def _block_sums(amplitudes: Floats) -> Floats:
+    """Energy of 10 contiguous blocks of every row; what remains after the tenth is left out."""
+    length = amplitudes.shape[1] // _BLOCKS
+    blocks = amplitudes[:, : length * _BLOCKS].reshape(-1, _BLOCKS, length)
+    sums: Floats = np.vecdot(blocks, blocks)
+    return sums
+
+
+def _entropy(blocks: Floats, energy: Floats) -> Floats:
+    """Entropy in bits of the blocks' shares; the energy counts what remains, too."""
+    shares = blocks / (energy + _EPS)[:, None]
     entropy: Floats = -(shares * np.log2(shares + _EPS)).sum(axis=1)
     return entropy
 
 
-def _centroid_and_spread(magnitude: Floats) -> Floats:
-    """Centroid and spread of every frame as shares of the Nyquist frequency, (frames, 2); silence gives 0."""
+def _centroid_and_spread(magnitude: Floats, total: Floats) -> tuple[Floats, Floats]:
+    """Centroid and spread of every frame as shares of the Nyquist frequency; silence gives 0."""
     bins = magnitude.shape[1]
     position = np.arange(1, bins + 1) / bins
-    total = magnitude.sum(axis=1)
-    total[total == 0] = 1.0
+    total = np.where(total == 0, 1.0, total)
     centroid = np.vecdot(magnitude, position) / total
     # Around the centroid, in a second pass: a pure tone has no spread, and E[p^2] - E[p]^2 would give it one.
     away = position - centroid[:, None]
     away *= away
-    return np.stack([centroid, np.sqrt(np.vecdot(away, magnitude) / total)], axis=1)
+    return centroid, np.sqrt(np.vecdot(away, magnitude) / total)
 
 
-def _flux(magnitude: Floats) -> Floats:
+def _flux(magnitude: Floats, total: Floats) -> Floats:
     """Squared distance of each frame's normalised spectrum to the one before; 0 for the first."""
-    shares = magnitude / (magnitude.sum(axis=1) + magnitude.shape[1] * _EPS)[:, None]
-    change = np.diff(shares, axis=0, prepend=shares[:1])
-    flux: Floats = np.vecdot(change, change)
-    return flux
+    shares = magnitude / (total + magnitude.shape[1] * _EPS)[:, None]
+    change = shares[1:] - shares[:-1]
+    return np.concatenate([[0.0], np.vecdot(change, change)])
 
 
-def _rolloff(power: Floats, totals: Floats) -> Floats:
-    """Share of the bins below 90 % of the power."""
-    beyond = np.cumsum(power, axis=1) + _EPS > (_ROLLOFF * totals)[:, None]
-    # argmax finds the first True, and says 0 where there is none, as the package does.
-    first: Floats = beyond.argmax(axis=1) / power.shape[1]
-    return first
+def _rolloff(power: Floats, blocks: Floats, total: Floats) -> Floats:
+    """Share of the bins below 90 % of the power: the first whose running sum exceeds it, as bin / bins.
 
-
-@dataclass(frozen=True)
-class _Bank:
-    """A sparse (bins, bands) matrix, stored band by band; sums of a frame depend on that frame alone.
-
-    A matrix product would be as fast, but its last bit depends on the BLAS, its threads and the batch.
+    Found among the sums of the 10 blocks, then in one block. Where a sum is so near that its rounding decides
+    (silence, an impulse's flat spectrum), all bins are added one after the other, as the package does.
     """
-
-    bins: npt.NDArray[np.intp]
-    weights: Floats
-    starts: npt.NDArray[np.intp]
-
-    @classmethod
-    def from_dense(cls, matrix: Floats) -> "_Bank":
-        bins: list[int] = []
-        starts: list[int] = []
-        for column in matrix.T:
-            starts.append(len(bins))
-            # reduceat has no empty groups: a band that covers no bin gets bin 0 with its weight, 0.
-            bins.extend(np.flatnonzero(column).tolist() or [0])
-        bands = np.repeat(np.arange(len(starts)), np.diff([*starts, len(bins)]))
-        return cls(np.array(bins), matrix[bins, bands], np.array(starts))
-
-    def sums(self, spectrum: Floats) -> Floats:
-        """(frames, bins) -> (frames, bands)."""
-        return np.add.reduceat(spectrum[:, self.bins] * self.weights, self.starts, axis=1)
+    rows, bins = np.arange(len(power)), power.shape[1]
+    length = bins // _BLOCKS
+    threshold = _ROLLOFF * total
+    before = np.cumsum(np.column_stack([np.full(len(power), _EPS), blocks]), axis=1)
+    block = (before[:, 1:] <= threshold[:, None]).sum(axis=1)
+    inside = np.minimum((block * length)[:, None] + np.arange(length), bins - 1)
+    sums = np.column_stack([before[rows, block], power[rows[:, None], inside]]).cumsum(axis=1)
+    above = sums - threshold[:, None]
+    first = block * length + (above[:, 1:] > 0).argmax(axis=1)
+    for row in np.flatnonzero(np.abs(above).min(axis=1) <= 1e-9 * (total + _EPS)):
+        # argmax finds the first True, and says 0 where there is none, as the package does.
+        first[row] = (np.cumsum(power[row]) + _EPS > threshold[row]).argmax()
+    rolloff: Floats = first / bins
+    return rolloff
 
 
 @dataclass(frozen=True)
 class _Tables:
-    mel: _Bank
-    chroma: _Bank
+    mel: Floats
+    chroma: Floats
     cosines: Floats
 
 
 @lru_cache(maxsize=16)
 def _tables(rate_hz: int, window: int) -> _Tables:
     """Everything that depends on rate and window only."""
+    # glibc gives freed memory back to the system beyond a limit that grows with the largest block freed so
+    # far. Below it, the pages of a clip's arrays would be faulted in for every clip: half the time spent.
+    np.empty(_KEPT_BYTES, dtype=np.uint8)
     bins = window // 2
-    return _Tables(
-        _Bank.from_dense(_mel_triangles(rate_hz, bins)),
-        _Bank.from_dense(_chroma_matrix(rate_hz, bins)),
-        _dct_matrix(bands=40),
-    )
+    return _Tables(_mel_triangles(rate_hz, bins), _chroma_matrix(rate_hz, bins), _dct_matrix(bands=40))
 
 
 def _mel_triangles(rate_hz: int, bins: int) -> Floats:
@@ -273,7 +282,7 @@ def _mel_triangles(rate_hz: int, bins: int) -> Floats:
         height = 2.0 / (high_hz - low_hz)
         matrix[low:peak, band] = height / (peak_hz - low_hz) * (bin_hz[low:peak] - low_hz)
         matrix[peak:high, band] = height / (high_hz - peak_hz) * (high_hz - bin_hz[peak:high])
-    return matrix
+    return matrix[: edge_bins[-1]]
 
 
 def _chroma_matrix(rate_hz: int, bins: int) -> Floats:

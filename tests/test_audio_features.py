@@ -79,6 +79,15 @@ def test_features_equal_the_packages(name: str, rate_hz: int, step_s: float):
     assert worst_error(delta, delta_mean) <= 1e-9
 
 
+@pytest.mark.parametrize("frames", [143, 144, 145, 289])
+def test_long_clips_are_as_exact_as_short_ones_where_blocks_of_frames_meet(frames: int):
+    signal = np.random.default_rng(frames).standard_normal(800 + 400 * (frames - 1)) * 0.1
+    matrix, _ = ShortTermFeatures.feature_extraction(signal * 32768.0, RATE_HZ, 800, 400, deltas=False)
+    ours = short_term_features(signal)
+    assert ours.shape == (frames, 34)
+    assert worst_error(ours, matrix.T) <= 1e-9
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     arrays(
