@@ -66,8 +66,15 @@ class Actor:
     texture_px: Floats
     triangles: Ints
     ring: slice
+    still: slice
     pivot_px: Floats
     px_per_cm: float
+
+    @property
+    def moving_box(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 in the texture: outside of it nothing moves, whatever the pose."""
+        (x0, y0), (x1, y1) = (f(self.texture_px[self.still], axis=0) for f in (np.min, np.max))
+        return float(x0), float(y0), float(x1), float(y1)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -95,11 +102,12 @@ class Actor:
         return np.concatenate([face[:, :2], around]), depth
 
     def posed(self, pose: Pose, displacement_cm: Floats, scale: float, step: int) -> Map:
-        """Inverse map of the shown picture at `scale`, one entry every `step` px."""
+        """Inverse map of the moving box of the shown picture at `scale`, one entry every `step` px."""
         target, depth = self.vertices_px(pose, displacement_cm, scale)
-        width, height = self.size
-        cells = (math.ceil(width * scale / step) + 1, math.ceil(height * scale / step) + 1)
-        return inverse_map(target / step, depth, self.texture_px, self.triangles, cells)
+        x0, y0, x1, y1 = self.moving_box
+        cells = (math.ceil((x1 - x0) * scale / step) + 1, math.ceil((y1 - y0) * scale / step) + 1)
+        inside = (target - np.array([x0, y0]) * scale) / step
+        return inverse_map(inside, depth, self.texture_px, self.triangles, cells)
 
 
 def draw_actor(rng: np.random.Generator) -> Actor:
@@ -197,21 +205,25 @@ def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
     px_per_cm, rotation, offset = _rest_pose(host.points)
     pivot_px = (px_per_cm * rotation @ PIVOT_CM + offset)[:2] * [1.0, -1.0]
     height, width = rgb.shape[:2]
-    columns, rows = np.linspace(0, width, 9), np.linspace(0, height, 9)
-    border = [(x, y) for x in columns for y in (0.0, height)]
-    border += [(x, y) for y in rows[1:-1] for x in (0.0, width)]
-    # A collar of points that stay: the neck stretches, the clothes do not.
-    collar = (
-        host.points[152, :2] + np.array([(dx, 0.55) for dx in (-0.6, -0.3, 0.0, 0.3, 0.6)]) * FACE_WIDTH_PX
-    )
-    outside = np.concatenate([host.head_ring, np.array(border), collar])
+    columns, rows = np.linspace(0, width, 5), np.linspace(0, height, 5)
+    border = [(x, y) for x in columns for y in (0.0, height)] + [
+        (x, y) for y in rows[1:-1] for x in (0.0, width)
+    ]
+    # Around the head and at the collar everything stands still: the neck stretches, the clothes do not.
+    chin, centre = host.points[152, :2], host.points[:, :2].mean(axis=0)
+    collar = chin + np.array([(dx, 0.55) for dx in (-0.6, -0.3, 0.0, 0.3, 0.6)]) * FACE_WIDTH_PX
+    still = np.concatenate([centre + (host.head_ring - centre) * 1.25, collar])
+    still = np.clip(still, 1.0, [width - 1.0, height - 1.0])
+    outside = np.concatenate([host.head_ring, still, np.array(border)])
+    ring_end = 468 + len(host.head_ring)
     photo = Actor(
         texture=rgb,
         alpha=host.alpha,
         face_cm=face_cm,
         texture_px=np.concatenate([host.points[:, :2], outside]),
         triangles=_triangles(host, outside),
-        ring=slice(468, 468 + len(host.head_ring)),
+        ring=slice(468, ring_end),
+        still=slice(ring_end, ring_end + len(still)),
         pivot_px=pivot_px,
         px_per_cm=px_per_cm,
     )

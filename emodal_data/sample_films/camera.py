@@ -3,7 +3,7 @@
 Works in YUV throughout, because a film has thousands of frames; nothing here knows emotions or annotations.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +15,8 @@ from emodal_data.sample_films.encoder import SIZE
 from emodal_data.sample_films.expressions import jaw_displacement
 from emodal_data.sample_films.materials import FOOTAGE, STILLS, Picture, footage, still
 from emodal_data.sample_films.meshes import Floats, Map
+
+Box = tuple[int, int, int, int]
 
 #: The inverse map is computed at every 4th pixel and interpolated: a face is smooth.
 STEP_PX = 4
@@ -73,33 +75,34 @@ def portrait_shot(
 ) -> Iterator[Picture]:
     """The actor speaking in front of a backdrop: one planar YUV picture for each value of `opening`.
 
-    keys: ascending by frame, the first at 0, the last at or after the last frame. opening: (frames,) of the mouth,
-    0 to 1. light: gain on the actor's luminance.
+    keys: two or more, ascending by frame. opening: (frames,) of the mouth, 0 to 1. light: gain on Y.
     """
-    luma, chroma = _premultiplied(actor, light)
-    width, height = SIZE
-    shown_w, shown_h = (round(side * framing.scale) for side in actor.size)
-    x0, y0 = max(0, framing.left), max(0, framing.top)
-    x1, y1 = min(width, framing.left + shown_w) & ~1, min(height, framing.top + shown_h) & ~1
-    offset = (x0 - framing.left, y0 - framing.top)
+    layer = _Layer(actor, framing, light)
+    still = behind.copy()
+    layer.paste_body(still)
     maps: dict[int, tuple[Map, Map]] = {}
+    times = [key.frame for key in keys]
     for number, opened in enumerate(opening):
-        after = next(i for i in range(1, len(keys)) if keys[i].frame >= number)
-        before, following = keys[after - 1], keys[after]
-        for index in (after - 1, after):
+        # Before the first key and after the last, the actor holds still.
+        at = float(np.interp(number, times, range(len(keys))))
+        low = min(int(at), len(keys) - 2)
+        for index in (low, low + 1):
             if index not in maps:
                 maps[index] = _key_maps(actor, keys[index], framing.scale)
-        maps.pop(after - 2, None)
-        share = (number - before.frame) / max(1, following.frame - before.frame)
-        closed = cv2.addWeighted(maps[after - 1][0], 1 - share, maps[after][0], share, 0)
-        wide = cv2.addWeighted(maps[after - 1][1], 1 - share, maps[after][1], share, 0)
-        mapped = cv2.addWeighted(closed, 1 - float(opened), wide, float(opened), 0)
-        picture = behind.copy()
-        _paste(picture, luma, chroma, mapped, (x0, y0, x1, y1), offset)
+        maps.pop(low - 1, None)
+        share, wide = at - low, float(opened)
+        closed, opened_wide = (
+            cv2.addWeighted(maps[low][i], 1 - share, maps[low + 1][i], share, 0) for i in (0, 1)
+        )
+        picture = still.copy()
+        # Only the head moves: the rest stays as it was pasted once.
+        layer.clear_head(picture, behind)
+        layer.paste_head(picture, cv2.addWeighted(closed, 1 - wide, opened_wide, wide, 0))
         yield picture
 
 
 def _key_maps(actor: Actor, key: Key, scale: float) -> tuple[Map, Map]:
+    """Inverse maps with the mouth closed and open."""
     open_mouth = key.displacement_cm + jaw_displacement() * SPEAKING_CM
     return (
         actor.posed(key.pose, key.displacement_cm, scale, STEP_PX),
@@ -107,33 +110,83 @@ def _key_maps(actor: Actor, key: Key, scale: float) -> tuple[Map, Map]:
     )
 
 
-def _paste(
-    picture: Picture,
-    luma: Picture,
-    chroma: Picture,
-    mapped: Map,
-    box: tuple[int, int, int, int],
-    offset: tuple[int, int],
-) -> None:
-    """Put the posed actor into a picture, in place. luma: Y, alpha; chroma: U, V, alpha; both premultiplied."""
-    x0, y0, x1, y1 = box
-    full = _sampled(mapped, (x1 - x0, y1 - y0), 1.0, offset)
-    front = cv2.remap(luma, full, None, cv2.INTER_LINEAR)
+class _Layer:
+    """The actor's texture ready to be laid over pictures: luma (Y, alpha) and chroma (U, V, alpha), premultiplied."""
+
+    def __init__(self, actor: Actor, framing: Framing, light: float) -> None:
+        self._framing = framing
+        self._luma, self._chroma = _premultiplied(actor, light)
+        self._whole = self._box((0.0, 0.0, *actor.size))
+        self._head = self._box(actor.moving_box)
+        x0, y0 = (framing.scale * side for side in actor.moving_box[:2])
+        #: From the origin of the inverse maps to the first pixel of the head's box, px of the film.
+        self._offset = (self._head[0] - framing.left - x0, self._head[1] - framing.top - y0)
+
+    def paste_body(self, picture: Picture) -> None:
+        """Put the whole texture into a picture, in place: what does not move."""
+        y, u, v = _cut(picture, self._whole)
+        x0, y0 = self._whole[0] - self._framing.left, self._whole[1] - self._framing.top
+        inverse = np.array([[1.0, 0.0, x0], [0.0, 1.0, y0]]) / self._framing.scale
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        self._lay(
+            y,
+            u,
+            v,
+            lambda texture, size, k: cv2.warpAffine(texture, inverse * [1, 1, 1 / k], size, flags=flags),
+        )
+
+    def paste_head(self, picture: Picture, mapped: Map) -> None:
+        """Put the posed head into a picture, in place."""
+        y, u, v = _cut(picture, self._head)
+
+        def posed(texture: Picture, size: tuple[int, int], k: int) -> Picture:
+            places = _sampled(mapped, size, k, self._offset)
+            if k > 1:
+                places = places / np.float32(k) - np.float32(0.5 - 0.5 / k)
+            return np.asarray(cv2.remap(texture, places, None, cv2.INTER_LINEAR))
+
+        self._lay(y, u, v, posed)
+
+    def clear_head(self, picture: Picture, behind: Picture) -> None:
+        """Clear the head's box to what is behind the actor, in place."""
+        for place, source in zip(_cut(picture, self._head), _cut(behind, self._head), strict=True):
+            place[...] = source
+
+    def _lay(
+        self, y: Picture, u: Picture, v: Picture, sample: Callable[[Picture, tuple[int, int], int], Picture]
+    ) -> None:
+        """Lay the sampled texture over planes. sample: texture, (w, h) and px of the film per sample to pixels."""
+        front = sample(self._luma, y.shape[::-1], 1)
+        _over(y, front[:, :, 0], front[:, :, 1])
+        front = sample(self._chroma, u.shape[::-1], 2)
+        _over(u, front[:, :, 0], front[:, :, 2])
+        _over(v, front[:, :, 1], front[:, :, 2])
+
+    def _box(self, texture_box: tuple[float, float, float, float]) -> Box:
+        """A box of the texture in the film's picture, cut at its border."""
+        scale, left, top = self._framing.scale, self._framing.left, self._framing.top
+        x0, y0, x1, y1 = (round(side * scale) for side in texture_box)
+        width, height = SIZE
+        return (
+            max(0, left + x0) & ~1,
+            max(0, top + y0) & ~1,
+            min(width, left + x1) & ~1,
+            min(height, top + y1) & ~1,
+        )
+
+
+def _cut(picture: Picture, box: Box) -> tuple[Picture, Picture, Picture]:
+    """Views of a box of Y, U and V."""
     y, u, v = _planes(picture)
-    _over(y[y0:y1, x0:x1], front[:, :, 0], front[:, :, 1])
-    half = _sampled(mapped, ((x1 - x0) // 2, (y1 - y0) // 2), 2.0, offset) * np.float32(0.5) - np.float32(
-        0.25
-    )
-    front = cv2.remap(chroma, half, None, cv2.INTER_LINEAR)
-    for plane, place in enumerate((u, v)):
-        _over(place[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], front[:, :, plane], front[:, :, 2])
+    x0, y0, x1, y1 = box
+    half = slice(y0 // 2, y1 // 2), slice(x0 // 2, x1 // 2)
+    return y[y0:y1, x0:x1], u[half], v[half]
 
 
-def _sampled(mapped: Map, size: tuple[int, int], pixel: float, offset: tuple[int, int]) -> Map:
+def _sampled(mapped: Map, size: tuple[int, int], pixel: int, offset: tuple[float, float]) -> Map:
     """The coarse map at every `pixel` px of a region that starts at `offset`."""
-    k = pixel / STEP_PX
-    shift = [(o + (pixel - 1) / 2) / STEP_PX for o in offset]
-    matrix = np.array([[k, 0, shift[0]], [0, k, shift[1]]])
+    shift = [(start + (pixel - 1) / 2) / STEP_PX for start in offset]
+    matrix = np.array([[pixel / STEP_PX, 0, shift[0]], [0, pixel / STEP_PX, shift[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(mapped, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 

@@ -20,7 +20,7 @@ SIZE = (1280, 720)
 SOUND_HZ = 48000
 #: x264's own defaults for what a seek meets (250 frames between keyframes, 3 B-frames), cheap for the rest.
 #: One thread and no timestamps in the file: the same pictures give the same bytes.
-X264 = "keyint=250:bframes=3:b-adapt=1:scenecut=40:threads=1:rc-lookahead=10:cabac=1"
+X264 = "keyint=250:bframes=3:b-adapt=0:scenecut=0:threads=1:rc-lookahead=0:cabac=1"
 
 
 def write_film(path: Path, frames: Iterable[tuple[Picture, bool]], track: Signal) -> None:
@@ -37,10 +37,11 @@ def write_film(path: Path, frames: Iterable[tuple[Picture, bool]], track: Signal
         video.codec_context.time_base = Fraction(1, FPS)
         sound = container.add_stream("aac", rate=SOUND_HZ, layout="stereo")
         sound.bit_rate = 96000
+        sound.options = {"aac_coder": "fast"}
         sound.codec_context.flags |= av.codec.context.Flags.bitexact
         pending, sound_s = _sound_frames(track), 0.0
         for number, (picture, is_cut) in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            frame = av.VideoFrame.from_numpy_buffer(picture, format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             if is_cut:
                 frame.pict_type = PictureType.I

@@ -26,10 +26,10 @@ from emodal_data.sample_films.sound import add, mouth_opening, music, room_tone
 from emodal_data.sample_films.voice import RATE_HZ, Signal, Synthesizer, Voice, draw_voice, speak
 
 #: Before the first line of a shot, between lines and after the last.
-PAUSE_S = (0.3, 0.8)
+PAUSE_S = (0.12, 0.45)
 #: An annotator's span begins before the speech and ends after it by up to this much.
 SLACK_S = 0.15
-INSERT_S = (1.4, 3.0)
+INSERT_S = (1.2, 2.6)
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,6 @@ class Stage:
             opening[first_frame:] = np.maximum(
                 opening[first_frame:], mouth_opening(speech, FPS, at - first_frame)
             )
-        keys = [Key(0, keys[0].pose, keys[0].displacement_cm), *keys]
-        keys.append(Key(at, keys[-1].pose, keys[-1].displacement_cm))
         if seen:
             behind = self.backdrops[int(rng.integers(len(self.backdrops)))]
             light = float(rng.uniform(0.75, 1.1))
