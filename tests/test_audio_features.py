@@ -1,5 +1,6 @@
 """The 68 features equal pyAudioAnalysis's, on speech and on everything that speech is not."""
 
+import functools
 from pathlib import Path
 
 import av
@@ -24,6 +25,14 @@ from emodal_data.reasons import Reason
 
 SPEECH = Path(__file__).parents[1] / "../shared/media/ravdess/speech"
 RATE_HZ = 16000
+
+
+@pytest.fixture(autouse=True)
+def remembered_chroma_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package builds the same table for every frame; half of these tests' time would go into it."""
+    monkeypatch.setattr(
+        ShortTermFeatures, "chroma_features_init", functools.cache(ShortTermFeatures.chroma_features_init)
+    )
 
 
 def package(signal: npt.NDArray, rate_hz: int = RATE_HZ, step_s: float = 0.025, window_s: float = 0.050):
