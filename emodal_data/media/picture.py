@@ -21,8 +21,11 @@ RGB = NDArray[np.uint8]
 _UNSPECIFIED_COLORSPACE = 2
 #: A pixel shape beyond this is a lying header.
 _MAX_PIXEL_SHAPE = 8.0
-# Bit-exact scaling: the same bytes on every processor.
-_SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+# The same bytes on every processor, and white is 255 (without FULL_CHR_H_INT it comes out as 253).
+_EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
+
+# swscale takes every gray format for full range, whatever the frame says.
+_FULL_FROM_LIMITED = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 
 
 class Darkroom:
@@ -50,11 +53,13 @@ class Darkroom:
             format="rgb48le" if hdr else "rgb24",
             src_colorspace=_guessed_colorspace(frame),
             dst_color_range=ColorRange.JPEG,
-            interpolation=_SCALING,
+            interpolation=_EXACT | (Interpolation.BICUBIC if scale < 1 else Interpolation.BILINEAR),
             threads=1,
         )
         pixels: Any = made.to_ndarray()
         rgb: RGB = tone_mapped(pixels, frame) if hdr else pixels
+        if frame.format.name.startswith("gray") and frame.color_range == ColorRange.MPEG:
+            rgb = _FULL_FROM_LIMITED[rgb]
         return upright(rgb, matrix), scale
 
 

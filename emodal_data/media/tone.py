@@ -25,7 +25,7 @@ def is_hdr(frame: VideoFrame) -> bool:
 def tone_mapped(rgb48: NDArray[np.uint16], frame: VideoFrame) -> NDArray[np.uint8]:
     """(h, w, 3) PQ or HLG signal at 16 bits -> (h, w, 3) uint8 in BT.709.
 
-    Diffuse white lands at 80 % of full light; highlights up to 1000 nits roll off above it.
+    Diffuse white (203 nits) lands at 76 % of the signal; highlights up to 1000 nits roll off above it.
     """
     signal = rgb48.astype(np.float32) / 65535.0
     nits = pq_nits(signal) if int(frame.color_trc) == _HDR[0] else hlg_nits(signal)
