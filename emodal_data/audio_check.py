@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emodal_data.config import AudioConfig
-from emodal_data.errors import InputError
 from emodal_data.reasons import Reason
+from emodal_data.waveform import as_float
 
 #: From here on a float sample counts as full scale: the largest int16 is this, not 1.
 _FULL_SCALE = 32767 / 32768
@@ -34,15 +34,7 @@ def measure_audio(signal: npt.ArrayLike, rate_hz: int = 16000) -> AudioMeasures:
 
     signal: (n,) int16, or float in [-1, 1]. Raises InputError for another shape or type.
     """
-    samples = np.asarray(signal)
-    if samples.ndim != 1:
-        raise InputError(f"signal of shape {samples.shape}: give one channel, (n,) samples")
-    if samples.dtype == np.int16:
-        wave = samples / 32768.0
-    elif samples.dtype.kind == "f":
-        wave = samples.astype(np.float64)
-    else:
-        raise InputError(f"signal of type {samples.dtype}: give int16, or float in [-1, 1]")
+    wave = as_float(signal)
     seconds = len(wave) / rate_hz
     finite = wave[np.isfinite(wave)]
     if len(finite) == 0:

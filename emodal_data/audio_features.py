@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from emodal_data.errors import Dropped, InputError
 from emodal_data.reasons import Reason
+from emodal_data.waveform import Floats, as_float
 
 Statistics = Literal["mean_std", "delta_mean"]
 Backend = Literal["numpy", "pyaudioanalysis"]
-Floats = npt.NDArray[np.float64]
 
 #: Raised whenever a number here may change; part of every key under which features are kept.
 FEATURES_VERSION = 1
@@ -106,7 +106,7 @@ def short_term_features(
     """
     window, step = _frame_samples(rate_hz, window_s, step_s)
     tables = _tables(rate_hz, window)
-    wave = _normalised(_as_float(signal, rate_hz, window))
+    wave = _normalised(_usable(signal, rate_hz, window))
     frames = np.lib.stride_tricks.sliding_window_view(wave, window)[::step]
     features = np.empty((len(frames), len(SHORT_TERM_NAMES)))
     features[:, 0] = _sign_changes(wave, window, step) / (window - 1)
@@ -155,22 +155,15 @@ def _frame_samples(rate_hz: int, window_s: float, step_s: float) -> tuple[int, i
     return window, step
 
 
-def _as_float(signal: npt.ArrayLike, rate_hz: int, window: int) -> Floats:
-    """The signal as float64 in [-1, 1], checked: one channel, int16 or float, finite, at least one window."""
-    samples = np.asarray(signal)
-    if samples.ndim != 1:
-        raise InputError(f"signal of shape {samples.shape}: give one channel, (n,) samples")
-    if samples.dtype == np.int16:
-        wave = samples / 32768.0
-    elif samples.dtype.kind == "f":
-        wave = samples.astype(np.float64)
-    else:
-        raise InputError(f"signal of type {samples.dtype}: give int16, or float in [-1, 1]")
+def _usable(signal: npt.ArrayLike, rate_hz: int, window: int) -> Floats:
+    """The signal as float64, finite and at least one window long."""
+    wave = as_float(signal)
     if len(wave) < window:
         seconds = len(wave) / rate_hz
         raise Dropped(Reason.AUDIO_TOO_SHORT, f"{seconds:.3f} s is less than one window", seconds)
-    if samples.dtype != np.int16 and not np.isfinite(wave).all():
-        bad = int(np.count_nonzero(~np.isfinite(wave)))
+    finite = int(np.isfinite(wave).sum())
+    if finite < len(wave):
+        bad = len(wave) - finite
         raise Dropped(Reason.AUDIO_NOT_FINITE, f"{bad} of {len(wave)} samples are not numbers", float(bad))
     return wave
 
@@ -320,6 +313,6 @@ def _package_short_term(signal: npt.ArrayLike, rate_hz: int, window_s: float, st
 
     window, step = _frame_samples(rate_hz, window_s, step_s)
     _tables(rate_hz, window)  # refuses what the package would stumble over
-    wave = _as_float(signal, rate_hz, window) * 32768.0
+    wave = _usable(signal, rate_hz, window) * 32768.0
     matrix, _ = ShortTermFeatures.feature_extraction(wave, rate_hz, window, step, deltas=False)
     return np.ascontiguousarray(np.asarray(matrix, dtype=np.float64).T)
