@@ -123,6 +123,8 @@ class AugmentConfig(Section):
     """Augmented copies of each training clip, unless target_size is set."""
     target_size: Annotated[int, Field(gt=0)] | None = None
     """Size of the whole dataset after augmentation, originals and test side included (the poster: 11606)."""
+    balance: bool = False
+    """Give the copies to the rarest classes first, as many in all; else to all clips alike."""
     seed: int = 0
     """Seeds every draw, together with the clip's own id."""
 

@@ -219,3 +219,32 @@ def test_a_target_size_is_met_exactly_and_evenly(train, test, target):
 def test_a_target_below_what_there_is_says_so():
     with pytest.raises(InputError, match=r"augment\.target_size = 8.*7 training and 2 test"):
         plan_copies(np.zeros(7, int), 2, AugmentConfig(target_size=8))
+
+
+@pytest.mark.parametrize(
+    ("per_class", "copies", "sizes"),
+    [
+        ([10, 2, 4, 4], 12, [10, 7, 7, 8]),
+        ([10, 2, 4, 4], 2, [10, 4, 4, 4]),
+        ([10, 2, 4, 4], 20, [10, 10, 10, 10]),
+        ([10, 2, 4, 4], 40, [15, 15, 15, 15]),
+        ([5, 5], 0, [5, 5]),
+        ([7], 3, [10]),
+    ],
+)
+def test_balancing_levels_the_rarest_classes_first(per_class, copies, sizes):
+    labels = np.repeat(["angry", "happy", "neutral", "sad"][: len(per_class)], per_class)
+    labels = np.random.default_rng(0).permutation(labels)
+    config = AugmentConfig(target_size=len(labels) + copies + 9, balance=True)
+    plan = plan_copies(labels, 9, config)
+    assert plan.sum() == copies
+    ends = [int((plan[labels == name] + 1).sum()) for name in sorted(set(labels))]
+    assert sorted(ends) == sorted(sizes)
+    for name in set(labels):
+        assert np.ptp(plan[labels == name]) <= 1
+
+
+def test_balancing_keeps_the_number_of_copies_that_per_clip_asks_for():
+    labels = ["angry"] * 3 + ["sad"]
+    assert plan_copies(labels, 2, AugmentConfig(per_clip=2, balance=True)).tolist() == [1, 1, 1, 5]
+    assert plan_copies([], 2, AugmentConfig(per_clip=2, balance=True)).tolist() == []
