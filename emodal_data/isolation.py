@@ -8,8 +8,11 @@ import os
 import resource
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -38,25 +41,25 @@ class WorkerPool:
 
     def __init__(self, workers: int, memory_mb: int) -> None:
         """workers: processes. memory_mb: what each may allocate beyond what it starts with."""
-        self._pool = pebble.ProcessPool(
-            max_workers=workers,
-            context=multiprocessing.get_context("spawn"),  # fork would copy the caller's threads and locks
-            initializer=_start_worker,
-            initargs=(memory_mb, os.getpid()),
-        )
+        self._workers, self._memory_mb = workers, memory_mb
+        self._lock = threading.Lock()
+        self._pool = self._new_pool()
 
     def run(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function in a worker and wait for it. Its own exceptions come back as they are.
 
         Raises WorkerCrashed, WorkerTimedOut, or MemoryError when the function met its memory limit.
         """
-        future: Any = self._pool.schedule(function, args=list(args), kwargs=kwargs, timeout=timeout_s)
+        pool = self._usable_pool()
+        future: Any = pool.schedule(function, args=list(args), kwargs=kwargs, timeout=timeout_s)
         try:
             result: T = future.result()
         except pebble.ProcessExpired as error:
             raise WorkerCrashed(f"a worker died ({error})") from error
         except FutureTimeoutError as error:
             raise WorkerTimedOut(f"a worker was stopped after {timeout_s:.0f} s") from error
+        except BrokenProcessPool as error:
+            raise WorkerCrashed("the workers were killed from outside") from error
         except BaseException:
             future.cancel()
             raise
@@ -64,8 +67,28 @@ class WorkerPool:
 
     def close(self) -> None:
         """End the workers now; what they were doing is lost."""
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join(timeout=10)
+        _stop(self._pool)
+
+    def _new_pool(self) -> pebble.ProcessPool:
+        return pebble.ProcessPool(
+            max_workers=self._workers,
+            context=multiprocessing.get_context("spawn"),  # fork would copy the caller's threads and locks
+            initializer=_start_worker,
+            initargs=(self._memory_mb, os.getpid()),
+        )
+
+    def _usable_pool(self) -> pebble.ProcessPool:
+        """The pool; a new one if its idle workers were killed from outside, because then it takes no more work."""
+        with self._lock:
+            if not self._pool.active:
+                _stop(self._pool)
+                self._pool = self._new_pool()
+            return self._pool
+
+
+def _stop(pool: pebble.ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join(timeout=10)
 
 
 def _start_worker(memory_mb: int, parent: int) -> None:
@@ -77,8 +100,8 @@ def _start_worker(memory_mb: int, parent: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     if sys.platform == "linux":
-        _die_with_parent(parent)
         _limit_memory(memory_mb)
 
 
@@ -88,11 +111,11 @@ def _limit_memory(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def _die_with_parent(parent: int) -> None:
-    """Ask the kernel to end this process with its parent, so that kill -9 of a build leaves no workers."""
-    import ctypes
+def _end_with_parent(parent: int) -> None:
+    """End this process soon after its parent, so that kill -9 of a build leaves no workers.
 
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+    The kernel's own signal for this fires when the thread that started the worker ends, which is too early.
+    """
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

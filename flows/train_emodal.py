@@ -18,8 +18,7 @@ def train_emodal(dataset: Path, out: Path, config: ModelConfig = _DEFAULTS) -> d
     Returns the metrics. A finished training of this very dataset with these settings is not repeated.
     Raises ModelError if the dataset cannot be trained on.
     """
+    observer().stage("training", 0, "epochs")
     from emodal_model.training import train  # TensorFlow takes seconds to import
 
-    watch = observer()
-    watch.say("training")
-    return train(dataset, out, config, on_epoch=watch.epoch)
+    return train(dataset, out, config, on_epoch=observer().epoch)

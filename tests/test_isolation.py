@@ -1,10 +1,15 @@
 """Workers that crash, hang or eat memory: only the guilty call fails, and the next one finds a worker."""
 
+import contextlib
 import ctypes
 import os
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from emodal_data.errors import Dropped
@@ -62,3 +67,42 @@ def test_memory_beyond_the_limit_is_refused(pool: WorkerPool) -> None:
 
 def test_work_happens_in_another_process(pool: WorkerPool) -> None:
     assert pool.run(60, os.getpid) != os.getpid()
+
+
+def test_workers_outlive_the_thread_that_first_asked_for_them() -> None:
+    pool = WorkerPool(workers=1, memory_mb=512)
+    thread = threading.Thread(target=pool.run, args=(60, divmod, 7, 3))
+    thread.start()
+    thread.join()
+    first = pool.run(60, os.getpid)
+    time.sleep(0.3)
+    assert pool.run(60, os.getpid) == first
+    pool.close()
+
+
+def test_workers_end_when_their_parent_is_killed() -> None:
+    code = (
+        "import os, time; from emodal_data.isolation import WorkerPool\n"
+        "if __name__ == '__main__':\n"
+        "    print(WorkerPool(1, 512).run(60, os.getpid), flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    deadline_s = time.monotonic() + 30
+    while psutil.pid_exists(worker) and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(worker)
+
+
+def test_a_pool_whose_idle_workers_were_killed_works_again() -> None:
+    pool = WorkerPool(workers=1, memory_mb=512)
+    psutil.Process(pool.run(60, os.getpid)).kill()
+    time.sleep(1)  # the pool notices
+    for _ in range(2):
+        with contextlib.suppress(WorkerCrashed):
+            pool.run(60, divmod, 7, 3)
+    assert pool.run(60, divmod, 7, 3) == (2, 1)
+    pool.close()

@@ -1,0 +1,50 @@
+"""What several rooms' tests share: sample films made once, the optional real media, a Prefect server."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+#: Real clips that a developer may have beside the checkout.
+MEDIA = Path(__file__).parents[1].parent / "shared" / "media"
+
+# No test talks to anybody, and TensorFlow says nothing.
+os.environ |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "HF_HUB_OFFLINE": "1"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "fuzz: many mutated inputs; the suite draws a few, benchmarks draw all"
+    )
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """The folder of real clips, or a skip that says where it was looked for."""
+    if not MEDIA.is_dir():
+        pytest.skip(f"no real media at {MEDIA}")
+    return MEDIA
+
+
+@pytest.fixture(scope="session")
+def sample_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with films/, annotations.csv and truth.csv: 4 films of 6 clips."""
+    from emodal_data.sample_films import make_sample_films
+
+    folder = tmp_path_factory.mktemp("samples")
+    make_sample_films(folder, films=4, clips_per_film=6, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A real Prefect server of its own for the flows that run in this process."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with (
+        prefect_test_harness(server_startup_timeout=180),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield

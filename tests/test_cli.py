@@ -1,0 +1,126 @@
+"""The command as a user meets it: exit codes, one clear line for each error, results on standard output."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emodal_data.reasons import ADVICE, Reason
+
+ROOT = Path(__file__).parents[1]
+
+
+def emodal(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | environment, timeout=280
+    )
+
+
+@pytest.fixture
+def spans(tmp_path: Path) -> Path:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.mp4").write_bytes(b"no film")
+    path = tmp_path / "spans.csv"
+    path.write_text("film,start,end,label\na.mp4,0,1,sad\nb.mp4,0,1,sad\na.mp4,3,2,sad\n")
+    return path
+
+
+def build_arguments(spans: Path) -> list[object]:
+    return ["--films", spans.parent / "films", "--annotations", spans, "--out", spans.parent / "out"]
+
+
+def assert_one_line(run: subprocess.CompletedProcess[str], code: int, text: str) -> None:
+    assert run.returncode == code, run.stderr
+    assert "Traceback" not in run.stderr
+    assert len(run.stderr.splitlines()) == 1, run.stderr
+    assert run.stderr.startswith("emodal: ")
+    assert text in run.stderr
+    assert run.stdout == ""
+
+
+def test_help_shows_every_command_with_an_example() -> None:
+    overview = emodal("--help")
+    assert overview.returncode == 0
+    for command in ("build", "plan", "train", "evaluate", "sample-films"):
+        assert f"  {command}" in overview.stdout
+        assert f"Example: emodal {command} " in emodal(command, "--help").stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, flows.cli, typer; typer.main.get_command(flows.cli.app)\n"
+        "print([m for m in ('prefect', 'tensorflow', 'pandas', 'av', 'cv2', 'pyarrow') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
+def test_the_data_rooms_never_import_tensorflow_or_prefect() -> None:
+    code = (
+        "import sys, emodal_data.dataset, emodal_data.ingest, emodal_data.report, emodal_data.isolation\n"
+        "print([m for m in ('prefect', 'tensorflow', 'keras', 'torch', 'emodal_model') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
+def test_plan_says_what_is_wrong_with_every_row_and_writes_nothing(spans: Path) -> None:
+    run = emodal("plan", *build_arguments(spans), "--json")
+    assert run.returncode == 0
+    wrong = {row["row"]: row["reason"] for row in json.loads(run.stdout)["wrong_rows"]}
+    assert wrong == {2: "film_unreadable", 3: "film_missing", 4: "end_not_after_start"}
+    assert not (spans.parent / "out").exists()
+    text = emodal("plan", *build_arguments(spans)).stdout
+    assert "row 3: film_missing: b.mp4: not under" in text
+
+
+def test_wrong_arguments_end_with_code_2_and_one_line(spans: Path) -> None:
+    spans.write_text("film,start,end,label\n")
+    assert_one_line(emodal("build", *build_arguments(spans)), 2, "the table has no rows")
+    assert_one_line(
+        emodal("plan", *build_arguments(spans), "--set", "face.min_scor=1"), 2, "did you mean face.min_score?"
+    )
+    assert_one_line(
+        emodal("plan", *build_arguments(spans), "--config", "absent.toml"), 2, "absent.toml: cannot be read"
+    )
+    assert_one_line(emodal("train", spans.parent, "--out", spans.parent / "m"), 2, str(spans.parent))
+    assert_one_line(emodal("evaluate", spans.parent, spans.parent), 2, str(spans.parent))
+    assert emodal("build", "--nonsense").returncode == 2
+    assert emodal("nonsense").returncode == 2
+
+
+def test_an_output_that_cannot_be_written_ends_with_code_2(spans: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file stands here")
+    assert_one_line(emodal("build", *build_arguments(spans)), 2, "cannot be written")
+
+
+def test_a_build_that_keeps_nothing_fails_with_code_1_and_leaves_its_ledger(spans: Path) -> None:
+    run = emodal("build", *build_arguments(spans))
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert run.stderr.splitlines()[-1].startswith("emodal: no labelled clip is left")
+    assert (spans.parent / "out" / "failed-ledger.parquet").is_file()
+
+
+def test_every_reason_says_what_to_do() -> None:
+    assert set(ADVICE) == set(Reason)
+
+
+def test_the_deployments_name_flows_that_exist_and_take_their_parameters() -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    from flows.config import Config
+
+    file = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    names = [deployment["name"] for deployment in file["deployments"]]
+    assert names == ["build-dataset", "train-emodal"]
+    for deployment in file["deployments"]:
+        flow = load_flow_from_entrypoint(f"{ROOT}/{deployment['entrypoint']}")
+        assert flow.name == deployment["name"]
+        flow.validate_parameters(deployment["parameters"])
+    assert Config.model_validate(file["deployments"][0]["parameters"]["config"]).train
