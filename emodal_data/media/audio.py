@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped
 from emodal_data.media.clock import Clock
-from emodal_data.media.door import Budget
+from emodal_data.media.door import Budget, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 from emodal_data.media.sound_track import RATE_HZ, FrameGrid, Track, Window
 from emodal_data.reasons import Reason
@@ -154,6 +154,8 @@ class AudioReader:
             budget.spend()
             try:
                 packet = next(packets, None)
+            except av.error.ExitError as error:
+                raise timed_out() from error
             except (av.FFmpegError, OSError):
                 return
             if packet is None:

@@ -69,13 +69,18 @@ def open_container(path: Path, config: ClipsConfig) -> InputContainer:
         "fd": str(descriptor),
         "protocol_whitelist": ",".join(PROTOCOLS),
         "format_whitelist": ",".join(DEMUXERS),
-        "max_streams": str(config.max_streams),
+        "max_streams": str(config.max_streams + 1),  # FFmpeg leaves out what is beyond without a word
         "max_pixels": str(config.max_pixels),
         "threads": "1",
     }
+    begin_s = time.monotonic()
     try:
         container = av.open("fd:", options=options, metadata_errors="replace", timeout=config.timeout_s)
+    except av.error.ExitError as error:
+        raise timed_out() from error
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
+        if time.monotonic() > begin_s + config.timeout_s:  # some demuxers say something else when stopped
+            raise timed_out() from error
         raise Dropped(Reason.FILM_UNREADABLE, f"{path.name!r}: {_cause(error)}") from error
     finally:
         os.close(descriptor)  # FFmpeg keeps a copy of its own
@@ -95,9 +100,16 @@ def _check_limits(container: InputContainer, config: ClipsConfig) -> None:
     if duration_s > config.max_duration_s:
         raise Dropped(Reason.FILM_TOO_LARGE, "longer than clips.max_duration_s", duration_s)
     for stream in streams.video:
+        if not can_decode(stream):
+            continue
         pixels = stream.codec_context.width * stream.codec_context.height
         if pixels > config.max_pixels:
             raise Dropped(Reason.FILM_TOO_LARGE, "more pixels than clips.max_pixels", float(pixels))
+
+
+def can_decode(stream: Stream) -> bool:
+    """Whether FFmpeg has a decoder for the stream."""
+    return cast(object, stream.codec_context) is not None
 
 
 def only(container: InputContainer, stream: Stream, config: ClipsConfig) -> None:
@@ -130,7 +142,12 @@ class Budget:
         if self.packets < 0:
             raise Dropped(Reason.FILM_TOO_LARGE, "one clip needs more packets than clips.max_packets")
         if self.clock_s() > self.deadline_s:
-            raise Dropped(Reason.DECODER_TIMED_OUT, "one clip needs more time than clips.timeout_s")
+            raise timed_out()
+
+
+def timed_out() -> Dropped:
+    """The error of a clip that takes too long."""
+    return Dropped(Reason.DECODER_TIMED_OUT, "one clip needs more time than clips.timeout_s")
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What a film says about itself: enough for a plan, a manifest and the choice of a sound track."""
 
 from dataclasses import dataclass
-from typing import cast
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -9,6 +8,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from emodal_data.errors import Dropped, InputError
+from emodal_data.media.door import can_decode
 from emodal_data.reasons import Reason
 
 
@@ -60,7 +60,7 @@ def picture_stream(container: InputContainer) -> VideoStream:
     """The first video stream that is a picture track and not a cover. Raises Dropped(NO_VIDEO)."""
     still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     for stream in container.streams.video:
-        if not stream.disposition & still and cast(object, stream.codec_context) is not None:
+        if not stream.disposition & still and can_decode(stream):
             return stream
     raise Dropped(Reason.NO_VIDEO, "no video stream that can be decoded")
 
@@ -71,7 +71,7 @@ def sound_stream(container: InputContainer, choice: str) -> AudioStream:
     choice: "default" (as the file marks it, else the first), "first", a number from 0, or a language.
     Raises Dropped(NO_AUDIO) if there is none such.
     """
-    streams = [s for s in container.streams.audio if cast(object, s.codec_context) is not None]
+    streams = [s for s in container.streams.audio if can_decode(s)]
     found: list[AudioStream]
     if choice == "default":
         aside = Disposition.comment | Disposition.visual_impaired | Disposition.dub
@@ -103,7 +103,7 @@ def pixel_shape(stream: VideoStream) -> float:
 
 def _track(number: int, stream: AudioStream) -> AudioTrack:
     context = stream.codec_context
-    known = cast(object, context) is not None
+    known = can_decode(stream)
     return AudioTrack(
         number=number,
         codec=context.name if known else "unknown",

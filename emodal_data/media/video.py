@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from emodal_data.errors import Dropped
 from emodal_data.media.clock import Clock
-from emodal_data.media.door import Budget
+from emodal_data.media.door import Budget, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 from emodal_data.reasons import Reason
 
@@ -142,6 +142,8 @@ class VideoReader:
         budget.spend()
         try:
             packet = next(self._packets, None)
+        except av.error.ExitError as error:
+            raise timed_out() from error
         except (av.FFmpegError, OSError):
             packet = None  # a torn file: what was decoded so far is the film
         if packet is None:
@@ -177,13 +179,13 @@ class VideoReader:
         return None if start is None else float(self._clock.seconds(start))
 
     def _check_last_frame(self, taken: Taken, t_s: float) -> None:
-        length = taken.frame.duration or 0
+        """Whether the frame after which the file ends is still on screen at t_s."""
         rate = self._stream.average_rate
-        length_s = max(float(length * self._clock.tick_s), 1 / float(rate) if rate else 0.0)
-        over_s = t_s - float(self._clock.seconds(taken.pts)) - length_s
-        if over_s > _LAST_FRAME_HOLD_S:
-            declared = self._stream.duration or 0
-            film_end = (self._container.duration or 0) / 1e6
-            known = max(float(declared * self._clock.tick_s), film_end)
-            reason = Reason.FRAME_UNREADABLE if t_s < known else Reason.SPAN_OUTSIDE_FILM
-            raise Dropped(reason, f"the picture ends {over_s:.3f} s before", t_s)
+        length_s = max((taken.frame.duration or 0) * self._clock.tick_s, 1 / rate if rate else Fraction(0))
+        end_s = float(self._clock.seconds(taken.pts) + length_s)
+        stream_s = (self._stream.duration or 0) * float(self._clock.tick_s)
+        declared_s = max(stream_s, (self._container.duration or 0) / 1e6)
+        is_whole = min(stream_s or declared_s, declared_s) <= end_s + _LAST_FRAME_HOLD_S
+        if t_s > end_s + (_LAST_FRAME_HOLD_S if is_whole else 1e-3):
+            reason = Reason.FRAME_UNREADABLE if t_s < declared_s else Reason.SPAN_OUTSIDE_FILM
+            raise Dropped(reason, f"the picture ends at {end_s:.3f} s", t_s)
