@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -74,7 +75,7 @@ def read_measures(places: Places) -> pd.DataFrame:
         places.get(clip_id) == (path, row)
         for clip_id, path, row in zip(frame["clip_id"], frame["store_file"], frame["store_row"], strict=True)
     ]
-    measures: pd.DataFrame = frame[found].set_index("clip_id")
+    measures: pd.DataFrame = frame[np.array(found, dtype=bool)].set_index("clip_id")
     return measures
 
 

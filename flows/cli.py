@@ -6,15 +6,19 @@ Exit codes: 0 done, 1 the work failed, 2 the input or the arguments are wrong, 1
 
 import contextlib
 import json
+import logging
 import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from flows.config import Config
 
 app = typer.Typer(
     help="Build emotion datasets from films and TV shows, and train EMODal on them.",
@@ -57,6 +61,7 @@ def build(
     tree = load_config(
         config, set_ or [], films=films, annotations=annotations, out=out, workers=workers, train=train
     )
+    _check_inputs(tree)
     _quiet_prefect()
     from flows.build_dataset import build_dataset
     from flows.observers import watched_on_terminal
@@ -197,8 +202,21 @@ def _print(result: Any, text: str, as_json: bool) -> None:
     print(json.dumps(result, indent=2, default=str) if as_json else text)
 
 
+def _check_inputs(config: "Config") -> None:
+    """Find wrong input at once; the flow checks again, but only after its engine has started."""
+    from emodal_data.annotations import read_annotations
+    from emodal_data.files import exclusive
+    from emodal_data.plan import locate_films
+
+    locate_films(read_annotations(config.annotations), config.films)
+    with exclusive(config.out):
+        pass
+
+
 def _quiet_prefect() -> None:
     """Settings for a flow that runs on its own, without a server; what the user set wins."""
+    # Its own events are of no use here, and it complains when they outlast the flow.
+    logging.getLogger("EventsWorker").setLevel(logging.CRITICAL)
     for name, value in {
         "PREFECT_LOGGING_LEVEL": "CRITICAL",  # failures are told once, by _clear_errors
         "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
