@@ -39,6 +39,8 @@ class ClipsConfig(Section):
     """Address space a worker may add while it decodes."""
     audio_track: str = "default"
     """Sound track: "default", "first", a number from 0, or a language such as "eng"."""
+    export: Literal["none", "exact", "copy"] = "none"
+    """Also write each span as an mp4: "exact" encodes it again, "copy" is quick and starts at a keyframe."""
 
 
 class FaceConfig(Section):

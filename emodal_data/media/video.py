@@ -65,7 +65,7 @@ class VideoReader:
             if first_s is not None and t_s < first_s:
                 raise Dropped(Reason.SPAN_OUTSIDE_FILM, f"the picture starts at {first_s:.3f} s", t_s)
             raise Dropped(Reason.FRAME_UNREADABLE, f"no frame can be decoded at {t_s:.3f} s", t_s)
-        if self._packets is None:
+        if self._packets is None and not self._pending:
             self._check_last_frame(taken, t_s)
         return taken
 
@@ -74,7 +74,8 @@ class VideoReader:
         return float(self._clock.seconds(pts))
 
     def _take(self, target: int, budget: Budget) -> Taken | None:
-        if self._goes_on_to(target):
+        if self._current is not None and self._goes_on_to(self._current, target):
+            self._packet_pts = [pts for pts in self._packet_pts if pts > self._current.pts]
             taken = self._advance(target, budget, skip=True)
             if self._is_answer(taken, target):
                 self._asked = target
@@ -82,8 +83,9 @@ class VideoReader:
         for skip in (True, False):
             taken = self._seek_and_take(target, budget, skip)
             if self._is_answer(taken, target):
-                break  # else a frame longer than _DECODE_ALL_S was skipped, or one is damaged: all of it, once
-        return taken
+                return taken
+            # A frame longer than _DECODE_ALL_S was skipped, or one is damaged: decode all of it, once.
+        return None if self._corrupt else taken  # without damage, stamps and packets just do not agree
 
     def _is_answer(self, taken: Taken | None, target: int) -> bool:
         """Whether the packets read say so too: none of them starts between the frame and the target."""
@@ -99,9 +101,9 @@ class VideoReader:
         self._packets = None
         return None
 
-    def _goes_on_to(self, target: int) -> bool:
+    def _goes_on_to(self, current: Taken, target: int) -> bool:
         """Whether decoding on is cheaper than seeking: no keyframe lies between, as far as is known."""
-        if self._current is None or target < self._current.pts:
+        if target < current.pts:
             return False
         if self._packets is None or (self._pending and self._pending[0][0] > target):
             return True  # the film ends with the current frame, or it is still on screen
@@ -109,7 +111,7 @@ class VideoReader:
         before, after = index.search_timestamp(self._asked), index.search_timestamp(target)
         if before >= 0 and len(index) and index[len(index) - 1].timestamp > target:
             return before == after
-        return (target - self._current.pts) * self._clock.tick_s <= _GO_ON_S
+        return (target - current.pts) * self._clock.tick_s <= _GO_ON_S
 
     def _seek(self, target: int, back_s: int) -> None:
         self._pending.clear()
