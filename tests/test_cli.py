@@ -89,7 +89,6 @@ def test_wrong_arguments_end_with_code_2_and_one_line(spans: Path) -> None:
         emodal("plan", *build_arguments(spans), "--config", "absent.toml"), 2, "absent.toml: cannot be read"
     )
     assert_one_line(emodal("train", spans.parent, "--out", spans.parent / "m"), 2, str(spans.parent))
-    assert_one_line(emodal("evaluate", spans.parent, spans.parent), 2, str(spans.parent))
     assert emodal("build", "--nonsense").returncode == 2
     assert emodal("nonsense").returncode == 2
 
