@@ -9,7 +9,7 @@ import numpy as np
 
 from emodal_data.config import FaceConfig
 from emodal_data.errors import Dropped
-from emodal_data.face.frontal import frontal_view
+from emodal_data.face.frontal import frontalize
 from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
 from emodal_data.face.parcels import Detection, FaceBackend, Picture, as_rgb
 from emodal_data.face.pose import fit_pose
@@ -37,7 +37,8 @@ def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: flo
         raise Dropped(Reason.NO_FACE, f"no face in a frame of {width}x{height} pixels")
     chosen = detections[0] if config.choose == "largest" else _most_central(detections, width, height)
     face = backend.landmarks(rgb, chosen)
-    frontal = frontal_view(rgb, fit_pose(face.landmarks68))
+    dense = face.landmarks468 if config.frontalization == "dense" else None
+    frontal = frontalize(rgb, face.landmarks68 if dense is None else dense)
     others = [d.area_px2 for d in detections if d is not chosen]
     x0, y0, x1, y1 = (float(value) / scale for value in face.box_xyxy)
     measures = FaceMeasures(

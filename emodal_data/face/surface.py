@@ -1,0 +1,95 @@
+"""The face as a height over the output grid: the canonical one, and its change to one face's own depth.
+
+Built once per process; what is done with it is frontal.py's work.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import distance_transform_edt
+
+from emodal_data.face.geometry import Floats, canonical_face
+from emodal_data.face.pose import vertices_of
+
+Grid = npt.NDArray[np.float32]
+
+SIDE_PX = 128
+#: The crop, the same for every face: from below an open mouth's chin to above raised brows.
+BOTTOM_CM, TOP_CM = -11.0, 6.0
+PX_PER_CM = SIDE_PX / (TOP_CM - BOTTOM_CM)
+#: Beyond the face's outline the head falls away, centimetres back per centimetre out, to its middle.
+_FALL, _BACK_CM = 4.0, -12.0
+#: Depth is smooth: corrections at landmarks reach this far.
+_REACH_CM = 1.3
+#: Pixels of the output for one of the coarse grid on which corrections are spread.
+_COARSE_PX = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """The canonical face over the output grid; beyond its outline it falls away as a head does.
+
+    x_cm, y_cm, depth_cm: (128, 128), the axes of the canonical face. inside: (128, 128) bool, the face.
+    """
+
+    x_cm: Grid
+    y_cm: Grid
+    depth_cm: Grid
+    inside: npt.NDArray[np.bool_]
+
+    def with_depth_of(self, points_cm: Floats) -> Grid:
+        """(128, 128) depth corrected to pass near a face's own points. points_cm: (68 or 468, 3)."""
+        generic = canonical_face().vertices_cm[vertices_of(len(points_cm)).numbers]
+        difference = (points_cm[:, 2] - generic[:, 2]).astype(np.float32)
+        coarse = (_spread(len(points_cm)) @ difference).reshape(SIDE_PX // _COARSE_PX, -1)
+        fine = cv2.resize(coarse, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(self.depth_cm + fine, dtype=np.float32)
+
+
+@cache
+def canonical_surface() -> Surface:
+    """The canonical face over the output grid."""
+    face = canonical_face()
+    x, y = _grid(1)
+    z = np.full(x.shape, -np.inf)
+    for corners in face.vertices_cm[face.triangles]:
+        a, b, c = corners[:, :2]
+        twice_area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if twice_area <= 0:  # seen from behind
+            continue
+        u = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / twice_area
+        v = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / twice_area
+        covered = (u >= 0) & (v >= 0) & (u + v <= 1)
+        height = corners[0, 2] + u * (corners[1, 2] - corners[0, 2]) + v * (corners[2, 2] - corners[0, 2])
+        z = np.where(covered, np.maximum(z, height), z)
+    inside = np.isfinite(z)
+    distance_px, nearest = distance_transform_edt(~inside, return_indices=True)
+    z = np.maximum(z[tuple(nearest)] - _FALL * distance_px / PX_PER_CM, _BACK_CM)
+    # The blur takes the edges off the triangles.
+    z = cv2.GaussianBlur(z, (0, 0), 1.0)
+    return Surface(x.astype(np.float32), y.astype(np.float32), z.astype(np.float32), inside)
+
+
+@cache
+def _spread(points: int) -> Grid:
+    """(coarse pixels, points) weights that spread what is known at the landmarks; rows sum to at most 1.
+
+    They are laid out at the landmarks' places on the canonical face: for a smooth correction near enough.
+    """
+    places = canonical_face().vertices_cm[vertices_of(points).numbers]
+    x, y = (values.reshape(-1, 1) for values in _grid(_COARSE_PX))
+    distance2 = (x - places[:, 0]) ** 2 + (y - places[:, 1]) ** 2
+    near = np.exp(-distance2 / (2 * _REACH_CM**2))
+    # Far from every landmark the wide bell still says something; beyond that the canonical depth stays.
+    weights = near + 0.05 * np.exp(-distance2 / (2 * (4 * _REACH_CM) ** 2))
+    return np.asarray(weights / (weights.sum(axis=1, keepdims=True) + 1e-2), dtype=np.float32)
+
+
+def _grid(pixel: int) -> tuple[Floats, Floats]:
+    """x and y in centimetres at the centres of square blocks of `pixel` output pixels."""
+    centres = (np.arange(SIDE_PX // pixel) + 0.5) * (pixel / PX_PER_CM)
+    x, y = np.meshgrid(centres - SIDE_PX / PX_PER_CM / 2, TOP_CM - centres)
+    return x, y
