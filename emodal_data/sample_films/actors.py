@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import Delaunay
 
-from emodal_data.face import canonical_face
+from emodal_data.face import canonical_face, fit_pose
 from emodal_data.sample_films.expressions import MOUTH_RIM, closed_face, jaw_displacement
 from emodal_data.sample_films.materials import Picture
 from emodal_data.sample_films.meshes import Floats, Ints, Map, inverse_map
@@ -31,24 +31,26 @@ OPEN_MOUTH_CM = 1.3
 
 
 @dataclass(frozen=True)
-class Pose:
-    """Turn of the head. yaw: toward image right; pitch: up; roll: counter-clockwise as seen; degrees."""
+class Turn:
+    """How the head is turned, degrees. yaw: nose to the right of the picture; pitch: up; roll: clockwise.
+
+    The face room measures the same angles in the same order.
+    """
 
     yaw_deg: float
     pitch_deg: float
     roll_deg: float
 
     def rotation(self) -> Floats:
-        """(3, 3), in axes x right, y up, z toward the viewer."""
-        yaw, pitch, roll = (math.radians(a) for a in (self.yaw_deg, self.pitch_deg, self.roll_deg))
-        about_y = np.array([[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]])
-        about_x = np.array(
-            [[1, 0, 0], [0, math.cos(pitch), math.sin(pitch)], [0, -math.sin(pitch), math.cos(pitch)]]
+        """(3, 3), axes x right, y up, z toward the viewer: about y, then about x, then in the picture's plane."""
+        (yaw_cos, yaw_sin), (pitch_cos, pitch_sin), (roll_cos, roll_sin) = (
+            (math.cos(math.radians(angle)), math.sin(math.radians(angle)))
+            for angle in (self.yaw_deg, self.pitch_deg, self.roll_deg)
         )
-        about_z = np.array(
-            [[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]]
-        )
-        return np.asarray(about_z @ about_y @ about_x)
+        about_y = np.array([[yaw_cos, 0, yaw_sin], [0, 1, 0], [-yaw_sin, 0, yaw_cos]])
+        about_x = np.array([[1, 0, 0], [0, pitch_cos, pitch_sin], [0, -pitch_sin, pitch_cos]])
+        in_plane = np.array([[roll_cos, roll_sin, 0], [-roll_sin, roll_cos, 0], [0, 0, 1]])
+        return np.asarray(in_plane @ about_x @ about_y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ class Actor:
 
     @property
     def moving_box(self) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1 in the texture: outside of it nothing moves, whatever the pose."""
+        """x0, y0, x1, y1 in the texture: outside of it nothing moves, whatever the turn."""
         (x0, y0), (x1, y1) = (f(self.texture_px[self.still], axis=0) for f in (np.min, np.max))
         return float(x0), float(y0), float(x1), float(y1)
 
@@ -81,29 +83,29 @@ class Actor:
         """Width and height of the texture."""
         return self.texture.shape[1], self.texture.shape[0]
 
-    def face_px(self, pose: Pose, displacement_cm: Floats, scale: float) -> Floats:
+    def face_px(self, turn: Turn, displacement_cm: Floats, scale: float) -> Floats:
         """(468, 3) vertices in the shown picture at `scale`: x, y px, and depth in px, larger is nearer."""
-        turned = (self.face_cm + displacement_cm - PIVOT_CM) @ pose.rotation().T * [1.0, -1.0, 1.0]
+        turned = (self.face_cm + displacement_cm - PIVOT_CM) @ turn.rotation().T * [1.0, -1.0, 1.0]
         placed = turned * self.px_per_cm
         placed[:, :2] += self.pivot_px
         return np.asarray(placed * scale)
 
-    def vertices_px(self, pose: Pose, displacement_cm: Floats, scale: float) -> tuple[Floats, Floats]:
+    def vertices_px(self, turn: Turn, displacement_cm: Floats, scale: float) -> tuple[Floats, Floats]:
         """All vertices in the shown picture at `scale`, (n, 2) px, and their depth, (n,)."""
-        face = self.face_px(pose, displacement_cm, scale)
-        yaw, pitch, roll = (math.radians(a) for a in (pose.yaw_deg, pose.pitch_deg, pose.roll_deg))
+        face = self.face_px(turn, displacement_cm, scale)
+        yaw, pitch, roll = (math.radians(a) for a in (turn.yaw_deg, turn.pitch_deg, turn.roll_deg))
         # Hair follows the face a little way; all the way, the photo's flatness would show.
         follow = np.array([math.sin(yaw), -math.sin(pitch)]) * (HAIR_DEPTH_CM * self.px_per_cm)
-        spin = np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])
+        spin = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
         ring = (self.texture_px[self.ring] - self.pivot_px + follow) @ spin.T + self.pivot_px
         around = np.concatenate([ring, self.texture_px[self.ring.stop :]]) * scale
         # Hair and body lie behind the face.
         depth = np.concatenate([face[:, 2], np.full(len(around), -1e3)])
         return np.concatenate([face[:, :2], around]), depth
 
-    def posed(self, pose: Pose, displacement_cm: Floats, scale: float, step: int) -> Map:
+    def posed(self, turn: Turn, displacement_cm: Floats, scale: float, step: int) -> Map:
         """Inverse map of the moving box of the shown picture at `scale`, one entry every `step` px."""
-        target, depth = self.vertices_px(pose, displacement_cm, scale)
+        target, depth = self.vertices_px(turn, displacement_cm, scale)
         x0, y0, x1, y1 = self.moving_box
         cells = (math.ceil((x1 - x0) * scale / step) + 1, math.ceil((y1 - y0) * scale / step) + 1)
         inside = (target - np.array([x0, y0]) * scale) / step
@@ -202,8 +204,7 @@ def _proportions(face_cm: Floats, rng: np.random.Generator) -> Floats:
 
 def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
     """The actor whose texture is the portrait turned to the camera, with the mouth opened and filled."""
-    px_per_cm, rotation, offset = _rest_pose(host.points)
-    pivot_px = (px_per_cm * rotation @ PIVOT_CM + offset)[:2] * [1.0, -1.0]
+    pose = fit_pose(host.points)
     height, width = rgb.shape[:2]
     columns, rows = np.linspace(0, width, 5), np.linspace(0, height, 5)
     border = [(x, y) for x in columns for y in (0.0, height)] + [
@@ -224,35 +225,18 @@ def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
         triangles=_triangles(host, outside),
         ring=slice(468, ring_end),
         still=slice(ring_end, ring_end + len(still)),
-        pivot_px=pivot_px,
-        px_per_cm=px_per_cm,
+        pivot_px=pose.project(PIVOT_CM[None])[0],
+        px_per_cm=pose.scale_px_per_cm,
     )
-    upright = Pose(0.0, 0.0, -math.degrees(math.atan2(rotation[1, 0], rotation[1, 1])))
     jaw_cm = jaw_displacement() * OPEN_MOUTH_CM
-    # The ring turns back by the roll of the photo, the face comes out upright whatever the photo's pose.
-    around, depth = photo.vertices_px(upright, jaw_cm, 1.0)
-    vertices = np.concatenate([photo.face_px(Pose(0.0, 0.0, 0.0), jaw_cm, 1.0)[:, :2], around[468:]])
+    # The hair turns back by the photo's roll; the face comes out facing the camera whatever the photo's pose.
+    around, depth = photo.vertices_px(Turn(0.0, 0.0, -pose.roll_deg), jaw_cm, 1.0)
+    vertices = np.concatenate([photo.face_px(Turn(0.0, 0.0, 0.0), jaw_cm, 1.0)[:, :2], around[468:]])
     mapped = inverse_map(vertices, depth, photo.texture_px, photo.triangles, photo.size)
     texture = cv2.remap(rgb, mapped, None, cv2.INTER_LINEAR)
     alpha = cv2.remap(host.alpha, mapped, None, cv2.INTER_LINEAR)
     _paint_mouth(texture, vertices[list(MOUTH_RIM)])
     return replace(photo, texture=_uint8(texture), alpha=_uint8(alpha), texture_px=vertices)
-
-
-def _rest_pose(points: Floats) -> tuple[float, Floats, Floats]:
-    """Scale, rotation and offset (x right, y up) that lay the canonical face on a portrait's points.
-
-    Weighted Procrustes fit on the vertices that expression hardly moves.
-    """
-    face = canonical_face()
-    seen = (points * [1.0, -1.0, -1.0])[face.stable]
-    model, weights = face.vertices_cm[face.stable], face.stable_weights
-    centre_seen, centre_model = weights @ seen, weights @ model
-    u, singular, vt = np.linalg.svd((seen - centre_seen).T @ ((model - centre_model) * weights[:, None]))
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation = (u * signs) @ vt
-    scale = float((singular * signs).sum() / (weights @ ((model - centre_model) ** 2).sum(axis=1)))
-    return scale, rotation, centre_seen - scale * rotation @ centre_model
 
 
 def _triangles(host: Portrait, outside: Floats) -> Ints:
@@ -274,7 +258,7 @@ def _paint_mouth(texture: npt.NDArray[np.generic], rim: Floats) -> None:
     inside = np.full(texture.shape, (52, 16, 18), np.uint8)
     for middle_y, half_width, half_height, colour in (
         (bottom, 0.36 * (right - left), 0.3 * height, (130, 60, 60)),
-        (top, 0.42 * (right - left), 0.38 * height, (205, 198, 186)),
+        (top, 0.36 * (right - left), 0.27 * height, (180, 170, 160)),
     ):
         axes = (round(half_width), round(half_height))
         cv2.ellipse(inside, (round(centre), round(middle_y)), axes, 0, 0, 360, colour, -1)

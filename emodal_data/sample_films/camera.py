@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodal_data.sample_films.actors import Actor, Pose
+from emodal_data.sample_films.actors import Actor, Turn
 from emodal_data.sample_films.encoder import SIZE
 from emodal_data.sample_films.expressions import jaw_displacement
 from emodal_data.sample_films.materials import FOOTAGE, STILLS, Picture, footage, still
@@ -18,8 +18,8 @@ from emodal_data.sample_films.meshes import Floats, Map
 
 Box = tuple[int, int, int, int]
 
-#: The inverse map is computed at every 4th pixel and interpolated: a face is smooth.
-STEP_PX = 4
+#: The inverse map is computed at every 3rd pixel and interpolated: a face is smooth.
+STEP_PX = 3
 #: A wide open mouth while speaking.
 SPEAKING_CM = 0.9
 
@@ -29,7 +29,7 @@ class Key:
     """What the actor does at a frame of the shot; between keys everything moves evenly."""
 
     frame: int
-    pose: Pose
+    turn: Turn
     displacement_cm: Floats
 
 
@@ -105,8 +105,8 @@ def _key_maps(actor: Actor, key: Key, scale: float) -> tuple[Map, Map]:
     """Inverse maps with the mouth closed and open."""
     open_mouth = key.displacement_cm + jaw_displacement() * SPEAKING_CM
     return (
-        actor.posed(key.pose, key.displacement_cm, scale, STEP_PX),
-        actor.posed(key.pose, open_mouth, scale, STEP_PX),
+        actor.posed(key.turn, key.displacement_cm, scale, STEP_PX),
+        actor.posed(key.turn, open_mouth, scale, STEP_PX),
     )
 
 

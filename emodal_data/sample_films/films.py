@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from emodal_data.errors import InputError
-from emodal_data.sample_films.actors import Actor, Pose, draw_actor
+from emodal_data.sample_films.actors import Actor, Turn, draw_actor
 from emodal_data.sample_films.camera import Framing, Key, backdrop, insert, portrait_shot
 from emodal_data.sample_films.encoder import FPS, SIZE, write_film
 from emodal_data.sample_films.expressions import emotion_units, expression
@@ -30,6 +30,8 @@ PAUSE_S = (0.12, 0.45)
 #: An annotator's span begins before the speech and ends after it by up to this much.
 SLACK_S = 0.15
 INSERT_S = (1.2, 2.6)
+#: Share of the lines in which the face shows any emotion, as people do.
+MASKED = 0.1
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class Stage:
             first, last = rng.uniform(0.0, SLACK_S, 2)
             span = round(start_s - first, 3), round(start_s + length / FPS + last, 3)
             middle = int(sum(span) / 2 * FPS) - self.frames
-            acted = [Key(f, pose, face) for f, pose, face in _acting(line, (at, middle, at + length), rng)]
+            acted = [Key(f, turn, face) for f, turn, face in _acting(line, (at, middle, at + length), rng)]
             keys += acted
             take = Take(line, *span, acted[1] if seen else None, framing if seen else None)
             self.takes.append(take)
@@ -212,23 +214,23 @@ def _framing(actor: Actor, rng: np.random.Generator) -> Framing:
 
 def _acting(
     line: Line, frames: tuple[int, int, int], rng: np.random.Generator
-) -> list[tuple[int, Pose, Floats]]:
+) -> list[tuple[int, Turn, Floats]]:
     """What the actor does at the start, the middle and the end of a line."""
     shown = line.emotion
-    if rng.random() < 0.12:
+    if rng.random() < MASKED:
         shown = str(rng.choice(LABELS))
-    strength = float(np.clip(rng.normal(0.75, 0.35), 0.0, 1.4))
+    strength = float(np.clip(rng.normal(0.85, 0.3), 0.0, 1.4))
     units = emotion_units(shown) * strength
-    units = np.clip(units * rng.uniform(0.4, 1.3, len(units)) + rng.normal(0, 0.16, len(units)), -0.3, 1.5)
+    units = np.clip(units * rng.uniform(0.4, 1.3, len(units)) + rng.normal(0, 0.14, len(units)), -0.3, 1.5)
     yaw = float(np.clip(rng.normal(0, 13), -32, 32))
-    if line.kind == "turned":
-        yaw = float(rng.choice([-1, 1]) * rng.uniform(66, 74))
     pitch, roll = float(np.clip(rng.normal(0, 5), -12, 12)), float(rng.normal(0, 4))
+    if line.kind == "turned":
+        yaw, pitch = float(rng.choice([-1, 1]) * rng.uniform(82, 92)), float(rng.uniform(-45, -30))
     acted = []
     for frame, part in zip(frames, (0.8, 1.0, 0.85), strict=True):
         sway = rng.normal(0, (2.5, 1.5, 1.5))
-        pose = Pose(yaw + sway[0], pitch + sway[1], roll + sway[2])
-        acted.append((frame, pose, expression(units * part)))
+        turn = Turn(yaw + sway[0], pitch + sway[1], roll + sway[2])
+        acted.append((frame, turn, expression(units * part)))
     return acted
 
 
@@ -237,13 +239,13 @@ def _truth(name: str, cast: list[Member], take: Take, shown_s: Floats) -> Truth:
     middle = int(np.searchsorted(shown_s, shown_s[0] + (take.start_s + take.end_s) / 2, side="right")) - 1
     box: tuple[float | None, ...] = (None,) * 7
     if take.key is not None and take.framing is not None:
-        pose = take.key.pose
-        points = member.actor.face_px(pose, take.key.displacement_cm, take.framing.scale)[:, :2]
+        turn = take.key.turn
+        points = member.actor.face_px(turn, take.key.displacement_cm, take.framing.scale)[:, :2]
         points += np.array([take.framing.left, take.framing.top])
         corners = (*points.min(axis=0), *points.max(axis=0))
         box = (
             *(round(float(c), 1) for c in corners),
-            *(round(a, 2) for a in (pose.yaw_deg, pose.pitch_deg, pose.roll_deg)),
+            *(round(a, 2) for a in (turn.yaw_deg, turn.pitch_deg, turn.roll_deg)),
         )
     return Truth(
         name,

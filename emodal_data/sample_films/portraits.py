@@ -77,7 +77,7 @@ def _portrait(rgb: Picture, outline: str) -> Portrait:
     points, polygon = points * scale, polygon * scale
     chin_y, centre = points[152, 1], points[:, :2].mean(axis=0)
     height = round(chin_y + BELOW_CHIN * FACE_WIDTH_PX)
-    large = np.concatenate([large, _cloth(large, max(0, height - size[1]))])[:height]
+    large = _lengthened(_uint8(large), polygon, height)
     # The first and last corner lie on the photo's lower edge: take them down with it.
     polygon[[0, -1], 1] = max(height, size[1]) + 4
     alpha = np.zeros(large.shape[:2], np.uint8)
@@ -88,12 +88,19 @@ def _portrait(rgb: Picture, outline: str) -> Portrait:
     return Portrait(_uint8(large), _uint8(alpha), points, ring)
 
 
-def _cloth(rgb: npt.NDArray[np.generic], rows: int) -> Picture:
-    """More of what the last rows of a photo show, blurred along the row and darker downward."""
-    last = cv2.GaussianBlur(rgb[-6:].mean(axis=0, keepdims=True), (0, 0), sigmaX=10, sigmaY=1)
-    shade = np.linspace(1.0, 0.5, rows)[:, None, None]
-    weave = np.random.default_rng(0).normal(0.0, 2.0, (rows, rgb.shape[1], 1))
-    return _uint8(np.clip(last * shade + weave, 0, 255))
+def _lengthened(rgb: Picture, polygon: Floats, height: int) -> Picture:
+    """The picture cut to a height, or continued downward with the cloth of a buttoned jacket."""
+    rows, width = rgb.shape[:2]
+    if rows >= height:
+        return rgb[:height]
+    left, right = int(polygon[0, 0]), min(width, int(polygon[-1, 0]))
+    cloth = np.percentile(rgb[-8:, left:right].reshape(-1, 3), 30, axis=0)
+    weave = np.random.default_rng(0).normal(0.0, 2.0, (height, width, 1))
+    folds = 1.0 - 0.35 * np.abs(np.linspace(-1.0, 1.0, width))[None, :, None]
+    jacket = np.clip(cloth * folds + weave, 0, 255)
+    photo = np.concatenate([rgb, np.repeat(rgb[-1:], height - rows, axis=0)])
+    seam = np.clip((np.arange(height) - rows + 24.0) / 24.0, 0.0, 1.0)[:, None, None]
+    return _uint8(photo + (jacket - photo) * seam)
 
 
 def _mesh_points(rgb: Picture) -> Floats:
