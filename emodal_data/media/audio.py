@@ -20,7 +20,7 @@ from emodal_data.errors import Dropped
 from emodal_data.media.clock import Clock
 from emodal_data.media.door import Budget, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
-from emodal_data.media.sound_track import RATE_HZ, FrameGrid, Track, Window
+from emodal_data.media.sound_track import RATE_HZ, FrameGrid, Track, Window, full_scale
 from emodal_data.reasons import Reason
 
 #: Decoders need the frames before: overlapping windows, Opus' 80 ms, MP3's bit reservoir.
@@ -39,12 +39,14 @@ class AudioSpan:
     """Sound of a span.
 
     samples: (n,) float32, 16 kHz mono; a downmix may exceed 1. missing_samples: how many of them nothing
-    covers (gap, late start, damage). corrupt_frames: damaged frames met.
+    covers (gap, late start, damage). corrupt_frames: damaged frames met. full_scale: what the downmix of
+    full channels comes to (1 for mono); samples / full_scale lie in [-1, 1], for int16 and to see clipping.
     """
 
     samples: NDArray[np.float32]
     missing_samples: int
     corrupt_frames: int
+    full_scale: float
 
 
 class AudioReader:
@@ -83,7 +85,7 @@ class AudioReader:
         samples, missing_samples = track.cut(ended_at)
         if missing_samples == len(samples) and track.corrupt_frames:
             raise Dropped(Reason.AUDIO_UNREADABLE, f"no sound can be decoded at {start_s:.3f} s", start_s)
-        return AudioSpan(samples, missing_samples, track.corrupt_frames)
+        return AudioSpan(samples, missing_samples, track.corrupt_frames, full_scale(track.layout))
 
     def _learn_grid(self, budget: Budget) -> FrameGrid:
         """Read the first frames of the stream."""

@@ -6,11 +6,13 @@ Positions count samples of the stream's own rate from the start of the film.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from math import ceil, floor, gcd
 from typing import Any
 
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
@@ -104,8 +106,8 @@ class Track:
     window: Window
     earliest: int
     corrupt_frames: int = 0
+    layout: str = "mono"
     _channels: Floats | None = None
-    _layout: str = "mono"
     _covered: list[tuple[int, int]] = field(default_factory=list)
 
     def put(self, position: int, frame: AudioFrame) -> None:
@@ -118,7 +120,7 @@ class Track:
         sound = as_float(frame)
         if self._channels is None:
             self._channels = np.zeros((len(sound), stop - start), np.float32)
-            self._layout = frame.layout.name
+            self.layout = frame.layout.name
         if len(sound) != len(self._channels):
             return  # the track changes its channels midway: what comes is missing
         self._channels[:, a - start : b - start] = sound[:, a - position : b - position]
@@ -136,7 +138,7 @@ class Track:
         # At the end of the film the resampler ends too: silence after it would blur the last samples.
         heard = self._channels[:, : None if ended_at is None else max(0, ended_at - window.start)]
         offset = window.first - window.start_16k
-        sound = resampled(heard, self._layout, window.rate_hz)[offset : offset + count]
+        sound = resampled(heard, self.layout, window.rate_hz)[offset : offset + count]
         return np.pad(sound, (0, count - len(sound))), count - self._covered_16k()
 
     def _covered_16k(self) -> int:
@@ -159,6 +161,13 @@ def as_float(frame: AudioFrame) -> Floats:
     if sound.dtype.kind == "i":
         return (sound / 2.0 ** (8 * sound.itemsize - 1)).astype(np.float32)
     return sound.astype(np.float32)
+
+
+@cache
+def full_scale(layout: str) -> float:
+    """What the downmix to mono comes to when every channel is at full scale."""
+    channels = np.ones((len(AudioLayout(layout).channels), 64), np.float32)
+    return float(np.abs(resampled(channels, layout, RATE_HZ)).max())
 
 
 def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:

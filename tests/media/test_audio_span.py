@@ -97,6 +97,15 @@ def test_a_span_sounds_the_same_in_any_order(name: str, folder: Path) -> None:
             np.testing.assert_array_equal(film.audio(*span), samples)
 
 
+@pytest.mark.parametrize(
+    ("layout", "full_scale"), [("mono", 1.0), ("stereo", 2**0.5), ("5.1", 2 + 2**0.5)]
+)
+def test_a_downmix_tells_its_full_scale(layout: str, full_scale: float, folder: Path) -> None:
+    path = make_film(folder, Recipe(".mov", audio="pcm_s16le", layout=layout), f"scale-{layout}")
+    with open_film(path) as film:
+        assert film.audio_span(1.0, 2.0).full_scale == pytest.approx(full_scale, abs=1e-4)
+
+
 def test_before_a_late_sound_track_there_are_zeros(folder: Path) -> None:
     path = make_film(folder, Recipe(".mkv", audio="flac", audio_start_s=Fraction(3, 2), audio_s=2.0), "late")
     with open_film(path) as film:
