@@ -53,16 +53,16 @@ def draw_voice_change(draws: Draws, length: int) -> VoiceChange:
     """A small random change for a clip of so many samples; never a gain alone: the features do not see it."""
     change = VoiceChange(
         tempo=draws.number(0.9, 1.1, 0.01) if draws.chance(40) else 1.0,
-        pitch=draws.number(0.9, 1.12, 0.01) if draws.chance(40) else 1.0,
+        pitch=draws.number(0.94, 1.06, 0.01) if draws.chance(40) else 1.0,
         reverb_s=draws.number(0.2, 0.6, 0.05) if draws.chance(25) else 0.0,
-        snr_db=draws.number(10, 30, 1) if draws.chance(50) else None,
+        snr_db=draws.number(20, 40, 1) if draws.chance(50) else None,
         gain_db=draws.number(-6, 6, 0.1) if draws.chance(50) else 0.0,
     )
     if length < _SHORTEST_S * _RATE_HZ:
         # A copy must not fall below the length the original was accepted for.
         change = replace(change, tempo=1.0)
     if replace(change, gain_db=0.0) == VoiceChange():
-        change = replace(change, snr_db=20.0)
+        change = replace(change, snr_db=30.0)
     return change
 
 

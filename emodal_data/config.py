@@ -93,6 +93,8 @@ class AudioConfig(Section):
     """Short-term step."""
     statistics: Literal["mean_std", "delta_mean"] = "mean_std"
     """Mean and deviation of 34 features, or the mean of 34 features and 34 deltas."""
+    egemaps: bool = False
+    """Also write the 88 eGeMAPS features as a column of their own; needs the package opensmile."""
     backend: Literal["numpy", "pyaudioanalysis"] = "numpy"
     """Our vectorised features, or the package itself; equal to 1e-9."""
     min_s: Annotated[float, Field(gt=0)] = 0.3

@@ -5,6 +5,7 @@ threshold reads no film again.
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,16 +16,20 @@ import numpy as np
 
 from emodal_data.audio_check import measure_audio
 from emodal_data.clip_store import write_reel
-from emodal_data.config import ClipsConfig, FaceConfig
+from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.egemaps import egemaps_names
 from emodal_data.errors import Dropped
-from emodal_data.face import FaceBackend, create_backend, find_face
+from emodal_data.face import FaceBackend, FacePicture, create_backend, find_face, gate
 from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut
-from emodal_data.media import Film, open_film
+from emodal_data.media import Film, Frame, open_film
 from emodal_data.plan import Clip, Reel
 from emodal_data.reasons import ADVICE, Reason
 
 #: Frames are taken from the decoder no larger than this: the detector sees 256 px, the face picture 128 px.
 FACE_STAGE_SIDE_PX = 1280
+
+#: How finely the surroundings of the middle frame are searched for a clear face.
+_SEARCH_STEP_S = 0.1
 
 #: Seconds each further clip of a reel adds to its time limit; one takes well under a second as a rule.
 _PATIENCE_S = 4.0
@@ -39,6 +44,13 @@ class IngestSettings:
     films: Path
     clips: ClipsConfig
     face: FaceConfig
+
+
+def check_ready(face: FaceConfig, audio: AudioConfig) -> None:
+    """Load what reading and publishing need. Raises InputError, saying what to install or which file to put where."""
+    _backend(face)
+    if audio.egemaps:
+        egemaps_names()
 
 
 def ingest_reel(reel: Reel, settings: IngestSettings) -> None:
@@ -106,18 +118,24 @@ def _row(film: str, clip: Clip, measure: Callable[[], Row]) -> Row:
 
 def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> Row:
     sound = film.audio_span(clip.start_s, clip.end_s)
-    frame = film.frame_at((clip.start_s + clip.end_s) / 2, max_side_px=FACE_STAGE_SIDE_PX)
+    middle_s = (clip.start_s + clip.end_s) / 2
+    frame, picture = _look(film, middle_s, backend, face)
+    if not _is_clear(picture, face):
+        for t_s in _nearby_s(middle_s, clip, face.frame_search_s):
+            other = _look(film, t_s, backend, face)
+            if _is_clear(other[1], face):
+                frame, picture = other
+                break
     row: Row = {
         "frame_s": frame.pts_s,
-        "frame_error_s": frame.error_s,
+        "frame_error_s": middle_s - frame.pts_s,
         "corrupt_frames": frame.corrupt_frames,
         "missing_samples": sound.missing_samples,
     }
-    try:
-        picture = find_face(frame.rgb, backend, face, scale=frame.scale)
-    except Dropped as drop:
-        return row | {"reason": drop.reason.value, "measured": drop.measured, "detail": drop.detail}
-    heard = measure_audio(sound.samples)
+    if isinstance(picture, Dropped):
+        return row | {"reason": picture.reason.value, "measured": picture.measured, "detail": picture.detail}
+    wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
+    heard = measure_audio(wave)
     return (
         row
         | asdict(picture.measures)
@@ -128,9 +146,31 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> 
             "audio_is_constant": heard.is_constant,
             "audio_is_finite": heard.is_finite,
             "image": encode_png(picture.image),
-            "audio": pcm16(sound.samples).tobytes(),
+            "audio": pcm16(wave).tobytes(),
         }
     )
+
+
+def _look(
+    film: Film, t_s: float, backend: FaceBackend, face: FaceConfig
+) -> tuple[Frame, FacePicture | Dropped]:
+    frame = film.frame_at(t_s, max_side_px=FACE_STAGE_SIDE_PX)
+    try:
+        return frame, find_face(frame.rgb, backend, face, scale=frame.scale)
+    except Dropped as drop:
+        return frame, drop
+
+
+def _is_clear(picture: FacePicture | Dropped, face: FaceConfig) -> bool:
+    return not isinstance(picture, Dropped) and gate(picture.measures, face) is None
+
+
+def _nearby_s(middle_s: float, clip: Clip, search_s: float) -> Iterator[float]:
+    """Times around the middle, nearest first, within the search and the span."""
+    for n in range(1, math.floor(search_s / _SEARCH_STEP_S + 1e-9) + 1):
+        for t_s in (middle_s - n * _SEARCH_STEP_S, middle_s + n * _SEARCH_STEP_S):
+            if clip.start_s <= t_s < clip.end_s:
+                yield t_s
 
 
 def encode_png(image: np.ndarray) -> bytes:

@@ -156,7 +156,9 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
     settings = {
         "version": INGEST_VERSION,
         "clips": clips.model_dump(include={"audio_track", "max_clip_s"}),
-        "face": face.model_dump(include={"backend", "detector", "frontalization", "choose", "frame_search_s"}),
+        "face": face.model_dump(
+            include={"backend", "detector", "frontalization", "choose", "frame_search_s"}
+        ),
     }
     if face.frame_search_s:
         settings["face"] = face.model_dump(exclude={"weights", "gate"})  # the search asks what is clear

@@ -138,16 +138,24 @@ _SHARD_FIELDS: Final = (
 )
 
 
-def shard_schema(feature_names: Sequence[str], audio: dict[str, object]) -> pa.Schema:
+def shard_schema(
+    feature_names: Sequence[str], audio: dict[str, object], egemaps_names: Sequence[str] = ()
+) -> pa.Schema:
     """The schema of the dataset's shards, with the metadata that other readers understand.
 
     feature_names: the 68 names in order. audio: the settings that the features were computed with.
+    egemaps_names: names of the optional eGeMAPS column.
     The `huggingface` key makes `datasets.load_dataset("parquet", ...)` return Image, ClassLabel and vectors.
     """
-    features = {field.name: _huggingface_feature(field) for field in _SHARD_FIELDS}
+    fields = list(_SHARD_FIELDS)
     emodal = {"schema_version": SCHEMA_VERSION, "feature_names": list(feature_names), "audio": audio}
+    if egemaps_names:
+        kind = pa.list_(pa.float32(), len(egemaps_names))
+        fields.append(_field("egemaps", kind, "eGeMAPS v02 functionals, beside the 68"))
+        emodal["egemaps_names"] = list(egemaps_names)
+    features = {field.name: _huggingface_feature(field) for field in fields}
     return pa.schema(
-        list(_SHARD_FIELDS),
+        fields,
         metadata={
             "huggingface": json.dumps({"info": {"features": features}}),
             "emodal": json.dumps(emodal, sort_keys=True),
@@ -160,8 +168,8 @@ def _huggingface_feature(field: pa.Field) -> dict[str, object]:
         return {"_type": "Image"}
     if field.name == "label":
         return {"names": list(LABELS), "_type": "ClassLabel"}
-    if field.name == "audio_features":
+    if pa.types.is_fixed_size_list(field.type):
         value = {"dtype": "float32", "_type": "Value"}
-        return {"feature": value, "length": FEATURE_COUNT, "_type": "Sequence"}
+        return {"feature": value, "length": field.type.list_size, "_type": "Sequence"}
     kind = {"double": "float64", "float": "float32"}.get(str(field.type), str(field.type))
     return {"dtype": kind, "_type": "Value"}

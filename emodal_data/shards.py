@@ -16,6 +16,7 @@ from emodal_data.audio_features import clip_features_batch, feature_names
 from emodal_data.augment import augment_clip
 from emodal_data.clip_store import read_heavy
 from emodal_data.config import AudioConfig
+from emodal_data.egemaps import egemaps_features, egemaps_names
 from emodal_data.errors import InputError
 from emodal_data.files import atomic_path
 from emodal_data.ingest import encode_png
@@ -61,7 +62,7 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
     audio = settings.audio
     names = feature_names(audio.statistics)
     described = audio.model_dump(include={"window_s", "step_s", "statistics"}) | {"rate_hz": RATE_HZ}
-    schema = shard_schema(names, described)
+    schema = shard_schema(names, described, egemaps_names() if audio.egemaps else ())
     digest = hashlib.sha256()
     with (
         atomic_path(shard.path) as temporary,
@@ -115,6 +116,9 @@ def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
     labels = pd.Series(pd.Categorical(samples["label"], categories=list(LABELS)).codes).astype("Int64")
     plain = ["clip_id", "film", "speaker", "start_s", "end_s", "frame_s", "label_confidence"]
     plain += [field.name for field in QUALITY]
+    extra = (
+        {"egemaps": [egemaps_features(sound).astype(np.float32) for sound in sounds]} if audio.egemaps else {}
+    )
     return {
         "sample_id": [
             f"{clip}-{copy}" for clip, copy in zip(samples["clip_id"], samples["copy"], strict=True)
@@ -124,6 +128,7 @@ def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
         "image": images,
         "audio_features": list(features.astype(np.float32)),
         "augmentation": done,
+        **extra,
     }
 
 

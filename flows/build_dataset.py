@@ -30,8 +30,9 @@ from emodal_data.dataset import (
 )
 from emodal_data.dataset_card import write_card
 from emodal_data.errors import EmodalError
+from emodal_data.exports import Export, plan_exports, write_exports
 from emodal_data.files import exclusive, remove_temporary
-from emodal_data.ingest import IngestSettings, ingest_guarded
+from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
 from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build
 from emodal_data.report import write_report
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
@@ -60,6 +61,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
             plan = make_plan(config, submit)
             clips_read = read_reels(plan, config, submit)
             manifest, written = publish(plan, config, submit)
+            export_clips(plan, config, submit)
     result = {"counts": manifest["counts"], "clips_read": clips_read, "published": written}
     if config.train:
         result["metrics"] = train_emodal(config.out / "dataset", config.out / "model", config.model)
@@ -81,6 +83,14 @@ def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
 def read_reel(reel: Reel, config: Config) -> None:
     """Read the clips of a reel into the clip store, in a worker."""
     ingest_guarded(reel, IngestSettings(config.films, config.clips, config.face), workers(config))
+
+
+@task(task_run_name="cut {export.film}", cache_policy=NO_CACHE, persist_result=False)
+def make_export(export: Export, config: Config) -> list[str]:
+    """Write some clips of a film as mp4 files, in a worker."""
+    return workers(config).run(
+        export.timeout_s(config.clips), write_exports, export, config.films, config.clips
+    )
 
 
 @task(task_run_name="write {shard.path.name}", cache_policy=NO_CACHE, persist_result=False)
@@ -111,6 +121,9 @@ def read_reels(plan: Plan, config: Config, submit: Submit) -> int:
     delays_s = [config.engine.retry_delay_s * 2**n for n in range(retries)]
     read = read_reel.with_options(retries=retries, retry_delay_seconds=delays_s)
     total = sum(len(reel.clips) for reel in plan.reels)
+    if total or config.audio.egemaps:
+        # What is missing on this machine is told before the first film is opened.
+        workers(config).run(INSPECT_TIMEOUT_S, check_ready, config.face, config.audio)
     observer().stage("reading clips", total, "clips")
     reels = {submit(read, reel=reel, config=config): reel for reel in plan.reels}
     for future in as_completed(list(reels)):
@@ -157,3 +170,16 @@ def write_shards(chosen: DatasetPlan, folder: Path, config: Config, submit: Subm
     for future in as_completed(futures):
         observer().advance(future.result().rows)
     return [future.result() for future in futures]
+
+
+def export_clips(plan: Plan, config: Config, submit: Submit) -> None:
+    """Write the clips as mp4 files where clips.export asks for them; those that cannot be written are told."""
+    if config.clips.export == "none":
+        return
+    exports = plan_exports(plan, config.films, config.out / "exports" / config.clips.export)
+    observer().stage("cutting clips", sum(len(export.clips) for export in exports), "clips")
+    futures = {submit(make_export, export=export, config=config): export for export in exports}
+    for future in as_completed(list(futures)):
+        for line in future.result():
+            observer().say(line)
+        observer().advance(len(futures[future].clips))

@@ -193,3 +193,16 @@ def test_a_split_that_cannot_be_stops_the_build_and_keeps_the_ledger(
         build_dataset(alone.model_copy(update={"annotations": tmp_path / "one.csv"}))
     assert str(tmp_path / "out" / "failed-ledger.parquet") in str(error.value)
     assert len(pq.read_table(tmp_path / "out" / "failed-ledger.parquet")) == len(one_film)
+
+
+def test_clips_are_written_as_mp4_once_when_asked_for(
+    built: Path, sample_films: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(built, tmp_path / "out")
+    wanted = config(sample_films, tmp_path / "out")
+    wanted = wanted.model_copy(update={"clips": wanted.clips.model_copy(update={"export": "copy"})})
+    build_dataset(wanted)
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "exports").rglob("*.mp4")}
+    assert {path.stem for path in files} == set(ledger(tmp_path / "out")["clip_id"])
+    build_dataset(wanted)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "exports").rglob("*.mp4")} == files
