@@ -52,6 +52,7 @@ class VideoReader:
         self._asked = 0
         self._packet_pts: list[int] = []
         self._fresh_at_keyframes = True
+        self._at_keyframe = False
 
     def frame_on_screen(self, t_s: float, budget: Budget) -> Taken:
         """The last frame that starts at or before t_s on the film clock.
@@ -118,6 +119,7 @@ class VideoReader:
         self._packet_pts.clear()
         self._current, self._corrupt = None, 0
         self._fresh_at_keyframes = back_s == 0
+        self._at_keyframe = back_s == STEPS_BACK_S[-1]  # at the start of the film anything is taken
         from_pts = target - round(back_s / self._clock.tick_s)
         found = seek_before(self._container, self._stream, from_pts)
         self._packets = self._container.demux(self._stream) if found else None
@@ -136,6 +138,12 @@ class VideoReader:
             packet = self._next_packet(budget)
             if packet is None:
                 return self._current
+            if not self._at_keyframe:
+                if not packet.is_keyframe:
+                    continue  # MPEG-TS and MPEG-PS are sought to any packet
+                if packet.pts is not None and packet.pts > target:
+                    return None
+                self._at_keyframe = True
             self._decode(packet, target, decode_all_from if skip else packet.pts)
 
     def _next_packet(self, budget: Budget) -> "Packet[VideoStream] | None":
