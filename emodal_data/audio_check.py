@@ -12,8 +12,9 @@ from emodal_data.config import AudioConfig
 from emodal_data.reasons import Reason
 from emodal_data.waveform import as_float
 
-#: From here on a float sample counts as full scale: the largest int16 is this, not 1.
-_FULL_SCALE = 32767 / 32768
+# From here on a sample counts as clipped. Resampling turns the plateaus of clipped sound into ripples about full
+# scale, half of them below it: at 0.98 nine in ten clipped samples are seen, at 1 only half of them.
+_CLIPPED_FROM = 0.98
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class AudioMeasures:
     rms: float
     """About the mean: a constant offset is not sound, and the features remove it too."""
     clipped_fraction: float
+    """Share of samples within 2 % of full scale, or beyond it."""
     is_constant: bool
     is_finite: bool
 
@@ -44,7 +46,7 @@ def measure_audio(signal: npt.ArrayLike, rate_hz: int = 16000) -> AudioMeasures:
         seconds=seconds,
         peak=float(loudness.max()),
         rms=float(finite.std()),
-        clipped_fraction=float(np.count_nonzero(loudness >= _FULL_SCALE) / len(finite)),
+        clipped_fraction=float(np.count_nonzero(loudness >= _CLIPPED_FROM) / len(finite)),
         is_constant=bool((finite == finite[0]).all()),
         is_finite=len(finite) == len(wave),
     )

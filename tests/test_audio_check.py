@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import signal as dsp
 
 from emodal_data.audio_check import AudioMeasures, audio_gate, measure_audio
 from emodal_data.config import AudioConfig
@@ -34,8 +35,15 @@ def test_an_offset_adds_nothing_to_the_loudness():
 
 
 def test_samples_at_either_end_of_the_scale_are_clipped():
-    assert measure_audio(np.array([32767, -32768, 32766, -32767, 0], np.int16)).clipped_fraction == 3 / 5
-    assert measure_audio(np.array([1.0, -1.2, 0.99, 0.0])).clipped_fraction == 2 / 4
+    assert measure_audio(np.array([32767, -32768, 32112, -32000, 0], np.int16)).clipped_fraction == 2 / 5
+    assert measure_audio(np.array([1.0, -1.2, -0.98, 0.97, 0.0])).clipped_fraction == 3 / 5
+
+
+def test_clipping_is_seen_after_resampling():
+    t_s = np.arange(96000) / 48000
+    clipped = np.clip(sum(np.sin(2 * np.pi * 150 * k * t_s) for k in (1, 2, 5)), -1, 1)
+    share = float((np.abs(clipped) == 1).mean())
+    assert measure_audio(dsp.resample_poly(clipped, 1, 3)).clipped_fraction == pytest.approx(share, rel=0.1)
 
 
 def test_the_finite_part_is_measured_when_some_is_not():
