@@ -8,11 +8,13 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -63,11 +65,13 @@ def build(
     )
     _check_inputs(tree)
     _quiet_prefect()
+    _stop_at_once_on_signals()
     from flows.build_dataset import build_dataset
+    from flows.local_server import local_server
     from flows.observers import watched_on_terminal
     from flows.summary import build_summary
 
-    with watched_on_terminal():
+    with watched_on_terminal(), local_server():
         result = build_dataset(tree)
     _print(result, build_summary(tree.out, result), as_json)
 
@@ -191,6 +195,20 @@ def _clear_errors() -> Iterator[None]:
         _fail(f"a fault of this program: {type(error).__name__}: {error}\nwhere it happened: {log.name}", 1)
 
 
+def _stop_at_once_on_signals() -> None:
+    """End at Ctrl-C or SIGTERM without waiting for anything.
+
+    Every write is atomic, and workers and server end with this process: there is nothing to tidy up.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        os.write(2, b"\nemodal: stopped; run the same command again, it goes on where it was\n")
+        os._exit(128 + number)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+
 def _fail(message: str, code: int) -> NoReturn:
     for line in message.splitlines():
         print(f"emodal: {line}", file=sys.stderr)
@@ -220,7 +238,6 @@ def _quiet_prefect() -> None:
     for name, value in {
         "PREFECT_LOGGING_LEVEL": "CRITICAL",  # failures are told once, by _clear_errors
         "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }.items():
