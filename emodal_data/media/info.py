@@ -58,11 +58,16 @@ def read_info(container: InputContainer) -> FilmInfo:
 
 def picture_stream(container: InputContainer) -> VideoStream:
     """The first video stream that is a picture track and not a cover. Raises Dropped(NO_VIDEO)."""
-    still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-    for stream in container.streams.video:
-        if not stream.disposition & still and can_decode(stream):
+    for stream in moving_pictures(container):
+        if can_decode(stream):
             return stream
     raise Dropped(Reason.NO_VIDEO, "no video stream that can be decoded")
+
+
+def moving_pictures(container: InputContainer) -> list[VideoStream]:
+    """The video streams that are no covers and no thumbnails."""
+    still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    return [stream for stream in container.streams.video if not stream.disposition & still]
 
 
 def sound_stream(container: InputContainer, choice: str) -> AudioStream:
