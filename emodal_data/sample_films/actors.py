@@ -112,10 +112,10 @@ class Actor:
         return inverse_map(inside, depth, self.texture_px, self.triangles, cells)
 
 
-def draw_actor(rng: np.random.Generator) -> Actor:
-    """A new identity: host portrait, some of another's face, other proportions, skin, hair and clothes."""
+def draw_actor(portrait: int, rng: np.random.Generator) -> Actor:
+    """A new identity made of a portrait: some of another's face, other proportions, skin, hair and clothes."""
     everyone = portraits()
-    host = everyone[int(rng.choice(3, p=[0.4, 0.25, 0.35]))]
+    host = everyone[portrait]
     donor = everyone[int(rng.choice([0, 2]))]
     blend = float(rng.uniform(0.15, 0.6)) if donor is not host else 0.0
     rgb = _blended(host, donor, blend)
@@ -169,7 +169,7 @@ def _recoloured(rgb: Picture, portrait: Portrait, rng: np.random.Generator) -> P
     skin = cv2.GaussianBlur((skin * near).astype(np.float32), (0, 0), 3.0)
     hair, clothes = (1 - skin) * above, (1 - skin) * (1 - above)
     for part, gain, turn_deg in (
-        (skin, rng.uniform(0.7, 1.06), rng.uniform(-8.0, 8.0)),
+        (skin, rng.uniform(0.75, 1.06), rng.uniform(-8.0, 8.0)),
         (hair, rng.uniform(0.55, 1.35), rng.uniform(-25.0, 25.0)),
         (clothes, rng.uniform(0.7, 1.3), rng.uniform(-180.0, 180.0)),
     ):
@@ -213,7 +213,7 @@ def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
     # Around the head and at the collar everything stands still: the neck stretches, the clothes do not.
     chin, centre = host.points[152, :2], host.points[:, :2].mean(axis=0)
     collar = chin + np.array([(dx, 0.55) for dx in (-0.6, -0.3, 0.0, 0.3, 0.6)]) * FACE_WIDTH_PX
-    still = np.concatenate([centre + (host.head_ring - centre) * 1.25, collar])
+    still = np.concatenate([centre + (host.head_ring - centre) * 1.15, collar])
     still = np.clip(still, 1.0, [width - 1.0, height - 1.0])
     outside = np.concatenate([host.head_ring, still, np.array(border)])
     ring_end = 468 + len(host.head_ring)

@@ -18,22 +18,24 @@ from emodal_data.sample_films.voice import RATE_HZ, Signal
 FPS = 25
 SIZE = (1280, 720)
 SOUND_HZ = 48000
-#: x264's own defaults for what a seek meets (250 frames between keyframes, 3 B-frames), cheap for the rest.
+FORMATS = {".mp4": "mp4", ".mkv": "matroska"}
+#: x264's own defaults for what a seek meets (250 frames between keyframes, 3 B-frames), cheap for the rest: a
+#: constant quantizer needs no look ahead, and cuts are told, not searched.
 #: One thread and no timestamps in the file: the same pictures give the same bytes.
 X264 = "keyint=250:bframes=3:b-adapt=0:scenecut=0:threads=1:rc-lookahead=0:cabac=1"
 
 
-def write_film(path: Path, frames: Iterable[tuple[Picture, bool]], track: Signal) -> None:
+def write_film(path: Path, suffix: str, frames: Iterable[tuple[Picture, bool]], track: Signal) -> None:
     """Encode a film.
 
     frames: planar YUV 4:2:0 pictures, (SIZE height * 3 / 2, SIZE width), and whether each is the first of a shot.
-    track: mono float32 at RATE_HZ. path: its suffix chooses the container.
+    track: mono float32 at RATE_HZ. suffix: ".mp4" or ".mkv", the container, whatever `path` is called.
     """
     container_options = {"fflags": "+bitexact", "flags": "+bitexact"}
-    with av.open(str(path), "w", container_options=container_options) as container:
+    with av.open(str(path), "w", format=FORMATS[suffix], container_options=container_options) as container:
         video = container.add_stream("libx264", rate=FPS)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        video.options = {"preset": "ultrafast", "crf": "25", "x264-params": X264, "forced-idr": "1"}
+        video.options = {"preset": "ultrafast", "qp": "25", "x264-params": X264, "forced-idr": "1"}
         video.codec_context.time_base = Fraction(1, FPS)
         sound = container.add_stream("aac", rate=SOUND_HZ, layout="stereo")
         sound.bit_rate = 96000

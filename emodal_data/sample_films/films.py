@@ -4,39 +4,39 @@ The story of the room, top to bottom; how things look and sound is decided in th
 """
 
 import csv
+import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import astuple, dataclass, fields
-from itertools import chain
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 from emodal_data.errors import InputError
-from emodal_data.sample_films.actors import Actor, Turn, draw_actor
-from emodal_data.sample_films.camera import Framing, Key, backdrop, insert, portrait_shot
-from emodal_data.sample_films.encoder import FPS, SIZE, write_film
-from emodal_data.sample_films.expressions import emotion_units, expression
-from emodal_data.sample_films.materials import Picture
+from emodal_data.files import atomic_path, write_bytes
+from emodal_data.sample_films.actors import draw_actor
+from emodal_data.sample_films.encoder import write_film
 from emodal_data.sample_films.meshes import Floats
-from emodal_data.sample_films.script import CAST, LABELS, Line, Shot, write_script
-from emodal_data.sample_films.sound import add, mouth_opening, music, room_tone
-from emodal_data.sample_films.voice import RATE_HZ, Signal, Synthesizer, Voice, draw_voice, speak
+from emodal_data.sample_films.portraits import portraits
+from emodal_data.sample_films.script import CAST, write_script
+from emodal_data.sample_films.stage import Member, Stage, Take
+from emodal_data.sample_films.voice import draw_voice
 
-#: Before the first line of a shot, between lines and after the last.
-PAUSE_S = (0.12, 0.45)
-#: An annotator's span begins before the speech and ends after it by up to this much.
-SLACK_S = 0.15
-INSERT_S = (1.2, 2.6)
-#: Share of the lines in which the face shows any emotion, as people do.
-MASKED = 0.1
+#: Every third film is Matroska.
+CONTAINERS = ("mp4", "mp4", "mkv")
 
 
 @dataclass(frozen=True)
 class Truth:
-    """One row of truth.csv. x0 to yaw_deg: the face in the middle frame, film pixels and degrees; None without one."""
+    """One row of truth.csv.
+
+    label: what the annotation says, emotion: what was acted. kind: "good", or bad on purpose: "no_face", "turned",
+    "silent". middle_frame, middle_pts_s: the frame on screen in the middle of the span. x0 to y1: the face in
+    that frame, px; yaw_deg to roll_deg: how it is turned, with the face room's signs; empty without a face.
+    """
 
     film: str
     start: float
@@ -49,33 +49,13 @@ class Truth:
     has_voice: bool
     middle_frame: int
     middle_pts_s: float
-    x0: float | None
-    y0: float | None
-    x1: float | None
-    y1: float | None
-    yaw_deg: float | None
-    pitch_deg: float | None
-    roll_deg: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """A member of a film's cast."""
-
-    name: str
-    actor: Actor
-    voice: Voice
-
-
-@dataclass(frozen=True, eq=False)
-class Take:
-    """A line on the film's clock. key: what the actor does in the middle; None when nobody is seen."""
-
-    line: Line
-    start_s: float
-    end_s: float
-    key: Key | None
-    framing: Framing | None
+    x0: float | None = None
+    y0: float | None = None
+    x1: float | None = None
+    y1: float | None = None
+    yaw_deg: float | None = None
+    pitch_deg: float | None = None
+    roll_deg: float | None = None
 
 
 def make_sample_films(
@@ -88,21 +68,29 @@ def make_sample_films(
     """Write `films` films with known truth: folder/films/*, folder/annotations.csv, folder/truth.csv.
 
     The same numbers give the same bytes. on_progress: called with films done and films in all.
-    Raises InputError if a package that carries the material is missing, or a number makes no film.
+    Raises InputError if a package that carries the material is missing, a number makes no film or the folder
+    cannot be written, WorkError if the disk is full.
     """
     if films < 1 or clips_per_film < 1 or seed < 0:
         raise InputError("sample films need films >= 1, clips_per_film >= 1 and seed >= 0")
-    (folder / "films").mkdir(parents=True, exist_ok=True)
+    # What all films are made of is read once, and what is missing is told before anything is written.
+    portraits()
     rows: dict[int, list[Truth]] = {}
-    with ThreadPoolExecutor(min(films, os.cpu_count() or 1)) as pool:
+    # Films are made side by side; OpenCV's own threads would only stand in each other's way.
+    opencv_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    pool = ThreadPoolExecutor(min(films, os.cpu_count() or 1))
+    try:
         jobs = {pool.submit(_make_film, folder / "films", n, clips_per_film, seed): n for n in range(films)}
         for job in as_completed(jobs):
             rows[jobs[job]] = job.result()
             if on_progress is not None:
                 on_progress(len(rows), films)
-    truth = [row for number in sorted(rows) for row in rows[number]]
-    names = [field.name for field in fields(Truth)]
-    _write_csv(folder / "truth.csv", names, [astuple(row) for row in truth])
+    finally:
+        pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(opencv_threads)
+    truth = [row for number in range(films) for row in rows[number]]
+    _write_csv(folder / "truth.csv", [field.name for field in fields(Truth)], [astuple(row) for row in truth])
     _write_csv(
         folder / "annotations.csv",
         ["film", "start", "end", "label", "speaker"],
@@ -112,171 +100,58 @@ def make_sample_films(
 
 def _make_film(folder: Path, number: int, clips: int, seed: int) -> list[Truth]:
     rng = np.random.default_rng([seed, number])
-    name = f"film_{number:03d}.{'mkv' if number % 3 == 2 else 'mp4'}"
-    cast = [Member(f"s{number:03d}{'abc'[i]}", draw_actor(rng), draw_voice(rng)) for i in range(CAST)]
+    path = folder / f"film_{number:03d}.{CONTAINERS[number % len(CONTAINERS)]}"
+    cast = [
+        Member(f"s{number:03d}{letter}", draw_actor(int(portrait), rng), draw_voice(rng))
+        for letter, portrait in zip("abc", rng.permutation(CAST), strict=True)
+    ]
     stage = Stage(cast, rng)
     for shot in write_script(number, clips, seed, rng):
         stage.shoot(shot)
-    frames = ((picture, first) for shot in stage.pictures for first, picture in _marked(shot))
-    write_film(folder / name, frames, stage.track())
-    shown_s = _frame_times_s(folder / name)
-    return [_truth(name, cast, take, shown_s) for take in stage.takes]
+    with atomic_path(path) as temporary:
+        write_film(temporary, path.suffix, stage.frames(), stage.track())
+    start_s, frames_s = _clock(path)
+    return [_truth(path.name, take, start_s, frames_s) for take in stage.takes]
 
 
-class Stage:
-    """A film while it is made: shots are added to its end, pictures are rendered when they are asked for."""
-
-    def __init__(self, cast: list[Member], rng: np.random.Generator) -> None:
-        self.cast, self.rng = cast, rng
-        self.synthesizer = Synthesizer()
-        self.backdrops = [backdrop(rng) for _ in range(3)]
-        self.pictures: list[Iterator[Picture]] = []
-        self.takes: list[Take] = []
-        self.frames = 0
-        self.sounds: list[tuple[float, Signal]] = []
-        self.mute_s: list[tuple[float, float]] = []
-
-    def shoot(self, shot: Shot) -> None:
-        """Add a shot."""
-        if shot.lines:
-            self._speech(shot)
-        else:
-            self._insert(shot)
-
-    def track(self) -> Signal:
-        """The sound of the whole film."""
-        seconds = self.frames / FPS
-        track = room_tone(seconds, self.rng)
-        for start_s, sound in self.sounds:
-            add(track, sound, start_s)
-        for start_s, end_s in self.mute_s:
-            track[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)] = 0
-        return track
-
-    def _insert(self, shot: Shot) -> None:
-        frames = round(self.rng.uniform(*INSERT_S) * FPS)
-        start_s = self.frames / FPS
-        if shot.sound == "music":
-            self.sounds.append((start_s, music(frames / FPS, self.rng)))
-        else:
-            self.mute_s.append((start_s, start_s + frames / FPS))
-        self.pictures.append(insert(frames, self.rng.spawn(1)[0]))
-        self.frames += frames
-
-    def _speech(self, shot: Shot) -> None:
-        """One actor, one or more lines; with a line of kind no_face something else is seen meanwhile."""
-        rng, member = self.rng, self.cast[shot.lines[0].speaker]
-        framing = _framing(member.actor, rng)
-        seen = shot.lines[0].kind != "no_face"
-        keys: list[Key] = []
-        spoken: list[tuple[int, Signal]] = []
-        at = round(rng.uniform(*PAUSE_S) * FPS)
-        for line in shot.lines:
-            speech = speak(self.synthesizer, member.voice, line.emotion, rng)
-            length = -(-len(speech) * FPS // RATE_HZ)
-            start_s = (self.frames + at) / FPS
-            if line.kind == "silent":
-                self.mute_s.append((start_s - 0.3, start_s + length / FPS + 0.3))
-            else:
-                spoken.append((at, speech))
-                self.sounds.append((start_s, speech))
-            first, last = rng.uniform(0.0, SLACK_S, 2)
-            span = round(start_s - first, 3), round(start_s + length / FPS + last, 3)
-            middle = int(sum(span) / 2 * FPS) - self.frames
-            acted = [Key(f, turn, face) for f, turn, face in _acting(line, (at, middle, at + length), rng)]
-            keys += acted
-            take = Take(line, *span, acted[1] if seen else None, framing if seen else None)
-            self.takes.append(take)
-            at += length + round(rng.uniform(*PAUSE_S) * FPS)
-        opening = np.zeros(at, np.float32)
-        for first_frame, speech in spoken:
-            opening[first_frame:] = np.maximum(
-                opening[first_frame:], mouth_opening(speech, FPS, at - first_frame)
-            )
-        if seen:
-            behind = self.backdrops[int(rng.integers(len(self.backdrops)))]
-            light = float(rng.uniform(0.75, 1.1))
-            self.pictures.append(portrait_shot(member.actor, framing, behind, keys, opening, light))
-        else:
-            self.pictures.append(insert(at, rng.spawn(1)[0]))
-        self.frames += at
+def _clock(path: Path) -> tuple[float, Floats]:
+    """Where a film's time begins, and the times of its frames, (n,) ascending; seconds as the file has them."""
+    with av.open(str(path)) as film:
+        video = film.streams.video[0]
+        ticks = sorted(packet.pts for packet in film.demux(video) if packet.pts is not None)
+        return (film.start_time or 0) / av.time_base, np.array(ticks) * float(video.time_base or 0)
 
 
-def _framing(actor: Actor, rng: np.random.Generator) -> Framing:
-    scale = float(rng.uniform(0.55, 1.05))
-    height = actor.size[1] * scale
-    face_x = rng.uniform(0.33, 0.67) * SIZE[0]
-    left = int(face_x - actor.pivot_px[0] * scale) & ~1
-    # Eyes at two fifths of the picture, unless that would show where the photo ends below.
-    top = int(max(SIZE[1] - height, rng.uniform(0.36, 0.46) * SIZE[1] - actor.pivot_px[1] * scale)) & ~1
-    return Framing(scale, left, top)
-
-
-def _acting(
-    line: Line, frames: tuple[int, int, int], rng: np.random.Generator
-) -> list[tuple[int, Turn, Floats]]:
-    """What the actor does at the start, the middle and the end of a line."""
-    shown = line.emotion
-    if rng.random() < MASKED:
-        shown = str(rng.choice(LABELS))
-    strength = float(np.clip(rng.normal(0.85, 0.3), 0.0, 1.4))
-    units = emotion_units(shown) * strength
-    units = np.clip(units * rng.uniform(0.4, 1.3, len(units)) + rng.normal(0, 0.14, len(units)), -0.3, 1.5)
-    yaw = float(np.clip(rng.normal(0, 13), -32, 32))
-    pitch, roll = float(np.clip(rng.normal(0, 5), -12, 12)), float(rng.normal(0, 4))
-    if line.kind == "turned":
-        yaw, pitch = float(rng.choice([-1, 1]) * rng.uniform(82, 92)), float(rng.uniform(-45, -30))
-    acted = []
-    for frame, part in zip(frames, (0.8, 1.0, 0.85), strict=True):
-        sway = rng.normal(0, (2.5, 1.5, 1.5))
-        turn = Turn(yaw + sway[0], pitch + sway[1], roll + sway[2])
-        acted.append((frame, turn, expression(units * part)))
-    return acted
-
-
-def _truth(name: str, cast: list[Member], take: Take, shown_s: Floats) -> Truth:
-    line, member = take.line, cast[take.line.speaker]
-    middle = int(np.searchsorted(shown_s, shown_s[0] + (take.start_s + take.end_s) / 2, side="right")) - 1
-    box: tuple[float | None, ...] = (None,) * 7
-    if take.key is not None and take.framing is not None:
-        turn = take.key.turn
-        points = member.actor.face_px(turn, take.key.displacement_cm, take.framing.scale)[:, :2]
-        points += np.array([take.framing.left, take.framing.top])
-        corners = (*points.min(axis=0), *points.max(axis=0))
-        box = (
-            *(round(float(c), 1) for c in corners),
-            *(round(a, 2) for a in (turn.yaw_deg, turn.pitch_deg, turn.roll_deg)),
-        )
+def _truth(film: str, take: Take, start_s: float, frames_s: Floats) -> Truth:
+    middle_s = start_s + (take.start_s + take.end_s) / 2
+    middle = int(np.searchsorted(frames_s, middle_s, side="right")) - 1
+    face: list[float] = []
+    if take.seen is not None:
+        key, framing = take.seen
+        points = take.member.actor.face_px(key.turn, key.displacement_cm, framing.scale)[:, :2]
+        points += np.array([framing.left, framing.top])
+        face = [round(float(side), 1) for side in (*points.min(axis=0), *points.max(axis=0))]
+        face += [round(angle, 2) for angle in (key.turn.yaw_deg, key.turn.pitch_deg, key.turn.roll_deg)]
+    line = take.line
     return Truth(
-        name,
+        film,
         take.start_s,
         take.end_s,
         line.label,
         line.emotion,
-        member.name,
+        take.member.name,
         line.kind,
         line.kind != "no_face",
         line.kind != "silent",
         middle,
-        round(float(shown_s[middle]), 6),
-        *box,
+        round(float(frames_s[middle]), 6),
+        *face,
     )
 
 
-def _frame_times_s(path: Path) -> Floats:
-    """(frames,) presentation times of a film's pictures, seconds on its own clock, ascending."""
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        ticks = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
-        return np.sort(np.array(ticks)) * float(stream.time_base or 0)
-
-
-def _marked(shot: Iterator[Picture]) -> Iterator[tuple[bool, Picture]]:
-    return zip(chain([True], iter(lambda: False, True)), shot, strict=False)
-
-
 def _write_csv(path: Path, header: list[str], rows: list[tuple[object, ...]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode())

@@ -14,6 +14,7 @@ LABELS = ("angry", "happy", "neutral", "sad")
 #: One line in so many is bad on purpose, each kind in turn; one in so many has no label.
 BAD_EVERY, UNLABELLED_EVERY = 15, 18
 BAD_KINDS: tuple[Kind, ...] = ("no_face", "turned", "silent")
+#: Actors of a film: one made of each portrait.
 CAST = 3
 #: Most lines of one shot.
 LINES_A_SHOT = 3

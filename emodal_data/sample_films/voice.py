@@ -42,22 +42,22 @@ VARIANTS = (
 )
 ACCENTS = ("en-us", "en-gb-scotland", "en-gb-x-rp", "en-029")
 SENTENCES = (
-    "The train leaves the station at seven.",
-    "I left the keys on the kitchen table.",
-    "We should talk about the house today.",
-    "They are waiting at the other door.",
-    "You never told me about this letter.",
-    "My brother works in the old harbour.",
-    "She came back from the city yesterday.",
-    "There is a dog sitting by the door.",
-    "It was raining when we arrived here.",
-    "Somebody called you a moment ago.",
-    "The children are talking by the gate.",
-    "He opened the window and looked out.",
-    "I saw your car in front of the bank.",
-    "We are going to see my mother now.",
-    "That is what he wanted to tell you.",
-    "Nobody knew that you were coming.",
+    "The train leaves at seven.",
+    "I left the keys on the table.",
+    "We should talk about the house.",
+    "They are at the other door.",
+    "You never told me about it.",
+    "My brother works in the harbour.",
+    "She came back from the city.",
+    "There is a dog by the door.",
+    "It was raining when we came.",
+    "Somebody called you just now.",
+    "The children are by the gate.",
+    "He opened the window again.",
+    "I saw your car at the bank.",
+    "We are going to see my mother.",
+    "That is what he told me.",
+    "Nobody knew you were coming.",
 )
 #: Emotion -> mean of (pitch shift, range shift, rate factor, level in dB, harshness, dullness).
 PROSODY: dict[str, tuple[float, float, float, float, float, float]] = {
