@@ -6,7 +6,7 @@ Belongs here: names, tables, formulas. Whether the sound is worth measuring is a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -107,7 +107,7 @@ def short_term_features(
     window, step = _frame_samples(rate_hz, window_s, step_s)
     tables = _tables(rate_hz, window)
     wave = _normalised(_usable(signal, rate_hz, window))
-    frames = np.lib.stride_tricks.sliding_window_view(wave, window)[::step]
+    frames = _overlapping(wave, window, step)
     features = np.empty((len(frames), len(SHORT_TERM_NAMES)))
     features[:, 0] = _sign_changes(wave, window, step) / (window - 1)
     for first in range(0, len(frames), _TOGETHER):
@@ -136,7 +136,7 @@ def _block_features(frames: Floats, tables: "_Tables") -> Floats:
             _entropy(_block_sums(frames), energy),
             *_centroid_and_spread(magnitude, total),
             _entropy(power_blocks, total_power),
-            _flux(magnitude, total),
+            _flux(magnitude, total, total_power),
             _rolloff(power, power_blocks, total_power),
             np.log10(magnitude[:, : len(tables.mel)] @ tables.mel + _EPS) @ tables.cosines,
             chroma,
@@ -175,12 +175,18 @@ def _normalised(wave: Floats) -> Floats:
     return wave
 
 
+def _overlapping(values: npt.NDArray[Any], window: int, step: int) -> npt.NDArray[Any]:
+    """All whole windows, (frames, window), as a view; sliding_window_view would cost as much as a feature."""
+    count = (len(values) - window) // step + 1
+    strides = (values.strides[0] * step, values.strides[0])
+    return np.lib.stride_tricks.as_strided(values, (count, window), strides, writeable=False)
+
+
 def _sign_changes(wave: Floats, window: int, step: int) -> Floats:
     """Zero crossings of every frame; going through an exact zero counts half, twice."""
     signs = (wave > 0).view(np.int8) - (wave < 0).view(np.int8)
     changes = np.abs(np.diff(signs))
-    inside = np.lib.stride_tricks.sliding_window_view(changes, window - 1)[::step]
-    crossings: Floats = inside.sum(axis=1, dtype=np.int32) / 2.0
+    crossings: Floats = _overlapping(changes, window - 1, step).sum(axis=1, dtype=np.int32) / 2.0
     return crossings
 
 
@@ -211,11 +217,13 @@ def _centroid_and_spread(magnitude: Floats, total: Floats) -> tuple[Floats, Floa
     return centroid, np.sqrt(np.vecdot(away, magnitude) / total)
 
 
-def _flux(magnitude: Floats, total: Floats) -> Floats:
+def _flux(magnitude: Floats, total: Floats, power: Floats) -> Floats:
     """Squared distance of each frame's normalised spectrum to the one before; 0 for the first."""
-    shares = magnitude / (total + magnitude.shape[1] * _EPS)[:, None]
-    change = shares[1:] - shares[:-1]
-    return np.concatenate([[0.0], np.vecdot(change, change)])
+    sums = total + magnitude.shape[1] * _EPS
+    length = power / sums**2
+    # |a - b|^2 = |a|^2 + |b|^2 - 2 ab, whose rounding may fall below zero.
+    product = np.vecdot(magnitude[1:], magnitude[:-1]) / (sums[1:] * sums[:-1])
+    return np.concatenate([[0.0], np.maximum(length[1:] + length[:-1] - 2 * product, 0.0)])
 
 
 def _rolloff(power: Floats, blocks: Floats, total: Floats) -> Floats:
