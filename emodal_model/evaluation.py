@@ -13,15 +13,22 @@ import numpy as np
 from emodal_model.input import LABELS, Samples, read_samples
 from emodal_model.losses import h_score
 from emodal_model.predictor import Predictor, load, model_files
-from emodal_model.scores import score
+from emodal_model.scores import paired_p, score
 
-#: Rows of the first table, in the poster's order.
+#: Rows of the first table: the poster's, then EMODal with one modality missing, then what it must beat.
 TITLES = {
     "audio": "audio",
     "image": "image",
     "emodal": "audio+image (EMODal)",
     "emodal_audio": "EMODal, face missing",
     "emodal_image": "EMODal, sound missing",
+    "decision_fusion": "mean of audio and image",
+    "audio_svm": "audio, linear SVM",
+    "image_svm": "image, linear SVM",
+    "audio_logistic": "audio, PCA+logistic",
+    "image_logistic": "image, PCA+logistic",
+    "early_fusion": "early fusion, logistic",
+    "late_fusion": "late fusion, logistic",
 }
 
 
@@ -29,8 +36,9 @@ TITLES = {
 class Evaluation:
     """Scores of each network on the test side.
 
-    networks: name -> scores (see scores.score) plus by_film and by_speaker (n, accuracy). "emodal_audio" and
-    "emodal_image" are EMODal answering with one modality missing. h_score: held-out, of EMODal's two codes.
+    networks: name -> scores (see scores.score), by_film and by_speaker (n, accuracy), p_against_emodal.
+    "emodal_audio" and "emodal_image" are EMODal answering with one modality missing.
+    h_score: held-out, of EMODal's two codes.
     """
 
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -48,31 +56,50 @@ def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
     """
     load(model_path)  # says clearly what is wrong with the path before the dataset is read
     networks = [load(path) for path in model_files(Path(model_path))]
-    return evaluate_on(networks, read_samples(Path(dataset), "test"))
+    return evaluate_on(networks, judged(read_samples(Path(dataset), "test")))
 
 
-def evaluate_on(networks: list[Predictor], test: Samples) -> Evaluation:
-    """Evaluate networks on labelled originals of the samples; scores are None where there is no sample."""
-    test = test.take(test.originals & (test.labels >= 0))
-    scores: dict[str, dict[str, Any]] = {}
+def evaluate_on(
+    networks: list[Predictor], test: Samples, others: Mapping[str, np.ndarray] | None = None
+) -> Evaluation:
+    """Evaluate networks on samples of the test side; scores are None where there is no sample.
+
+    test: as from `judged`. others: probabilities that something else gave for the same samples, by name.
+    """
+    answers: dict[str, np.ndarray] = {}
     held_out_h = None
     for network in networks:
         outputs = network.outputs(test)
-        names = {head: f"emodal_{head}" for head in ("audio", "image")} if network.name == "emodal" else {}
-        names[network.head_for(True, True)] = network.name
-        for head, name in names.items():
-            scores[name] = score(outputs[head], test.labels) | {
-                "by_film": _by_group(outputs[head], test.labels, test.films),
-                "by_speaker": _by_group(outputs[head], test.labels, test.speakers),
-            }
-        if network.name == "emodal" and len(test) > 1:
-            held_out_h = float(h_score(outputs["audio_code"], outputs["image_code"]))
-    ordered = {name: scores[name] for name in TITLES if name in scores}
-    return Evaluation(ordered, held_out_h)
+        answers[network.name] = outputs[network.head_for(True, True)]
+        if network.name == "emodal":
+            answers |= {f"emodal_{head}": outputs[head] for head in ("audio", "image")}
+            if len(test) > 1:
+                held_out_h = float(h_score(outputs["audio_code"], outputs["image_code"]))
+    if "audio" in answers and "image" in answers:
+        answers["decision_fusion"] = (answers["audio"] + answers["image"]) / 2
+    answers |= others or {}
+    right = {name: given.argmax(axis=1) == test.labels for name, given in answers.items()}
+    scores = {
+        name: score(answers[name], test.labels)
+        | {
+            "by_film": _by_group(right[name], test.films),
+            "by_speaker": _by_group(right[name], test.speakers),
+            "p_against_emodal": paired_p(right[name], right["emodal"])
+            if "emodal" in right and name != "emodal" and len(test)
+            else None,
+        }
+        for name in TITLES
+        if name in answers
+    }
+    return Evaluation(scores, held_out_h)
 
 
-def _by_group(probabilities: np.ndarray, labels: np.ndarray, keys: np.ndarray) -> dict[str, dict[str, Any]]:
-    right = probabilities.argmax(axis=1) == labels
+def judged(test: Samples) -> Samples:
+    """The samples that count: labelled, and no augmented copies."""
+    return test.take(test.originals & (test.labels >= 0))
+
+
+def _by_group(right: np.ndarray, keys: np.ndarray) -> dict[str, dict[str, Any]]:
     return {
         str(key): {"n": int((keys == key).sum()), "accuracy": float(right[keys == key].mean())}
         for key in np.unique(keys)
@@ -84,15 +111,20 @@ def format_report(metrics: Mapping[str, Any]) -> str:
     """The poster's two tables as text, at most 100 columns. metrics: train()'s, or Evaluation.as_dict()."""
     networks: Mapping[str, Mapping[str, Any]] = metrics["networks"]
     lines = [
-        f"{'':24}{'clips':>7}{'accuracy %':>12}{'95 % interval':>16}"
-        f"{'UAR %':>9}{'macro-F1 %':>12}{'ECE %':>8}",
+        f"{'':24}{'clips':>7}{'accuracy %':>12}{'95 % interval':>15}"
+        f"{'UAR %':>9}{'macro-F1 %':>12}{'ECE %':>8}{'p':>8}",
     ]
     for name, scores in networks.items():
         interval = scores["accuracy_interval"]
         between = "-" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
         lines.append(
-            f"{TITLES.get(name, name):24}{scores['n']:>7}{_percent(scores['accuracy']):>12}{between:>16}"
+            f"{TITLES.get(name, name):24}{scores['n']:>7}{_percent(scores['accuracy']):>12}{between:>15}"
             f"{_percent(scores['uar']):>9}{_percent(scores['macro_f1']):>12}{_percent(scores['ece']):>8}"
+            f"{_p(scores.get('p_against_emodal')):>8}"
+        )
+    if any(scores.get("p_against_emodal") is not None for scores in networks.values()):
+        lines.append(
+            "p: chance of a difference from EMODal this large on the same clips (exact McNemar test)"
         )
     for name in ("audio", "image", "emodal"):
         if name in networks:
@@ -121,3 +153,7 @@ def _confusion_lines(title: str, counts: list[list[int]]) -> list[str]:
 
 def _percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f}"
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -6,7 +6,7 @@ Every draw (shuffling, dropout) is seeded by (seed, epoch), so an epoch done aga
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from emodal_model.errors import ModelWorkError
 from emodal_model.input import FEATURES, IMAGE_SIZE, LABELS, Samples, batches
 from emodal_model.losses import total_loss
 from emodal_model.network import MAIN_HEAD, NetworkName, build_network, normalisation_of
-from emodal_model.scores import cross_entropy, softmax
+from emodal_model.scores import best_temperature, cross_entropy, softmax
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,9 @@ def fit(
     network = build_network(name, config, normalisation_of(train), choose_precision(config.precision))
     optimizer = keras.optimizers.Adam(config.learning_rate)
     optimizer.build(network.trainable_variables)
-    class_weights = tf.constant(_class_weights(train.labels))
+    class_weights = tf.constant(balanced_weights(train.labels))
 
-    image_spec = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
-    audio_spec = tf.TensorSpec((None, FEATURES), tf.float32)
-
-    @tf.function(  # type: ignore[untyped-decorator]
-        input_signature=[image_spec, audio_spec, tf.TensorSpec((None,), tf.int64)]
-    )
-    def step(images: Any, audio: Any, labels: Any) -> Any:
-        with tf.GradientTape() as tape:
-            outputs = network(_inputs(network, images, audio), training=True)
-            loss = total_loss(outputs, labels, class_weights, config)
-        gradients = tape.gradient(loss, network.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
-        return loss
+    step = make_step(network, optimizer, class_weights, config)
 
     state = checkpoint.read() if checkpoint else None
     history = [EpochReport(**report) for report in state.history] if state else []
@@ -107,7 +95,10 @@ def fit(
         loss = accuracy = None
         if len(validation):
             logits = outputs_of(network, validation.images, validation.audio_features)[head]
-            loss = cross_entropy(softmax(logits), validation.labels)
+            # After calibration, as the network will be used: on unseen speakers it gets overconfident
+            # long before it gets worse, and the raw cross-entropy would stop it then.
+            temperature = best_temperature(logits, validation.labels)
+            loss = cross_entropy(softmax(logits / temperature), validation.labels)
             accuracy = float((logits.argmax(axis=1) == validation.labels).mean())
         is_best = loss is None or best_loss is None or loss < best_loss
         if is_best:
@@ -125,6 +116,30 @@ def fit(
 
     network.set_weights(best_weights)
     return Fitted(network, history, best_epoch, time.monotonic() - started_s)
+
+
+def make_step(network: Any, optimizer: Any, class_weights: Any, config: ModelConfig) -> Callable[..., Any]:
+    """One step of gradient descent as a compiled function of (images, audio_features, labels); returns the loss.
+
+    A batch may have any size. optimizer: already built for the network's variables.
+    """
+
+    @tf.function(  # type: ignore[untyped-decorator]
+        input_signature=[
+            tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8),
+            tf.TensorSpec((None, FEATURES), tf.float32),
+            tf.TensorSpec((None,), tf.int64),
+        ]
+    )
+    def step(images: Any, audio: Any, labels: Any) -> Any:
+        with tf.GradientTape() as tape:
+            outputs = network(_inputs(network, images, audio), training=True)
+            loss = total_loss(outputs, labels, class_weights, config) + tf.add_n(network.losses)
+        gradients = tape.gradient(loss, network.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        return loss
+
+    return cast(Callable[..., Any], step)
 
 
 def learning_rate(config: ModelConfig, epoch: int) -> float:
@@ -154,7 +169,7 @@ def _inputs(network: Any, images: Any, audio: Any) -> dict[str, Any]:
     return {name: given[name] for name in network.input}
 
 
-def _class_weights(labels: np.ndarray) -> np.ndarray:
+def balanced_weights(labels: np.ndarray) -> np.ndarray:
     """(classes,) float32: rare classes count more, so that each class has the same sum; absent ones 0."""
     counts = np.bincount(labels[labels >= 0], minlength=len(LABELS))
     present = counts > 0

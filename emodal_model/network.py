@@ -70,34 +70,38 @@ def build_network(
 
 
 def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
-    """Dense 128, 64, 10 on the 68 standardised features."""
+    """Dense 128, 64, 10 on the 68 features, standardised and clipped to 3 deviations."""
     # Rescaling with a list per feature: unlike Normalization it exports to ONNX as constants.
     mean, std = np.asarray(scales.audio_mean), np.asarray(scales.audio_std)
     x = keras.layers.Rescaling(
         list(1.0 / std), offset=list(-mean / std), name="audio_standardised", dtype="float32"
     )(audio)
+    # A new speaker or microphone is far out in some feature; it should not be louder than all others.
+    x = keras.ops.clip(x, -3.0, 3.0)
+    decay = keras.regularizers.L2(config.audio_l2)
     for width in (128, 64):
-        x = keras.layers.Dense(width, activation="relu", name=f"audio_dense_{width}", dtype=dtype)(x)
+        x = keras.layers.Dense(
+            width, activation="relu", kernel_regularizer=decay, name=f"audio_dense_{width}", dtype=dtype
+        )(x)
     x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype=dtype)(x)
     return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
 
 
 def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
     """Three 3x3 convolutions, each with max pooling; flatten; dense; dropout; dense 10."""
+    gain = 1.0 / scales.pixel_std
     x = keras.layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="image_plane", dtype="float32")(images)
-    x = keras.layers.Rescaling(
-        1.0 / scales.pixel_std,
-        offset=-scales.pixel_mean / scales.pixel_std,
-        name="image_standardised",
-        dtype=dtype,
-    )(x)
+    x = keras.layers.Rescaling(gain, -scales.pixel_mean * gain, name="image_standardised", dtype=dtype)(x)
     for number, filters in enumerate(config.filters, start=1):
         x = keras.layers.Conv2D(
             filters, 3, padding="same", activation="relu", name=f"image_conv_{number}", dtype=dtype
         )(x)
         x = keras.layers.MaxPooling2D(2, name=f"image_pool_{number}", dtype=dtype)(x)
     x = keras.layers.Flatten(name="image_flat", dtype=dtype)(x)
-    x = keras.layers.Dense(config.image_dense, activation="relu", name="image_dense", dtype=dtype)(x)
+    decay = keras.regularizers.L2(config.image_l2)
+    x = keras.layers.Dense(
+        config.image_dense, activation="relu", kernel_regularizer=decay, name="image_dense", dtype=dtype
+    )(x)
     x = keras.layers.Dropout(config.dropout, seed=config.seed, name="image_dropout", dtype=dtype)(x)
     return keras.layers.Dense(config.features, name="image_code", dtype="float32")(x)
 

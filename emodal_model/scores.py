@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest
 
 from emodal_model.input import LABELS
 
@@ -56,6 +57,13 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z95 / (1 + z2 / n) * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def paired_p(right_one: np.ndarray, right_other: np.ndarray) -> float:
+    """Two-sided p of the exact McNemar test: do two classifiers err equally often on the same n samples?"""
+    only_one = int((right_one & ~right_other).sum())
+    only_other = int((right_other & ~right_one).sum())
+    return float(binomtest(only_one, only_one + only_other).pvalue) if only_one + only_other else 1.0
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:

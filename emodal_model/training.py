@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from emodal_model.backend import tf
+from emodal_model.baselines import baseline_probabilities
 from emodal_model.checkpoint import CheckpointFile
 from emodal_model.config import ModelConfig
 from emodal_model.errors import ModelInputError, ModelWorkError
-from emodal_model.evaluation import evaluate_on
+from emodal_model.evaluation import evaluate_on, judged
 from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
 from emodal_model.input import LABELS, Samples, dataset_hash, join, read_manifest, read_samples
 from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
@@ -49,14 +50,13 @@ def train(
     if finished is not None:
         return finished
 
-    labelled = read_samples(dataset, "train")
-    labelled = labelled.take(labelled.labels >= 0)
-    _refuse_useless(labelled, dataset)
+    samples = join([read_samples(dataset, "train"), read_samples(dataset, "unlabelled")])
+    _refuse_useless(samples, dataset)
     group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
-    held = hold_out(labelled, group_by, config.validation_fraction, config.seed)
-    unlabelled = read_samples(dataset, "unlabelled")
-    validation = labelled.take(held.validation)
-    test = read_samples(dataset, "test")
+    held = hold_out(samples, group_by, config.validation_fraction, config.seed)
+    fit_side, validation = samples.take(held.fit), samples.take(held.validation)
+    labelled = fit_side.take(fit_side.labels >= 0)
+    test = judged(read_samples(dataset, "test"))
     try:
         (out / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as exc:
@@ -65,9 +65,6 @@ def train(
     networks: list[Predictor] = []
     training: dict[str, Any] = {}
     for name in _names(config):
-        fit_side = labelled.take(held.fit)
-        if name == "emodal" and len(unlabelled):
-            fit_side = join([fit_side, unlabelled])
         checkpoint = CheckpointFile(out / f".{name}.checkpoint.npz", run)
         try:
             fitted = fit(
@@ -89,12 +86,15 @@ def train(
         networks.append(load(out / f"{name}.keras"))
         training[name] = _story(fitted) | {"temperatures": temperatures, "validation": validation_scores}
 
+    baselines = baseline_probabilities(labelled, validation, test) if config.name == "all" else {}
     metrics = {
         "run": run,
-        **evaluate_on(networks, test).as_dict(),
+        **evaluate_on(networks, test, baselines).as_dict(),
         "training": training,
         "dataset": {"path": str(dataset), "hash": data_hash}
-        | _counts(fit=labelled.take(held.fit), validation=validation, test=test, unlabelled=unlabelled),
+        | _counts(
+            fit=labelled, unlabelled=fit_side.take(fit_side.labels < 0), validation=validation, test=test
+        ),
         "validation": _validation(held),
         "config": config.model_dump(mode="json"),
         "versions": versions,
@@ -106,13 +106,15 @@ def train(
 
 
 def _names(config: ModelConfig) -> tuple[NetworkName, ...]:
-    return ("audio", "image", "emodal") if config.name == "compare" else (config.name,)
+    if config.name == "compare" or config.name == "all":
+        return ("audio", "image", "emodal")
+    return (config.name,)
 
 
-def _refuse_useless(labelled: Samples, dataset: Path) -> None:
-    if len(labelled) == 0:
+def _refuse_useless(samples: Samples, dataset: Path) -> None:
+    classes = np.unique(samples.labels[samples.labels >= 0])
+    if len(classes) == 0:
         raise ModelInputError(f"{dataset}: no labelled training clip; annotate some, or look at the ledger")
-    classes = np.unique(labelled.labels)
     if len(classes) < 2:
         only = LABELS[int(classes[0])]
         raise ModelInputError(

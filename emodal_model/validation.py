@@ -18,7 +18,7 @@ DRAWS = 200
 class Holdout:
     """fit, validation: (n,) bool over the training samples; group_by: what stays together; note: for people.
 
-    Validation holds originals only; augmented copies of its clips are on neither side.
+    Validation holds labelled originals only; all else of its groups is on neither side.
     """
 
     fit: np.ndarray
@@ -46,7 +46,8 @@ def hold_out(samples: Samples, group_by: str, fraction: float, seed: int) -> Hol
         held = _best_draw(keys, samples, fraction, seed)
         if held is not None:
             inside = np.isin(keys, held)
-            return Holdout(~inside, inside & samples.originals, name, len(held), note)
+            validation = inside & samples.originals & (samples.labels >= 0)
+            return Holdout(~inside, validation, name, len(held), note)
         note = f"too few groups by {name} for a validation side"
     nothing = np.zeros(len(samples), bool)
     return Holdout(~nothing, nothing, "none", 0, "too few clips for a validation side: no early stopping")

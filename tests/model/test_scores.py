@@ -8,6 +8,7 @@ from emodal_model.scores import (
     calibration_error,
     confusion_counts,
     cross_entropy,
+    paired_p,
     score,
     softmax,
     wilson_interval,
@@ -76,3 +77,11 @@ def test_temperature_never_raises_the_cross_entropy_and_stays_bounded() -> None:
     assert cross_entropy(softmax(logits / fitted), labels) <= cross_entropy(softmax(logits), labels)
     assert 0.2 <= best_temperature(np.eye(4) * 5, np.arange(4)) <= 20
     assert best_temperature(np.empty((0, 4)), np.empty(0, int)) == 1.0
+
+
+def test_paired_p_is_the_binomial_test_on_the_samples_that_differ() -> None:
+    one = np.array([True] * 8 + [False] * 2 + [True] * 30)
+    other = np.array([False] * 8 + [True] * 2 + [True] * 30)
+    # 8 against 2: two-sided 2 * (C(10,0) + C(10,1) + C(10,2)) / 2^10
+    assert paired_p(one, other) == pytest.approx(2 * (1 + 10 + 45) / 1024)
+    assert paired_p(one, one) == 1.0

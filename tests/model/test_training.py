@@ -76,8 +76,15 @@ def test_metrics_tell_the_data_the_settings_and_the_sides(trained: tuple) -> Non
     assert metrics["validation"]["group_by"] == "film"
     sides = metrics["dataset"]
     assert sides["fit"]["clips"] + sides["validation"]["clips"] == 60
-    assert (sides["test"]["clips"], sides["unlabelled"]["clips"]) == (24, 10)
-    assert list(metrics["networks"]) == ["audio", "image", "emodal", "emodal_audio", "emodal_image"]
+    assert (sides["test"]["clips"], sides["validation"]["samples"]) == (24, sides["validation"]["clips"])
+    assert list(metrics["networks"]) == [
+        "audio",
+        "image",
+        "emodal",
+        "emodal_audio",
+        "emodal_image",
+        "decision_fusion",
+    ]
     assert all(scores["n"] == 24 for scores in metrics["networks"].values())
     assert np.isfinite(metrics["h_score"])
 

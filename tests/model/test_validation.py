@@ -52,3 +52,13 @@ def test_every_class_stays_on_the_fit_side() -> None:
     for seed in range(10):
         held = hold_out(samples, "film", 0.3, seed)
         assert set(samples.labels[held.fit]) == set(samples.labels)
+
+
+def test_unlabelled_clips_never_validate_and_those_of_held_films_are_left_out() -> None:
+    samples = draw_samples(120, seed=5, labelled=80)
+    held = hold_out(samples, "film", 0.15, 0)
+    assert (samples.labels[held.validation] >= 0).all()
+    neither = ~held.fit & ~held.validation
+    assert neither.any()
+    assert (samples.labels[neither] < 0).all()
+    assert set(samples.films[neither]) <= set(samples.films[held.validation])

@@ -1,0 +1,134 @@
+"""The networks: what an epoch costs beside its own steps, and how near to the best possible accuracy they come.
+
+    python benchmarks/model.py speed          input cost of an epoch, reading cost of a sample, precision
+    python benchmarks/model.py truth          accuracy against Bayes over seeds
+    python benchmarks/model.py few-labels     the common loss with few labels and many unlabelled pairs
+
+CPU time throughout; ratios of medians, measured in turns in one run.
+"""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from emodal_model.backend import keras, tf
+from emodal_model.config import ModelConfig
+from emodal_model.fitting import fit, make_step, outputs_of
+from emodal_model.input import Samples, batches, join
+from emodal_model.known_truth import BAYES_ACCURACY, draw_samples
+from emodal_model.network import MAIN_HEAD, build_network, normalisation_of
+
+#: The pictures of the known truth are six flat patches: few filters see all there is.
+FEW_FILTERS = ModelConfig(filters=(4, 8, 8), image_dense=32, epochs=20, patience=6)
+
+
+def machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, TensorFlow {tf.__version__}, load {os.getloadavg()[0]:.1f}"
+
+
+def cpu_s(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def speed(rows: int = 512, turns: int = 5) -> None:
+    samples, config = draw_samples(rows, seed=1), ModelConfig()
+    pngs = [cv2.imencode(".png", image)[1] for image in samples.images]
+    decode = cpu_s(lambda: [cv2.imdecode(png, cv2.IMREAD_UNCHANGED) for png in pngs])
+    print(f"decode once: {1e6 * decode / rows:.0f} CPU us a sample (flat patches; faces cost more)")
+    for dtype in ("float32", "mixed_bfloat16"):
+        network = build_network("emodal", config, normalisation_of(samples), dtype)
+        optimizer = keras.optimizers.Adam(config.learning_rate)
+        optimizer.build(network.trainable_variables)
+        step = make_step(network, optimizer, tf.ones(4), config)
+        resident = [
+            (
+                tf.constant(samples.images[b]),
+                tf.constant(samples.audio_features[b]),
+                tf.constant(samples.labels[b]),
+            )
+            for b in batches(rows, config.batch_size, (0,))
+        ]
+
+        def epoch(step: Callable[..., object] = step) -> None:
+            for b in batches(rows, config.batch_size, (0,)):
+                step(samples.images[b], samples.audio_features[b], samples.labels[b])
+
+        def same_steps(step: Callable[..., object] = step, resident: list = resident) -> None:
+            for images, audio, labels in resident:
+                step(images, audio, labels)
+
+        epoch(), same_steps()
+        times = np.array([[cpu_s(epoch), cpu_s(same_steps)] for _ in range(turns)])
+        ours, floor = np.median(times, axis=0)
+        print(
+            f"{dtype}: {1e3 * ours / rows:.2f} CPU ms a sample a step, resident {1e3 * floor / rows:.2f}: "
+            f"epoch / resident = {ours / floor:.3f}"
+        )
+
+
+def accuracy(network: object, head: str, test: Samples) -> float:
+    logits = outputs_of(network, test.images, test.audio_features)[head]
+    return float((logits.argmax(axis=1) == test.labels).mean())
+
+
+def truth(seeds: int, rows: int) -> None:
+    test = draw_samples(4000, seed=999)
+    for name, bayes in BAYES_ACCURACY.items():
+        reached = []
+        for seed in range(seeds):
+            sides = draw_samples(rows, seed=10 * seed + 1), draw_samples(rows // 6, seed=10 * seed + 2)
+            fitted = fit(name, *sides, FEW_FILTERS.model_copy(update={"seed": seed}))
+            reached.append(accuracy(fitted.network, MAIN_HEAD[name], test))
+        each = " ".join(f"{100 * a:.1f}" for a in reached)
+        print(
+            f"{name:7} Bayes {100 * bayes:.1f}  mean {100 * np.mean(reached):.1f}  seeds {each}", flush=True
+        )
+
+
+def few_labels(seeds: int, labelled: int, unlabelled: int) -> None:
+    test = draw_samples(4000, seed=999)
+    heads = ("both", "audio", "image")
+    gains = []
+    for seed in range(seeds):
+        train = draw_samples(labelled + unlabelled, seed=10 * seed + 1, labelled=labelled)
+        train = join([train.take(train.labels >= 0), train.take(train.labels < 0)])
+        validation = draw_samples(100, seed=10 * seed + 2)
+        reached = []
+        for weight in (0.0, 1.0):
+            config = FEW_FILTERS.model_copy(update={"seed": seed, "common_weight": weight})
+            network = fit("emodal", train, validation, config).network
+            reached.append([accuracy(network, head, test) for head in heads])
+        gains.append(np.subtract(reached[1], reached[0]))
+        without, with_common = (" ".join(f"{100 * a:.1f}" for a in row) for row in reached)
+        print(
+            f"seed {seed}: both, audio, image without common loss {without}, with it {with_common}",
+            flush=True,
+        )
+    mean = " ".join(f"{100 * g:+.1f}" for g in np.mean(gains, axis=0))
+    print(f"{labelled} labelled + {unlabelled} unlabelled: mean gain of the common loss {mean} points")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["speed", "truth", "few-labels"])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=4000, help="training samples (truth)")
+    parser.add_argument("--labelled", type=int, default=80)
+    parser.add_argument("--unlabelled", type=int, default=1500)
+    arguments = parser.parse_args()
+    print(machine())
+    if arguments.what == "speed":
+        speed()
+    elif arguments.what == "truth":
+        truth(arguments.seeds, arguments.rows)
+    else:
+        few_labels(arguments.seeds, arguments.labelled, arguments.unlabelled)
