@@ -25,6 +25,8 @@ from emodal_data.reasons import Reason
 
 #: Decoders need the frames before: overlapping windows, Opus' 80 ms, MP3's bit reservoir.
 _PREROLL_S = 0.3
+#: The first packets after a seek may give nothing (MP3 waits for its reservoir): begin this much earlier still.
+_MARGIN_S = 0.1
 #: Frames read at the start of the stream to learn its frame grid.
 _GRID_FRAMES = 8
 _MAX_RATE_HZ = 768_000
@@ -107,7 +109,7 @@ class AudioReader:
         """Decode what the window covers; also the position where the sound ends, if it does."""
         first_needed = window.start - self._preroll
         for back_s in STEPS_BACK_S:
-            from_sample = first_needed - back_s * self._grid.rate_hz
+            from_sample = first_needed - round((back_s + _MARGIN_S) * self._grid.rate_hz)
             at_start = from_sample <= self._grid.start
             track, end = self._read_from(from_sample, at_start, window, budget)
             if track is not None:
