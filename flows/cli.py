@@ -205,6 +205,8 @@ def _stop_at_once_on_signals() -> None:
         os.write(2, b"\nemodal: stopped; run the same command again, it goes on where it was\n")
         os._exit(128 + number)
 
+    # Python's tracker of semaphores tidies up after us and need not say so.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
 

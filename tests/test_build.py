@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -129,9 +131,11 @@ def test_one_worker_and_another_reel_size_give_the_same_shards(
     assert hashes(tmp_path / "dataset" / "data") == hashes(built / "dataset" / "data")
 
 
-def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
-    built: Path, sample_films: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_build_goes_on_and_ends_with_the_same_bytes(
+    built: Path, sample_films: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
+    out = tmp_path / "out"
     command = [
         sys.executable,
         "-m",
@@ -140,23 +144,32 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
         "--films",
         sample_films / "films",
         "--out",
-        tmp_path / "out",
+        out,
+        "--no-train",
     ]
-    command += ["--annotations", sample_films / "annotations.csv", "--no-train"]
+    command += ["--annotations", sample_films / "annotations.csv"]
     command += ["--set", "split.allow_imbalance=true", "--set", "clips.reel_size=1"]
-    build = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline_s = time.monotonic() + 120
-    while len(list(tmp_path.glob("out/clips/*/*.parquet"))) < 3 and time.monotonic() < deadline_s:
-        assert build.poll() is None, "the build ended before it could be killed"
+    build = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline_s = time.monotonic() + 180
+    while len(list(out.glob("clips/*/*.parquet"))) < 3 and time.monotonic() < deadline_s:
+        assert build.poll() is None, "the build ended before it could be stopped"
         time.sleep(0.02)
-    build.send_signal(signal.SIGKILL)
-    build.wait()
-    stored = len(list(tmp_path.glob("out/clips/*/*.parquet")))
-    assert stored >= 3
-    result = build_dataset(config(sample_films, tmp_path / "out"))
+    family = psutil.Process(build.pid).children(recursive=True)
+    os.killpg(build.pid, number) if number == signal.SIGINT else build.send_signal(number)  # as Ctrl-C does
+    _, told = build.communicate(timeout=30)
+    if number == signal.SIGINT:
+        assert build.returncode == 130
+        assert (
+            told.strip().splitlines()[-1]
+            == "emodal: stopped; run the same command again, it goes on where it was"
+        )
+    assert psutil.wait_procs(family, timeout=30)[1] == [], "processes were left behind"
+    result = build_dataset(config(sample_films, out))
     assert 0 < result["clips_read"] <= len(ledger(built)) - 3
-    assert hashes(tmp_path / "out" / "dataset" / "data") == hashes(built / "dataset" / "data")
-    assert not list((tmp_path / "out").rglob("*.tmp"))
+    assert hashes(out / "dataset" / "data") == hashes(built / "dataset" / "data")
+    assert not list(out.rglob("*.tmp"))
 
 
 def test_broken_and_missing_films_cost_their_own_rows_only(sample_films: Path, tmp_path: Path) -> None:
