@@ -14,7 +14,7 @@ from scipy.spatial import Delaunay
 from emodal_data.face import canonical_face, fit_pose
 from emodal_data.sample_films.expressions import MOUTH_RIM, closed_face, jaw_displacement
 from emodal_data.sample_films.materials import Picture
-from emodal_data.sample_films.meshes import Floats, Ints, Map, inverse_map
+from emodal_data.sample_films.meshes import STEP_PX, Floats, Grid, Ints, Map, inverse_map
 from emodal_data.sample_films.portraits import FACE_WIDTH_PX, Portrait, portraits
 
 #: The head turns about this point, between the ears, cm in the canonical face's axes.
@@ -103,13 +103,12 @@ class Actor:
         depth = np.concatenate([face[:, 2], np.full(len(around), -1e3)])
         return np.concatenate([face[:, :2], around]), depth
 
-    def posed(self, turn: Turn, displacement_cm: Floats, scale: float, step: int) -> Map:
-        """Inverse map of the moving box of the shown picture at `scale`, one entry every `step` px."""
-        target, depth = self.vertices_px(turn, displacement_cm, scale)
-        x0, y0, x1, y1 = self.moving_box
-        cells = (math.ceil((x1 - x0) * scale / step) + 1, math.ceil((y1 - y0) * scale / step) + 1)
-        inside = (target - np.array([x0, y0]) * scale) / step
-        return inverse_map(inside, depth, self.texture_px, self.triangles, cells)
+    def posed(self, turn: Turn, displacement_cm: Floats, grid: Grid) -> Map:
+        """Inverse map of the shown picture at the cells of a grid, (rows, columns, 2)."""
+        target, depth = self.vertices_px(turn, displacement_cm, grid.scale)
+        middle = np.array([grid.left, grid.top]) + STEP_PX // 2
+        cells = (grid.columns, grid.rows)
+        return inverse_map((target - middle) / STEP_PX, depth, self.texture_px, self.triangles, cells)
 
 
 def draw_actor(portrait: int, rng: np.random.Generator) -> Actor:

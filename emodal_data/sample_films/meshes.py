@@ -3,6 +3,9 @@
 Pure functions on meshes; what the vertices mean is the caller's business.
 """
 
+import math
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +14,32 @@ Floats = npt.NDArray[np.float64]
 Map = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
 
+#: Inverse maps are computed at every third pixel and interpolated: faces are smooth.
+STEP_PX = 3
 #: Fractional bits of the vertices in cv2.fillConvexPoly.
 SHIFT = 4
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The middles of cells STEP_PX wide in a picture shown at `scale`.
+
+    left, top: px of the first cell's corner, even. columns, rows: cells, even, so that chroma has whole samples.
+    """
+
+    scale: float
+    left: int
+    top: int
+    columns: int
+    rows: int
+
+    @classmethod
+    def over(cls, box: tuple[float, float, float, float], scale: float) -> "Grid":
+        """The grid that covers a box, x0, y0, x1, y1 in the picture at scale 1."""
+        x0, y0, x1, y1 = (side * scale for side in box)
+        left, top = math.floor(x0 / 2) * 2, math.floor(y0 / 2) * 2
+        cells = (math.ceil((x1 - left) / (2 * STEP_PX)) * 2, math.ceil((y1 - top) / (2 * STEP_PX)) * 2)
+        return cls(scale, left, top, *cells)
 
 
 def inverse_map(target: Floats, depth: Floats, source: Floats, triangles: Ints, size: tuple[int, int]) -> Map:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from emodal_data.sample_films.actors import Actor, Turn
-from emodal_data.sample_films.camera import Framing, Key, backdrop, insert, portrait_shot
+from emodal_data.sample_films.camera import Key, backdrop, insert, portrait_shot
 from emodal_data.sample_films.encoder import FPS, SIZE
 from emodal_data.sample_films.expressions import emotion_units, expression
+from emodal_data.sample_films.layer import Framing
 from emodal_data.sample_films.materials import Picture
 from emodal_data.sample_films.script import LABELS, Line, Shot
 from emodal_data.sample_films.sound import add, mouth_opening, music, room_tone
@@ -132,7 +133,7 @@ def _pause_frames(rng: np.random.Generator) -> int:
 
 def _framing(actor: Actor, rng: np.random.Generator) -> Framing:
     """From a half-length shot to a close-up."""
-    scale = float(rng.uniform(0.55, 1.05))
+    scale = float(rng.uniform(0.5, 0.95))
     left = int(rng.uniform(0.33, 0.67) * SIZE[0] - actor.pivot_px[0] * scale) & ~1
     # Eyes at two fifths of the picture, unless that would show where the texture ends below.
     top = rng.uniform(0.36, 0.46) * SIZE[1] - actor.pivot_px[1] * scale

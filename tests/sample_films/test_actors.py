@@ -13,7 +13,7 @@ from emodal_data.sample_films.expressions import (
     expression,
     jaw_displacement,
 )
-from emodal_data.sample_films.meshes import inverse_map
+from emodal_data.sample_films.meshes import STEP_PX, Grid, inverse_map
 
 AHEAD = Turn(0.0, 0.0, 0.0)
 NOTHING = np.zeros((468, 3))
@@ -41,14 +41,14 @@ def test_roll_is_clockwise(actor: Actor) -> None:
 
 
 def test_the_texture_lies_under_the_mesh_facing_the_camera(actor: Actor) -> None:
-    mapped = actor.posed(AHEAD, jaw_displacement() * 1.3, 1.0, 1)
-    x0, y0 = np.round(actor.moving_box[:2])
-    ys, xs = np.mgrid[0 : mapped.shape[0], 0 : mapped.shape[1]]
+    grid = Grid.over(actor.moving_box, 1.0)
+    mapped = actor.posed(AHEAD, jaw_displacement() * 1.3, grid)
+    ys, xs = np.mgrid[0 : mapped.shape[0], 0 : mapped.shape[1]] * STEP_PX + STEP_PX // 2
     middle = (
         slice(mapped.shape[0] // 4, -mapped.shape[0] // 4),
         slice(mapped.shape[1] // 4, -mapped.shape[1] // 4),
     )
-    moved = np.abs(mapped - np.dstack([xs + x0, ys + y0]))[middle]
+    moved = np.abs(mapped - np.dstack([xs + grid.left, ys + grid.top]))[middle]
     assert np.percentile(moved, 99) < 1.5
 
 
