@@ -6,7 +6,7 @@ Belongs here: names, tables, formulas. Whether the sound is worth measuring is a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -71,12 +71,13 @@ def clip_features(
     "mean_std": mean and population deviation of the 34 short-term features over the clip's frames.
     "delta_mean": mean of the 34, and mean of their frame-to-frame differences.
     The tail that does not fill a window is left out. Equal to pyAudioAnalysis within 1e-9 * max(1, |ref|).
-    Raises InputError for another shape, type, rate or window; Dropped for less than one window or for NaN.
+    Raises InputError for another shape, type, rate, window or name; Dropped for less than one window or for NaN.
     """
-    if backend == "pyaudioanalysis":
-        frames = _package_short_term(signal, rate_hz, window_s, step_s)
-    else:
-        frames = short_term_features(signal, rate_hz, window_s, step_s)
+    if statistics not in get_args(Statistics) or backend not in get_args(Backend):
+        known = f"{get_args(Statistics)} and {get_args(Backend)}"
+        raise InputError(f"statistics {statistics!r}, backend {backend!r}: choose from {known}")
+    short_term = _package_short_term if backend == "pyaudioanalysis" else short_term_features
+    frames = short_term(signal, rate_hz, window_s, step_s)
     if statistics == "delta_mean":
         # The first delta is 0, the others telescope.
         return np.concatenate([frames.mean(axis=0), (frames[-1] - frames[0]) / len(frames)])

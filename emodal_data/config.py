@@ -87,9 +87,9 @@ class FaceConfig(Section):
 class AudioConfig(Section):
     """The 68 speech features and the sound they need."""
 
-    window_s: Annotated[float, Field(gt=0)] = 0.050
-    """Short-term window."""
-    step_s: Annotated[float, Field(gt=0)] = 0.025
+    window_s: Annotated[float, Field(ge=0.0125, le=0.4)] = 0.050
+    """Short-term window: long enough for chroma, short enough for the shortest faster copy of a clip."""
+    step_s: Annotated[float, Field(ge=0.001)] = 0.025
     """Short-term step."""
     statistics: Literal["mean_std", "delta_mean"] = "mean_std"
     """Mean and deviation of 34 features, or the mean of 34 features and 34 deltas."""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pyAudioAnalysis import ShortTermFeatures
+from pydantic import ValidationError
 
 from emodal_data.audio_features import (
     FEATURE_NAMES,
@@ -20,6 +21,7 @@ from emodal_data.audio_features import (
     feature_names,
     short_term_features,
 )
+from emodal_data.config import AudioConfig
 from emodal_data.errors import Dropped, InputError
 from emodal_data.reasons import Reason
 
@@ -206,6 +208,36 @@ def test_what_cannot_be_computed_is_said_in_one_line(signal, rate_hz, window_s, 
     with pytest.raises(InputError, match=said) as caught:
         clip_features(signal, rate_hz, window_s, step_s)
     assert "\n" not in str(caught.value)
+
+
+def test_a_statistic_or_backend_of_another_name_is_refused():
+    with pytest.raises(InputError, match="mean_std"):
+        clip_features(np.zeros(1600), statistics="median")
+    with pytest.raises(InputError, match="pyaudioanalysis"):
+        clip_features(np.zeros(1600), backend="librosa")
+
+
+@pytest.mark.parametrize("window_s", [0.0125, 0.4])
+def test_every_window_that_the_settings_allow_works_at_16_khz(window_s: float):
+    config = AudioConfig(window_s=window_s, step_s=0.001)
+    signal = np.random.default_rng(1).standard_normal(8000)
+    assert np.isfinite(clip_features(signal, RATE_HZ, config.window_s, config.step_s)).all()
+
+
+@pytest.mark.parametrize("setting", [{"window_s": 0.0124}, {"window_s": 0.41}, {"step_s": 0.0}])
+def test_windows_that_cannot_work_are_refused_before_any_work(setting: dict[str, float]):
+    with pytest.raises(ValidationError, match=next(iter(setting))):
+        AudioConfig(**setting)
+
+
+def test_the_docs_name_every_feature_and_every_reason_of_the_sound():
+    text = (Path(__file__).parents[1] / "docs/speech-features.md").read_text()
+    for name in SHORT_TERM_NAMES:
+        assert f"`{name}`" in text or name.startswith(("mfcc_", "chroma_"))
+    for reason in (
+        reason for reason in Reason if reason.startswith("audio_") and reason != "audio_unreadable"
+    ):
+        assert f"`{reason}`" in text
 
 
 def test_the_signal_is_left_as_it_was():

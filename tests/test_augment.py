@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,6 +101,20 @@ def test_the_description_holds_the_numbers_that_were_used():
         "tempo=1.04;pitch=0.97;reverb=0.35s;snr=24dB;gain=-2.1dB"
     )
     assert FaceChange().describe() == VoiceChange().describe() == ""
+
+
+def test_the_docs_explain_every_change():
+    text = (Path(__file__).parents[1] / "docs/augmentation.md").read_text()
+    face = FaceChange(True, -3.2, 1.05, (2, -1), 0.9, -12, 0.8, 2.5, (1, 2, 13, 14))
+    changes = face.describe() + ";" + VoiceChange(1.04, 0.97, 0.35, 24.0, -2.1).describe()
+    for change in changes.split(";"):
+        assert f"| `{change.split('=')[0]}" in text
+
+
+def test_the_shortest_faster_copy_fills_the_longest_window():
+    shortest = VOICE[:8000]
+    faster = augment_voice(shortest, VoiceChange(tempo=1.1), Draws("x"))
+    assert np.isfinite(clip_features(faster, window_s=0.4)).all()
 
 
 def test_mirroring_twice_gives_the_face_back():
