@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from emodal_model.input import LABELS, Samples, read_samples
+from emodal_model.errors import ModelInputError
+from emodal_model.input import LABELS, Samples, read_manifest, read_samples
 from emodal_model.losses import h_score
 from emodal_model.predictor import Predictor, load, model_files
 from emodal_model.scores import paired_p, score
@@ -52,11 +53,25 @@ class Evaluation:
 def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
     """Evaluate a .keras file, or every network of a model folder, on the test side of a dataset folder.
 
-    Raises ModelInputError if either cannot be read.
+    Raises ModelInputError if either cannot be read, or the dataset's audio features are not those of the model.
     """
     load(model_path)  # says clearly what is wrong with the path before the dataset is read
     networks = [load(path) for path in model_files(Path(model_path))]
+    for network in networks:
+        _refuse_other_features(network, read_manifest(Path(dataset)), dataset)
     return evaluate_on(networks, judged(read_samples(Path(dataset), "test")))
+
+
+def _refuse_other_features(network: Predictor, manifest: dict[str, Any], dataset: str | Path) -> None:
+    """Means over another window are other numbers under the same names: an answer to them means nothing."""
+    theirs = manifest.get("config", {}).get("audio", {})
+    for key in ("window_s", "step_s", "statistics"):
+        ours = network.about["audio"].get(key)
+        if ours is not None and key in theirs and theirs[key] != ours:
+            raise ModelInputError(
+                f"{dataset}: built with audio.{key}={theirs[key]}, but the {network.name} network learned from "
+                f"{ours}; build it with --set audio.{key}={ours}"
+            )
 
 
 def evaluate_on(

@@ -67,6 +67,7 @@ def fit(
 
     step = make_step(network, optimizer, class_weights, config)
 
+    rows = rows_of_a_pass(train.labels)
     state = checkpoint.read() if checkpoint else None
     history = [EpochReport(**report) for report in state.history] if state else []
     best_weights = state.best_weights if state else network.get_weights()
@@ -83,8 +84,8 @@ def fit(
         _seed_dropout(network, config.seed, epoch)
         optimizer.learning_rate = learning_rate(config, epoch)
         losses = [
-            step(train.images[chosen], train.audio_features[chosen], train.labels[chosen])
-            for chosen in batches(len(train), config.batch_size, (config.seed, epoch))
+            step(train.images[rows[chosen]], train.audio_features[rows[chosen]], train.labels[rows[chosen]])
+            for chosen in batches(len(rows), config.batch_size, (config.seed, epoch))
         ]
         train_loss = float(np.mean(losses))
         if not np.isfinite(train_loss):
@@ -167,6 +168,16 @@ def _inputs(network: Any, images: Any, audio: Any) -> dict[str, Any]:
     """What this network asks for, by input name."""
     given = {"images": images, "audio_features": audio}
     return {name: given[name] for name in network.input}
+
+
+def rows_of_a_pass(labels: np.ndarray) -> np.ndarray:
+    """Indices of the samples of one pass: all of them, labelled ones repeated to a quarter of it at least.
+
+    Among thousands of unlabelled clips a batch would hold two or three labels, and their gradient be noise.
+    """
+    labelled, unlabelled = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
+    times = max(1, -(-len(unlabelled) // (3 * max(len(labelled), 1))))
+    return np.concatenate([np.tile(labelled, times), unlabelled])
 
 
 def balanced_weights(labels: np.ndarray) -> np.ndarray:

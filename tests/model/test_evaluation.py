@@ -1,10 +1,18 @@
 """The printed tables: the poster's numbers in the poster's form."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
-from emodal_model.evaluation import format_report
+from emodal_model.config import ModelConfig
+from emodal_model.errors import ModelInputError
+from emodal_model.evaluation import evaluate, format_report
+from emodal_model.known_truth import draw_samples
 from emodal_model.scores import score
+from emodal_model.training import train
 
+from .conftest import write_dataset
 from .test_scores import POSTER, predictions
 
 
@@ -22,3 +30,17 @@ def test_scores_that_are_not_defined_print_as_a_dash_and_are_explained() -> None
     assert "nan" not in text.lower()
     empty = format_report({"networks": {"audio": score(np.empty((0, 4)), np.empty(0, int))}})
     assert "nan" not in empty.lower()
+
+
+def test_a_dataset_with_other_feature_settings_is_refused(tmp_path: Path, tiny: ModelConfig) -> None:
+    def built(name: str, window_s: float) -> Path:
+        manifest = {"config": {"audio": {"window_s": window_s, "step_s": 0.025}}}
+        return write_dataset(
+            tmp_path / name, manifest, train=draw_samples(30, seed=1), test=draw_samples(8, seed=2)
+        )
+
+    metrics = train(built("one", 0.05), tmp_path / "m", tiny.model_copy(update={"name": "audio"}))
+    again = evaluate(tmp_path / "m" / "audio.keras", built("same", 0.05))
+    assert again.networks["audio"]["confusion"] == metrics["networks"]["audio"]["confusion"]
+    with pytest.raises(ModelInputError, match=r"audio.window_s=0.1.*learned from 0.05"):
+        evaluate(tmp_path / "m", built("other", 0.1))
