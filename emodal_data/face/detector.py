@@ -14,6 +14,8 @@ MIN_SCORE = 0.5
 MAX_OVERLAP = 0.3
 #: Faces narrower than this share of the frame's longer side are few pixels in the whole view: look closer.
 SMALL_FRACTION = 0.1
+#: Below this best score the frame is also looked at upside down.
+SURE_SCORE = 0.75
 #: A tile's side as a share of the frame's longer side. Tiles overlap: a small face is whole in one of them.
 TILE_FRACTION = 1 / 3
 
@@ -39,6 +41,10 @@ class Detector:
                     # What fills a tile is not small: it is a part of something the whole view already judged.
                     views.append(tile[_widths(tile) < side / 2])
             found = _merge(np.concatenate(views))
+        if not len(found) or found[:, 16].max() < SURE_SCORE:
+            # A face on its head scores a little, with eyes and mouth confused; the right way up it is sure.
+            turned = self._look(rgb[::-1, ::-1], 0, 0)
+            found = _replace_weaker(found, _half_turn(turned[turned[:, 16] >= SURE_SCORE], width, height))
         found = found[np.lexsort((found[:, 0], -_widths(found)))]
         return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2)) for row in found]
 
@@ -91,6 +97,23 @@ def _merge(rows: Points) -> Points:
         faces.append(face)
         rows = rows[~same]
     return np.array(faces).reshape(-1, 17)
+
+
+def _half_turn(rows: Points, width: int, height: int) -> Points:
+    """Rows found in a frame that was turned by 180 degrees, in the pixels of the frame itself."""
+    turned = rows.copy()
+    turned[:, 0:16:2], turned[:, 1:16:2] = width - rows[:, 0:16:2], height - rows[:, 1:16:2]
+    turned[:, 0:4] = turned[:, [2, 3, 0, 1]]
+    return turned
+
+
+def _replace_weaker(rows: Points, others: Points) -> Points:
+    """Rows, with those that another one overlaps and outscores replaced by it."""
+    for other in others:
+        same = _overlap(other, rows) > MAX_OVERLAP
+        if rows[same, 16].max(initial=0.0) < other[16]:
+            rows = np.concatenate([rows[~same], other[np.newaxis]])
+    return rows
 
 
 def _overlap(row: Points, rows: Points) -> Points:

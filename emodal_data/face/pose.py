@@ -13,10 +13,13 @@ import numpy as np
 from emodal_data.face.geometry import LANDMARKS68, Floats, Ints, canonical_face
 from emodal_data.face.parcels import Points
 
-#: Rounds of pose and shape, and Gauss-Newton steps in each: further ones change the angles by < 0.2 degrees.
-_ROUNDS, _STEPS = 4, 2
-#: How far landmarks are placed wrongly, and how far faces differ from the canonical one (x, y, z).
-_NOISE_CM, _SPREAD_CM = 0.1, np.array([0.4, 0.4, 1.0])
+#: Gauss-Newton steps: two more change the angles by less than 0.01 degrees.
+_STEPS = 8
+#: How far landmarks are placed wrongly; how far faces differ from the canonical one (x, y, z), expression
+#: included; how far heads nod in films. Standard deviations.
+_NOISE_CM = 0.2
+_SPREAD_CM = np.array([1.0, 0.4, 0.7])
+_NOD_RAD = 0.3
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -97,29 +100,50 @@ def fit_pose(landmarks: Points) -> Pose:
 def fit_head(landmarks: Points) -> Head:
     """Pose and shape of the head that explains landmarks best, the shape symmetric and near the canonical one.
 
-    landmarks: (68, 2) pixels, iBUG order, or (468, 2 or more) mesh points. Faces differ from the canonical one,
-    but each is (nearly) its own mirror image, so a turned face shows two views of one half: that tells shape
-    from pose, depth included. Found in turns: pose by Gauss-Newton steps, shape by ridge regression.
+    landmarks: (68, 2) pixels, iBUG order, or (468, 2 or more) mesh points. Faces differ from the canonical one
+    and change with the expression, but each is (nearly) its own mirror image, so a turned face shows two views
+    of one half: that tells shape from pose, depth included. Gauss-Newton steps find the pose; the shape is
+    integrated out of them (a pair of mirror landmarks errs together) and estimated at the end.
     """
     vertices = vertices_of(len(landmarks))
-    weights = vertices.weights
+    weights, mirror = vertices.weights, vertices.mirror
     generic = canonical_face().vertices_cm[vertices.numbers]
+    middle = weights @ generic
+    centred = generic - middle
     seen = np.asarray(landmarks, dtype=np.float64)[:, :2] * [1.0, -1.0]
-    shape = generic
-    rotation, scale = _affine_start(generic, seen, weights)
-    for _ in range(_ROUNDS):
-        rotation, scale, centre = _turn(rotation, scale, shape, seen, weights)
-        residual_cm = (seen - centre) / scale - generic @ rotation[:2].T
-        shape = generic + _symmetric_difference(rotation, residual_cm, vertices.mirror)
-    rotation, scale, centre = _turn(rotation, scale, shape, seen, weights)
-    return Head(Pose(rotation, scale, centre * [1.0, -1.0]), shape)
+    rotation, scale = _affine_start(centred, seen, weights)
+    centre = weights @ seen
+    for _ in range(_STEPS):
+        x, y, z = rotation @ centred.T
+        residual_cm = (seen - centre) / scale - np.stack([x, y], axis=1)
+        zero, one = np.zeros_like(x), np.ones_like(x)
+        # By a small turn about each axis, by log(scale), by the centre's two coordinates over scale.
+        jacobian = np.array([[zero, z, -y, x, one, zero], [-z, zero, x, y, zero, one]]).transpose(2, 0, 1)
+        pair_residual = np.concatenate([residual_cm, residual_cm[mirror]], axis=1)
+        pair_jacobian = np.concatenate([jacobian, jacobian[mirror]], axis=1)
+        precision = np.linalg.inv(_pair_covariance(rotation))
+        weighted = weights[:, np.newaxis, np.newaxis] * (pair_jacobian.transpose(0, 2, 1) @ precision)
+        weighted = weighted.transpose(1, 0, 2).reshape(6, -1)
+        # From the front, a nod and the proportions of a face look alike: a small nod is the likelier one.
+        nod = np.array([rotation[1, 1], -rotation[0, 1], 0.0, 0.0, 0.0, 0.0])
+        prior = 2.0 / len(weights) / _NOD_RAD**2
+        step = np.linalg.solve(
+            weighted @ pair_jacobian.reshape(-1, 6) + prior * np.outer(nod, nod),
+            weighted @ pair_residual.ravel() - prior * rotation[2, 1] * nod,
+        )
+        rotation = cv2.Rodrigues(step[:3])[0] @ rotation
+        centre = centre + scale * step[4:]
+        scale *= math.exp(step[3])
+    residual_cm = (seen - centre) / scale - centred @ rotation[:2].T
+    shape = generic + _symmetric_difference(rotation, residual_cm, mirror)
+    origin = centre - scale * (rotation @ middle)[:2]
+    return Head(Pose(rotation, scale, origin * [1.0, -1.0]), shape)
 
 
-def _affine_start(shape: Floats, seen: Points, weights: Floats) -> tuple[Floats, float]:
-    """Rotation and scale near the best affine map of the shape onto the landmarks seen."""
-    centred, target = shape - weights @ shape, seen - weights @ seen
+def _affine_start(centred: Floats, seen: Points, weights: Floats) -> tuple[Floats, float]:
+    """Rotation and scale near the best affine map of the centred shape onto the landmarks seen."""
     weighted = (weights[:, np.newaxis] * centred).T
-    right, up = np.linalg.solve(weighted @ centred, weighted @ target).T
+    right, up = np.linalg.solve(weighted @ centred, weighted @ (seen - weights @ seen)).T
     length = float(np.linalg.norm(right))
     right = right / length
     up = up - (up @ right) * right
@@ -128,23 +152,10 @@ def _affine_start(shape: Floats, seen: Points, weights: Floats) -> tuple[Floats,
     return np.stack([right, up, np.cross(right, up)]), (length + height) / 2
 
 
-def _turn(
-    rotation: Floats, scale: float, shape: Floats, seen: Points, weights: Floats
-) -> tuple[Floats, float, Points]:
-    """Rotation, scale and centre improved by Gauss-Newton steps on the weighted squared distance in pixels."""
-    middle, target = weights @ shape, weights @ seen
-    centred, goal = shape - middle, seen - target
-    for _ in range(_STEPS):
-        x, y, z = rotation @ centred.T
-        zero = np.zeros_like(x)
-        # Columns: a small turn about each axis (over scale), and a small change of log(scale).
-        jacobian = scale * np.array([[zero, z, -y, x], [-z, zero, x, y]]).transpose(2, 0, 1)
-        residual = goal - scale * np.stack([x, y], axis=1)
-        weighted = (jacobian * weights[:, np.newaxis, np.newaxis]).reshape(-1, 4).T
-        step = np.linalg.solve(weighted @ jacobian.reshape(-1, 4), weighted @ residual.ravel())
-        rotation = cv2.Rodrigues(step[:3])[0] @ rotation
-        scale *= math.exp(step[3])
-    return rotation, scale, target - scale * (rotation @ middle)[:2]
+def _pair_covariance(rotation: Floats) -> Floats:
+    """(4, 4) covariance of the residuals of a landmark and its mirror partner: noise, and shared shape."""
+    both = np.concatenate([rotation[:2], rotation[:2] * _FLIP])
+    return np.asarray(_NOISE_CM**2 * np.eye(4) + (both * _SPREAD_CM**2) @ both.T)
 
 
 def _symmetric_difference(rotation: Floats, residual_cm: Points, mirror: Ints) -> Floats:

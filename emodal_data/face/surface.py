@@ -21,7 +21,7 @@ SIDE_PX = 128
 BOTTOM_CM, TOP_CM = -11.0, 6.0
 PX_PER_CM = SIDE_PX / (TOP_CM - BOTTOM_CM)
 #: Beyond the face's outline the head falls away, centimetres back per centimetre out, to its middle.
-_FALL, _BACK_CM = 4.0, -12.0
+_FALL, _BACK_CM = 6.0, -9.0
 #: Depth is smooth: corrections at landmarks reach this far.
 _REACH_CM = 1.3
 #: Pixels of the output for one of the coarse grid on which corrections are spread.
