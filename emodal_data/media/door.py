@@ -121,6 +121,8 @@ def only(container: InputContainer, stream: Stream, config: ClipsConfig) -> None
     context.thread_type = "NONE"
     if stream.type == "video":
         context.options = {"max_pixels": str(config.max_pixels)}
+        if context.name == "hevc":
+            context.options |= {"err_detect": "explode"}  # else it hides damage and says nothing of it
 
 
 @dataclass

@@ -97,9 +97,7 @@ def test_a_span_sounds_the_same_in_any_order(name: str, folder: Path) -> None:
             np.testing.assert_array_equal(film.audio(*span), samples)
 
 
-@pytest.mark.parametrize(
-    ("layout", "full_scale"), [("mono", 1.0), ("stereo", 2**0.5), ("5.1", 2 + 2**0.5)]
-)
+@pytest.mark.parametrize(("layout", "full_scale"), [("mono", 1.0), ("stereo", 2**0.5), ("5.1", 2 + 2**0.5)])
 def test_a_downmix_tells_its_full_scale(layout: str, full_scale: float, folder: Path) -> None:
     path = make_film(folder, Recipe(".mov", audio="pcm_s16le", layout=layout), f"scale-{layout}")
     with open_film(path) as film:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from emodal_data.config import ClipsConfig
-from emodal_data.media import open_film
+from emodal_data.errors import Dropped
+from emodal_data.media import Film, open_film
 from emodal_data.media.export import export_clip
+from emodal_data.reasons import Reason
 
 from .films import Recipe, make_film, number_in, sound
 
@@ -108,6 +110,44 @@ def test_a_gap_in_the_picture_shows_the_frame_before_it(tmp_path: Path) -> None:
         frame = torn.frame_at(1.62)
     assert number_in(frame.rgb) == 29
     assert frame.error_s == pytest.approx(1.62 - 29 / 25)
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", {}),
+        ("libx265", {"x265-params": "log-level=none:pools=1", "preset": "ultrafast"}),
+        ("mpeg2video", {}),
+        ("mpeg4", {}),
+    ],
+)
+def test_damage_is_seen_where_it_is_and_nowhere_else(
+    codec: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    recipe = Recipe(".mkv", codec, width=384, height=192, b_frames=0, audio=None, video_options=options)
+    path = make_film(tmp_path, recipe)
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    damaged, random = bytearray(path.read_bytes()), np.random.default_rng(1)
+    for pos, size in packets[35:40]:  # in the second group of 25
+        for at in random.integers(pos + size // 2 + 20, pos + size, 6):
+            damaged[at] ^= 1 << random.integers(8)
+    path.write_bytes(damaged)
+
+    def seen(film: Film, number: int) -> int | Reason:
+        try:
+            frame = film.frame_at((number + 0.5) / 25)
+        except Dropped as dropped:
+            return dropped.reason
+        assert frame.corrupt_frames or number_in(frame.rgb) == number
+        return frame.corrupt_frames
+
+    with open_film(path) as film:
+        found = {number: seen(film, number) for number in (10, 28, 45, 60, 80)}
+        again = {number: seen(film, number) for number in (60, 45, 10, 80, 28)}
+    assert [found[number] for number in (10, 28, 60, 80)] == [0] * 4
+    assert found[45] == Reason.FRAME_UNREADABLE or int(found[45]) > 0
+    assert again == found
 
 
 def test_a_missing_start_time_is_zero(tmp_path: Path) -> None:
