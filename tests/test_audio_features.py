@@ -99,18 +99,23 @@ def test_long_clips_are_as_exact_as_short_ones_where_blocks_of_frames_meet(frame
     assert worst_error(ours, matrix.T) <= 1e-9
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    arrays(
-        np.int16,
-        st.integers(800, 3000),
-        elements=st.integers(-32768, 32767),
-        fill=st.sampled_from([0, 1, -32768, 32767]),
-    )
-)
-def test_features_equal_the_packages_whatever_the_samples(signal: npt.NDArray):
-    mean_std, _ = package(signal)
-    assert worst_error(clip_features(signal), mean_std) <= 1e-9
+@st.composite
+def sounds(draw: st.DrawFn) -> tuple[npt.NDArray, int, float]:
+    rate_hz = draw(st.sampled_from([8000, 11025, 16000, 44100]))
+    window = round(rate_hz * 0.050)
+    elements, fill = st.integers(-32768, 32767), st.sampled_from([0, 1, -32768, 32767])
+    signal = draw(arrays(np.int16, st.integers(window, 3 * window), elements=elements, fill=fill))
+    return signal, rate_hz, draw(st.sampled_from([0.0125, 0.025, 0.050]))
+
+
+@settings(max_examples=80, deadline=None)
+@given(sounds())
+def test_features_equal_the_packages_whatever_the_samples(sound: tuple[npt.NDArray, int, float]):
+    signal, rate_hz, step_s = sound
+    mean_std, delta_mean = package(signal, rate_hz, step_s)
+    assert worst_error(clip_features(signal, rate_hz, step_s=step_s), mean_std) <= 1e-9
+    delta = clip_features(signal, rate_hz, step_s=step_s, statistics="delta_mean")
+    assert worst_error(delta, delta_mean) <= 1e-9
 
 
 def test_features_equal_the_packages_on_every_utterance_of_real_speech():

@@ -164,6 +164,7 @@ def test_pitch_changes_the_frequency_and_keeps_the_length(pitch):
     changed = augment_voice(VOICE, VoiceChange(pitch=pitch), Draws("x"))
     assert len(changed) == len(VOICE)
     assert strongest_hz(changed) == pytest.approx(220 * pitch, abs=1)
+    assert changed.std() == pytest.approx(VOICE.std(), rel=0.03)
 
 
 def test_noise_is_added_at_the_ratio_it_says():
