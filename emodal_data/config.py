@@ -114,6 +114,8 @@ class SplitConfig(Section):
     """What may never stand on both sides."""
     seed: int = 0
     """Chooses among equally good splits."""
+    keep_sides: bool = True
+    """Clips of the dataset that is there already stay on their side when films are added."""
     tolerance: Fraction = 0.1
     """How far the test share may be from test_fraction before the build stops."""
     allow_imbalance: bool = False

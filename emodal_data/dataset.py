@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.augment import plan_copies
-from emodal_data.config import AugmentConfig, DatasetConfig
+from emodal_data.config import AugmentConfig, DatasetConfig, SplitConfig
 from emodal_data.errors import WorkError
 from emodal_data.files import atomic_path, explain_os_errors, write_bytes
 from emodal_data.leaks import prove_no_leak
@@ -54,10 +55,15 @@ class DatasetPlan:
     key: str
 
 
-def plan_dataset(rows: pd.DataFrame, clips: pd.DataFrame, config: DatasetConfig) -> DatasetPlan:
+def plan_dataset(
+    rows: pd.DataFrame,
+    clips: pd.DataFrame,
+    config: DatasetConfig,
+    before: Mapping[str, str] = MappingProxyType({}),
+) -> DatasetPlan:
     """Choose sides and copies for the clear clips.
 
-    rows: plan.Plan.rows. clips: from clear_clips.
+    rows: plan.Plan.rows. clips: from clear_clips. before: from sides_before.
     Raises WorkError when no labelled clip is left, InputError when the split cannot be.
     """
     clips = clips.copy()
@@ -65,11 +71,11 @@ def plan_dataset(rows: pd.DataFrame, clips: pd.DataFrame, config: DatasetConfig)
     labelled = clear & clips["label"].notna()
     if not labelled.any():
         raise WorkError("no labelled clip is left: see the reasons in the ledger")
-    split = split_clips(clips[labelled], config.split)
+    clips["group"] = group_of(clips[clear], config.split.group_by)
+    split = split_clips(clips[labelled], config.split, before)
     clips["split"] = split.sides.reindex(clips.index)
     free = clear & clips["label"].isna()
-    groups = group_of(clips, config.split.group_by)
-    in_test = free & groups.isin(set(groups[clips["split"] == "test"]))
+    in_test = free & clips["group"].isin(set(clips.loc[clips["split"] == "test", "group"]))
     reason = Reason.UNLABELLED_IN_TEST_GROUP
     clips.loc[in_test, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
     clips.loc[free & ~in_test, "split"] = "unlabelled"
@@ -77,6 +83,23 @@ def plan_dataset(rows: pd.DataFrame, clips: pd.DataFrame, config: DatasetConfig)
     proof = prove_no_leak(samples, config.split.group_by)
     ledger = make_ledger(rows, clips)
     return DatasetPlan(clips, samples, ledger, split, proof, _key(samples, ledger, config))
+
+
+def sides_before(dataset: Path, config: SplitConfig) -> dict[str, str]:
+    """The side of each clip in the dataset that is there already: clip_id -> "train" or "test".
+
+    Empty if there is none, if it was split by other rules, or if config.keep_sides is off.
+    """
+    was = read_manifest(dataset).get("config", {}).get("split", {})
+    rules = {"group_by", "seed", "test_fraction"}
+    if not config.keep_sides or any(was.get(rule) != getattr(config, rule) for rule in rules):
+        return {}
+    try:
+        ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", "split"]).to_pydict()
+    except (OSError, pa.ArrowException):
+        return {}
+    sides = zip(ledger["clip_id"], ledger["split"], strict=True)
+    return {clip_id: side for clip_id, side in sides if side in ("train", "test")}
 
 
 def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:

@@ -5,24 +5,28 @@ from typing import Any
 import pandas as pd
 
 from emodal_data.errors import WorkError
-from emodal_data.split import group_of
 
 
 def prove_no_leak(samples: pd.DataFrame, group_by: str) -> dict[str, Any]:
     """Check the samples that are about to be written, and return the proof for the manifest.
 
-    samples: film, speaker, clip_id, split and copy (0: the original), one line a sample.
-    Raises WorkError, naming the leak, if a clip or a group is on both sides or something other than training
-    was augmented.
+    samples: film, start_s, end_s, group, clip_id, split and copy (0: the original), one line a sample.
+    Raises WorkError, naming the leak, if a clip or a group is on both sides, spans that share a moment are
+    (unless the split is by speaker, who may talk at once), or anything but training was augmented.
     """
     labelled = samples[samples["split"] != "unlabelled"]
+    test_groups = set(samples.loc[samples["split"] == "test", "group"])
+    overlapping = _overlapping(samples[samples["copy"] == 0])
     checks = {
-        "clips_on_both_sides": _straddling(labelled["clip_id"], labelled["split"]),
-        "groups_on_both_sides": _straddling(_groups(labelled, group_by), labelled["split"]),
-        "unlabelled_in_test_groups": _shared(samples, group_by),
+        "clips_on_both_sides": _straddling(labelled, "clip_id"),
+        "groups_on_both_sides": _straddling(labelled, "group"),
+        "unlabelled_in_test_groups": sorted(
+            test_groups & set(samples.loc[samples["split"] == "unlabelled", "group"])
+        ),
         "augmented_outside_training": sorted(
             samples.loc[(samples["split"] != "train") & (samples["copy"] > 0), "clip_id"].unique()
         ),
+        "overlapping_spans_on_both_sides": [] if group_by == "speaker" else overlapping,
     }
     for name, found in checks.items():
         if found:
@@ -30,24 +34,28 @@ def prove_no_leak(samples: pd.DataFrame, group_by: str) -> dict[str, Any]:
     return {
         "group_by": group_by,
         "clips": int(samples["clip_id"].nunique()),
-        "groups": {
-            side: int(_groups(part, group_by).nunique())
-            for side, part in labelled.groupby("split", sort=True)
-        },
+        "groups": {side: int(part["group"].nunique()) for side, part in labelled.groupby("split", sort=True)},
         **dict.fromkeys(checks, 0),
+        "overlapping_spans_on_both_sides": len(overlapping),
     }
 
 
-def _groups(samples: pd.DataFrame, group_by: str) -> pd.Series:
-    return group_of(samples.set_index("clip_id", drop=False), group_by).reset_index(drop=True)
+def _straddling(samples: pd.DataFrame, name: str) -> list[Any]:
+    sides = samples.groupby(name)["split"].nunique()
+    return sorted(sides.index[sides > 1])
 
 
-def _straddling(names: pd.Series, sides: pd.Series) -> list[Any]:
-    per_name = sides.reset_index(drop=True).groupby(names.reset_index(drop=True)).nunique()
-    return sorted(per_name.index[per_name > 1])
-
-
-def _shared(samples: pd.DataFrame, group_by: str) -> list[Any]:
-    test = samples[samples["split"] == "test"]
-    free = samples[samples["split"] == "unlabelled"]
-    return sorted(set(_groups(test, group_by)) & set(_groups(free, group_by)))
+def _overlapping(clips: pd.DataFrame) -> list[str]:
+    """Test clips that share a moment of their film with a clip that training sees."""
+    found: set[str] = set()
+    for _, of_film in clips.groupby("film"):
+        test = of_film[of_film["split"] == "test"]
+        seen = of_film[of_film["split"] != "test"].sort_values("start_s")
+        if test.empty or seen.empty:
+            continue
+        # The latest end among the spans that start before a test span ends: later than its start is an overlap.
+        latest_end_s = seen["end_s"].cummax().to_numpy()
+        before = seen["start_s"].to_numpy().searchsorted(test["end_s"].to_numpy(), side="left")
+        overlaps = (before > 0) & (latest_end_s[before - 1] > test["start_s"].to_numpy())
+        found.update(test.loc[overlaps, "clip_id"])
+    return sorted(found)

@@ -1,7 +1,9 @@
 """The training and the test side: stratified by label, and never a group on both."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from emodal_data.schema import LABELS
 
 #: Beyond this many pairs of groups, adding and removing alone come near enough.
 _MOST_EXCHANGES = 1_000_000
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -23,21 +26,22 @@ class Split:
     per_class: dict[str, dict[str, int]]
 
 
-def split_clips(clips: pd.DataFrame, config: SplitConfig) -> Split:
-    """Split clips with the columns film, speaker and label (class name, no nulls), indexed by clip_id.
+def split_clips(clips: pd.DataFrame, config: SplitConfig, before: Mapping[str, str] = _NOTHING) -> Split:
+    """Split clips with the columns group (see group_of) and label (class name, no nulls), indexed by clip_id.
 
     Every group falls on one side. Among the splits found, the one nearest to test_fraction in every class wins;
-    the seed decides ties. Raises InputError, saying by how much, if groups make the wanted split impossible.
+    the seed decides ties. before: clip_id -> side of an earlier build; such clips stay where they were, and so
+    does their group. Raises InputError, saying by how much, if groups make the wanted split impossible.
     """
-    groups = group_of(clips, config.group_by)
-    names, places = np.unique(groups.to_numpy(dtype=str), return_inverse=True)
+    names, places = np.unique(clips["group"].to_numpy(dtype=str), return_inverse=True)
     counts = np.zeros((len(names), len(LABELS)), dtype=np.int64)
     codes = pd.Categorical(clips["label"], categories=list(LABELS)).codes
     np.add.at(counts, (places, codes), 1)
     order = np.argsort([_draw(config.seed, name) for name in names], kind="stable")
     in_test = np.zeros(len(names), dtype=bool)
+    fixed = _sides_before(clips.index, places, len(names), before)
     choose = _choose_singles if counts.sum(axis=1).max(initial=0) <= 1 else _choose_groups
-    in_test[order] = choose(counts[order], config.test_fraction)
+    in_test[order] = choose(counts[order], config.test_fraction, fixed[order])
     sides = pd.Series(np.where(in_test[places], "test", "train"), index=clips.index, name="split")
     per_class = {
         label: {"train": int(counts[~in_test, k].sum()), "test": int(counts[in_test, k].sum())}
@@ -50,15 +54,37 @@ def split_clips(clips: pd.DataFrame, config: SplitConfig) -> Split:
 
 
 def group_of(clips: pd.DataFrame, group_by: str) -> pd.Series:
-    """The group of each clip: its film, its speaker within the whole build, or itself.
+    """The group of each clip: its film, its speaker within the whole build, or the clips it overlaps with.
 
-    A clip without a speaker forms a group with the other such clips of its film.
+    clips: film, speaker, start_s and end_s, indexed by clip_id. A clip without a speaker forms a group with the
+    other such clips of its film. By clip, spans of one film that share a moment are one group, named after the
+    first of them: they share frames and sound.
     """
     if group_by == "clip":
-        return pd.Series(clips.index, index=clips.index)
+        return _overlapping(clips)
     if group_by == "film":
         return clips["film"].astype(object)
     return clips["speaker"].astype(object).where(clips["speaker"].notna(), "film " + clips["film"])
+
+
+def _overlapping(clips: pd.DataFrame) -> pd.Series:
+    in_order = clips.sort_values(["film", "start_s", "end_s"], kind="stable")
+    reached_s = in_order.groupby("film", sort=False)["end_s"].cummax()
+    same_film = in_order["film"] == in_order["film"].shift()
+    opens = ~same_film | (in_order["start_s"] >= reached_s.shift())
+    names = pd.Series(in_order.index, index=in_order.index, dtype=object).where(opens).ffill()
+    return names.reindex(clips.index)
+
+
+def _sides_before(
+    clip_ids: pd.Index, places: np.ndarray, groups: int, before: Mapping[str, str]
+) -> np.ndarray:
+    """The side each group was on, 0 train, 1 test, -1 none. Once trained on, a group is never tested on."""
+    fixed = np.full(groups, -1)
+    sides = np.array([{"train": 0, "test": 1}.get(before.get(clip_id, ""), -1) for clip_id in clip_ids])
+    for side in (1, 0):
+        fixed[places[sides == side]] = side
+    return fixed
 
 
 def _draw(seed: int, name: str) -> bytes:
@@ -66,14 +92,16 @@ def _draw(seed: int, name: str) -> bytes:
     return hashlib.sha256(f"{seed}:{name}".encode()).digest()
 
 
-def _choose_singles(counts: np.ndarray, fraction: float) -> np.ndarray:
+def _choose_singles(counts: np.ndarray, fraction: float, fixed: np.ndarray) -> np.ndarray:
     """Groups of one clip: from each class the first share in order. counts: (groups, classes)."""
-    wanted = np.rint(counts.sum(axis=0) * fraction)
-    chosen: np.ndarray = ((np.cumsum(counts, axis=0) <= wanted) & (counts > 0)).any(axis=1)
+    wanted = np.rint(counts.sum(axis=0) * fraction) - counts[fixed == 1].sum(axis=0)
+    free = counts * (fixed < 0)[:, None]
+    chosen: np.ndarray = ((np.cumsum(free, axis=0) <= wanted) & (free > 0)).any(axis=1)
+    chosen |= fixed == 1
     return chosen
 
 
-def _choose_groups(counts: np.ndarray, fraction: float) -> np.ndarray:
+def _choose_groups(counts: np.ndarray, fraction: float, fixed: np.ndarray) -> np.ndarray:
     """Groups of many clips: take those that help, in order, then add, remove or exchange while it gets better.
 
     The distance is the sum of the squared misses of the classes and of the whole, each as a share.
@@ -82,22 +110,23 @@ def _choose_groups(counts: np.ndarray, fraction: float) -> np.ndarray:
     totals = counts.sum(axis=0)
     share = counts / np.maximum(totals, 1)
     target = np.where(totals > 0, fraction, 0.0)
-    chosen = np.zeros(len(counts), dtype=bool)
+    chosen: np.ndarray = fixed == 1
+    free = fixed < 0
 
     def miss(sums: np.ndarray) -> np.ndarray:
         distance: np.ndarray = ((sums - target) ** 2).sum(axis=-1)
         return distance
 
-    sums = np.zeros(counts.shape[1])
-    for group, added in enumerate(share):
-        if miss(sums + added) < miss(sums):
-            chosen[group], sums = True, sums + added
-    while True:
+    sums = share[chosen].sum(axis=0)
+    for group in np.flatnonzero(free):
+        if miss(sums + share[group]) < miss(sums):
+            chosen[group], sums = True, sums + share[group]
+    while free.any():
         moves = np.where(chosen[:, None], -share, share)
-        best = int(np.argmin(miss(sums + moves)))
+        best = int(np.argmin(np.where(free, miss(sums + moves), np.inf)))
         step = moves[best]
         changed = [best]
-        inside, outside = np.flatnonzero(chosen), np.flatnonzero(~chosen)
+        inside, outside = np.flatnonzero(chosen & free), np.flatnonzero(~chosen & free)
         if 0 < len(inside) * len(outside) <= _MOST_EXCHANGES:
             exchanged = miss(sums + share[outside][None] - share[inside][:, None])
             i, j = np.unravel_index(int(np.argmin(exchanged)), exchanged.shape)
@@ -105,9 +134,10 @@ def _choose_groups(counts: np.ndarray, fraction: float) -> np.ndarray:
                 changed = [int(inside[i]), int(outside[j])]
                 step = share[changed[1]] - share[changed[0]]
         if miss(sums + step) >= miss(sums) - 1e-12:
-            return chosen
+            break
         sums = sums + step
         chosen[changed] ^= True
+    return chosen
 
 
 def _refuse_imbalance(split: Split, groups: int, config: SplitConfig) -> None:

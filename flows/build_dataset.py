@@ -24,6 +24,7 @@ from emodal_data.dataset import (
     read_manifest,
     recover_dataset,
     replace_dataset,
+    sides_before,
     staging_folder,
     write_json,
     write_ledger,
@@ -142,7 +143,7 @@ def publish(plan: Plan, config: Config, submit: Submit) -> tuple[dict[str, Any],
     clips = clear_clips(plan.clips, measures, config.clips, config.face, config.audio)
     ledger_of_failure = config.out / "failed-ledger.parquet"
     try:
-        chosen = plan_dataset(plan.rows, clips, config.dataset)
+        chosen = plan_dataset(plan.rows, clips, config.dataset, sides_before(dataset, config.split))
     except EmodalError as error:
         write_ledger(ledger_of_failure, make_ledger(plan.rows, clips))
         raise type(error)(f"{error} (what became of every row: {ledger_of_failure})") from error
