@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_data.audio_features import FEATURES_VERSION
 from emodal_data.augment import plan_copies
 from emodal_data.config import AugmentConfig, DatasetConfig, SplitConfig
 from emodal_data.errors import WorkError
@@ -261,6 +262,7 @@ def _key(samples: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
     settings = {
         "version": importlib.metadata.version("emodal"),
         "schema": SCHEMA_VERSION,
+        "features": FEATURES_VERSION,
         "ingest": ingest_key(config.clips, config.face),
         "config": config.model_dump(mode="json"),
     }

@@ -33,7 +33,7 @@ def plan_exports(plan: Plan, films: Path, out: Path) -> list[Export]:
         spans = zip(of_film.index, of_film["start_s"], of_film["end_s"], strict=True)
         todo = [Clip(*span) for span in spans if not (folder / f"{span[0]}.mp4").exists()]
         pieces = [tuple(todo[start : start + 16]) for start in range(0, len(todo), 16)]
-        exports += [Export(str(film), films / str(film), piece, folder) for piece in pieces]
+        exports += [Export(str(film), films.resolve() / str(film), piece, folder) for piece in pieces]
     return exports
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.audio_features import clip_features_batch, feature_names
+from emodal_data.audio_features import FEATURES_VERSION, clip_features_batch, feature_names
 from emodal_data.augment import augment_clip
 from emodal_data.clip_store import read_heavy
 from emodal_data.config import AudioConfig
@@ -61,7 +61,10 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
     """
     audio = settings.audio
     names = feature_names(audio.statistics)
-    described = audio.model_dump(include={"window_s", "step_s", "statistics"}) | {"rate_hz": RATE_HZ}
+    described = audio.model_dump(include={"window_s", "step_s", "statistics"}) | {
+        "rate_hz": RATE_HZ,
+        "version": FEATURES_VERSION,
+    }
     schema = shard_schema(names, described, egemaps_names() if audio.egemaps else ())
     digest = hashlib.sha256()
     with (

@@ -255,7 +255,7 @@ def test_the_schema_names_the_features_and_how_they_were_computed(tmp_path: Path
     table = read_split(written(tmp_path, "dataset"), "train")
     about = json.loads(table.schema.metadata[b"emodal"])
     assert about["feature_names"] == list(FEATURE_NAMES)
-    assert about["audio"] == {"rate_hz": 16000, "statistics": "mean_std", "step_s": 0.025, "window_s": 0.05}
+    assert about["audio"] == {"rate_hz": 16000, "statistics": "mean_std", "step_s": 0.025, "version": 1, "window_s": 0.05}
 
 
 def test_the_manifest_counts_what_is_in_the_files(tmp_path: Path) -> None:
