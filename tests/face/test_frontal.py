@@ -31,7 +31,7 @@ def actors(photo, backend):
 
 @pytest.fixture(scope="module")
 def photographed(backend):
-    """People whose faces are wider than 165 px in the test photos."""
+    """People whose faces are wider than 185 px in the test photos."""
     folder = Path(__file__).parents[2] / "../shared/media/faces68"
     files = sorted(folder.glob("*.jpg"))
     if not files:
@@ -42,7 +42,7 @@ def photographed(backend):
         people += [
             Actor(photo, backend, face)
             for face in backend.faces(photo)
-            if face.box_xyxy[2] - face.box_xyxy[0] > 165
+            if face.box_xyxy[2] - face.box_xyxy[0] > 185
         ]
     return people
 
@@ -97,7 +97,7 @@ def test_turned_faces_of_many_people_are_seen_from_the_front(
         for side in SIDES
     ]
     assert np.median(left_deg) <= limit_deg
-    # What the backend sees is biased toward the side that the photo shows, whose texture is sharper.
+    # The backend's own reading of a picture is good to two degrees or so, hence the second limit.
     assert residual_deg(photographed, backend, yaw_deg) <= seen_limit_deg
 
 
