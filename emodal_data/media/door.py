@@ -6,7 +6,7 @@ FFmpeg gets an open file descriptor and leave to use nothing else: it never sees
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +131,6 @@ class Budget:
 
     packets: int
     deadline_s: float
-    clock_s: Callable[[], float] = time.monotonic
 
     @classmethod
     def of(cls, config: ClipsConfig) -> "Budget":
@@ -143,7 +142,7 @@ class Budget:
         self.packets -= 1
         if self.packets < 0:
             raise Dropped(Reason.FILM_TOO_LARGE, "one clip needs more packets than clips.max_packets")
-        if self.clock_s() > self.deadline_s:
+        if time.monotonic() > self.deadline_s:
             raise timed_out()
 
 
@@ -157,7 +156,7 @@ def damage_is(reason: Reason, what: str) -> Iterator[None]:
     """Turn what FFmpeg raises into Dropped(reason)."""
     try:
         yield
-    except (av.FFmpegError, OSError, ValueError, RuntimeError, MemoryError) as error:
+    except (av.FFmpegError, OSError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
         raise Dropped(reason, f"{what}: {_cause(error)}") from error
 
 

@@ -27,7 +27,7 @@ def seek_before(container: InputContainer, stream: Stream, pts: int) -> bool:
     for offset in (max(pts, earliest), start):
         try:
             container.seek(offset, stream=stream)
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError, OverflowError):
             continue
         return True
     return False

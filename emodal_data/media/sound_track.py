@@ -48,7 +48,7 @@ class FrameGrid:
         """
         tick = clock.tick_s * rate_hz  # samples
         tolerance = 0 if tick == 1 else ceil(tick) + 1
-        step = gcd(*(samples for _, samples in first_frames[1:] or first_frames))
+        step = gcd(*(samples for _, samples in first_frames[1:] or first_frames)) or 1
         if step <= 2 * tolerance:  # short steps (Vorbis): half a tick is all that rounding does
             tolerance = min(tolerance, ceil(tick / 2) + 1)
         start = round(clock.seconds(first_frames[0][0]) * rate_hz)
