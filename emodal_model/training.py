@@ -1,6 +1,6 @@
 """A training run, top to bottom: dataset in; networks, metrics and logs out, in one folder.
 
-OUT/emodal.keras (audio.keras, image.keras), OUT/metrics.json, OUT/logs/<network>/ for TensorBoard.
+OUT/emodal.keras (audio.keras, image.keras), metrics.json, report/index.html, logs/<network>/ for TensorBoard.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
 from emodal_model.input import LABELS, Samples, dataset_hash, join, read_manifest, read_samples
 from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
 from emodal_model.predictor import Predictor, load, save
+from emodal_model.report import write_report
 from emodal_model.scores import best_temperature, score, softmax
 from emodal_model.validation import Holdout, hold_out
 
@@ -67,9 +68,9 @@ def train(
     for name in _names(config):
         checkpoint = CheckpointFile(out / f".{name}.checkpoint.npz", run)
         try:
-            fitted = fit(
-                name, fit_side, validation, config, checkpoint, _logged(out / "logs" / name, on_epoch)
-            )
+            # Only EMODal's common loss can learn from a clip without a label.
+            side = fit_side if name == "emodal" else labelled
+            fitted = fit(name, side, validation, config, checkpoint, _logged(out / "logs" / name, on_epoch))
         except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
             raise ModelWorkError(
                 f"{name}: not enough memory; lower model.batch_size or model.filters"
@@ -99,6 +100,10 @@ def train(
         "config": config.model_dump(mode="json"),
         "versions": versions,
     }
+    main = networks[-1]
+    answers = main.outputs(test)[main.head_for(True, True)]
+    write_report(out / "report" / "index.html", metrics, test, answers)
+    # Last: where metrics.json is, the run is whole.
     _write_json(out / "metrics.json", metrics)
     for name in _names(config):
         (out / f".{name}.checkpoint.npz").unlink(missing_ok=True)

@@ -1,19 +1,20 @@
 """Training runs: complete, repeatable, resumed exactly, refused clearly."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import emodal_model
 from emodal_model.checkpoint import CheckpointFile
 from emodal_model.config import ModelConfig
 from emodal_model.errors import ModelInputError
 from emodal_model.fitting import EpochReport, Fitted, fit
 from emodal_model.input import Samples, read_samples
 from emodal_model.known_truth import draw_samples
+from emodal_model.predictor import load
 from emodal_model.training import train
 
 from .conftest import write_dataset
@@ -63,6 +64,7 @@ def test_a_run_leaves_three_networks_metrics_and_logs(trained: tuple) -> None:
         "image.keras",
         "logs",
         "metrics.json",
+        "report",
     ]
     assert json.loads((out / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
     assert {p.name for p in (out / "logs").iterdir()} == {"audio", "image", "emodal"}
@@ -107,9 +109,23 @@ def test_a_finished_run_is_not_done_again(trained: tuple, dataset: Path) -> None
 def test_the_saved_network_predicts_what_was_evaluated(trained: tuple, dataset: Path) -> None:
     out, metrics, _ = trained
     test = read_samples(dataset, "test")
-    probabilities = emodal_model.load(out).predict(test.images, test.audio_features)
+    probabilities = load(out).predict(test.images, test.audio_features)
     right = (probabilities.argmax(axis=1) == test.labels).mean()
     assert right == pytest.approx(metrics["networks"]["emodal"]["accuracy"])
+
+
+def test_unlabelled_clips_change_emodal_and_nothing_of_the_network_of_one_modality(
+    trained: tuple, dataset: Path, tmp_path: Path
+) -> None:
+    out, metrics, _ = trained
+    without = tmp_path / "dataset"
+    shutil.copytree(dataset, without)
+    next((without / "data").glob("unlabelled-*")).unlink()
+    train(without, tmp_path / "m", ModelConfig(**metrics["config"]))
+    audio = [load(folder / "audio.keras").network.get_weights() for folder in (out, tmp_path / "m")]
+    emodal = [load(folder / "emodal.keras").network.get_weights() for folder in (out, tmp_path / "m")]
+    assert_same(*audio)
+    assert not all(np.array_equal(a, b) for a, b in zip(*emodal, strict=True))
 
 
 def test_two_fits_are_bitwise_equal_and_another_seed_is_not(tiny: ModelConfig) -> None:
