@@ -19,13 +19,14 @@ from emodal_data.audio_features import FEATURES_VERSION
 from emodal_data.augment import plan_copies
 from emodal_data.config import AugmentConfig, DatasetConfig, SplitConfig
 from emodal_data.errors import WorkError
+from emodal_data.face_hash import near_any
 from emodal_data.files import atomic_path, explain_os_errors, write_bytes
 from emodal_data.leaks import prove_no_leak
 from emodal_data.plan import ingest_key
 from emodal_data.reasons import ADVICE, Reason
 from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
 from emodal_data.shards import Shard, WrittenShard
-from emodal_data.split import Split, group_of, split_clips
+from emodal_data.split import Split, group_of, split_clips, tally
 
 #: Packages whose version can change what a build holds; the manifest names them.
 _PACKAGES = (
@@ -80,6 +81,9 @@ def plan_dataset(
     reason = Reason.UNLABELLED_IN_TEST_GROUP
     clips.loc[in_test, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
     clips.loc[free & ~in_test, "split"] = "unlabelled"
+    clips = _without_copies_of_test_clips(clips)
+    kept = clips[clips["split"].isin(["train", "test"])]
+    split = tally(kept["split"], kept["label"])
     samples = _samples(clips[clips["split"].notna()], config.augment)
     proof = prove_no_leak(samples, config.split.group_by)
     ledger = make_ledger(rows, clips)
@@ -243,6 +247,18 @@ def staging_folder(dataset: Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     return folder
+
+
+def _without_copies_of_test_clips(clips: pd.DataFrame) -> pd.DataFrame:
+    """Drop what training would see of the test side's frames: a film that is there in two encodings, say."""
+    test = clips["split"] == "test"
+    seen = clips["split"].isin(["train", "unlabelled"])
+    same = near_any(clips.loc[seen, "face_hash"].tolist(), clips.loc[test, "face_hash"].tolist())
+    copies = clips.index[seen][same]
+    reason = Reason.SAME_AS_TEST_CLIP
+    clips.loc[copies, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
+    clips.loc[copies, "split"] = None
+    return clips
 
 
 def _samples(kept: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.egemaps import egemaps_names
 from emodal_data.errors import Dropped
 from emodal_data.face import FaceBackend, FacePicture, create_backend, find_face, gate
+from emodal_data.face_hash import face_hash
 from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut
 from emodal_data.media import Film, Frame, open_film
 from emodal_data.plan import Clip, Reel
@@ -145,6 +146,7 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> 
             "audio_clipped_fraction": heard.clipped_fraction,
             "audio_is_constant": heard.is_constant,
             "audio_is_finite": heard.is_finite,
+            "face_hash": face_hash(picture.image),
             "image": encode_png(picture.image),
             "audio": pcm16(wave).tobytes(),
         }

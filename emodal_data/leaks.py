@@ -5,14 +5,16 @@ from typing import Any
 import pandas as pd
 
 from emodal_data.errors import WorkError
+from emodal_data.face_hash import near_any
 
 
 def prove_no_leak(samples: pd.DataFrame, group_by: str) -> dict[str, Any]:
     """Check the samples that are about to be written, and return the proof for the manifest.
 
-    samples: film, start_s, end_s, group, clip_id, split and copy (0: the original), one line a sample.
-    Raises WorkError, naming the leak, if a clip or a group is on both sides, spans that share a moment are
-    (unless the split is by speaker, who may talk at once), or anything but training was augmented.
+    samples: film, start_s, end_s, group, clip_id, face_hash, split and copy (0: the original), one line a sample.
+    Raises WorkError, naming the leak, if a clip, a group or a near-duplicate face is on both sides, spans that
+    share a moment are (unless the split is by speaker, who may talk at once), or anything but training was
+    augmented.
     """
     labelled = samples[samples["split"] != "unlabelled"]
     test_groups = set(samples.loc[samples["split"] == "test", "group"])
@@ -26,6 +28,7 @@ def prove_no_leak(samples: pd.DataFrame, group_by: str) -> dict[str, Any]:
         "augmented_outside_training": sorted(
             samples.loc[(samples["split"] != "train") & (samples["copy"] > 0), "clip_id"].unique()
         ),
+        "near_duplicate_faces_on_both_sides": _near_duplicates(samples[samples["copy"] == 0]),
         "overlapping_spans_on_both_sides": [] if group_by == "speaker" else overlapping,
     }
     for name, found in checks.items():
@@ -43,6 +46,13 @@ def prove_no_leak(samples: pd.DataFrame, group_by: str) -> dict[str, Any]:
 def _straddling(samples: pd.DataFrame, name: str) -> list[Any]:
     sides = samples.groupby(name)["split"].nunique()
     return sorted(sides.index[sides > 1])
+
+
+def _near_duplicates(clips: pd.DataFrame) -> list[str]:
+    """Test clips whose face nearly equals one that training sees, in whatever film."""
+    test, seen = clips[clips["split"] == "test"], clips[clips["split"] != "test"]
+    near = near_any(test["face_hash"].tolist(), seen["face_hash"].tolist())
+    return sorted(test.loc[near, "clip_id"])
 
 
 def _overlapping(clips: pd.DataFrame) -> list[str]:

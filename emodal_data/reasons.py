@@ -44,6 +44,7 @@ class Reason(StrEnum):
     # the dataset
     UNLABELLED = "unlabelled"
     UNLABELLED_IN_TEST_GROUP = "unlabelled_in_test_group"
+    SAME_AS_TEST_CLIP = "same_as_test_clip"
 
 
 #: What to do about each reason, one line, for the terminal and the report.
@@ -79,5 +80,6 @@ ADVICE: dict[Reason, str] = {
     Reason.AUDIO_CONSTANT: "the sound is a constant: use another copy",
     Reason.AUDIO_CLIPPED: "the sound is clipped: raise audio.max_clipped_fraction to keep it",
     Reason.UNLABELLED: "unlabelled spans are off: set clips.keep_unlabelled=true",
+    Reason.SAME_AS_TEST_CLIP: "the same frame is in a test clip: is this film in the folder twice?",
     Reason.UNLABELLED_IN_TEST_GROUP: "nothing of a test group may reach training: label it, or leave it",
 }

@@ -65,7 +65,7 @@ MORE_QUALITY: Final = (
     _field("y1", pa.float32(), "lower edge of the face box in pixels of the film"),
     _field("audio_rms", pa.float32(), "root mean square of the sound, full scale 1"),
     _field("audio_peak", pa.float32(), "largest magnitude of the sound, full scale 1"),
-    _field("audio_clipped_fraction", pa.float32(), "share of samples at full scale"),
+    _field("audio_clipped_fraction", pa.float32(), "share of samples within 2 % of full scale"),
 )
 
 _SPAN: Final = (
@@ -98,6 +98,7 @@ CLIP_STORE: Final = pa.schema(
         *_DROP,
         _field("audio_is_constant", pa.bool_(), "every sample is the same"),
         _field("audio_is_finite", pa.bool_(), "no sample is NaN or infinite"),
+        _field("face_hash", pa.binary(32), "perceptual hash of the image"),
         _field("image", pa.binary(), "128x128 8-bit gray PNG of the face turned to the front"),
         _field("audio", pa.binary(), "16 kHz mono, 16-bit little-endian"),
     ]

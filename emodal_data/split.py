@@ -43,14 +43,19 @@ def split_clips(clips: pd.DataFrame, config: SplitConfig, before: Mapping[str, s
     choose = _choose_singles if counts.sum(axis=1).max(initial=0) <= 1 else _choose_groups
     in_test[order] = choose(counts[order], config.test_fraction, fixed[order])
     sides = pd.Series(np.where(in_test[places], "test", "train"), index=clips.index, name="split")
-    per_class = {
-        label: {"train": int(counts[~in_test, k].sum()), "test": int(counts[in_test, k].sum())}
-        for k, label in enumerate(LABELS)
-    }
-    split = Split(sides, float(counts[in_test].sum() / max(counts.sum(), 1)), per_class)
+    split = tally(sides, clips["label"])
     if not config.allow_imbalance:
         _refuse_imbalance(split, len(names), config)
     return split
+
+
+def tally(sides: pd.Series, labels: pd.Series) -> Split:
+    """Count what a split came to. sides and labels: of the labelled clips, indexed alike."""
+    per_class = {
+        label: {side: int(((labels == label) & (sides == side)).sum()) for side in ("train", "test")}
+        for label in LABELS
+    }
+    return Split(sides, float((sides == "test").mean()), per_class)
 
 
 def group_of(clips: pd.DataFrame, group_by: str) -> pd.Series:

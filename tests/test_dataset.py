@@ -80,7 +80,7 @@ def fake_clips(
             rows.append(row | {"row": len(rows) + 2, "label": LABELS[clip % 4], "speaker": f"s{film}"})
             image = encode_png(draw.integers(0, 256, (128, 128), dtype=np.uint8))
             audio = pcm16(0.1 * draw.standard_normal(16_000)).tobytes()
-            seen = CLEAR | {"image": image, "audio": audio}
+            seen = CLEAR | {"image": image, "audio": audio, "face_hash": draw.bytes(32)}
             unseen = {"reason": Reason.NO_FACE.value, "detail": "nobody there"}
             stored.append(row | (unseen if len(rows) % 8 == 0 else seen))
             places[clip_id] = (folder / f"f{film}.parquet", clip)
@@ -255,7 +255,13 @@ def test_the_schema_names_the_features_and_how_they_were_computed(tmp_path: Path
     table = read_split(written(tmp_path, "dataset"), "train")
     about = json.loads(table.schema.metadata[b"emodal"])
     assert about["feature_names"] == list(FEATURE_NAMES)
-    assert about["audio"] == {"rate_hz": 16000, "statistics": "mean_std", "step_s": 0.025, "version": 1, "window_s": 0.05}
+    assert about["audio"] == {
+        "rate_hz": 16000,
+        "statistics": "mean_std",
+        "step_s": 0.025,
+        "version": 1,
+        "window_s": 0.05,
+    }
 
 
 def test_the_manifest_counts_what_is_in_the_files(tmp_path: Path) -> None:
@@ -334,14 +340,18 @@ def test_the_card_and_the_report_tell_the_counts(tmp_path: Path) -> None:
 
 def test_store_columns_are_all_measured_or_explained() -> None:
     unmeasured = set(CLIP_STORE.names) - set(CLEAR)
-    assert unmeasured == {
-        "clip_id",
-        "film",
-        "start_s",
-        "end_s",
-        "reason",
-        "measured",
-        "detail",
-        "image",
-        "audio",
-    }
+    explained = {"clip_id", "film", "start_s", "end_s", "reason", "measured", "detail"}
+    assert unmeasured == explained | {"image", "audio", "face_hash"}
+
+
+def test_a_film_in_two_encodings_does_not_leak(tmp_path: Path) -> None:
+    config = DatasetConfig()
+    rows, clips, measures = fake_clips(tmp_path)
+    first = plan_dataset(rows, clear_clips(clips, measures, config.clips, config.face, config.audio), config)
+    test_clip = first.clips.index[first.clips["split"] == "test"][0]
+    train_clip = first.clips.index[first.clips["split"] == "train"][0]
+    measures.loc[train_clip, "face_hash"] = measures.loc[test_clip, "face_hash"]
+    second = plan_dataset(rows, clear_clips(clips, measures, config.clips, config.face, config.audio), config)
+    assert second.clips.loc[train_clip, "reason"] == "same_as_test_clip"
+    assert train_clip not in set(second.samples["clip_id"])
+    assert second.proof["near_duplicate_faces_on_both_sides"] == 0

@@ -1,5 +1,7 @@
 """The split: nothing on both sides, near 80/20 in every class, and honest when groups make that impossible."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -110,7 +112,8 @@ def test_spans_that_share_a_moment_are_one_group_when_splitting_by_clip() -> Non
 def samples(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["clip_id", "film", "split", "copy"]).assign(group=lambda t: t["film"])
     starts = [float(10 * ord(clip_id)) for clip_id in table["clip_id"]]
-    return table.assign(start_s=starts, end_s=[start + 1 for start in starts])
+    hashes = [hashlib.sha256(clip_id.encode()).digest() for clip_id in table["clip_id"]]
+    return table.assign(start_s=starts, end_s=[start + 1 for start in starts], face_hash=hashes)
 
 
 def test_the_proof_counts_groups_and_finds_nothing_in_a_sound_split() -> None:
@@ -151,3 +154,12 @@ def test_test_spans_that_share_a_moment_with_training_are_found() -> None:
     assert prove_no_leak(table, "speaker")["overlapping_spans_on_both_sides"] == 1
     table["end_s"] = [1.5, 3.0, 4.0]
     assert prove_no_leak(table, "clip")["overlapping_spans_on_both_sides"] == 0
+
+
+def test_near_duplicate_faces_across_the_split_are_found() -> None:
+    table = samples(("a", "f", "train", 0), ("b", "g", "test", 0))
+    table["face_hash"] = [bytes(32), bytes(31) + b"\x07"]
+    with pytest.raises(WorkError, match="near duplicate faces on both sides: b"):
+        prove_no_leak(table, "film")
+    table["face_hash"] = [bytes(32), bytes(16) + b"\xff" * 16]
+    assert prove_no_leak(table, "film")["near_duplicate_faces_on_both_sides"] == 0
