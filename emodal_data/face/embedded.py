@@ -9,7 +9,7 @@ from emodal_data.face.mesh import Mesh
 from emodal_data.face.parcels import Detection, Face, Picture, as_rgb
 
 #: A box scored below this is shown to the mesh, which knows faces better; the closer look needs it most.
-DOUBTFUL_SCORE = 0.8
+DOUBTFUL_SCORE = 0.9
 #: What the mesh scores below this is not a face: textures and hands get 0.0, real faces of any size 0.9.
 DENIED_SCORE = 0.1
 

@@ -1,0 +1,232 @@
+"""Faces: CPU time a frame, what is found by size, how good the frontal view is, and where the gate's limits lie.
+
+Writes docs/benchmarks/DATE-face.md to standard output. `python benchmarks/face.py [FOLDER OF PHOTOS]`
+"""
+
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+from skimage import data
+from skimage.metrics import structural_similarity
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from emodal_data.config import FaceConfig
+from emodal_data.face import (
+    LANDMARKS68,
+    Detection,
+    FaceBackend,
+    Frontal,
+    create_backend,
+    find_face,
+    fit_pose,
+    frontalize,
+)
+from emodal_data.face.measures import sharpness
+from emodal_data.face.parcels import as_rgb
+from emodal_data.face.surface import canonical_surface
+from tests.face.rendered import Actor
+
+CONFIG = FaceConfig()
+SURFACE = canonical_surface()
+CORE = SURFACE.inside & (np.abs(SURFACE.x_cm) < 5.5) & (SURFACE.y_cm > -8)
+NEGATIVES = (
+    "brick", "camera", "cell", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field",
+    "moon", "page", "retina", "rocket", "text",
+)  # fmt: skip
+
+
+def cpu_ms(call: Callable[[], object], repeats: int = 40) -> float:
+    """Median CPU milliseconds of a call, this process only."""
+    call()
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        call()
+        times.append(time.process_time() - start)
+    return 1000 * statistics.median(times)
+
+
+def frame_with(photo: np.ndarray, face_width: float, height: int = 720, width: int = 1280) -> np.ndarray:
+    """The astronaut, her face box of the given width, before a blurred picture; at most as large as the frame."""
+    scale = min(face_width / 104, height / 512)
+    person = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    frame = cv2.GaussianBlur(cv2.resize(data.coffee(), (width, height)), (0, 0), 3)
+    top, left = (height - person.shape[0]) // 2, 2 * (width - person.shape[1]) // 3
+    frame[top : top + person.shape[0], left : left + person.shape[1]] = person
+    return frame
+
+
+def speed(backend: FaceBackend, photo: np.ndarray) -> Iterator[str]:
+    yield "| step, 1280x720 frame | CPU ms |\n|---|---|"
+    frame = frame_with(photo, 146)
+    (detection,) = backend.detect(frame)
+    face = backend.landmarks(frame, detection)
+    yield f"| detect, one large face | {cpu_ms(lambda: backend.detect(frame)):.1f} |"
+    yield f"| landmarks, two looks | {cpu_ms(lambda: backend.landmarks(frame, detection)):.1f} |"
+    yield f"| pose from 68 landmarks | {cpu_ms(lambda: fit_pose(face.landmarks68)):.2f} |"
+    yield f"| frontalize from 68, pose included | {cpu_ms(lambda: frontalize(frame, face.landmarks68)):.2f} |"
+    yield f"| frontalize from 468, pose included | {cpu_ms(lambda: frontalize(frame, face.landmarks468)):.2f} |"
+    yield f"| find_face: all of it and the residual yaw | {cpu_ms(lambda: find_face(frame, backend, CONFIG)):.1f} |"
+    small = frame_with(photo, 48)
+    yield f"| detect, one face of 48 px: the closer look too | {cpu_ms(lambda: backend.detect(small), 10):.1f} |"
+    empty = cv2.resize(data.coffee(), (1280, 720))
+    yield f"| detect, no face: every look | {cpu_ms(lambda: backend.detect(empty), 10):.1f} |"
+
+
+def sizes(backend: FaceBackend, people: list[tuple[np.ndarray, Detection]]) -> Iterator[str]:
+    yield "| face width in a 720p frame, px | found | score, median | landmark score, least |\n|---|---|---|---|"
+    for width in (24, 32, 48, 64, 96, 160):
+        scores, marks, found = [], [], 0
+        for photo, detection in people:
+            x0, y0, x1, y1 = detection.box_xyxy
+            middle, side = np.array([x0 + x1, y0 + y1]) / 2, 2.2 * (x1 - x0)
+            scale = width / (x1 - x0)
+            frame = cv2.GaussianBlur(cv2.resize(data.coffee(), (1280, 720)), (0, 0), 3)
+            size = round(side * scale)
+            to_photo = np.column_stack([np.eye(2) / scale, middle - side / 2])
+            shrunk = cv2.GaussianBlur(photo, (0, 0), max(0.4 / scale, 0.3))
+            crop = cv2.warpAffine(
+                shrunk, to_photo, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            )
+            frame[200 : 200 + size, 700 : 700 + size] = crop[: 720 - 200]
+            faces = [
+                f
+                for f in backend.faces(frame)
+                if abs((f.box_xyxy[0] + f.box_xyxy[2]) / 2 - 700 - size / 2) < width / 3
+            ]
+            found += bool(faces)
+            scores += [faces[0].score] if faces else []
+            marks += [faces[0].landmark_score] if faces else []
+        yield f"| {width} | {found} of {len(people)} | {np.median(scores):.2f} | {min(marks):.2f} |"
+
+
+def frontal_quality(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
+    def seen(image: np.ndarray) -> np.ndarray:
+        whole = Detection((0.0, 0.0, 128.0, 128.0), 1.0)
+        return backend.landmarks(np.dstack([image] * 3), whole).landmarks68
+
+    yield (
+        "| landmarks | yaw | pose error, deg | yaw seen afterwards, deg | SSIM, face | SSIM, core | mouth | brow"
+        " | eye | mirrored |\n|---|---|---|---|---|---|---|---|---|---|"
+    )
+    for source in ("exact", "found"):
+
+        def front(drawn, source=source) -> Frontal | None:
+            if source == "exact":
+                return frontalize(drawn.rgb, drawn.landmarks468[LANDMARKS68])
+            faces = backend.faces(drawn.rgb)
+            return frontalize(drawn.rgb, faces[0].landmarks68) if faces else None
+
+        for yaw in (15, 30, 45, 60):
+            rows = []
+            for actor in actors:
+                straight = front(actor.draw())
+                if straight is None:
+                    continue
+                points = seen(straight.image)
+                before, straight_yaw = openings(points), fit_pose(points).yaw_deg
+                for side in (-1, 1):
+                    turned = front(actor.draw(side * yaw))
+                    if turned is None:
+                        continue
+                    points = seen(turned.image)
+                    alike = structural_similarity(straight.image, turned.image, data_range=255, full=True)[1]
+                    rows.append((
+                        abs(turned.yaw_deg - side * yaw),
+                        abs(fit_pose(points).yaw_deg - straight_yaw),
+                        alike[SURFACE.inside].mean(),
+                        alike[CORE].mean(),
+                        *(openings(points) / before),
+                        turned.mirrored_fraction,
+                    ))  # fmt: skip
+            values = " | ".join(f"{value:.2f}" for value in np.median(rows, axis=0))
+            yield f"| {source} | {yaw} | {values} |"
+
+
+def openings(points: np.ndarray) -> np.ndarray:
+    """Mouth opening, brow height, eye opening over the distance of the eyes' outer corners."""
+
+    def gap(a: list[int], b: list[int]) -> float:
+        return float(np.linalg.norm(points[a] - points[b], axis=1).mean())
+
+    eyes = gap([37, 38, 43, 44], [41, 40, 47, 46])
+    return np.array([gap([61, 62, 63], [67, 66, 65]), gap([19, 24], [37, 44]), eyes]) / gap([36], [45])
+
+
+def limits(backend: FaceBackend, people: list[tuple[np.ndarray, Detection]]) -> Iterator[str]:
+    yield "| | faces | score: least, 5 %, median | landmark score: least, 5 %, median |\n|---|---|---|---|"
+    found = [backend.landmarks(photo, detection) for photo, detection in people]
+    scores, marks = spread([face.score for face in found]), spread([face.landmark_score for face in found])
+    yield f"| all boxes in the photos | {len(found)} | {scores} | {marks} |"
+    wrong = [
+        face
+        for name in NEGATIVES
+        for face in backend.faces(as_rgb(np.asarray(getattr(data, name)()))[..., :3])
+    ]
+    text = ", ".join(f"{face.score:.2f} / {face.landmark_score:.2f}" for face in wrong) or "none"
+    yield f"\nBoxes in {len(NEGATIVES)} pictures without a person (score / landmark score): {text}.\n"
+    yield "| blur of the photo, sigma in 1/100 of the face's width | sharpness: 5 %, median, 95 % |\n|---|---|"
+    for share in (0, 0.5, 1, 2, 3, 4, 6):
+        values = []
+        for photo, detection in people:
+            if detection.width_px < 64:
+                continue
+            sigma = share / 100 * detection.width_px
+            blurred = cv2.GaussianBlur(photo, (0, 0), sigma) if sigma else photo
+            values.append(
+                sharpness(frontalize(blurred, backend.landmarks(photo, detection).landmarks68).image)
+            )
+        low, middle, high = np.percentile(values, [5, 50, 95])
+        yield f"| {share} | {low:.3f}, {middle:.3f}, {high:.3f} |"
+
+
+def spread(values: list[float]) -> str:
+    return ", ".join(f"{value:.2f}" for value in (min(values), np.percentile(values, 5), np.median(values)))
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    backend = create_backend("embedded")
+    photo = np.asarray(data.astronaut())
+    photos = (
+        [photo] + [cv2.imread(str(p), cv2.IMREAD_COLOR_RGB) for p in sorted(folder.glob("*.jpg"))]
+        if folder
+        else [photo]
+    )
+    people = [(picture, detection) for picture in photos for detection in backend.detect(picture)]
+    large = [(picture, detection) for picture, detection in people if detection.width_px >= 100]
+    actors = [Actor(picture, backend, backend.landmarks(picture, detection)) for picture, detection in large]
+    print(f"# Faces, {datetime.now(UTC):%Y-%m-%d}\n")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(
+        f"{machine}, OpenCV {cv2.__version__}, numpy {np.__version__}; OPENBLAS_NUM_THREADS=1, load {os.getloadavg()[0]:.1f}."
+    )
+    print(
+        "CPU time of this process, medians. `python benchmarks/face.py FOLDER` makes this file; FOLDER: face photos.\n"
+    )
+    for title, lines in (
+        ("Speed", speed(backend, photo)),
+        (f"Found, by size ({len(large)} people, pasted small into a frame)", sizes(backend, large)),
+        (
+            f"Frontal view of faces drawn at known poses ({len(actors)} people, medians)",
+            frontal_quality(backend, actors),
+        ),
+        ("Where the gate's limits lie", limits(backend, people)),
+    ):
+        print(f"## {title}\n")
+        for line in lines:
+            print(line)
+        print()
+
+
+if __name__ == "__main__":
+    main()
