@@ -89,21 +89,19 @@ def test_spans_lie_inside_their_film_in_order(made: Path) -> None:
             assert times.max() < film.duration / av.time_base
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others_and_progress_counts_films(
+    tmp_path: Path,
+) -> None:
     def digests(name: str, seed: int) -> list[str]:
-        make_sample_films(tmp_path / name, films=2, clips_per_film=1, seed=seed)
+        progress: list[tuple[int, int]] = []
+        make_sample_films(tmp_path / name, 2, 1, seed, lambda done, films: progress.append((done, films)))
+        assert progress == [(1, 2), (2, 2)]
         files = sorted(p for p in (tmp_path / name).rglob("*") if p.is_file())
         return [hashlib.sha256(p.read_bytes()).hexdigest() for p in files]
 
     once = digests("once", 5)
     assert digests("again", 5) == once
     assert not set(digests("other", 6)) & set(once)
-
-
-def test_progress_counts_films(tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    make_sample_films(tmp_path, films=2, clips_per_film=1, on_progress=lambda *at: seen.append(at))
-    assert seen == [(1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize(("films", "clips", "seed"), [(0, 1, 0), (1, 0, 0), (1, 1, -1)])
