@@ -7,8 +7,8 @@ import numpy.typing as npt
 #: Bits of a hash.
 BITS = 256
 #: Faces that differ in no more bits than this show the same frame. Encoding a picture again, halving its size,
-#: noise or another brightness change up to 14 bits, a shift by a pixel up to 28; different faces of the sample
-#: films and of real talkers differ in 62 and more.
+#: noise or another brightness change up to 14 bits, a shift by a pixel up to 34; faces of different sample films
+#: differ in 50 and more, those of real talkers in 62.
 NEAR_BITS = 28
 
 _SIDE = 16

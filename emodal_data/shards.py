@@ -97,6 +97,14 @@ def read_split(dataset: Path | str, split: str) -> pa.Table:
     return pa.concat_tables([pq.read_table(path) for path in files])
 
 
+def content_sha256(file: pq.ParquetFile) -> str:
+    """The content hash of a shard on disk: as write_shard returned it, if nothing has changed."""
+    digest = hashlib.sha256()
+    for group in range(file.num_row_groups):
+        _update_digest(digest, file.read_row_group(group))
+    return digest.hexdigest()
+
+
 def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
     images, sounds, done = [], [], []
     heavy = _heavy(samples)

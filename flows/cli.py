@@ -141,6 +141,24 @@ def evaluate(
     _print(metrics, format_report(metrics), as_json)
 
 
+@app.command()
+def verify(
+    out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
+    as_json: Json = False,
+) -> None:
+    """Check a dataset against its manifest: hashes, counts, the ledger, the split. Ends with 1 if anything is wrong.
+
+    Example: emodal verify build
+    """
+    from emodal_data.verify import verify_dataset
+
+    dataset = out / "dataset" if (out / "dataset").is_dir() else out
+    problems = verify_dataset(dataset)
+    _print(problems, "\n".join(problems) or f"{dataset}: all is as the manifest says", as_json)
+    if problems:
+        raise typer.Exit(1)
+
+
 @app.command("sample-films")
 def sample_films(
     folder: Annotated[

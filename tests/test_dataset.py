@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -36,6 +37,7 @@ from emodal_data.reasons import Reason
 from emodal_data.report import write_report
 from emodal_data.schema import CLIP_STORE, LABELS, LEDGER
 from emodal_data.shards import ShardSettings, write_shard
+from emodal_data.verify import verify_dataset
 
 CLEAR = {
     "face_score": 0.9,
@@ -355,3 +357,40 @@ def test_a_film_in_two_encodings_does_not_leak(tmp_path: Path) -> None:
     assert second.clips.loc[train_clip, "reason"] == "same_as_test_clip"
     assert train_clip not in set(second.samples["clip_id"])
     assert second.proof["near_duplicate_faces_on_both_sides"] == 0
+
+
+def test_verify_finds_nothing_wrong_with_what_was_written(tmp_path: Path) -> None:
+    assert verify_dataset(written(tmp_path, "dataset")) == []
+    with pytest.raises(InputError, match="no dataset here"):
+        verify_dataset(tmp_path)
+
+
+def test_verify_sees_every_kind_of_damage(tmp_path: Path) -> None:
+    dataset = written(tmp_path, "dataset")
+    shard = next((dataset / "data").glob("train-*"))
+    table, whole = pq.read_table(shard), shard.read_bytes()
+    blur = table.schema.get_field_index("blur")
+    sharper = table.set_column(blur, table.schema.field(blur), pa.array([0.9] * len(table), pa.float32()))
+    pq.write_table(sharper, shard, row_group_size=256)
+    (problem,) = verify_dataset(dataset)
+    assert problem.startswith(f"data/{shard.name}: its content is not what was written: hash ")
+    shard.write_bytes(whole[:-100])
+    assert "cannot be read" in verify_dataset(dataset)[0]
+    shard.unlink()
+    assert verify_dataset(dataset) == [f"data/{shard.name}: missing"]
+    shard.write_bytes(whole)
+    (dataset / "data" / "train-00009-of-00010.parquet").write_bytes(whole)
+    assert verify_dataset(dataset) == ["data/train-00009-of-00010.parquet: does not belong to this dataset"]
+    (dataset / "data" / "train-00009-of-00010.parquet").unlink()
+    ledger = pq.read_table(dataset / "ledger.parquet")
+    write_ledger(dataset / "ledger.parquet", ledger.slice(1))
+    assert "19 rows" in verify_dataset(dataset)[0]
+
+
+def test_another_compression_is_still_the_same_content(tmp_path: Path) -> None:
+    dataset = written(tmp_path, "dataset")
+    for shard in (dataset / "data").iterdir():
+        pq.write_table(
+            pq.read_table(shard), shard, compression="gzip", row_group_size=256, use_dictionary=False
+        )
+    assert verify_dataset(dataset) == []

@@ -1,0 +1,117 @@
+"""Is a dataset what its manifest says? Hashes, counts, conservation of rows, and the split, all read again."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.dataset import read_manifest
+from emodal_data.errors import InputError
+from emodal_data.files import TEMPORARY
+from emodal_data.schema import LEDGER, SCHEMA_VERSION, SPLITS
+from emodal_data.shards import content_sha256
+
+
+def verify_dataset(dataset: Path) -> list[str]:
+    """What is wrong with a dataset folder, one line each; empty when all is well.
+
+    Raises InputError if there is no manifest to hold it against.
+    """
+    manifest = read_manifest(dataset)
+    if not manifest:
+        raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        return [
+            f"manifest.json: schema version {manifest.get('schema_version')}, this program knows {SCHEMA_VERSION}"
+        ]
+    problems = [problem for shard in manifest["shards"] for problem in _shard_problems(dataset, shard)]
+    problems += _stray_files(dataset, manifest)
+    problems += _ledger_problems(dataset, manifest)
+    if not problems:
+        problems += _split_problems(dataset, manifest)
+    return problems
+
+
+def _shard_problems(dataset: Path, shard: dict[str, Any]) -> list[str]:
+    path, name = dataset / "data" / shard["name"], f"data/{shard['name']}"
+    try:
+        with pq.ParquetFile(path) as file:
+            rows, digest = file.metadata.num_rows, content_sha256(file)
+    except FileNotFoundError:
+        return [f"{name}: missing"]
+    except (OSError, pa.ArrowException) as error:
+        return [f"{name}: cannot be read: {error}"]
+    problems = []
+    if rows != shard["rows"]:
+        problems.append(f"{name}: {rows} samples, the manifest says {shard['rows']}")
+    if digest != shard["content_sha256"]:
+        problems.append(f"{name}: its content is not what was written: hash {digest[:12]}")
+    return problems
+
+
+def _stray_files(dataset: Path, manifest: dict[str, Any]) -> list[str]:
+    known = {shard["name"] for shard in manifest["shards"]}
+    strays = [path for path in (dataset / "data").iterdir() if path.name not in known]
+    strays += [path for path in dataset.rglob(f".*{TEMPORARY}") if path not in strays]
+    return [f"{path.relative_to(dataset)}: does not belong to this dataset" for path in sorted(strays)]
+
+
+def _ledger_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
+    try:
+        ledger = pq.read_table(dataset / "ledger.parquet")
+    except (OSError, pa.ArrowException) as error:
+        return [f"ledger.parquet: cannot be read: {error}"]
+    if ledger.column_names[: len(LEDGER)] != LEDGER.names:
+        return ["ledger.parquet: lacks columns of its schema"]
+    problems = []
+    counts = manifest["counts"]
+    outcomes = Counter(ledger["outcome"].to_pylist())
+    if len(ledger) != counts["rows"] or outcomes["kept"] != counts["kept"]:
+        problems.append(
+            f"ledger.parquet: {len(ledger)} rows, {outcomes['kept']} kept; the manifest says otherwise"
+        )
+    if outcomes["kept"] + outcomes["dropped"] != len(ledger):
+        problems.append("ledger.parquet: kept and dropped do not add up to the rows")
+    unexplained = sum(
+        (outcome == "dropped") != (reason is not None)
+        for outcome, reason in zip(ledger["outcome"].to_pylist(), ledger["reason"].to_pylist(), strict=True)
+    )
+    if unexplained:
+        problems.append(f"ledger.parquet: {unexplained} rows are dropped without a reason, or kept with one")
+    return problems
+
+
+def _split_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
+    """The split as the shards have it, not as the manifest says it is."""
+    columns = ["clip_id", "augmentation"]
+    clips: dict[str, set[str]] = {}
+    problems = []
+    for split in SPLITS:
+        clips[split] = set()
+        for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
+            table = pq.read_table(path, columns=columns).to_pydict()
+            clips[split].update(table["clip_id"])
+            if split != "train" and set(table["augmentation"]) - {"none"}:
+                problems.append(f"data/{path.name}: augmented samples outside training")
+    for one, two in (("train", "test"), ("train", "unlabelled"), ("test", "unlabelled")):
+        both = clips[one] & clips[two]
+        if both:
+            problems.append(f"{len(both)} clips are in {one} and in {two}, such as {min(both)}")
+    ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", "outcome"]).to_pydict()
+    kept = {
+        clip for clip, outcome in zip(ledger["clip_id"], ledger["outcome"], strict=True) if outcome == "kept"
+    }
+    lost = kept ^ set().union(*clips.values())
+    if lost:
+        problems.append(
+            f"{len(lost)} clips are kept in the ledger or in the shards, not in both, such as {min(lost)}"
+        )
+    content = hashlib.sha256(
+        "\n".join(f"{s['name']} {s['content_sha256']}" for s in manifest["shards"]).encode()
+    )
+    if content.hexdigest() != manifest["dataset_hash"]:
+        problems.append("manifest.json: the dataset's hash is not that of its shards")
+    return problems
