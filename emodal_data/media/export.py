@@ -20,7 +20,14 @@ from emodal_data.reasons import Reason
 
 #: How a span is written: encoded again, frame-exact, or its packets as they are, from the keyframe before.
 _CODECS: dict[str, dict[str, str | int]] = {
-    "exact": {"vcodec": "libx264", "preset": "veryfast", "crf": 18, "pix_fmt": "yuv420p", "acodec": "aac"},
+    "exact": {
+        "vcodec": "libx264",
+        "preset": "veryfast",
+        "crf": 18,
+        "pix_fmt": "yuv420p",
+        "threads": 1,  # the other cores have other clips
+        "acodec": "aac",
+    },
     "copy": {"c": "copy"},
 }
 _STDERR_SHOWN = 300

@@ -139,10 +139,11 @@ class VideoReader:
             if packet is None:
                 return self._current
             if not self._at_keyframe:
+                begins = packet.pts if packet.is_keyframe else packet.dts
+                if begins is not None and begins > target:
+                    return None
                 if not packet.is_keyframe:
                     continue  # MPEG-TS and MPEG-PS are sought to any packet
-                if packet.pts is not None and packet.pts > target:
-                    return None
                 self._at_keyframe = True
             self._decode(packet, target, decode_all_from if skip else packet.pts)
 

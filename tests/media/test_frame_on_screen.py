@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped
 from emodal_data.media import open_film
 from emodal_data.reasons import Reason
@@ -135,6 +136,25 @@ def test_beyond_the_end_there_is_no_frame(folder: Path) -> None:
         with pytest.raises(Dropped) as dropped:
             film.frame_at(6.0)
         assert dropped.value.reason == Reason.SPAN_OUTSIDE_FILM
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_ascending_times_go_on_where_they_were(suffix: str, folder: Path) -> None:
+    path = make_film(folder, Recipe(suffix, gop=100, audio=None), "one-group")
+    few = ClipsConfig(max_packets=30)  # half a second is 13 frames; the group is 100
+    with open_film(path, config=few) as film, open_film(path, config=few) as jumps:
+        for number in range(5, 95, 12):
+            assert number_in(film.frame_at((number + 0.5) / 25).rgb) == number
+        with pytest.raises(Dropped):
+            jumps.frame_at(3.5)
+
+
+def test_the_sound_does_not_move_the_picture(folder: Path) -> None:
+    path = make_film(folder, Recipe(gop=100), "one-group")
+    with open_film(path, config=ClipsConfig(max_packets=60)) as film:
+        for number in range(5, 95, 12):
+            film.audio(0.5, 0.8)
+            assert number_in(film.frame_at((number + 0.5) / 25).rgb) == number
 
 
 def test_a_smaller_picture_is_the_same_picture(folder: Path) -> None:

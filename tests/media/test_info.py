@@ -69,6 +69,29 @@ def test_a_choice_that_means_nothing_is_an_input_error(tmp_path: Path) -> None:
         pitch_heard(make_many_tracks(tmp_path), "-1")
 
 
+def test_a_cover_is_not_the_picture(tmp_path: Path) -> None:
+    path = tmp_path / "covered.mp4"
+    with av.open(str(path), "w") as out:
+        cover, video = out.add_stream("png", rate=1), out.add_stream("libx264", rate=25)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "rgb24"
+        cover.disposition = av.stream.Disposition.attached_pic
+        video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
+        still = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        still.pts, still.time_base = 0, Fraction(1)
+        packets = cover.encode(still) + cover.encode(None)
+        for k in range(25):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 128, 3), 10 * k, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = k, Fraction(1, 25)
+            packets += video.encode(frame)
+        for packet in packets + video.encode(None):
+            out.mux(packet)
+    with av.open(str(path)) as container:
+        assert len(container.streams.video) == 2
+    with open_film(path) as film:
+        assert film.info.codec == "h264"
+        assert film.frame_at(0.5).rgb.mean() == pytest.approx(120, abs=3)
+
+
 def test_probe_tells_what_a_plan_needs(tmp_path: Path) -> None:
     make_film(tmp_path, Recipe(".mkv", pixel_shape=Fraction(4, 3)), "film")
     info = probe("film.mkv", root=tmp_path)
