@@ -60,7 +60,8 @@ def fit(
     started_s = time.monotonic()
     repeatable(config.seed)
     head = MAIN_HEAD[name]
-    network = build_network(name, config, normalisation_of(train), choose_precision(config.precision))
+    scales = normalisation_of(train)
+    network = build_network(name, config, scales, choose_precision(config.precision))
     optimizer = keras.optimizers.Adam(config.learning_rate)
     optimizer.build(network.trainable_variables)
     class_weights = tf.constant(balanced_weights(train.labels))
@@ -115,8 +116,10 @@ def fit(
         if on_epoch:
             on_epoch(report)
 
-    network.set_weights(best_weights)
-    return Fitted(network, history, best_epoch, time.monotonic() - started_s)
+    # Kept in float32: it answers the same on machines without bfloat16, and exports anywhere.
+    kept = build_network(name, config, scales)
+    kept.set_weights(best_weights)
+    return Fitted(kept, history, best_epoch, time.monotonic() - started_s)
 
 
 def make_step(network: Any, optimizer: Any, class_weights: Any, config: ModelConfig) -> Callable[..., Any]:
