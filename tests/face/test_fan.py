@@ -1,6 +1,7 @@
 """The face_alignment backend: the real package's FAN, and its weight files."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from emodal_data.errors import InputError
 from emodal_data.face import create_backend, weights
 
+# The package compiles two small loops with numba at its first face: ten seconds that these tests need not spend.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 torch = pytest.importorskip("torch", reason="needs the fan extra: pip install 'emodal[fan]'")
 face_alignment = pytest.importorskip(
     "face_alignment", reason="needs the fan extra: pip install 'emodal[fan]'"
