@@ -11,6 +11,14 @@ from emodal_data.media.info import moving_pictures
 #: Where to start again when a seek lands behind its target (MPEG-TS, MPEG-PS, old AVI); the last is the start.
 STEPS_BACK_S = (0, 2, 10, 60, 10**9)
 
+#: Their demuxers note every packet that a seek tried as if it were a keyframe.
+_WITHOUT_INDEX = ("mpegts", "mpeg")
+
+
+def has_index(container: InputContainer) -> bool:
+    """Whether a stream's index entries can tell where its keyframes are."""
+    return container.format.name not in _WITHOUT_INDEX
+
 
 def seek_before(container: InputContainer, stream: Stream, pts: int) -> bool:
     """Go to a keyframe at or before pts, or to the start of the stream. False: the file cannot be sought in.

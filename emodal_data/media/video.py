@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from emodal_data.errors import Dropped
 from emodal_data.media.clock import Clock
 from emodal_data.media.door import Budget, timed_out
-from emodal_data.media.seeking import STEPS_BACK_S, seek_before
+from emodal_data.media.seeking import STEPS_BACK_S, has_index, seek_before
 from emodal_data.reasons import Reason
 
 #: Frames this close before the target are all decoded: the frame on screen is among them.
@@ -109,9 +109,8 @@ class VideoReader:
         if self._packets is None or (self._pending and self._pending[0][0] > target):
             return True  # the film ends with the current frame, or it is still on screen
         index = self._stream.index_entries
-        before, after = index.search_timestamp(self._asked), index.search_timestamp(target)
-        if before >= 0 and len(index) and index[len(index) - 1].timestamp > target:
-            return before == after
+        if has_index(self._container) and len(index) and index[len(index) - 1].timestamp > target:
+            return index.search_timestamp(self._asked) == index.search_timestamp(target)
         return (target - current.pts) * self._clock.tick_s <= _GO_ON_S
 
     def _seek(self, target: int, back_s: int) -> None:
