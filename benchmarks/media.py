@@ -274,7 +274,10 @@ def remux(source: Path, to: Path) -> Path:
 
 
 def report(
-    rows: list[tuple[str, dict[str, float]]], speedup: tuple[float, float], memory_mb: tuple[float, float]
+    rows: list[tuple[str, dict[str, float]]],
+    speedup: tuple[float, float],
+    memory_mb: tuple[float, float],
+    seconds: int,
 ) -> str:
     lines = [
         "# Media: what a clip costs",
@@ -286,7 +289,7 @@ def report(
         "the machine was shared, so ratios count, not times. The floor decodes what the frames are made of, each",
         "packet once, and makes no picture; it knows all packets beforehand. One ffmpeg and the script: "
         f"{SLOW_CLIPS} of the clips, once;",
-        f"the others: medians of 3 runs. Films of {seconds} s at 25 frames a second, x264 with its default groups of 250.",
+        f"the others: medians of 3 runs. Films of {seconds} s at 25 frames a second, x264's default groups of 250.",
         "",
         "| film, clips | Film | floor, picture | floor, sound | one ffmpeg | script "
         "| Film / floors | one ffmpeg / Film | script / Film |",
