@@ -20,6 +20,7 @@ from emodal_data.face.surface import PX_PER_CM, SIDE_PX, Grid, Surface, canonica
 HIDDEN_DENSITY, SEEN_DENSITY = 0.15, 0.45
 #: Softness of the border between seen and mirrored, pixels.
 SEAM_PX = 3.0
+_BORDER = np.ones((7, 7), np.uint8)
 #: How far the two sides' brightness may be matched, as a factor.
 MAX_GAIN = 1.6
 #: A face shown larger than the output by this factor is shrunk first: remapping alone would alias.
@@ -112,7 +113,8 @@ def _fill_from_other_side(image: Grid, seen: Grid) -> tuple[Grid, Grid]:
     """The image with what is not seen taken from its mirror image where that is seen; and the share taken."""
     if seen.min() == 1:
         return image, np.zeros_like(seen)
-    seen = cv2.GaussianBlur(seen, (0, 0), SEAM_PX)
+    # The soft border lies within the seen part: what is hidden shows the background, of which nothing may leak.
+    seen = cv2.GaussianBlur(cv2.erode(seen, _BORDER), (0, 0), SEAM_PX)
     taken = (1 - seen) * seen[:, ::-1]
     mirrored = image[:, ::-1] * _gain(image, seen)
     return image + taken * (mirrored - image), taken
