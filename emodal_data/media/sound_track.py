@@ -22,6 +22,9 @@ RATE_HZ = 16000
 #: The resampler's filter reaches less than this to either side, at any rate.
 _FILTER_SAMPLES = RATE_HZ // 20
 
+#: PyAV 18 counts the planes of a frame past their end from eight on (7.1), and crashes: there, packed frames only.
+_UNSAFE_PLANES = 8
+
 Floats = NDArray[np.float32]
 
 
@@ -153,9 +156,12 @@ class Track:
 
 def as_float(frame: AudioFrame) -> Floats:
     """(channels, n) float32 of a decoded frame, full scale 1."""
+    channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels >= _UNSAFE_PLANES:
+        (frame,) = AudioResampler(frame.format.packed, frame.layout, frame.sample_rate).resample(frame)
     sound: NDArray[Any] = frame.to_ndarray()
     if not frame.format.is_planar:
-        sound = sound.reshape(-1, frame.layout.nb_channels).T
+        sound = sound.reshape(-1, channels).T
     if sound.dtype == np.uint8:
         return (sound.astype(np.float32) - np.float32(128)) / np.float32(128)
     if sound.dtype.kind == "i":
@@ -172,7 +178,8 @@ def full_scale(layout: str) -> float:
 
 def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
     """(channels, n) -> (m,) 16 kHz mono, FFmpeg's default downmix (in 5.1 the centre, the voices, leads)."""
-    whole = AudioFrame.from_ndarray(channels, format="fltp", layout=layout)
+    packed = np.ascontiguousarray(channels.T).reshape(1, -1)
+    whole = AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     whole.sample_rate = rate_hz
     resampler = AudioResampler("flt", "mono", RATE_HZ)
     pieces = [piece.to_ndarray()[0] for frame in (whole, None) for piece in resampler.resample(frame)]

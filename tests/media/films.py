@@ -141,8 +141,8 @@ def _encode_audio(stream: av.AudioStream, recipe: Recipe) -> list[av.Packet]:
     packets = []
     resampler = av.AudioResampler(stream.format.name, recipe.layout, recipe.rate_hz)
     for at in range(0, wave.shape[1], 1024):
-        piece = np.ascontiguousarray(wave[:, at : at + 1024])
-        frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=recipe.layout)
+        piece = np.ascontiguousarray(wave[:, at : at + 1024].T).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(piece, format="flt", layout=recipe.layout)
         frame.sample_rate, frame.pts, frame.time_base = (
             recipe.rate_hz,
             first + at,
