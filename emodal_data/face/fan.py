@@ -6,12 +6,14 @@ Torch is imported here only, and only when this backend is asked for.
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 
-from emodal_data.errors import InputError
+from emodal_data.errors import Dropped, InputError
 from emodal_data.face import weights as weight_files
 from emodal_data.face.embedded import EmbeddedBackend
 from emodal_data.face.parcels import Detection, Face, Picture, as_rgb
+from emodal_data.reasons import Reason
 
 
 class FaceAlignmentBackend:
@@ -77,9 +79,15 @@ class FaceAlignmentBackend:
             # FAN was trained on boxes drawn tightly around the 68 points, which the mesh can give.
             points = self._embedded.landmarks(rgb, detection).landmarks68
             box = np.concatenate([points.min(axis=0), points.max(axis=0)])
-        points, scores, _ = self._aligner.get_landmarks_from_image(
-            rgb, detected_faces=[box], return_landmark_score=True
-        )
+        try:
+            points, scores, _ = self._aligner.get_landmarks_from_image(
+                rgb, detected_faces=[box], return_landmark_score=True
+            )
+        except (cv2.error, IndexError, ValueError) as exc:
+            # The package cuts the face out itself, and cannot when the box is empty or far outside.
+            raise Dropped(
+                Reason.NO_FACE, f"face-alignment cannot cut out the box {detection.box_xyxy}"
+            ) from exc
         score = float(np.clip(np.mean(scores[0]), 0.0, 1.0))
         return Face(detection.box_xyxy, detection.score, np.asarray(points[0], dtype=np.float64), score)
 

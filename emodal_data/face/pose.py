@@ -10,8 +10,10 @@ from functools import cache
 import cv2
 import numpy as np
 
+from emodal_data.errors import Dropped
 from emodal_data.face.geometry import LANDMARKS68, Floats, Ints, canonical_face
 from emodal_data.face.parcels import Points
+from emodal_data.reasons import Reason
 
 #: Gauss-Newton steps: two more change the angles by less than 0.01 degrees.
 _STEPS = 8
@@ -20,6 +22,8 @@ _STEPS = 8
 _NOISE_CM = 0.2
 _SPREAD_CM = np.array([1.0, 0.4, 0.7])
 _NOD_RAD = 0.3
+#: Landmarks that scatter less than this in any direction are no face.
+_LEAST_SPREAD_PX = 0.5
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -104,6 +108,7 @@ def fit_head(landmarks: Points) -> Head:
     and change with the expression, but each is (nearly) its own mirror image, so a turned face shows two views
     of one half: that tells shape from pose, depth included. Gauss-Newton steps find the pose; the shape is
     integrated out of them (a pair of mirror landmarks errs together) and estimated at the end.
+    Raises Dropped(NO_FACE) when the landmarks lie on one spot or line, or are not numbers.
     """
     vertices = vertices_of(len(landmarks))
     weights, mirror = vertices.weights, vertices.mirror
@@ -111,6 +116,10 @@ def fit_head(landmarks: Points) -> Head:
     middle = weights @ generic
     centred = generic - middle
     seen = np.asarray(landmarks, dtype=np.float64)[:, :2] * [1.0, -1.0]
+    (xx, xy), (_, yy) = (seen - seen.mean(axis=0)).T @ (seen - seen.mean(axis=0)) / len(seen)
+    # The smaller eigenvalue: how wide the cloud of points is across its narrow direction. NaN is no width.
+    if not (xx + yy - math.hypot(xx - yy, 2 * xy)) / 2 > _LEAST_SPREAD_PX**2:
+        raise Dropped(Reason.NO_FACE, "the landmarks do not form a face")
     rotation, scale = _affine_start(centred, seen, weights)
     centre = weights @ seen
     for _ in range(_STEPS):

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emodal_data.errors import InputError
-from emodal_data.face import create_backend, weights
+from emodal_data.errors import Dropped, InputError
+from emodal_data.face import Detection, create_backend, weights
+from emodal_data.reasons import Reason
 
 # The package compiles two small loops with numba at its first face: ten seconds that these tests need not spend.
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
@@ -70,6 +71,33 @@ def test_a_face_cut_by_the_border_still_gives_68_points(fan, photo):
     (face,) = fan.faces(photo[:, 180:])
     assert face.box_xyxy[0] < 10
     assert np.isfinite(face.landmarks68).all()
+
+
+def test_a_box_that_cannot_be_cut_out_is_dropped(fan, monkeypatch, photo):
+    monkeypatch.setattr(fan, "_sfd", True)
+    with pytest.raises(Dropped) as caught:
+        fan.landmarks(photo, Detection((10.0, 10.0, 10.0, 10.0), 0.9))
+    assert caught.value.reason is Reason.NO_FACE
+
+
+def test_the_packages_own_detector_can_give_the_boxes(drawn, monkeypatch, photo):
+    from face_alignment.detection.sfd.net_s3fd import s3fd
+
+    torch.manual_seed(0)
+    torch.save(s3fd().state_dict(), drawn.parent / "sfd")
+    digits = hashlib.sha256((drawn.parent / "sfd").read_bytes()).hexdigest()[:10]
+    (drawn.parent / "sfd").rename(drawn.parent / f"s3fd-{digits}.pth")
+    monkeypatch.setattr(weights, "FAN", drawn.name)
+    monkeypatch.setattr(weights, "SFD", f"s3fd-{digits}.pth")
+    backend = create_backend("face_alignment", drawn.parent, detector="sfd")
+    rows = [[5.0, 6.0, 25.0, 30.0, 0.7], [40.0, 8.0, 90.0, 70.0, 0.9]]
+    assert isinstance(backend.detect(photo[:64, :64]), list)  # the network runs; what it sees is drawn by lot
+    monkeypatch.setattr(backend._aligner.face_detector, "detect_from_image", lambda _image: rows)
+    largest, smaller = backend.detect(photo)
+    assert largest.box_xyxy == (40.0, 8.0, 90.0, 70.0) and largest.score == 0.9 and smaller.score == 0.7
+    face = backend.landmarks(photo, largest)
+    points, _, _ = backend._aligner.get_landmarks(photo, detected_faces=[rows[1]], return_landmark_score=True)
+    assert np.array_equal(face.landmarks68, points[0])
 
 
 def test_missing_weights_say_which_file_to_put_where(offline, tmp_path):

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from emodal_data.errors import Dropped
 from emodal_data.face import LANDMARKS68, canonical_face, fit_pose
 from emodal_data.face.pose import fit_head, vertices_of
+from emodal_data.reasons import Reason
 
 from .rendered import rotation
 
@@ -76,3 +78,16 @@ def test_noise_of_a_pixel_moves_the_angles_by_a_few_degrees_at_most():
 def test_landmarks_of_another_number_are_refused():
     with pytest.raises(ValueError, match="68 or 468"):
         fit_pose(np.zeros((5, 2)))
+
+
+@pytest.mark.parametrize("spot", ["one place", "a line", "nowhere"])
+def test_landmarks_that_form_no_face_are_dropped(spot):
+    points = np.zeros((68, 2))
+    if spot == "a line":
+        points[:] = np.linspace(0, 100, 68)[:, None]
+    if spot == "nowhere":
+        points = seen(CANONICAL[LANDMARKS68])
+        points[3, 0] = np.nan
+    with pytest.raises(Dropped) as caught:
+        fit_pose(points)
+    assert caught.value.reason is Reason.NO_FACE
