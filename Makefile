@@ -7,16 +7,22 @@ BUILD := demo/build
 
 .PHONY: setup demo test lint bench clean
 
-# The stamp is newer than what it depends on: nothing is installed twice.
-$(VENV)/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+# The stamps are newer than what they depend on: nothing is installed twice.
+$(VENV)/installed-demo: pyproject.toml constraints.txt
+	$(INSTALL) '.[samples]'
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt
+	$(INSTALL) '.[dev]'
 	$(BIN)/python -m pip check
 	touch $@
 
-setup: $(VENV)/installed
+setup: $(VENV)/installed-dev
 
-demo: setup
+demo: $(VENV)/installed-demo
 	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 12
 	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD)
 

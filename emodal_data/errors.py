@@ -36,7 +36,8 @@ class Dropped(EmodalError):
     def __init__(self, reason: Reason, detail: str = "", measured: float | None = None) -> None:
         super().__init__(reason, detail, measured)
         self.reason = reason
-        self.detail = " ".join(detail.split())
+        # File names may hold newlines and bytes that are no text; the ledger holds lines of text.
+        self.detail = " ".join(detail.encode("utf-8", "replace").decode().split())
         self.measured = measured
 
     def __str__(self) -> str:

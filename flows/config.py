@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -20,6 +20,10 @@ from emodal_model.config import ModelConfig
 class EngineConfig(Section):
     """How the work is run. Nothing here changes a byte of the result."""
 
+    kind: Literal["processes", "dask"] = "processes"
+    """Worker processes of this machine, or a Dask cluster (needs the extra `dask`)."""
+    dask_address: str | None = None
+    """Scheduler of a running cluster, such as tcp://host:8786; none: a cluster on this machine for the build."""
     retries: Annotated[int, Field(ge=0)] = 2
     """How often a reel is tried again after an I/O error; bad input is never tried again."""
     retry_delay_s: Annotated[float, Field(ge=0)] = 2.0

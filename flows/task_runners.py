@@ -1,4 +1,4 @@
-"""Where the work runs: Prefect's threads hand each task to a worker process that may die without harm."""
+"""Where the work runs: threads or Dask workers hand each task to a worker process that may die without harm."""
 
 import contextlib
 import functools
@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from emodal_data.errors import TransientError
+from emodal_data.errors import InputError, TransientError
 from emodal_data.isolation import WorkerPool
 from flows.config import Config
 
@@ -24,24 +24,55 @@ class Submit(Protocol):
 
 @contextlib.contextmanager
 def engine(config: Config) -> Iterator[Submit]:
-    """The engine of a build, and its worker processes, for as long as the block runs."""
-    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=config.worker_count)
+    """The engine of a build, and its worker processes, for as long as the block runs.
+
+    Raises InputError if config asks for Dask and it is not installed.
+    """
+    runner = _dask_runner(config) if config.engine.kind == "dask" else _thread_runner(config)
 
     def submit(task: Task[..., Any], **parameters: Any) -> PrefectFuture[Any]:
-        return runner.submit(task, parameters)
+        future: PrefectFuture[Any] = runner.submit(task, parameters)
+        return future
 
     try:
         with runner:
             yield submit
     finally:
-        # Ctrl-C arrives here while threads still wait for their workers: end those first.
+        # After an error threads may still wait for their workers: end those first.
         workers(config).close()
         _pool.cache_clear()
 
 
 def workers(config: Config) -> WorkerPool:
-    """The worker processes of this process, started when first asked for."""
-    return _pool(config.worker_count, config.clips.memory_mb)
+    """The worker processes of this process, started when first asked for.
+
+    With Dask every worker of the cluster keeps one: its own process must not be the one that a film crashes.
+    """
+    count = 1 if config.engine.kind == "dask" else config.worker_count
+    return _pool(count, config.clips.memory_mb)
+
+
+def _thread_runner(config: Config) -> TaskRunner[Any]:
+    """A thread for each worker process; the thread only waits for it."""
+    runner: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=config.worker_count)
+    return runner
+
+
+def _dask_runner(config: Config) -> TaskRunner[Any]:
+    try:
+        import dask
+        from prefect_dask import DaskTaskRunner
+    except ImportError as error:
+        raise InputError("engine.kind = dask needs Dask: pip install 'emodal[dask]'") from error
+    # Dask's workers may have no children unless told so; ours end by themselves when their parent does. Workers of
+    # a cluster elsewhere are told by DASK_DISTRIBUTED__WORKER__DAEMON=False in their environment.
+    dask.config.set({"distributed.worker.daemon": False})
+    local = {"n_workers": config.worker_count, "threads_per_worker": 1, "dashboard_address": None}
+    address = config.engine.dask_address
+    runner: TaskRunner[Any] = (
+        DaskTaskRunner(address=address) if address else DaskTaskRunner(cluster_kwargs=local)
+    )
+    return runner
 
 
 def may_pass_next_time(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:

@@ -20,7 +20,7 @@ from emodal_data.config import SplitConfig
 from emodal_data.errors import InputError
 from emodal_model.config import ModelConfig
 from flows.build_dataset import build_dataset
-from flows.config import Config
+from flows.config import Config, EngineConfig
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -219,3 +219,10 @@ def test_clips_are_written_as_mp4_once_when_asked_for(
     assert {path.stem for path in files} == set(ledger(tmp_path / "out")["clip_id"])
     build_dataset(wanted)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "exports").rglob("*.mp4")} == files
+
+
+def test_a_dask_cluster_gives_the_same_bytes(built: Path, sample_films: Path, tmp_path: Path) -> None:
+    pytest.importorskip("prefect_dask", reason="the extra dask is not installed")
+    result = build_dataset(config(sample_films, tmp_path, engine=EngineConfig(kind="dask")))
+    assert result["clips_read"] == len(ledger(built))
+    assert hashes(tmp_path / "dataset" / "data") == hashes(built / "dataset" / "data")
