@@ -45,12 +45,13 @@ def find_film(films: Path, name: str) -> FilmFile:
     """
     root = films.resolve()
     path = Path(os.path.normpath(root / name))
-    if not path.resolve().is_relative_to(root):
-        raise Dropped(Reason.FILM_OUTSIDE_FOLDER, f"{name}: {ADVICE[Reason.FILM_OUTSIDE_FOLDER]}")
     try:
-        stat = path.stat()
-    except (OSError, ValueError) as error:
+        is_inside = path.resolve().is_relative_to(root)
+        stat = path.stat() if is_inside else None
+    except (OSError, ValueError, RuntimeError) as error:  # no such file, no such name, a link to itself
         raise Dropped(Reason.FILM_MISSING, f"{name}: not under {films}{_suggestion(root, name)}") from error
+    if stat is None:
+        raise Dropped(Reason.FILM_OUTSIDE_FOLDER, f"{name}: {ADVICE[Reason.FILM_OUTSIDE_FOLDER]}")
     if not path.is_file():
         raise Dropped(Reason.FILM_MISSING, f"{name}: is no file")
     return FilmFile(path.relative_to(root).as_posix(), path, stat.st_size, stat.st_mtime_ns)
