@@ -40,6 +40,8 @@ class ModelConfig(BaseModel):
     """Most passes over the training side."""
     patience: Annotated[int, Field(gt=0)] = 15
     """Epochs without a better (calibrated) validation cross-entropy before training stops."""
+    min_steps: Annotated[int, Field(gt=0)] = 100
+    """Steps of training before an epoch may be kept as the best."""
     batch_size: Annotated[int, Field(gt=1)] = 64
     """Samples a step."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3

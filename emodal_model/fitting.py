@@ -79,8 +79,11 @@ def fit(
     best_epoch = max((report.epoch for report in history if report.is_best), default=0)
     best_loss = history[best_epoch - 1].validation_loss if best_epoch else None
 
+    # On a hundred clips an epoch is two steps: a lucky validation score then says nothing about training.
+    steps = -(-len(rows) // config.batch_size)
+    first_judged = min(-(-config.min_steps // steps), config.epochs)
     for epoch in range(len(history) + 1, config.epochs + 1):
-        if len(validation) and epoch - 1 - best_epoch >= config.patience:
+        if len(validation) and best_epoch and epoch - 1 - best_epoch >= config.patience:
             break
         _seed_dropout(network, config.seed, epoch)
         optimizer.learning_rate = learning_rate(config, epoch)
@@ -102,7 +105,7 @@ def fit(
             temperature = best_temperature(logits, validation.labels)
             loss = cross_entropy(softmax(logits / temperature), validation.labels)
             accuracy = float((logits.argmax(axis=1) == validation.labels).mean())
-        is_best = loss is None or best_loss is None or loss < best_loss
+        is_best = loss is None or (epoch >= first_judged and (best_loss is None or loss < best_loss))
         if is_best:
             best_epoch, best_loss, best_weights = epoch, loss, network.get_weights()
         report = EpochReport(

@@ -168,9 +168,11 @@ def test_training_stops_when_validation_no_longer_improves_and_keeps_the_best(ti
     train_side = draw_samples(16, seed=4)
     # Labels turned round on the validation side: learning can only make it worse.
     validation = replace(draw_samples(16, seed=4), labels=(train_side.labels + 1) % 4)
-    config = tiny.model_copy(update={"epochs": 50, "patience": 3, "learning_rate": 0.01})
+    config = tiny.model_copy(update={"epochs": 50, "patience": 3, "min_steps": 1, "learning_rate": 0.01})
     fitted = fit("audio", train_side, validation, config)
     assert len(fitted.history) == fitted.best_epoch + 3
+    waited = fit("audio", train_side, validation, config.model_copy(update={"min_steps": 20}))
+    assert waited.best_epoch >= 20
     best = min(fitted.history, key=lambda report: report.validation_loss or 0.0)
     assert best.epoch == fitted.best_epoch
 
