@@ -15,7 +15,7 @@ from emodal_data.face.geometry import LANDMARKS68, Floats, Ints, canonical_face
 from emodal_data.face.parcels import Points
 from emodal_data.reasons import Reason
 
-#: Gauss-Newton steps: two more change the angles by less than 0.01 degrees.
+#: Gauss-Newton steps: more of them change the angles by less than 0.04 degrees in 99 faces of 100.
 _STEPS = 8
 #: How far landmarks are placed wrongly; how far faces differ from the canonical one (x, y, z), expression
 #: included; how far heads nod in films. Standard deviations.
