@@ -39,6 +39,9 @@ class ClipsConfig(Section):
     """Address space a worker may add while it decodes."""
     audio_track: str = "default"
     """Sound track: "default", "first", a number from 0, or a language such as "eng"."""
+    audio_mix: Literal["downmix", "dialogue"] = "downmix"
+    """All channels of the track, or the centre alone, where films keep their voices; spans whose centre is silent
+    (a stereo track stored as 5.1) are mixed down all the same."""
     export: Literal["none", "exact", "copy"] = "none"
     """Also write each span as an mp4: "exact" encodes it again, "copy" is quick and starts at a keyframe."""
 

@@ -155,7 +155,7 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
     """Names everything in the settings that changes what reading a clip yields; thresholds do not."""
     settings = {
         "version": INGEST_VERSION,
-        "clips": clips.model_dump(include={"audio_track", "max_clip_s"}),
+        "clips": clips.model_dump(include={"audio_track", "audio_mix", "max_clip_s"}),
         "face": face.model_dump(
             include={"backend", "detector", "frontalization", "choose", "frame_search_s"}
         ),

@@ -10,12 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
 import pyarrow.parquet as pq
 import pytest
 
 from emodal_data import read_split
+from emodal_data.audio_features import clip_features
 from emodal_data.config import SplitConfig
 from emodal_data.errors import InputError
 from emodal_model.config import ModelConfig
@@ -226,3 +228,16 @@ def test_a_dask_cluster_gives_the_same_bytes(built: Path, sample_films: Path, tm
     result = build_dataset(config(sample_films, tmp_path, engine=EngineConfig(kind="dask")))
     assert result["clips_read"] == len(ledger(built))
     assert hashes(tmp_path / "dataset" / "data") == hashes(built / "dataset" / "data")
+
+
+def test_the_features_of_sample_films_equal_the_packages(built: Path) -> None:
+    worst = 0.0
+    for path in sorted((built / "clips").glob("*/*.parquet")):
+        for pcm in pq.read_table(path, columns=["audio"])["audio"].drop_null().to_pylist():
+            sound = np.frombuffer(pcm, "<i2")
+            reference = clip_features(sound, backend="pyaudioanalysis")
+            worst = max(
+                worst,
+                float((np.abs(clip_features(sound) - reference) / np.maximum(1, np.abs(reference))).max()),
+            )
+    assert 0 < worst <= 1e-9

@@ -142,6 +142,7 @@ def test_thresholds_keep_the_store_and_what_changes_the_reading_does_not() -> No
     key = ingest_key(ClipsConfig(), FaceConfig())
     assert ingest_key(ClipsConfig(reel_size=3, timeout_s=5), FaceConfig(min_score=0.1, gate="score")) == key
     assert ingest_key(ClipsConfig(audio_track="eng"), FaceConfig()) != key
+    assert ingest_key(ClipsConfig(audio_mix="dialogue"), FaceConfig()) != key
     assert ingest_key(ClipsConfig(), FaceConfig(frontalization="dense")) != key
     searching = FaceConfig(frame_search_s=1.0)
     assert ingest_key(ClipsConfig(), searching) != key

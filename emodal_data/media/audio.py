@@ -59,6 +59,7 @@ class AudioReader:
     ) -> None:
         self._open_track = open_track
         self._max_clip_s = config.max_clip_s
+        self._mix = config.audio_mix
         self._container, self._stream = open_track()
         try:
             self._grid = self._learn_grid(Budget.of(config))
@@ -120,7 +121,7 @@ class AudioReader:
         self, from_sample: int, at_start: bool, window: Window, budget: Budget
     ) -> tuple[Track | None, int | None]:
         """One try: no track if the file turns out to begin behind the window."""
-        track = Track(window, self._grid.start)
+        track = Track(window, self._grid.start, self._mix)
         end: int | None = None
         for frame in self._frames_from(from_sample, at_start, budget):
             if frame is None or frame.pts is None:

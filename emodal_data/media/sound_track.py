@@ -25,6 +25,9 @@ _FILTER_SAMPLES = RATE_HZ // 20
 #: PyAV 18 counts the planes of a frame past their end from eight on (7.1), and crashes: there, packed frames only.
 _UNSAFE_PLANES = 8
 
+#: Nothing louder than this is silence: the noise of a 16-bit encoder.
+_SILENCE = 2.0**-14
+
 Floats = NDArray[np.float32]
 
 
@@ -103,11 +106,12 @@ class Window:
 class Track:
     """The sound of one window while it is put together: all channels, zero where nothing has come yet.
 
-    earliest: position before which a decoder gives only its own delay.
+    earliest: position before which a decoder gives only its own delay. mix: see ClipsConfig.audio_mix.
     """
 
     window: Window
     earliest: int
+    mix: str = "downmix"
     corrupt_frames: int = 0
     layout: str = "mono"
     _channels: Floats | None = None
@@ -140,6 +144,8 @@ class Track:
             return np.zeros(count, np.float32), count
         # At the end of the film the resampler ends too: silence after it would blur the last samples.
         heard = self._channels[:, : None if ended_at is None else max(0, ended_at - window.start)]
+        if self.mix == "dialogue":
+            heard, self.layout = dialogue(heard, self.layout)
         offset = window.first - window.start_16k
         sound = resampled(heard, self.layout, window.rate_hz)[offset : offset + count]
         return np.pad(sound, (0, count - len(sound))), count - self._covered_16k()
@@ -167,6 +173,20 @@ def as_float(frame: AudioFrame) -> Floats:
     if sound.dtype.kind == "i":
         return (sound / 2.0 ** (8 * sound.itemsize - 1)).astype(np.float32)
     return sound.astype(np.float32)
+
+
+def dialogue(channels: Floats, layout: str) -> tuple[Floats, str]:
+    """The centre channel of a surround track as mono; the channels as they are if there is none, or it is silent.
+
+    channels: (channels, n), full scale 1. Returns the channels and their layout.
+    """
+    names = [channel.name for channel in AudioLayout(layout).channels]
+    if len(names) < 3 or "FC" not in names:
+        return channels, layout
+    centre = channels[names.index("FC")]
+    if not np.any(np.abs(centre) > _SILENCE):
+        return channels, layout
+    return centre[np.newaxis], "mono"
 
 
 @cache

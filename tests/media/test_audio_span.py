@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped
 from emodal_data.media import open_film
+from emodal_data.media.sound_track import dialogue, resampled
 from emodal_data.reasons import Reason
 
-from .films import Recipe, make_film
+from .films import Recipe, make_film, sound
 
 SPANS_S = [(1.0, 2.5), (0.0, 1.0), (2.22222, 3.33333), (0.5, 0.7501), (3.0, 4.0)]
 
@@ -141,3 +142,23 @@ def test_a_span_longer_than_the_limit_is_refused(folder: Path) -> None:
         with pytest.raises(Dropped) as dropped:
             film.audio(0.0, 1.5)
         assert dropped.value.measured == 1.5
+
+
+def test_dialogue_is_the_centre_channel_alone(folder: Path) -> None:
+    recipe = Recipe(".mov", audio="pcm_s24le", layout="5.1")
+    path = make_film(folder, recipe, "dialogue")
+    centre = sound(recipe)[2]
+    with open_film(path, config=ClipsConfig(audio_mix="dialogue")) as film:
+        heard = film.audio_span(1.0, 2.0)
+    alone = resampled(centre[np.newaxis], "mono", recipe.rate_hz)[16000:32000]
+    assert heard.full_scale == 1.0
+    np.testing.assert_allclose(heard.samples, alone, atol=1e-6)
+
+
+def test_without_a_centre_or_with_a_silent_one_all_channels_are_mixed() -> None:
+    surround = np.full((6, 100), 0.25, np.float32)
+    assert dialogue(surround, "5.1")[1] == "mono"
+    surround[2] = 0.0
+    assert dialogue(surround, "5.1")[0] is surround
+    stereo = np.full((2, 100), 0.25, np.float32)
+    assert dialogue(stereo, "stereo") == (stereo, "stereo")
