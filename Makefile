@@ -35,7 +35,11 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
-	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+	$(BIN)/python benchmarks/audio_features.py
+	$(BIN)/python benchmarks/face.py
+	$(BIN)/python benchmarks/media.py --out demo/benchmarks
+	$(BIN)/python benchmarks/sample_films.py
+	$(BIN)/python benchmarks/model.py speed
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

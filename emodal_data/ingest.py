@@ -21,7 +21,7 @@ from emodal_data.egemaps import egemaps_names
 from emodal_data.errors import Dropped
 from emodal_data.face import FaceBackend, FacePicture, create_backend, find_face, gate
 from emodal_data.face_hash import face_hash
-from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut
+from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
 from emodal_data.media import Film, Frame, open_film
 from emodal_data.plan import Clip, Reel
 from emodal_data.reasons import ADVICE, Reason
@@ -85,15 +85,8 @@ def ingest_guarded(reel: Reel, settings: IngestSettings, pool: WorkerPool) -> No
             for clip in reel.clips:
                 ingest_guarded(reel.alone(clip), settings, pool)
         else:
-            write_reel(reel.file, list(failed_rows(reel, _as_drop(error))))
-
-
-def _as_drop(error: Exception) -> Dropped:
-    if isinstance(error, WorkerCrashed):
-        return Dropped(Reason.DECODER_CRASHED, ADVICE[Reason.DECODER_CRASHED])
-    if isinstance(error, WorkerTimedOut):
-        return Dropped(Reason.DECODER_TIMED_OUT, ADVICE[Reason.DECODER_TIMED_OUT])
-    return Dropped(Reason.DECODER_OUT_OF_MEMORY, ADVICE[Reason.DECODER_OUT_OF_MEMORY])
+            reason = reason_of(error)
+            write_reel(reel.file, list(failed_rows(reel, Dropped(reason, ADVICE[reason]))))
 
 
 def failed_rows(reel: Reel, error: Exception) -> Iterator[Row]:

@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 import pebble
 
 from emodal_data.errors import WorkError
+from emodal_data.reasons import Reason
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,6 +35,13 @@ class WorkerCrashed(WorkError):
 
 class WorkerTimedOut(WorkError):
     """The worker was killed because it took too long."""
+
+
+def reason_of(error: Exception) -> Reason:
+    """The reason for dropping what a worker failed at: it crashed, took too long, or met its memory limit."""
+    if isinstance(error, WorkerCrashed):
+        return Reason.DECODER_CRASHED
+    return Reason.DECODER_TIMED_OUT if isinstance(error, WorkerTimedOut) else Reason.DECODER_OUT_OF_MEMORY
 
 
 class WorkerPool:

@@ -11,8 +11,12 @@ from pathlib import Path
 from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped
 from emodal_data.files import write_bytes
+from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
 from emodal_data.media import probe
 from emodal_data.reasons import ADVICE, Reason
+
+#: Seconds a film may take to be hashed and its header read.
+INSPECT_TIMEOUT_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,15 @@ def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
     return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, duration_s, reason, detail)
 
 
+def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: WorkerPool) -> FilmFacts:
+    """Inspect a film in a worker; one that crashes or hangs it cannot be used."""
+    try:
+        return pool.run(INSPECT_TIMEOUT_S, inspect_film, film, root, config)
+    except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
+        reason = reason_of(error)
+        return FilmFacts(film.name, film.size_bytes, film.mtime_ns, "", None, reason.value, ADVICE[reason])
+
+
 class FilmCatalogue:
     """What is known of the films, kept beside the clips so that an unchanged film is not read again.
 
@@ -94,7 +107,8 @@ class FilmCatalogue:
         return facts if unchanged else None
 
     def keep(self, facts: Mapping[str, FilmFacts]) -> None:
-        """Replace the facts on disk by these, if they differ."""
+        """Replace the facts on disk by these, if they differ. A film that took too long may be quicker next time."""
+        facts = {name: fact for name, fact in facts.items() if fact.reason != Reason.DECODER_TIMED_OUT}
         if facts != self._facts:
             self._facts = dict(facts)
             table = {name: asdict(self._facts[name]) for name in sorted(self._facts)}

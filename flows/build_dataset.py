@@ -37,14 +37,14 @@ from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
 from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build
 from emodal_data.report import write_report
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
-from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_film
+from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded
 from flows.config import Config
 from flows.observers import observer
 from flows.task_runners import Submit, engine, may_pass_next_time, workers
 from flows.train_emodal import train_emodal
 
-#: Seconds a film may take to be hashed and its header read.
-INSPECT_TIMEOUT_S = 900.0
+#: Seconds a worker may take to load its models.
+READY_TIMEOUT_S = 300.0
 #: Seconds a shard may take to be written.
 SHARD_TIMEOUT_S = 3600.0
 
@@ -72,7 +72,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
 @task(task_run_name="look at {film.name}", cache_policy=NO_CACHE, persist_result=False)
 def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
     """Hash a film and read its header, in a worker."""
-    return workers(config).run(INSPECT_TIMEOUT_S, inspect_film, film, config.films, config.clips)
+    return inspect_guarded(film, config.films, config.clips, workers(config))
 
 
 @task(
@@ -124,7 +124,7 @@ def read_reels(plan: Plan, config: Config, submit: Submit) -> int:
     total = sum(len(reel.clips) for reel in plan.reels)
     if total or config.audio.egemaps:
         # What is missing on this machine is told before the first film is opened.
-        workers(config).run(INSPECT_TIMEOUT_S, check_ready, config.face, config.audio)
+        workers(config).run(READY_TIMEOUT_S, check_ready, config.face, config.audio)
     observer().stage("reading clips", total, "clips")
     reels = {submit(read, reel=reel, config=config): reel for reel in plan.reels}
     for future in as_completed(list(reels)):

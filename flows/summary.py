@@ -1,14 +1,17 @@
 """What a build, or the plan of one, comes to: numbers for programs, a few lines for people."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from emodal_data.annotations import read_annotations
+from emodal_data.isolation import WorkerPool
 from emodal_data.plan import locate_films, plan_build
 from emodal_data.reasons import ADVICE, Reason
-from emodal_data.sources import FilmCatalogue, inspect_film
+from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded
 from flows.config import Config
 
 
@@ -34,9 +37,8 @@ def plan_result(config: Config) -> dict[str, Any]:
     rows, files = locate_films(read_annotations(config.annotations), config.films)
     catalogue = FilmCatalogue(config.out / "clips" / "films.json")
     known = {name: catalogue.known(file) for name, file in files.items()}
-    facts = {
-        name: known[name] or inspect_film(file, config.films, config.clips) for name, file in files.items()
-    }
+    facts = {name: fact for name, fact in known.items() if fact}
+    facts |= _look([file for name, file in files.items() if name not in facts], config)
     plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
     wrong = plan.rows[plan.rows["reason"].notna()]
     return {
@@ -54,6 +56,19 @@ def plan_result(config: Config) -> dict[str, Any]:
             for row, reason, detail in zip(wrong["row"], wrong["reason"], wrong["detail"], strict=True)
         ],
     }
+
+
+def _look(films: Sequence[FilmFile], config: Config) -> dict[str, FilmFacts]:
+    """Inspect films in workers, as the build does."""
+    if not films:
+        return {}
+    pool = WorkerPool(config.worker_count, config.clips.memory_mb)
+    try:
+        with ThreadPoolExecutor(config.worker_count) as threads:
+            facts = threads.map(lambda film: inspect_guarded(film, config.films, config.clips, pool), films)
+            return {fact.name: fact for fact in facts}
+    finally:
+        pool.close()
 
 
 def plan_summary(result: dict[str, Any]) -> str:

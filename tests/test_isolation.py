@@ -8,13 +8,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
+from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped
 from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut
 from emodal_data.reasons import Reason
+from emodal_data.sources import FilmCatalogue, FilmFile, inspect_guarded
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +109,24 @@ def test_a_pool_whose_idle_workers_were_killed_works_again() -> None:
             pool.run(60, divmod, 7, 3)
     assert pool.run(60, divmod, 7, 3) == (2, 1)
     pool.close()
+
+
+def test_a_film_that_crashes_the_look_at_it_is_named_and_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DeadPool:
+        def run(self, *_: object) -> None:
+            raise self.error
+
+    film, pool = FilmFile("a.mp4", tmp_path / "a.mp4", 3, 100), DeadPool()
+    catalogue = FilmCatalogue(tmp_path / "films.json")
+    cases = (
+        (WorkerCrashed("11"), "decoder_crashed", True),
+        (WorkerTimedOut("9"), "decoder_timed_out", False),
+    )
+    for error, reason, is_kept in cases:
+        pool.error = error
+        facts = inspect_guarded(film, tmp_path, ClipsConfig(), pool)
+        assert facts.reason == reason
+        catalogue.keep({"a.mp4": facts})
+        assert (FilmCatalogue(tmp_path / "films.json").known(film) is not None) == is_kept
