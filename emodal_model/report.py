@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from emodal_model.errors import ModelWorkError
-from emodal_model.evaluation import TITLES
 from emodal_model.input import LABELS, Samples
+from emodal_model.tables import TITLES
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --soft: #5d666f; --line: #d9dde1; --ground: #fff;

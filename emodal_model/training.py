@@ -3,13 +3,8 @@
 OUT/emodal.keras (audio.keras, image.keras), metrics.json, report/index.html, logs/<network>/ for TensorBoard.
 """
 
-import hashlib
-import json
-import os
-import platform
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +21,7 @@ from emodal_model.input import LABELS, Samples, dataset_hash, join, read_manifes
 from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
 from emodal_model.predictor import Predictor, load, save
 from emodal_model.report import write_report
+from emodal_model.run import finished, identity, versions, write_json
 from emodal_model.scores import best_temperature, score, softmax
 from emodal_model.validation import Holdout, hold_out
 
@@ -39,18 +35,21 @@ def train(
     """Train what config.name says on a dataset folder, write it to `out`, and return the metrics.
 
     A run that was killed goes on where it was; a finished one of the same data and settings is not repeated.
-    Raises ModelInputError if the dataset is missing, empty or of one class, or `out` cannot be written;
+    Raises ModelInputError if the dataset is missing, empty, of one class or without a leak proof, or `out`
+    cannot be written;
     ModelWorkError if training fails.
     """
     dataset, out = Path(dataset), Path(out)
+    done = finished(dataset, out, config)
+    if done is not None:
+        return done
     manifest = read_manifest(dataset)
+    if "leak_proof" not in manifest:
+        raise ModelInputError(
+            f"{dataset}: no leak proof in manifest.json; build the dataset with emodal build"
+        )
     data_hash = dataset_hash(dataset)
-    versions = _versions()
-    run = _identity(data_hash, config, versions)
-    finished = _finished(out, run)
-    if finished is not None:
-        return finished
-
+    run = identity(data_hash, config)
     samples = join([read_samples(dataset, "train"), read_samples(dataset, "unlabelled")])
     _refuse_useless(samples, dataset)
     group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
@@ -81,7 +80,7 @@ def train(
             "audio": manifest.get("config", {}).get("audio", {}),
             "dataset_hash": data_hash,
             "config": config.model_dump(mode="json"),
-            "versions": versions,
+            "versions": versions(),
         }
         save(with_probabilities(fitted.network, temperatures), about, out / f"{name}.keras")
         networks.append(load(out / f"{name}.keras"))
@@ -98,13 +97,13 @@ def train(
         ),
         "validation": _validation(held),
         "config": config.model_dump(mode="json"),
-        "versions": versions,
+        "versions": versions(),
     }
     main = networks[-1]
     answers = main.outputs(test)[main.head_for(True, True)]
     write_report(out / "report" / "index.html", metrics, test, answers)
     # Last: where metrics.json is, the run is whole.
-    _write_json(out / "metrics.json", metrics)
+    write_json(out / "metrics.json", metrics)
     for name in _names(config):
         (out / f".{name}.checkpoint.npz").unlink(missing_ok=True)
     return metrics
@@ -179,41 +178,3 @@ def _logged(folder: Path, on_epoch: Callable[[EpochReport], None] | None) -> Cal
             on_epoch(report)
 
     return log
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("emodal", "tensorflow", "keras", "numpy"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # run from a source folder that is not installed
-            found[name] = "source"
-    return found
-
-
-def _identity(data_hash: str, config: ModelConfig, versions: dict[str, str]) -> str:
-    """What the result depends on, as one hash."""
-    parts = json.dumps([data_hash, config.model_dump(mode="json"), versions], sort_keys=True)
-    return hashlib.sha256(parts.encode()).hexdigest()[:16]
-
-
-def _finished(out: Path, run: str) -> dict[str, Any] | None:
-    """The metrics of this very run, if it was done before and its files are still there."""
-    try:
-        metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-        whole = all((out / f"{name}.keras").is_file() for name in metrics["training"])
-        return metrics if metrics["run"] == run and whole else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as exc:
-        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror})") from exc

@@ -102,7 +102,8 @@ def train(
     dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     model: Annotated[
-        str | None, typer.Option(help="Network: emodal, audio, image, or compare for all.")
+        str | None,
+        typer.Option(help="emodal, audio, image, compare (the three), or all (with linear baselines)."),
     ] = None,
     set_: Settings = None,
     as_json: Json = False,
@@ -119,7 +120,7 @@ def train(
 
     with watched_on_terminal() as terminal:
         metrics = train_model(dataset, out, settings, on_epoch=terminal.epoch)
-    from emodal_model.evaluation import format_report
+    from emodal_model.tables import format_report
 
     _print(metrics, format_report(metrics), as_json)
 
@@ -135,7 +136,7 @@ def evaluate(
     Example: emodal evaluate build/model other-build/dataset
     """
     from emodal_model.evaluation import evaluate as evaluate_model
-    from emodal_model.evaluation import format_report
+    from emodal_model.tables import format_report
 
     metrics = evaluate_model(model, dataset).as_dict()
     _print(metrics, format_report(metrics), as_json)

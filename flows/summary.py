@@ -25,7 +25,7 @@ def build_summary(out: Path, result: dict[str, Any]) -> str:
         f"{counts['samples']} samples ({per_split})" + ("" if result["published"] else ": nothing changed")
     ]
     if "metrics" in result:
-        from emodal_model.evaluation import format_report
+        from emodal_model.tables import format_report
 
         lines += ["", format_report(result["metrics"]), "", f"model    {out / 'model'}"]
     lines += [f"dataset  {out / 'dataset'}", f"report   {out / 'dataset' / 'report' / 'index.html'}"]

@@ -6,6 +6,7 @@ from typing import Any
 from prefect import flow
 
 from emodal_model.config import ModelConfig
+from emodal_model.run import finished
 from flows.observers import observer
 
 _DEFAULTS = ModelConfig()
@@ -18,6 +19,9 @@ def train_emodal(dataset: Path, out: Path, config: ModelConfig = _DEFAULTS) -> d
     Returns the metrics. A finished training of this very dataset with these settings is not repeated.
     Raises ModelError if the dataset cannot be trained on.
     """
+    done = finished(dataset, out, config)
+    if done is not None:
+        return done
     observer().stage("training", 0, "epochs")
     from emodal_model.training import train  # TensorFlow takes seconds to import
 

@@ -7,9 +7,10 @@ import pytest
 
 from emodal_model.config import ModelConfig
 from emodal_model.errors import ModelInputError
-from emodal_model.evaluation import evaluate, format_report
+from emodal_model.evaluation import evaluate
 from emodal_model.known_truth import draw_samples
 from emodal_model.scores import score
+from emodal_model.tables import format_report
 from emodal_model.training import train
 
 from .conftest import write_dataset

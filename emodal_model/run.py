@@ -1,0 +1,57 @@
+"""What makes one training run the same as another, and the file that says it is done. TensorFlow is not imported."""
+
+import hashlib
+import json
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from emodal_model.config import ModelConfig
+from emodal_model.errors import ModelWorkError
+from emodal_model.input import dataset_hash
+
+
+def versions() -> dict[str, str]:
+    """What can change the result: Python, this project, and the packages that compute."""
+    found = {"python": platform.python_version()}
+    for name in ("emodal", "tensorflow", "keras", "numpy"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # run from a source folder that is not installed
+            found[name] = "source"
+    return found
+
+
+def identity(data_hash: str, config: ModelConfig) -> str:
+    """What a run depends on - data, settings, versions - as one hash of 16 digits."""
+    parts = json.dumps([data_hash, config.model_dump(mode="json"), versions()], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def finished(dataset: Path, out: Path, config: ModelConfig) -> dict[str, Any] | None:
+    """The metrics of this very run, if it was done before and its files are still there.
+
+    Raises ModelInputError if the dataset cannot be read.
+    """
+    run = identity(dataset_hash(dataset), config)
+    try:
+        metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+        whole = all((out / f"{name}.keras").is_file() for name in metrics["training"])
+        return metrics if metrics["run"] == run and whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write atomically. Raises ModelWorkError if it cannot be written."""
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as exc:
+        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror})") from exc
