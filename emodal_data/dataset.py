@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -25,7 +25,7 @@ from emodal_data.leaks import prove_no_leak
 from emodal_data.plan import ingest_key
 from emodal_data.reasons import ADVICE, Reason
 from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
-from emodal_data.shards import Shard, WrittenShard
+from emodal_data.shards import Shard, WrittenShard, shard_name
 from emodal_data.split import Split, group_of, split_clips, tally
 
 #: Packages whose version can change what a build holds; the manifest names them.
@@ -114,7 +114,7 @@ def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
         samples = plan.samples[plan.samples["split"] == side]
         count = -(-len(samples) // rows)
         for index in range(count):
-            path = folder / "data" / f"{side}-{index:05d}-of-{count:05d}.parquet"
+            path = folder / "data" / shard_name(side, index, count)
             shards.append(Shard(path, samples.iloc[index * rows : (index + 1) * rows]))
     return shards
 
@@ -169,31 +169,53 @@ def make_manifest(
 
     films: name -> SHA-256 of the content.
     """
-    content = hashlib.sha256("\n".join(f"{shard.name} {shard.content_sha256}" for shard in shards).encode())
-    originals = plan.samples[plan.samples["copy"] == 0]
     return {
         "schema_version": SCHEMA_VERSION,
-        "dataset_hash": content.hexdigest(),
         "build_key": plan.key,
         "labels": list(LABELS),
-        "counts": {
-            "rows": len(plan.ledger),
-            "kept": plan.ledger["outcome"].to_pylist().count("kept"),
-            "clips": len(originals),
-            "samples": len(plan.samples),
-            "dropped": _counts(plan.ledger["reason"]),
-            "clips_per_split": _counts(originals["split"]),
-            "samples_per_split": _counts(plan.samples["split"]),
-        },
-        "split": {"test_fraction": plan.split.test_fraction, "per_class": plan.split.per_class},
-        "leak_proof": plan.proof,
-        "shards": [asdict(shard) for shard in shards],
-        "films": dict(sorted(films.items())),
+        **manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films),
         "annotations_sha256": annotations_sha256,
         "config": config.model_dump(mode="json"),
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES}
         | {"ffmpeg": _ffmpeg_versions()},
     }
+
+
+def manifest_contents(
+    samples: pd.DataFrame,
+    ledger: pa.Table,
+    shards: Sequence[WrittenShard],
+    proof: Mapping[str, Any],
+    films: Mapping[str, str],
+) -> dict[str, Any]:
+    """The part of the manifest that says what the files hold.
+
+    samples: clip_id, copy, split and label, one line a sample. films: name -> SHA-256 of the content.
+    """
+    originals = samples[samples["copy"] == 0]
+    labelled = originals[originals["split"] != "unlabelled"]
+    split = tally(labelled["split"], labelled["label"])
+    return {
+        "dataset_hash": dataset_hash((shard.name, shard.content_sha256) for shard in shards),
+        "counts": {
+            "rows": len(ledger),
+            "kept": ledger["outcome"].to_pylist().count("kept"),
+            "clips": len(originals),
+            "samples": len(samples),
+            "dropped": _counts(ledger["reason"]),
+            "clips_per_split": _counts(originals["split"]),
+            "samples_per_split": _counts(samples["split"]),
+        },
+        "split": {"test_fraction": split.test_fraction, "per_class": split.per_class},
+        "leak_proof": dict(proof),
+        "shards": [asdict(shard) for shard in shards],
+        "films": dict(sorted(films.items())),
+    }
+
+
+def dataset_hash(shards: Iterable[tuple[str, str]]) -> str:
+    """The hash of a whole dataset. shards: name and content hash of each, in order."""
+    return hashlib.sha256("\n".join(f"{name} {content}" for name, content in shards).encode()).hexdigest()
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:
@@ -232,9 +254,10 @@ def replace_dataset(new: Path, dataset: Path) -> None:
 
 
 def recover_dataset(dataset: Path) -> None:
-    """Mend what a kill during replace_dataset left: keep whichever whole dataset there is."""
+    """Mend what a kill left, also during replace_dataset: keep whichever whole dataset there is, and nothing else."""
     old = dataset.with_name(f".{dataset.name}-old")
     with explain_os_errors(dataset):
+        shutil.rmtree(dataset.with_name(f".{dataset.name}-new"), ignore_errors=True)
         if old.exists() and not dataset.exists():
             old.rename(dataset)
         shutil.rmtree(old, ignore_errors=True)

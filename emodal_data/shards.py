@@ -1,8 +1,8 @@
 """Samples as Parquet shards: augmentation, speech features, and the same bytes every time."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from emodal_data.clip_store import read_heavy
 from emodal_data.config import AudioConfig
 from emodal_data.egemaps import egemaps_features, egemaps_names
 from emodal_data.errors import InputError
-from emodal_data.files import atomic_path
+from emodal_data.files import atomic_path, write_bytes
 from emodal_data.ingest import encode_png
 from emodal_data.schema import LABELS, QUALITY, RATE_HZ, SPLITS, shard_schema
 
@@ -66,17 +66,60 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
         "version": FEATURES_VERSION,
     }
     schema = shard_schema(names, described, egemaps_names() if audio.egemaps else ())
-    digest = hashlib.sha256()
-    with (
-        atomic_path(shard.path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=["film", "speaker"]) as writer,
-    ):
-        for start in range(0, len(shard.samples), settings.row_group_rows):
-            part = shard.samples.iloc[start : start + settings.row_group_rows]
-            table = pa.Table.from_pydict(_columns(part, settings), schema=schema)
-            _update_digest(digest, table)
-            writer.write_table(table)
-    return WrittenShard(shard.path.name, len(shard.samples), shard.path.stat().st_size, digest.hexdigest())
+    starts = range(0, len(shard.samples), settings.row_group_rows)
+    parts = (shard.samples.iloc[start : start + settings.row_group_rows] for start in starts)
+    groups = (pa.Table.from_pydict(_columns(part, settings), schema=schema) for part in parts)
+    return _write(shard.path, schema, groups)
+
+
+def copy_shards(
+    dataset: Path, folder: Path, shards: Sequence[WrittenShard], gone: Set[str]
+) -> list[WrittenShard]:
+    """Write the shards of a dataset into another folder without the clips `gone`.
+
+    A shard that holds none of them keeps its bytes, and its name unless their number changes.
+    """
+    remaining: dict[str, list[tuple[WrittenShard, int]]] = {split: [] for split in SPLITS}
+    for shard in shards:
+        clip_ids = pq.read_table(dataset / "data" / shard.name, columns=["clip_id"])["clip_id"].to_pylist()
+        rows = sum(clip_id not in gone for clip_id in clip_ids)
+        if rows:
+            remaining[shard.name.split("-")[0]].append((shard, rows))
+    copied = []
+    for split, of_split in remaining.items():
+        for index, (shard, rows) in enumerate(of_split):
+            old = dataset / "data" / shard.name
+            new = folder / "data" / shard_name(split, index, len(of_split))
+            if rows == shard.rows:
+                write_bytes(new, old.read_bytes())
+                copied.append(replace(shard, name=new.name))
+            else:
+                with pq.ParquetFile(old) as file:
+                    copied.append(_write(new, file.schema_arrow, _groups_without(file, gone)))
+    return copied
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """The file name of a shard, as Hugging Face names them."""
+    return f"{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of every sample, in the order of the shards, as they were before they were written.
+
+    Returns clip_id, copy (0: the original), split, label (class name or null), the columns asked for, and the place
+    of the sample: shard and shard_row.
+    """
+    names = list(dict.fromkeys(["sample_id", "clip_id", "label", *columns]))
+    frames = []
+    for split in SPLITS:
+        for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
+            frame = pq.read_table(path, columns=names).to_pandas()
+            frames.append(frame.assign(split=split, shard=path, shard_row=range(len(frame))))
+    samples: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    copies = samples["sample_id"].str.rsplit("-", n=1).str[1].astype(int)
+    labels = samples["label"].map(dict(enumerate(LABELS))).astype(object)
+    return samples.assign(copy=copies, label=labels.where(labels.notna(), None))
 
 
 def read_split(dataset: Path | str, split: str) -> pa.Table:
@@ -103,6 +146,28 @@ def content_sha256(file: pq.ParquetFile) -> str:
     for group in range(file.num_row_groups):
         _update_digest(digest, file.read_row_group(group))
     return digest.hexdigest()
+
+
+def _write(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> WrittenShard:
+    """Write row groups as a shard, atomically."""
+    digest, rows = hashlib.sha256(), 0
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=["film", "speaker"]) as writer,
+    ):
+        for table in groups:
+            _update_digest(digest, table)
+            writer.write_table(table)
+            rows += len(table)
+    return WrittenShard(path.name, rows, path.stat().st_size, digest.hexdigest())
+
+
+def _groups_without(file: pq.ParquetFile, gone: Set[str]) -> Iterator[pa.Table]:
+    for group in range(file.num_row_groups):
+        table = file.read_row_group(group)
+        left = table.filter(pa.array([clip_id not in gone for clip_id in table["clip_id"].to_pylist()]))
+        if len(left):
+            yield left
 
 
 def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def tally(sides: pd.Series, labels: pd.Series) -> Split:
         label: {side: int(((labels == label) & (sides == side)).sum()) for side in ("train", "test")}
         for label in LABELS
     }
-    return Split(sides, float((sides == "test").mean()), per_class)
+    share = float((sides == "test").mean()) if len(sides) else 0.0
+    return Split(sides, share, per_class)
 
 
 def group_of(clips: pd.DataFrame, group_by: str) -> pd.Series:

@@ -1,6 +1,5 @@
 """Is a dataset what its manifest says? Hashes, counts, conservation of rows, and the split, all read again."""
 
-import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.dataset import read_manifest
+from emodal_data.dataset import dataset_hash, read_manifest
 from emodal_data.errors import InputError
 from emodal_data.files import TEMPORARY
 from emodal_data.schema import LEDGER, SCHEMA_VERSION, SPLITS
@@ -109,9 +108,7 @@ def _split_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
         problems.append(
             f"{len(lost)} clips are kept in the ledger or in the shards, not in both, such as {min(lost)}"
         )
-    content = hashlib.sha256(
-        "\n".join(f"{s['name']} {s['content_sha256']}" for s in manifest["shards"]).encode()
-    )
-    if content.hexdigest() != manifest["dataset_hash"]:
+    content = dataset_hash((shard["name"], shard["content_sha256"]) for shard in manifest["shards"])
+    if content != manifest["dataset_hash"]:
         problems.append("manifest.json: the dataset's hash is not that of its shards")
     return problems

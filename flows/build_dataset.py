@@ -26,16 +26,14 @@ from emodal_data.dataset import (
     replace_dataset,
     sides_before,
     staging_folder,
-    write_json,
     write_ledger,
 )
-from emodal_data.dataset_card import write_card
+from emodal_data.describe import describe_dataset
 from emodal_data.errors import EmodalError
 from emodal_data.exports import Export, plan_exports, write_exports
 from emodal_data.files import exclusive, remove_temporary
 from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
 from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build
-from emodal_data.report import write_report
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
 from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded
 from flows.config import Config
@@ -156,9 +154,7 @@ def publish(plan: Plan, config: Config, submit: Submit) -> tuple[dict[str, Any],
     annotations = hashlib.sha256(config.annotations.read_bytes()).hexdigest()
     manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations)
     write_ledger(folder / "ledger.parquet", chosen.ledger)
-    write_card(folder, manifest)
-    write_report(folder, manifest, chosen)
-    write_json(folder / "manifest.json", manifest)
+    describe_dataset(folder, manifest)
     replace_dataset(folder, dataset)
     return manifest, True
 

@@ -11,107 +11,25 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from published import CLEAR, fake_clips, planned, written
 
 from emodal_data import read_split
 from emodal_data.audio_features import FEATURE_NAMES, clip_features
 from emodal_data.clear_clips import clear_clips
-from emodal_data.clip_store import read_measures, write_reel
 from emodal_data.config import DatasetConfig
 from emodal_data.dataset import (
-    DatasetPlan,
     is_published,
     make_ledger,
-    make_manifest,
     plan_dataset,
-    plan_shards,
     recover_dataset,
     replace_dataset,
     staging_folder,
-    write_json,
     write_ledger,
 )
-from emodal_data.dataset_card import write_card
 from emodal_data.errors import InputError, WorkError
-from emodal_data.ingest import encode_png, pcm16
 from emodal_data.reasons import Reason
-from emodal_data.report import write_report
 from emodal_data.schema import CLIP_STORE, LABELS, LEDGER
-from emodal_data.shards import ShardSettings, write_shard
 from emodal_data.verify import verify_dataset
-
-CLEAR = {
-    "face_score": 0.9,
-    "landmark_score": 0.9,
-    "face_width_px": 200.0,
-    "blur": 0.2,
-    "yaw_deg": 3.0,
-    "pitch_deg": -2.0,
-    "roll_deg": 1.0,
-    "mirrored_fraction": 0.0,
-    "faces_in_frame": 1,
-    "residual_yaw_deg": 0.1,
-    "dominance": 1.0,
-    "outside_fraction": 0.0,
-    "x0": 10.0,
-    "y0": 10.0,
-    "x1": 210.0,
-    "y1": 210.0,
-    "audio_rms": 0.1,
-    "audio_peak": 0.5,
-    "audio_clipped_fraction": 0.0,
-    "audio_is_constant": False,
-    "audio_is_finite": True,
-    "frame_s": 0.48,
-    "frame_error_s": 0.02,
-    "corrupt_frames": 0,
-    "missing_samples": 0,
-}
-
-
-def fake_clips(
-    folder: Path, films: int = 5, per_film: int = 4
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Annotation rows, clips and measures of clips that were never in a film; every eighth has no face."""
-    draw = np.random.default_rng(0)
-    rows, places = [], {}
-    for film in range(films):
-        stored = []
-        for clip in range(per_film):
-            clip_id = f"{film:02}{clip:02}"
-            row = {"clip_id": clip_id, "film": f"f{film}.mp4", "start_s": float(clip), "end_s": clip + 1.0}
-            rows.append(row | {"row": len(rows) + 2, "label": LABELS[clip % 4], "speaker": f"s{film}"})
-            image = encode_png(draw.integers(0, 256, (128, 128), dtype=np.uint8))
-            audio = pcm16(0.1 * draw.standard_normal(16_000)).tobytes()
-            seen = CLEAR | {"image": image, "audio": audio, "face_hash": draw.bytes(32)}
-            unseen = {"reason": Reason.NO_FACE.value, "detail": "nobody there"}
-            stored.append(row | (unseen if len(rows) % 8 == 0 else seen))
-            places[clip_id] = (folder / f"f{film}.parquet", clip)
-        write_reel(folder / f"f{film}.parquet", stored)
-    table = pd.DataFrame(rows)
-    table = table.assign(annotator="", reason=None, measured=np.nan, detail=None, note="kept as it is")
-    clips = table.set_index("clip_id")[["film", "start_s", "end_s", "label", "speaker"]]
-    return table, clips.assign(label_confidence=1.0, votes=1, tied=False), read_measures(places)
-
-
-def planned(folder: Path, config: DatasetConfig | None = None, films: int = 5) -> DatasetPlan:
-    config = config or DatasetConfig()
-    rows, clips, measures = fake_clips(folder, films)
-    clear = clear_clips(clips, measures, config.clips, config.face, config.audio)
-    return plan_dataset(rows, clear, config)
-
-
-def written(tmp_path: Path, name: str, config: DatasetConfig | None = None) -> Path:
-    config = config or DatasetConfig()
-    plan = planned(tmp_path / "clips", config)
-    folder = tmp_path / name
-    shard_settings = ShardSettings(config.audio, config.augment.seed, config.shards.row_group_rows)
-    shards = [write_shard(shard, shard_settings) for shard in plan_shards(plan, folder, config.shards.rows)]
-    manifest = make_manifest(plan, config, shards, {"f0.mp4": "0" * 64}, "1" * 64)
-    write_ledger(folder / "ledger.parquet", plan.ledger)
-    write_card(folder, manifest)
-    write_report(folder, manifest, plan)
-    write_json(folder / "manifest.json", manifest)
-    return folder
 
 
 def test_every_row_is_kept_or_dropped_with_a_reason(tmp_path: Path) -> None:
@@ -223,7 +141,7 @@ def test_unlabelled_clips_of_test_films_stay_out_of_training(tmp_path: Path) -> 
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     one, two = written(tmp_path / "x", "one"), written(tmp_path / "y", "one")
     files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
-    assert len(files) == 6
+    assert len(files) == 7
     for file in files:
         assert (one / file).read_bytes() == (two / file).read_bytes(), file
 

@@ -1,25 +1,32 @@
 """The report of a build: one page that opens from disk, with what was kept, what was dropped, and the faces."""
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
-from emodal_data.clip_store import read_heavy
-from emodal_data.dataset import DatasetPlan
 from emodal_data.files import write_bytes
 from emodal_data.reasons import ADVICE, Reason
 from emodal_data.schema import LABELS
+from emodal_data.shards import read_samples
 
 #: Faces shown for each class; enough to see what the dataset looks like.
 _FACES_PER_CLASS = 24
 
 
-def write_report(folder: Path, manifest: dict[str, Any], plan: DatasetPlan) -> None:
-    """Write report/index.html into a dataset folder. manifest: as dataset.make_manifest gives it."""
+def write_report(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write report/index.html into a dataset folder, from its shards and its ledger.
+
+    manifest: as dataset.make_manifest gives it.
+    """
+    samples = read_samples(folder, ["film", "frame_s", "yaw_deg"])
+    clips = samples[samples["copy"] == 0]
+    ledger = pq.read_table(folder / "ledger.parquet", columns=["film", "outcome"]).to_pandas()
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("emodal_data.report", "."),
         autoescape=True,
@@ -30,8 +37,8 @@ def write_report(folder: Path, manifest: dict[str, Any], plan: DatasetPlan) -> N
         manifest=manifest,
         counts=manifest["counts"],
         funnel=_funnel(manifest["counts"]["dropped"]),
-        films=_films(plan),
-        faces=_faces(plan.samples[plan.samples["copy"] == 0]),
+        films=_films(ledger, clips),
+        faces=_faces(clips),
         labels=LABELS,
     )
     write_bytes(folder / "report" / "index.html", page.encode())
@@ -42,13 +49,11 @@ def _funnel(dropped: dict[str, int]) -> list[tuple[str, int, str]]:
     return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 
-def _films(plan: DatasetPlan) -> list[dict[str, Any]]:
+def _films(ledger: pd.DataFrame, clips: pd.DataFrame) -> list[dict[str, Any]]:
     """A line a film: rows, kept, clips of each class, and the side it fell on."""
-    ledger = plan.ledger.to_pandas()
-    kept = plan.clips[plan.clips["split"].notna()]
     rows = []
     for film, lines in ledger.groupby("film", sort=True):
-        of_film = kept[kept["film"] == film]
+        of_film = clips[clips["film"] == film]
         counts = of_film["label"].value_counts()
         rows.append(
             {
@@ -74,13 +79,14 @@ def _faces(originals: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "label": label or "unlabelled",
                 "count": len(same),
-                "faces": [_face(row) for row in chosen.itertuples()],
+                "faces": [face for _, of_shard in chosen.groupby("shard") for face in _of_shard(of_shard)],
             }
         )
     return sheets
 
 
-def _face(row: Any) -> dict[str, str]:
-    png, _ = next(read_heavy(row.store_file, [row.store_row]))
-    about = f"{row.film} at {row.frame_s:.2f} s, yaw {row.yaw_deg:.0f}°, {row.split}"
-    return {"png": base64.b64encode(png).decode(), "about": about}
+def _of_shard(chosen: pd.DataFrame) -> Iterator[dict[str, str]]:
+    images = pq.read_table(chosen["shard"].iloc[0], columns=["image"])["image"]
+    for row in chosen.itertuples():
+        png = base64.b64encode(images[row.shard_row]["bytes"].as_py()).decode()
+        yield {"png": png, "about": f"{row.film} at {row.frame_s:.2f} s, yaw {row.yaw_deg:.0f}°, {row.split}"}

@@ -1,0 +1,20 @@
+"""Everything that describes a dataset beside its shards and ledger: card, Croissant, report, and the manifest."""
+
+from pathlib import Path
+from typing import Any
+
+from emodal_data.croissant import write_croissant
+from emodal_data.dataset import write_json
+from emodal_data.dataset_card import write_card
+from emodal_data.report import write_report
+
+
+def describe_dataset(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the descriptions of the shards and the ledger that are in the folder.
+
+    manifest: as dataset.make_manifest gives it; written last, so that a folder with a manifest is whole.
+    """
+    write_card(folder, manifest)
+    write_croissant(folder, manifest)
+    write_report(folder, manifest)
+    write_json(folder / "manifest.json", manifest)
