@@ -15,6 +15,11 @@ from emodal_data.face.parcels import Detection, FaceBackend, Picture, as_rgb
 from emodal_data.face.pose import fit_pose
 from emodal_data.reasons import Reason
 
+#: Boxes below this share of the frame's best score are not chosen from, nor counted: what looks a little like
+#: a face (0.5 to 0.6) may be larger than the sure face (0.9) beside it. No threshold of the configuration:
+#: those must not change what reading a film yields.
+LIKELY_SHARE = 0.75
+
 
 @dataclass(frozen=True, eq=False)
 class FacePicture:
@@ -32,7 +37,7 @@ def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: flo
     """
     rgb = as_rgb(rgb)
     height, width = rgb.shape[:2]
-    detections = backend.detect(rgb)
+    detections = _likely(backend.detect(rgb))
     if not detections:
         raise Dropped(Reason.NO_FACE, f"no face in a frame of {width}x{height} pixels")
     chosen = detections[0] if config.choose == "largest" else _most_central(detections, width, height)
@@ -60,6 +65,12 @@ def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: flo
         y1=y1,
     )
     return FacePicture(frontal.image, measures)
+
+
+def _likely(detections: list[Detection]) -> list[Detection]:
+    """The detections whose score is near the best one's, in their order."""
+    best = max((detection.score for detection in detections), default=0.0)
+    return [detection for detection in detections if detection.score >= LIKELY_SHARE * best]
 
 
 def _most_central(detections: list[Detection], width: int, height: int) -> Detection:

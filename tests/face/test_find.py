@@ -62,6 +62,33 @@ def test_of_two_faces_the_largest_is_taken_and_its_share_recorded(photo, backend
     assert m.dominance == pytest.approx(0.8, abs=0.05)  # sides 1:2, areas 1:4
 
 
+def with_ghost(frame, photo, backend):
+    """The frame with a face so faint on the wall that the detector, asked for it alone, is in doubt."""
+    large = cv2.resize(photo, (600, 600), interpolation=cv2.INTER_CUBIC).astype(float)
+    for contrast in np.arange(0.030, 0.050, 0.001):
+        frame[60:660, 640:1240] = 90 + contrast * (large - 128)
+        scores = [d.score for d in backend.detect(frame) if d.box_xyxy[0] > 640]
+        if scores:
+            assert scores[0] < 0.7
+            return frame
+    raise AssertionError("no contrast leaves the detector in doubt")
+
+
+@pytest.mark.parametrize("choose", ["largest", "central"])
+def test_a_doubtful_box_is_not_taken_beside_a_sure_face_however_large(photo, backend, choose):
+    frame = with_ghost(frame_with((photo, 40, 100, 300)), photo, backend)
+    doubtful, sure = backend.detect(frame)
+    assert doubtful.width_px > 2 * sure.width_px and sure.score > 0.9
+    m = find_face(frame, backend, FaceConfig(choose=choose)).measures
+    assert (m.x0, m.y0, m.x1, m.y1) == sure.box_xyxy
+    assert m.faces_in_frame == 1 and m.dominance == 1.0
+
+
+def test_a_doubtful_box_alone_is_taken_and_left_to_the_thresholds(photo, backend):
+    m = find_face(with_ghost(frame_with(), photo, backend), backend, CONFIG).measures
+    assert m.x0 > 640 and m.face_score < 0.7
+
+
 def test_the_most_central_face_can_be_asked_for(photo, backend):
     frame = frame_with((photo, 500, 200, 300), (photo, 860, 100, 420))
     central = find_face(frame, backend, FaceConfig(choose="central")).measures
