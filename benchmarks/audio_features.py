@@ -5,10 +5,7 @@ The ways take turns on the same clips in one run; figures are medians of this pr
 """
 
 import argparse
-import datetime
 import functools
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -17,8 +14,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import scipy
 from pyAudioAnalysis import ShortTermFeatures
+from sheet import finish, machine
 
 from emodal_data.audio_features import clip_features
 from emodal_data.augment import augment_clip
@@ -153,12 +150,8 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, default=Path("../shared/media/ravdess/speech"))
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    today = datetime.date.today().isoformat()
     lines = [
-        f"# Speech features, {today}",
-        "",
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, numpy {np.__version__}, "
-        f"scipy {scipy.__version__}, pyAudioAnalysis 0.3.14. CPU time, medians; load {os.getloadavg()[0]:.1f}.",
+        f"{machine('numpy', 'scipy', 'pyAudioAnalysis')}. CPU time, medians.",
         "`python benchmarks/audio_features.py` makes this file.",
         "",
         "## CPU per clip (16 kHz, 50 ms windows every 25 ms, mean and deviation)",
@@ -172,13 +165,8 @@ def main() -> None:
         "## Augmentation",
         "",
         *augmentation_rows(arguments.repeats),
-        "",
     ]
-    text = "\n".join(lines)
-    print(text)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / f"{today}-audio-features.md").write_text(text)
+    finish("audio-features", "Speech features", "\n".join(lines), arguments.out)
 
 
 if __name__ == "__main__":

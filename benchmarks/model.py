@@ -8,13 +8,12 @@ CPU time throughout; ratios of medians, measured in turns in one run.
 """
 
 import argparse
-import os
-import platform
 import time
 from collections.abc import Callable
 
 import cv2
 import numpy as np
+from sheet import machine
 
 from emodal_model.backend import keras, tf
 from emodal_model.config import ModelConfig
@@ -25,10 +24,6 @@ from emodal_model.network import MAIN_HEAD, build_network, normalisation_of
 
 #: The pictures of the known truth are six flat patches: few filters see all there is.
 FEW_FILTERS = ModelConfig(filters=(4, 8, 8), image_dense=32, epochs=20, patience=6)
-
-
-def machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, TensorFlow {tf.__version__}, load {os.getloadavg()[0]:.1f}"
 
 
 def cpu_s(work: Callable[[], object]) -> float:
@@ -125,7 +120,7 @@ if __name__ == "__main__":
     parser.add_argument("--labelled", type=int, default=80)
     parser.add_argument("--unlabelled", type=int, default=1500)
     arguments = parser.parse_args()
-    print(machine())
+    print(machine("tensorflow"))
     if arguments.what == "speed":
         speed()
     elif arguments.what == "truth":

@@ -5,10 +5,7 @@ python benchmarks/resampling.py --media ../shared/media [--out docs/benchmarks] 
 """
 
 import argparse
-import datetime
 import math
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -18,6 +15,7 @@ import av
 import numpy as np
 import soxr
 from scipy import signal as dsp
+from sheet import finish, machine
 
 from emodal_data.audio_check import measure_audio
 from emodal_data.audio_features import FEATURE_NAMES, clip_features
@@ -164,12 +162,8 @@ def main() -> None:
     voices = [sound_of(path)[0] * 32768 for path in sorted(arguments.media.glob("ravdess/speech/*.flac"))]
     voices = [np.rint(voice).astype(np.int16) for voice in voices]
     spread = spread_of_features(voices)
-    today = datetime.date.today().isoformat()
     lines = [
-        f"# Resampling and downmix, {today}",
-        "",
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, PyAV {av.__version__}, "
-        f"libswresample {'.'.join(map(str, av.library_versions['libswresample']))}, soxr {soxr.__version__}.",
+        f"{machine('av', 'soxr')}, libswresample {'.'.join(map(str, av.library_versions['libswresample']))}.",
         "`python benchmarks/resampling.py --media FOLDER` makes this file.",
         "",
         "## Gain in dB (beyond 8 kHz: of the alias)",
@@ -187,13 +181,8 @@ def main() -> None:
         "## 5.1: distance to the voice alone, same unit, 24 voices",
         "",
         *downmix_rows(voices[::14], spread),
-        "",
     ]
-    text = "\n".join(lines)
-    print(text)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / f"{today}-resampling.md").write_text(text)
+    finish("resampling", "Resampling and downmix", "\n".join(lines), arguments.out)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,6 @@ Both ways take turns in one run; figures are medians of this process's CPU time.
 """
 
 import argparse
-import datetime
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -17,6 +14,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from sheet import finish, machine
 
 from emodal_data.sample_films import make_sample_films
 from emodal_data.sample_films.encoder import write_film
@@ -71,15 +69,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    load = os.getloadavg()[0]
-    machine = (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}"
-    )
-    text = f"# Sample films, {datetime.date.today()}\n\n{machine}\n\n{measure(args.films, args.clips, args.repeats)}\n"
-    print(text)
-    if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / f"{datetime.date.today()}-sample-films.md").write_text(text)
+    body = f"{machine()}\n\n{measure(args.films, args.clips, args.repeats)}"
+    finish("sample-films", "Sample films", body, args.out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,24 @@
+"""What every benchmark says alike: the machine it ran on, and the dated file it leaves."""
+
+import datetime
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+
+def machine(*packages: str) -> str:
+    """The machine's facts, and the versions of packages that matter to the numbers."""
+    facts = [platform.machine(), f"{os.cpu_count()} cores", f"Python {platform.python_version()}"]
+    facts += [f"{package} {version(package)}" for package in packages]
+    return ", ".join([*facts, f"load {os.getloadavg()[0]:.1f}"])
+
+
+def finish(name: str, title: str, body: str, out: Path | None) -> None:
+    """Print a benchmark's text under a dated title, and keep it as OUT/<date>-<name>.md if a folder is given."""
+    today = datetime.date.today().isoformat()
+    text = f"# {title}, {today}\n\n{body.strip()}\n"
+    print(text)
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"{today}-{name}.md").write_text(text)
