@@ -162,9 +162,9 @@ def _usable(signal: npt.ArrayLike, rate_hz: int, window: int) -> Floats:
     if len(wave) < window:
         seconds = len(wave) / rate_hz
         raise Dropped(Reason.AUDIO_TOO_SHORT, f"{seconds:.3f} s is less than one window", seconds)
-    finite = int(np.isfinite(wave).sum())
-    if finite < len(wave):
-        bad = len(wave) - finite
+    # A sum is finite only if all its terms are, and costs a tenth of asking each of them.
+    bad = 0 if np.isfinite(wave.sum()) else int(np.count_nonzero(~np.isfinite(wave)))
+    if bad:
         raise Dropped(Reason.AUDIO_NOT_FINITE, f"{bad} of {len(wave)} samples are not numbers", float(bad))
     return wave
 

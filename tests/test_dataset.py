@@ -105,7 +105,7 @@ def test_a_threshold_drops_a_clip_with_the_measured_value_and_gate_score_keeps_i
     strict = DatasetConfig.model_validate({"face": {"min_sharpness": 0.3}})
     rows, clips, measures = fake_clips(tmp_path)
     dropped = clear_clips(clips, measures, strict.clips, strict.face, strict.audio)
-    assert dropped.loc["0000", ["reason", "measured"]].tolist() == ["face_blurred", pytest.approx(0.2)]
+    assert dropped.loc["c0000", ["reason", "measured"]].tolist() == ["face_blurred", pytest.approx(0.2)]
     with pytest.raises(WorkError, match="no labelled clip is left"):
         plan_dataset(rows, dropped, strict)
     kept = DatasetConfig.model_validate({"face": {"min_sharpness": 0.3, "gate": "score"}})
@@ -153,7 +153,7 @@ def test_shard_rows_hold_the_face_and_the_features_of_its_sound(tmp_path: Path) 
     first = table.to_pylist()[0]
     face = cv2.imdecode(np.frombuffer(first["image"]["bytes"], np.uint8), cv2.IMREAD_UNCHANGED)
     assert face.shape == (128, 128)
-    film, clip = int(first["clip_id"][:2]), int(first["clip_id"][2:])
+    film, clip = int(first["clip_id"][1:3]), int(first["clip_id"][3:])
     stored = pq.read_table(tmp_path / "clips" / f"f{film}.parquet").to_pylist()[clip]
     assert first["image"]["bytes"] == stored["image"]
     expected = clip_features(np.frombuffer(stored["audio"], "<i2"))
@@ -311,4 +311,17 @@ def test_another_compression_is_still_the_same_content(tmp_path: Path) -> None:
         pq.write_table(
             pq.read_table(shard), shard, compression="gzip", row_group_size=256, use_dictionary=False
         )
+    assert verify_dataset(dataset) == []
+
+
+def test_egemaps_stand_in_a_column_of_their_own(tmp_path: Path) -> None:
+    pytest.importorskip("opensmile", reason="the optional extra opensmile is not installed")
+    dataset = written(tmp_path, "dataset", DatasetConfig.model_validate({"audio": {"egemaps": True}}))
+    plain = written(tmp_path / "plain", "dataset")
+    table = read_split(dataset, "test")
+    names = json.loads(table.schema.metadata[b"emodal"])["egemaps_names"]
+    assert len(names) == 88
+    assert all(len(row) == 88 for row in table["egemaps"].to_pylist())
+    assert table["audio_features"].to_pylist() == read_split(plain, "test")["audio_features"].to_pylist()
+    assert "egemaps" not in read_split(plain, "test").column_names
     assert verify_dataset(dataset) == []

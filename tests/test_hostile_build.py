@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from media.hostile import CORPUS
+from media.hostile import CORPUS, good, mutated
 
 from emodal_data.config import ClipsConfig, SplitConfig
 from emodal_data.reasons import Reason
@@ -18,6 +18,16 @@ from flows.config import Config
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
+def mutated_films(folder: Path, count: int) -> list[str]:
+    """Write films with bytes flipped, cut or repeated into a folder; returns their names."""
+    sources = [
+        good(folder, suffix, front=suffix == ".mp4") for suffix in (".mp4", ".mkv", ".ts", ".avi", ".mpg")
+    ]
+    for number in range(count):
+        (folder / f"mutated-{number}.bin").write_bytes(mutated(sources, number))
+    return [f"mutated-{number}.bin" for number in range(count)]
+
+
 def test_hostile_files_cost_their_own_rows_only(sample_films: Path, tmp_path: Path) -> None:
     films = tmp_path / "films"
     films.mkdir()
@@ -26,13 +36,14 @@ def test_hostile_files_cost_their_own_rows_only(sample_films: Path, tmp_path: Pa
         name for name in names if name == name.encode("utf-8", "ignore").decode()
     ]  # a table holds no other
     assert len(names) > 60
+    names += mutated_films(films, int(os.environ.get("EMODAL_FUZZ_FILES", "40")))
     rows = [[name, "1", "2", "sad"] for name in names]
     with (sample_films / "annotations.csv").open() as file:
-        good = [[row["film"], row["start"], row["end"], row["label"]] for row in csv.DictReader(file)]
-    for name in {row[0] for row in good}:
+        clean = [[row["film"], row["start"], row["end"], row["label"]] for row in csv.DictReader(file)]
+    for name in {row[0] for row in clean}:
         shutil.copy(sample_films / "films" / name, films)
     with (tmp_path / "spans.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["film", "start", "end", "label"], *rows, *good])
+        csv.writer(file).writerows([["film", "start", "end", "label"], *rows, *clean])
     outside = sorted(path for path in tmp_path.iterdir() if path.name not in ("films", "spans.csv"))
 
     config = Config(
@@ -46,7 +57,7 @@ def test_hostile_files_cost_their_own_rows_only(sample_films: Path, tmp_path: Pa
     )
     build_dataset(config)
     ledger = pq.read_table(tmp_path / "out" / "dataset" / "ledger.parquet").to_pandas()
-    assert len(ledger) == len(rows) + len(good)
+    assert len(ledger) == len(rows) + len(clean)
     assert set(ledger["reason"].dropna()) <= set(Reason)
     hostile = ledger.iloc[: len(rows)]
     assert hostile["outcome"].eq("dropped").all()  # none of them shows a face
