@@ -16,7 +16,7 @@ from emodal_data.reasons import ADVICE, Reason
 from emodal_data.sources import FilmFacts, FilmFile, find_film
 
 #: Raised when reading a film gives other numbers than before; old store files are then left alone.
-INGEST_VERSION = 1
+INGEST_VERSION = 2
 
 
 @dataclass(frozen=True)

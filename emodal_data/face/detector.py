@@ -46,7 +46,7 @@ class Detector:
             turned = self._look(rgb[::-1, ::-1], 0, 0)
             found = _replace_weaker(found, _half_turn(turned[turned[:, 16] >= SURE_SCORE], width, height))
         found = found[np.lexsort((found[:, 0], -_widths(found)))]
-        return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2)) for row in found]
+        return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2), row[8:10]) for row in found]
 
     def _look(self, rgb: Picture, left: int, top: int) -> Points:
         """(n, 17) rows x0, y0, x1, y1, six keypoints, score; in pixels of the frame the view was cut from."""

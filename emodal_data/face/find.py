@@ -9,16 +9,21 @@ import numpy as np
 
 from emodal_data.config import FaceConfig
 from emodal_data.errors import Dropped
-from emodal_data.face.frontal import frontalize
+from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
 from emodal_data.face.parcels import Detection, FaceBackend, Picture, as_rgb
-from emodal_data.face.pose import fit_pose
+from emodal_data.face.pose import fit_pose, keypoint_yaw_deg
 from emodal_data.reasons import Reason
 
 #: Boxes below this share of the frame's best score are not chosen from, nor counted: what looks a little like
 #: a face (0.5 to 0.6) may be larger than the sure face (0.9) beside it. No threshold of the configuration:
 #: those must not change what reading a film yields.
 LIKELY_SHARE = 0.75
+#: Faces that the detector's keypoints see turned further than this are turned so far: the mesh, which tells
+#: smaller angles better, falls behind, and measures 60 degrees of many a face as 40.
+FAR_YAW_DEG = 40.0
+#: The detector's keypoints are to be trusted in heads that lean less than this.
+UPRIGHT_ROLL_DEG = 45.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +56,7 @@ def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: flo
         landmark_score=face.landmark_score,
         face_width_px=x1 - x0,
         blur=sharpness(frontal.image),
-        yaw_deg=frontal.yaw_deg,
+        yaw_deg=_yaw_deg(chosen, frontal),
         pitch_deg=frontal.pitch_deg,
         roll_deg=frontal.roll_deg,
         mirrored_fraction=frontal.mirrored_fraction,
@@ -79,6 +84,14 @@ def _most_central(detections: list[Detection], width: int, height: int) -> Detec
         return ((x0 + x1 - width) ** 2 + (y0 + y1 - height) ** 2) / 4
 
     return min(detections, key=distance2)
+
+
+def _yaw_deg(detection: Detection, frontal: Frontal) -> float:
+    """The fit's yaw, or the keypoints' where they see the head turned far, and further than the fit does."""
+    if detection.eyes is None or detection.nose is None or abs(frontal.roll_deg) > UPRIGHT_ROLL_DEG:
+        return frontal.yaw_deg
+    far_deg = keypoint_yaw_deg(detection.eyes, detection.nose, frontal.roll_deg)
+    return far_deg if abs(far_deg) > max(FAR_YAW_DEG, abs(frontal.yaw_deg)) else frontal.yaw_deg
 
 
 def _residual_yaw_deg(image: Picture, backend: FaceBackend) -> float:

@@ -18,7 +18,8 @@ class FaceMeasures:
     """The measures of one face; pixels are the film's own.
 
     face_score, landmark_score: 0 to 1. face_width_px: width of the box. blur: sharpness of the aligned face
-    (see sharpness; small is blurred). yaw_deg, pitch_deg, roll_deg: pose in the film. mirrored_fraction: share
+    (see sharpness; small is blurred). yaw_deg, pitch_deg, roll_deg: pose in the film, a far yaw by the
+    detector's keypoints. mirrored_fraction: share
     of the frontal face filled from its other side. residual_yaw_deg: yaw still measured in the frontal face.
     faces_in_frame: how many were found. dominance: this face's share of the area of itself and the largest
     other one (1 when alone, 0.5 a tie). outside_fraction: share of the box beyond the frame.

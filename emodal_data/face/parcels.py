@@ -20,12 +20,14 @@ Box = tuple[float, float, float, float]
 class Detection:
     """A face box. box_xyxy: pixels, may reach beyond the picture. score: 0 to 1.
 
-    eyes: (2, 2) pixels, image left first, or None when the detector does not say.
+    eyes: (2, 2) pixels, image left first (of an upright face); nose: (2,) its tip; None when the detector
+    does not say.
     """
 
     box_xyxy: Box
     score: float
     eyes: Points | None = None
+    nose: Points | None = None
 
     @property
     def width_px(self) -> float:

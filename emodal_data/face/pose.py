@@ -25,6 +25,8 @@ _NOD_RAD = 0.3
 #: Landmarks that scatter less than this in any direction are no face.
 _LEAST_SPREAD_PX = 0.5
 _FLIP = np.array([-1.0, 1.0, 1.0])
+#: The mesh points at the corners of each eye, and at the tip of the nose.
+_EYE_LEFT, _EYE_RIGHT, _NOSE_TIP = (33, 133), (362, 263), 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +149,21 @@ def fit_head(landmarks: Points) -> Head:
     shape = generic + _symmetric_difference(rotation, residual_cm, mirror)
     origin = centre - scale * (rotation @ middle)[:2]
     return Head(Pose(rotation, scale, origin * [1.0, -1.0]), shape)
+
+
+def keypoint_yaw_deg(eyes: Points, nose: Points, roll_deg: float) -> float:
+    """The yaw that a detector's few keypoints tell: how far the nose has left the middle of the eyes.
+
+    eyes: (2, 2) pixels, image left first. nose: (2,) its tip. roll_deg: the head's, by its fit. Along the line of
+    the eyes a nod moves nothing. On the canonical face the eyes are 1.6 times as far apart as the tip stands out.
+    """
+    vertices = canonical_face().vertices_cm
+    left, right = (vertices[list(corners)].mean(axis=0) for corners in (_EYE_LEFT, _EYE_RIGHT))
+    roll_rad = math.radians(roll_deg)
+    along = np.array([math.cos(roll_rad), math.sin(roll_rad)])
+    sine = float((nose - eyes.mean(axis=0)) @ along) / (vertices[_NOSE_TIP, 2] - left[2])
+    cosine = float((eyes[1] - eyes[0]) @ along) / (right[0] - left[0])
+    return math.degrees(math.atan2(sine, cosine))
 
 
 def _affine_start(centred: Floats, seen: Points, weights: Floats) -> tuple[Floats, float]:

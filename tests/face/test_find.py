@@ -8,8 +8,10 @@ import pytest
 
 from emodal_data.config import FaceConfig
 from emodal_data.errors import Dropped
-from emodal_data.face import find_face, gate
+from emodal_data.face import find_face, fit_pose, gate
 from emodal_data.reasons import Reason
+
+from .rendered import Actor
 
 CONFIG = FaceConfig()
 
@@ -95,6 +97,47 @@ def test_the_most_central_face_can_be_asked_for(photo, backend):
     largest = find_face(frame, backend, CONFIG).measures
     assert central.x1 < 860 < largest.x0
     assert central.dominance == pytest.approx(1 - largest.dominance)
+
+
+def far_turned(photo, backend, yaw_deg):
+    """Yaw measured by the whole road, and by the fit alone, of a drawn face; positive to the turned side."""
+    drawn = Actor(photo, backend).draw(yaw_deg).rgb
+    measured = find_face(drawn, backend, CONFIG).measures.yaw_deg
+    fitted = fit_pose(backend.faces(drawn)[0].landmarks68).yaw_deg
+    return measured / np.sign(yaw_deg), fitted / np.sign(yaw_deg)
+
+
+@pytest.mark.parametrize("yaw_deg", [-70, 60])
+def test_a_far_turned_face_is_told_by_the_detectors_keypoints_where_the_mesh_falls_behind(
+    photo, backend, yaw_deg
+):
+    measured, fitted = far_turned(photo, backend, yaw_deg)
+    assert fitted < 0.8 * abs(yaw_deg)
+    assert measured > CONFIG.max_yaw_deg and abs(measured - abs(yaw_deg)) < abs(fitted - abs(yaw_deg))
+
+
+@pytest.mark.parametrize("yaw_deg", [-30, -15, 15, 30])
+def test_the_yaw_of_a_face_that_is_not_turned_far_is_the_fits(photo, backend, yaw_deg):
+    measured, fitted = far_turned(photo, backend, yaw_deg)
+    assert measured == fitted == pytest.approx(abs(yaw_deg), abs=8)
+
+
+def test_keypoints_of_a_head_that_leans_or_of_no_detector_are_not_asked(photo, backend):
+    straight = find_face(photo, backend, CONFIG).measures.yaw_deg
+    upside_down = find_face(np.ascontiguousarray(photo[::-1, ::-1]), backend, CONFIG).measures
+    assert abs(upside_down.roll_deg) > 150 and upside_down.yaw_deg == pytest.approx(straight, abs=4)
+
+    class WithoutKeypoints:
+        """The backend, its detector telling boxes only."""
+
+        landmarks = staticmethod(backend.landmarks)
+
+        def detect(self, rgb):
+            return [dataclasses.replace(d, nose=None) for d in backend.detect(rgb)]
+
+    drawn = Actor(photo, backend).draw(60).rgb
+    fitted = fit_pose(backend.faces(drawn)[0].landmarks68).yaw_deg
+    assert find_face(drawn, WithoutKeypoints(), CONFIG).measures.yaw_deg == fitted
 
 
 def test_gray_and_deep_frames_give_the_face_of_the_colour_frame(photo, backend):

@@ -5,7 +5,7 @@ import pytest
 
 from emodal_data.errors import Dropped
 from emodal_data.face import LANDMARKS68, canonical_face, fit_pose
-from emodal_data.face.pose import fit_head, vertices_of
+from emodal_data.face.pose import fit_head, keypoint_yaw_deg, vertices_of
 from emodal_data.reasons import Reason
 
 from .rendered import rotation
@@ -65,6 +65,15 @@ def test_the_fitted_shape_is_its_own_mirror_image_and_tells_the_depth_of_a_turne
     tip, corner = 30, 36
     depth = lambda points: points[tip, 2] - points[corner, 2]  # noqa: E731
     assert depth(head.points_cm) > depth(CANONICAL[LANDMARKS68]) + 0.3
+
+
+@pytest.mark.parametrize(
+    ("yaw_deg", "pitch_deg", "roll_deg"), [(0, 0, 0), (20, 0, 0), (-45, 25, 0), (60, -20, 30), (-80, 0, -40)]
+)
+def test_eyes_and_nose_tell_any_yaw_whatever_the_nod(yaw_deg, pitch_deg, roll_deg):
+    points = seen(CANONICAL, yaw_deg, pitch_deg, roll_deg)
+    eyes = np.array([points[[33, 133]].mean(axis=0), points[[362, 263]].mean(axis=0)])
+    assert keypoint_yaw_deg(eyes, points[4], roll_deg) == pytest.approx(yaw_deg, abs=0.5)
 
 
 def test_noise_of_a_pixel_moves_the_angles_by_a_few_degrees_at_most():
