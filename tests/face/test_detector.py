@@ -1,6 +1,7 @@
 """Which faces are found: small ones, many, turned in the picture, cut by the border, and none where none is."""
 
 import hashlib
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from skimage import data
 from emodal_data.config import FaceConfig
 from emodal_data.errors import Dropped, InputError
 from emodal_data.face import create_backend, find_face, fit_pose, gate
+from emodal_data.face.models import _GREETING, _without_greeting
 from emodal_data.face.parcels import as_rgb
 from emodal_data.reasons import Reason
 
@@ -130,10 +132,17 @@ def test_another_process_gives_the_same_bytes(photo, backend):
         text=True,
         check=True,
     )
+    assert there.stderr == ""
     assert there.stdout.split(maxsplit=1) == [
         hashlib.sha256(here.image.tobytes()).hexdigest(),
         repr(here.measures) + "\n",
     ]
+
+
+def test_what_is_said_while_a_model_loads_is_heard_but_for_the_runtimes_greeting(capfd):
+    with _without_greeting():
+        os.write(2, b"before\n" + _GREETING + b"after\n")
+    assert capfd.readouterr().err == "before\nafter\n"
 
 
 def test_the_pose_of_mesh_and_landmarks_agree_on_a_photo(photo_face):
