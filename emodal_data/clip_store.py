@@ -6,7 +6,7 @@ may be deleted at any time and costs no more than reading the films again.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,40 @@ def stored_clips(folder: Path, settings_key: str) -> dict[str, tuple[Path, int]]
         for row, clip_id in enumerate(clip_ids):
             places.setdefault(clip_id, (path, row))
     return places
+
+
+def list_clips(store: Path) -> Iterator[tuple[str, str, str]]:
+    """Everything in the store, whatever the settings: clip_id, film, and the first digits of the film's SHA-256.
+
+    A damaged file counts as absent and is removed.
+    """
+    for path in sorted(store.glob("*/*.parquet")):
+        try:
+            table = pq.read_table(path, columns=["clip_id", "film"]).to_pydict()
+        except (pa.ArrowException, OSError):
+            path.unlink(missing_ok=True)
+            continue
+        digits = path.parent.name.rsplit("-", 1)[-1]
+        yield from ((clip_id, film, digits) for clip_id, film in zip(*table.values(), strict=True))
+
+
+def remove_clips(store: Path, gone: Set[str]) -> int:
+    """Remove clips from the store; what else is in their files stays. Returns the number removed."""
+    removed = 0
+    for path in sorted(store.glob("*/*.parquet")):
+        table = pq.read_table(path)
+        clip_ids = table["clip_id"].to_pylist()
+        left = [clip_id for clip_id in clip_ids if clip_id not in gone]
+        if len(left) == len(clip_ids):
+            continue
+        if left:
+            rows = table.filter(pa.array([clip_id not in gone for clip_id in clip_ids])).to_pylist()
+            write_reel(reel_file(path.parent, path.name.split("-")[0], left), rows)
+        path.unlink()
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+        removed += len(clip_ids) - len(left)
+    return removed
 
 
 def read_measures(places: Places) -> pd.DataFrame:

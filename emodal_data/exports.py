@@ -1,5 +1,6 @@
 """Clips as mp4 files beside the dataset, for people to look at: one file a clip, made once."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,3 +50,13 @@ def write_exports(export: Export, films: Path, config: ClipsConfig) -> list[str]
         except Dropped as drop:
             failed.append(f"{export.film} {clip.start_s:g}-{clip.end_s:g} s: no mp4: {drop}")
     return failed
+
+
+def remove_exports(exports: Path, kept: Set[str]) -> int:
+    """Remove the mp4 files of all clips but those `kept`. Returns the number removed."""
+    strays = [path for path in sorted(exports.glob("*/*/*.mp4")) if path.stem not in kept]
+    for path in strays:
+        path.unlink()
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+    return len(strays)

@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -105,6 +105,14 @@ class FilmCatalogue:
         facts = self._facts.get(film.name)
         unchanged = facts and (facts.size_bytes, facts.mtime_ns) == (film.size_bytes, film.mtime_ns)
         return facts if unchanged else None
+
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of each film that was ever looked at and is still in the catalogue, by name."""
+        return {name: facts.sha256 for name, facts in self._facts.items()}
+
+    def forget(self, names: Set[str]) -> None:
+        """Remove films from the facts on disk."""
+        self.keep({name: facts for name, facts in self._facts.items() if name not in names})
 
     def keep(self, facts: Mapping[str, FilmFacts]) -> None:
         """Replace the facts on disk by these, if they differ. A film that took too long may be quicker next time."""

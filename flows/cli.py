@@ -160,6 +160,35 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def forget(
+    out: Annotated[Path, typer.Argument(help="Folder of a build.")],
+    film: Annotated[str | None, typer.Option(help="Film, as its path below the films folder.")] = None,
+    speaker: Annotated[str | None, typer.Option(help="Speaker, as the annotations name them.")] = None,
+    model: Annotated[
+        bool, typer.Option("--model", help="Remove OUT/model too: it may have learnt from it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove every trace of a film or a speaker from a build, and prove it. Reads no film.
+
+    Take it out of the annotations too, or the next build brings it back.
+
+    Example: emodal forget build --speaker anna
+    """
+    from dataclasses import asdict
+
+    from emodal_data.forget import forget as forget_in
+
+    result = asdict(forget_in(out, film, speaker, with_model=model))
+    if (out / "model").exists():
+        print(f"emodal: {out / 'model'} may have learnt from it; --model removes it", file=sys.stderr)
+    print("emodal: take it out of the annotations too, or the next build brings it back", file=sys.stderr)
+    _print(
+        result, "\n".join(f"{n:>7} {name.replace('_', ' ')} removed" for name, n in result.items()), as_json
+    )
+
+
 @app.command("sample-films")
 def sample_films(
     folder: Annotated[

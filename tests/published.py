@@ -53,7 +53,7 @@ def fake_clips(
     for film in range(films):
         stored = []
         for clip in range(per_film):
-            clip_id = f"{film:02}{clip:02}"
+            clip_id = f"c{film:02}{clip:02}"
             row = {"clip_id": clip_id, "film": f"f{film}.mp4", "start_s": float(clip), "end_s": clip + 1.0}
             rows.append(row | {"row": len(rows) + 2, "label": LABELS[clip % 4], "speaker": f"s{film}"})
             image = encode_png(draw.integers(0, 256, (128, 128), dtype=np.uint8))
