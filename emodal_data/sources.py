@@ -6,8 +6,9 @@ import json
 import os
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from emodal_data.annotations.film_names import FILM_SUFFIXES
 from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped
 from emodal_data.files import write_bytes
@@ -45,20 +46,50 @@ class FilmFacts:
 def find_film(films: Path, name: str) -> FilmFile:
     """The file that an annotation names.
 
+    A name that is no path below the folder stands for the only film whose path ends with it, with or without
+    suffix: subtitles know no suffix, and annotation tools no folders.
     Raises Dropped (film_missing with a suggestion, or film_outside_folder when a path or link leads out).
     """
     root = films.resolve()
+    if file := _file_at(root, name):
+        return file
+    likely = _films_that_end_with(root, name)
+    if len(likely) == 1 and (file := _file_at(root, likely[0])):
+        return file
+    if len(likely) > 1:
+        several = f"{len(likely)} films may be meant, such as {' and '.join(likely[:2])}: write its path"
+        raise Dropped(Reason.FILM_MISSING, f"{name}: {several}")
+    raise Dropped(Reason.FILM_MISSING, f"{name}: not under {films}{_suggestion(root, name)}")
+
+
+def _file_at(root: Path, name: str) -> FilmFile | None:
     path = Path(os.path.normpath(root / name))
     try:
-        is_inside = path.resolve().is_relative_to(root)
-        stat = path.stat() if is_inside else None
-    except (OSError, ValueError, RuntimeError) as error:  # no such file, no such name, a link to itself
-        raise Dropped(Reason.FILM_MISSING, f"{name}: not under {films}{_suggestion(root, name)}") from error
-    if stat is None:
-        raise Dropped(Reason.FILM_OUTSIDE_FOLDER, f"{name}: {ADVICE[Reason.FILM_OUTSIDE_FOLDER]}")
+        if not path.resolve().is_relative_to(root):
+            raise Dropped(Reason.FILM_OUTSIDE_FOLDER, f"{name}: {ADVICE[Reason.FILM_OUTSIDE_FOLDER]}")
+        stat = path.stat()
+    except (OSError, ValueError, RuntimeError):  # no such file, no such name, a link to itself
+        return None
     if not path.is_file():
-        raise Dropped(Reason.FILM_MISSING, f"{name}: is no file")
+        return None
     return FilmFile(path.relative_to(root).as_posix(), path, stat.st_size, stat.st_mtime_ns)
+
+
+def _films_that_end_with(root: Path, name: str) -> list[str]:
+    """Paths of the films that end with the name, with or without suffix; only those right where it says, if any."""
+    wanted = PurePosixPath(name).parts
+    if not wanted or ".." in wanted or wanted[0] == "/":
+        return []
+    inside = [
+        path.relative_to(root) for path in sorted(root.rglob("*")) if path.suffix.lower() in FILM_SUFFIXES
+    ]
+    found = [
+        path
+        for path in inside
+        if wanted in (path.parts[-len(wanted) :], path.with_suffix("").parts[-len(wanted) :])
+    ]
+    here = [path for path in found if len(path.parts) == len(wanted)]
+    return [path.as_posix() for path in here or found]
 
 
 def _suggestion(root: Path, name: str) -> str:

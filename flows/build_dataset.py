@@ -3,7 +3,6 @@
 It reads top to bottom: plan, read the reels that are missing, publish what is clear, train when it changed.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
-from emodal_data.annotations import read_annotations
+from emodal_data.annotations import annotations_sha256, read_annotations
 from emodal_data.clear_clips import clear_clips
 from emodal_data.clip_store import read_measures
 from emodal_data.dataset import (
@@ -151,7 +150,7 @@ def publish(plan: Plan, config: Config, submit: Submit) -> tuple[dict[str, Any],
 
     folder = staging_folder(dataset)
     shards = write_shards(chosen, folder, config, submit)
-    annotations = hashlib.sha256(config.annotations.read_bytes()).hexdigest()
+    annotations = annotations_sha256(config.annotations)
     manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations)
     write_ledger(folder / "ledger.parquet", chosen.ledger)
     describe_dataset(folder, manifest)

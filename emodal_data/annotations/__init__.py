@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pandas as pd
 
+from emodal_data.annotations.formats import annotations_sha256, read_table
 from emodal_data.annotations.spans import spans
-from emodal_data.annotations.tables import read_table
 from emodal_data.annotations.votes import Votes, count_votes
 
-__all__ = ["Votes", "count_votes", "read_annotations"]
+__all__ = ["Votes", "annotations_sha256", "count_votes", "read_annotations"]
 
 
 def read_annotations(path: Path) -> pd.DataFrame:
-    """The spans of an annotation file, one line for every row of it, bad ones included.
+    """The spans of an annotation file, or of all files in a folder, one line for every row, bad ones included.
 
-    Columns: row (line of the file), film, start_s, end_s, label (class name or null), annotator, speaker,
-    reason, measured, detail (null for good rows), then the file's other columns as text.
+    Columns: row (line of the file; for Label Studio the number of the region), film, start_s, end_s, label (class
+    name or null), annotator, speaker, reason, measured, detail (null for good rows), then the file's other columns
+    as text, and annotation_file for a folder.
     Raises InputError if the file cannot be read, has no rows, or lacks a column.
     """
     return spans(read_table(path))

@@ -1,0 +1,27 @@
+"""Read Audacity's label tracks: start, end and label, a tab between them, and no header."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from emodal_data.annotations.columns import Row
+from emodal_data.annotations.text import lines
+
+_TWO_TIMES = re.compile(r"\s*-?\d+(?:[.,]\d*)?\t-?\d+(?:[.,]\d*)?\s*(?:\t|$)")
+
+
+def is_label_track(path: Path) -> bool:
+    """Whether a text file begins like a label track, not like a table with a header."""
+    return bool(_TWO_TIMES.match(next((line for line in lines(path) if line.strip()), "")))
+
+
+def read_audacity(path: Path, film: str) -> Iterator[Row]:
+    """A row for every label; row is its line. Point labels have no length and become end_not_after_start.
+
+    Lines that begin with a backslash hold the frequencies of the label before and are passed over.
+    """
+    yield 1, ["film", "start", "end", "label"]
+    for number, line in enumerate(lines(path), start=1):
+        if line.strip() and not line.startswith("\\"):
+            start, end, *label = [*line.split("\t"), ""]
+            yield number, [film, start, end, " ".join(label)]

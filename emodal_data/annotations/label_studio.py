@@ -1,0 +1,134 @@
+"""Read Label Studio's JSON export: regions of a video's timeline, of sound, and of timed paragraphs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from emodal_data.annotations.columns import Row
+from emodal_data.annotations.film_names import FILM_SUFFIXES, SOUND_SUFFIXES, file_name, without_upload_prefix
+from emodal_data.annotations.text import decode, number_text
+from emodal_data.errors import InputError
+
+_FPS_KEYS = ("fps", "frame_rate", "framerate", "frameRate")
+
+#: start, end, speaker: cells of a table.
+_Times = tuple[str, str, str]
+
+
+def read_label_studio(path: Path, film: str) -> Iterator[Row]:
+    """A row for every labelled region; row is its number in the file, from 1.
+
+    Frames of a timeline count from 1, and the last is part of the region; they need the frame rate that was shown
+    to Label Studio, as `fps` in the task's data or meta, and become bad_time without it. Paragraphs have the times
+    of the task's data. Skipped tasks, predictions, boxes and regions of plain text are no annotated spans.
+    The film is `film` of the task's data as it stands, else the file name of its medium.
+    Raises InputError for other JSON.
+    """
+    yield 1, ["film", "start", "end", "label", "annotator", "speaker"]
+    number = 0
+    for task in _tasks(path):
+        name = _film_name(task)
+        for annotation in _dicts(task.get("annotations")):
+            if annotation.get("was_cancelled"):
+                continue
+            annotator = _annotator(annotation.get("completed_by"))
+            for region in _dicts(annotation.get("result")):
+                for label, (start, end, speaker) in _spans(region, task):
+                    number += 1
+                    yield number, [_plain(cell) for cell in (name, start, end, label, annotator, speaker)]
+
+
+def _tasks(path: Path) -> list[dict[str, Any]]:
+    try:
+        tasks = json.loads(decode(path))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON: {error}") from error
+    if not isinstance(tasks, list) or not all(
+        isinstance(task, dict) and isinstance(task.get("data"), dict) and "annotations" in task
+        for task in tasks
+    ):
+        raise InputError(f"{path}: not a Label Studio export: choose JSON there, not JSON-MIN")
+    return tasks
+
+
+def _spans(region: dict[str, Any], task: dict[str, Any]) -> Iterator[tuple[str, _Times]]:
+    """The spans of a region, each with its label: several labels are one cell, and no label in the end."""
+    kind, value = region.get("type"), region.get("value")
+    if not isinstance(value, dict) or not isinstance(labels := value.get(kind), list):
+        return
+    label = ", ".join(map(str, labels))
+    if "ranges" in value:
+        for part in _dicts(value["ranges"]):
+            yield label, _frame_times(part, _fps(task))
+    elif kind == "paragraphlabels":
+        yield label, _paragraph_times(value, task["data"])
+    elif "start" not in value and "end" not in value:
+        yield label, (f"the whole task, as {kind}", "", "")
+    elif not isinstance(value.get("text"), str):  # with a text, start and end count its letters
+        yield label, (_cell(value.get("start")), _cell(value.get("end")), "")
+
+
+def _frame_times(part: dict[str, Any], fps: float | None) -> _Times:
+    first, last = _number(part.get("start")), _number(part.get("end"))
+    if first is None or last is None or fps is None:
+        why = "without fps in the task's data" if fps is None else "of no whole number"
+        return f"frame {part.get('start')} {why}", f"frame {part.get('end')} {why}", ""
+    return number_text((first - 1) / fps), number_text(last / fps), ""
+
+
+def _paragraph_times(value: dict[str, Any], data: dict[str, Any]) -> _Times:
+    """The times and the author of the paragraphs that a region's start and end number."""
+    paragraphs = next((item for item in data.values() if isinstance(item, list)), [])
+    try:
+        first, last = (paragraphs[int(value[name])] for name in ("start", "end"))
+        end = last["end"] if "end" in last else last["start"] + last["duration"]
+        return _cell(first["start"]), _cell(end), str(first.get("author", "")).rstrip(": ")
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return f"paragraph {value.get('start')} without start and end in the task's data", "", ""
+
+
+def _fps(task: dict[str, Any]) -> float | None:
+    for source in (task["data"], task.get("meta")):
+        for key in _FPS_KEYS:
+            fps = _number(source.get(key)) if isinstance(source, dict) else None
+            if fps is not None and fps > 0:
+                return fps
+    return None
+
+
+def _film_name(task: dict[str, Any]) -> str:
+    data = task["data"]
+    if isinstance(data.get("film"), str):
+        return str(data["film"])
+    for url in (data.get("video"), data.get("audio"), *data.values(), task.get("file_upload")):
+        name = file_name(url) if isinstance(url, str) else ""
+        if PurePosixPath(name).suffix.lower() in FILM_SUFFIXES | SOUND_SUFFIXES:
+            return without_upload_prefix(name) if "upload/" in url or url == task.get("file_upload") else name
+    return ""
+
+
+def _annotator(completed_by: object) -> str:
+    if isinstance(completed_by, dict):
+        return str(completed_by.get("email") or completed_by.get("id") or "")
+    return "" if completed_by is None else str(completed_by)
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _cell(value: object) -> str:
+    return number_text(value) if isinstance(value, float) else "" if value is None else str(value)
+
+
+def _plain(text: str) -> str:
+    """JSON can hold halves of characters, which no text file and no Parquet file can."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
