@@ -155,10 +155,28 @@ def verify(
     """
     from emodal_data.verify import verify_dataset
 
-    dataset = out / "dataset" if (out / "dataset").is_dir() else out
+    dataset = _dataset_in(out)
     problems = verify_dataset(dataset)
     _print(problems, "\n".join(problems) or f"{dataset}: all is as the manifest says", as_json)
     if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def diff(
+    one: Annotated[Path, typer.Argument(metavar="OUT_A", help="Folder of a build, or of its dataset.")],
+    two: Annotated[Path, typer.Argument(metavar="OUT_B", help="Another one.")],
+    as_json: Json = False,
+) -> None:
+    """Say what differs between two builds, and why: settings, films, spans, samples. Ends with 1 if anything does.
+
+    Example: emodal diff build-of-may build-of-june
+    """
+    from emodal_data.differences import compare_datasets, format_differences, is_equal
+
+    differences = compare_datasets(_dataset_in(one), _dataset_in(two))
+    _print(differences, format_differences(differences), as_json)
+    if not is_equal(differences):
         raise typer.Exit(1)
 
 
@@ -266,6 +284,10 @@ def _fail(message: str, code: int) -> NoReturn:
         print(f"emodal: {line}", file=sys.stderr)
     sys.stderr.flush()
     raise SystemExit(code)
+
+
+def _dataset_in(out: Path) -> Path:
+    return out / "dataset" if (out / "dataset").is_dir() else out
 
 
 def _print(result: Any, text: str, as_json: bool) -> None:

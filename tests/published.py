@@ -78,11 +78,13 @@ def planned(folder: Path, config: DatasetConfig | None = None, films: int = 5) -
 
 def written(tmp_path: Path, name: str, config: DatasetConfig | None = None) -> Path:
     config = config or DatasetConfig()
-    plan = planned(tmp_path / "clips", config)
-    folder = tmp_path / name
+    return publish(planned(tmp_path / "clips", config), tmp_path / name, config)
+
+
+def publish(plan: DatasetPlan, folder: Path, config: DatasetConfig, film_hash: str = "0" * 64) -> Path:
     shard_settings = ShardSettings(config.audio, config.augment.seed, config.shards.row_group_rows)
     shards = [write_shard(shard, shard_settings) for shard in plan_shards(plan, folder, config.shards.rows)]
-    manifest = make_manifest(plan, config, shards, {"f0.mp4": "0" * 64}, "1" * 64)
+    manifest = make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)
     write_ledger(folder / "ledger.parquet", plan.ledger)
     describe_dataset(folder, manifest)
     return folder

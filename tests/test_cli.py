@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from published import written
 
 from emodal_data.reasons import ADVICE, Reason
 
@@ -46,7 +48,7 @@ def assert_one_line(run: subprocess.CompletedProcess[str], code: int, text: str)
 def test_help_shows_every_command_with_an_example() -> None:
     overview = emodal("--help")
     assert overview.returncode == 0
-    for command in ("build", "plan", "train", "evaluate", "verify", "sample-films"):
+    for command in ("build", "plan", "train", "evaluate", "verify", "diff", "forget", "sample-films"):
         assert f"  {command}" in overview.stdout
         assert f"Example: emodal {command} " in emodal(command, "--help").stdout
 
@@ -104,6 +106,22 @@ def test_a_build_that_keeps_nothing_fails_with_code_1_and_leaves_its_ledger(span
     assert "Traceback" not in run.stderr
     assert run.stderr.splitlines()[-1].startswith("emodal: no labelled clip is left")
     assert (spans.parent / "out" / "failed-ledger.parquet").is_file()
+
+
+def test_diff_ends_with_1_when_a_film_was_forgotten(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    written(one, "dataset")
+    shutil.copytree(one / "dataset", two / "dataset")
+    (two / "model").mkdir()
+    equal = emodal("diff", one, two)
+    assert (equal.returncode, equal.stdout) == (0, "equal: 46 samples\n")
+    forgotten = emodal("forget", two, "--film", "f1.mp4", "--json")
+    assert (forgotten.returncode, json.loads(forgotten.stdout)["rows"]) == (0, 4)
+    assert f"emodal: {two / 'model'} may have learnt from it; --model removes it" in forgotten.stderr
+    different = emodal("diff", one, two, "--json")
+    assert different.returncode == 1
+    assert {span["film"] for span in json.loads(different.stdout)["spans"]["removed"]} == {"f1.mp4"}
+    assert_one_line(emodal("forget", two, "--film", "f1.mp4"), 2, "knows no film 'f1.mp4'")
 
 
 def test_every_reason_says_what_to_do() -> None:
