@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from emodal_data.annotations import annotations_sha256, read_annotations
+from emodal_data.dataset import make_ledger
 from emodal_data.errors import InputError
+from emodal_data.plan import locate_films
 from tests.annotations.rows import spans_of
 
 SRT = "1\n00:00:01,000 --> 00:00:02,000\nsad\n"
@@ -88,3 +90,16 @@ def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"abc")
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert annotations_sha256(tmp_path / "a.csv") == digest
+
+
+def test_the_ledger_says_which_file_a_row_is_from(folder: Path, tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    (films / "b.mkv").write_bytes(b"film")
+    rows, files = locate_films(read_annotations(folder), films)
+    assert list(files) == ["b.mkv"]
+    clips = pd.DataFrame({"reason": [None], "measured": [None], "detail": [None]}, index=["c"])
+    ledger = make_ledger(rows.assign(clip_id=["c", None, None]), clips).to_pydict()
+    assert ledger["annotation_file"] == ["b.txt", "c.csv", "heat/part1.srt"]
+    assert ledger["film"] == ["b.mkv", "a.mp4", "heat/part1"]
+    assert ledger["outcome"] == ["kept", "dropped", "dropped"]

@@ -4,8 +4,11 @@ import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emodal_data.annotations import read_annotations
+from emodal_data.annotations.subtitles import read_subtitles
 from emodal_data.errors import InputError
 from tests.annotations.rows import rows_of, spans_of
 
@@ -139,3 +142,18 @@ def test_files_of_webvtt_py_are_read_as_they_were_meant(tmp_path: Path) -> None:
     rows = read_annotations(tmp_path / "f.vtt")
     assert [row[1:5] for row in spans_of(rows)] == [("f", 1.25, 3.5, "happy")]
     assert rows["speaker"].tolist() == ["Hanna"]
+
+
+LINES = st.sampled_from(["", "1", "sad", "00:01 --> 00:02", "-->", "x --> y", "NOTE", "WEBVTT", "<v A>"])
+
+
+@given(st.lists(LINES, min_size=1), st.sampled_from(["f.srt", "f.vtt"]))
+def test_every_line_with_an_arrow_is_a_row_whatever_stands_around_it(
+    tmp_path_factory: pytest.TempPathFactory, text: list[str], name: str
+) -> None:
+    arrows = [number for number, line in enumerate(text, start=1) if "-->" in line]
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_text("\n".join(text))
+    found = [row for row, *_ in read_subtitles(path, "f")][1:]
+    assert [row for row in found if "-->" in text[row - 1]] == arrows
+    assert found == sorted(set(found))
