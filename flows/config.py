@@ -36,7 +36,7 @@ class Config(DatasetConfig):
     films: Path
     """Folder with the films."""
     annotations: Path
-    """Table of spans: .csv, .tsv, .parquet or .xlsx."""
+    """File of spans (see docs/annotations.md for the formats), or a folder of such files."""
     out: Path
     """Folder of the build."""
     workers: Annotated[int, Field(ge=1)] | None = None
