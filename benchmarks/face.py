@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from skimage.metrics import structural_similarity
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from emodal_data.config import FaceConfig
+from emodal_data.errors import Dropped
 from emodal_data.face import (
     LANDMARKS68,
     Detection,
@@ -152,6 +154,26 @@ def frontal_quality(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
             yield f"| {source} | {yaw} | {values} |"
 
 
+def yaws(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
+    yield "| true yaw | faces found | fit: error, deg | passes 45 | measured: error, deg | passes 45 |"
+    yield "|---|---|---|---|---|---|"
+    for yaw in (0, 15, 30, 40, 45, 50, 55, 60, 65):
+        rows = []
+        for actor in actors:
+            for side in (-1, 1) if yaw else (1,):
+                rgb = actor.draw(side * yaw).rgb
+                with suppress(Dropped):
+                    measured = find_face(rgb, backend, CONFIG).measures.yaw_deg
+                    fitted = fit_pose(backend.faces(rgb)[0].landmarks68).yaw_deg
+                    rows.append((fitted * side, measured * side))
+        fitted, measured = np.array(rows).T
+        yield (
+            f"| {yaw} | {len(rows)} of {len(actors) * (2 if yaw else 1)} | {np.median(np.abs(fitted - yaw)):.1f} |"
+            f" {np.mean(np.abs(fitted) <= 45):.0%} | {np.median(np.abs(measured - yaw)):.1f} |"
+            f" {np.mean(np.abs(measured) <= 45):.0%} |"
+        )
+
+
 def openings(points: np.ndarray) -> np.ndarray:
     """Mouth opening, brow height, eye opening over the distance of the eyes' outer corners."""
 
@@ -220,6 +242,7 @@ def main() -> None:
             f"Frontal view of faces drawn at known poses ({len(actors)} people, medians)",
             frontal_quality(backend, actors),
         ),
+        (f"Yaw of faces drawn at known poses ({len(actors)} people, medians)", yaws(backend, actors)),
         ("Where the gate's limits lie", limits(backend, people)),
     ):
         print(f"## {title}\n")
