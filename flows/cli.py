@@ -42,7 +42,7 @@ Settings = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-@app.command()
+@app.command(short_help="Films and annotations to a dataset and a model.")
 def build(
     films: Films = None,
     annotations: Annotations = None,
@@ -78,7 +78,7 @@ def build(
     _print(result, build_summary(tree.out, result), as_json)
 
 
-@app.command()
+@app.command(short_help="What a build would do, and what is wrong.")
 def plan(
     films: Films = None,
     annotations: Annotations = None,
@@ -99,7 +99,7 @@ def plan(
     _print(result, plan_summary(result), as_json)
 
 
-@app.command()
+@app.command(short_help="Train on a dataset, and print the tables.")
 def train(
     dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
@@ -127,7 +127,7 @@ def train(
     _print(metrics, format_report(metrics), as_json)
 
 
-@app.command()
+@app.command(short_help="Test a model on a dataset.")
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model folder, or a .keras file.")],
     dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
@@ -144,7 +144,7 @@ def evaluate(
     _print(metrics, format_report(metrics), as_json)
 
 
-@app.command()
+@app.command(short_help="Hold a dataset against its manifest.")
 def verify(
     out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
     as_json: Json = False,
@@ -162,7 +162,7 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="What differs between two builds, and why.")
 def diff(
     one: Annotated[Path, typer.Argument(metavar="OUT_A", help="Folder of a build, or of its dataset.")],
     two: Annotated[Path, typer.Argument(metavar="OUT_B", help="Another one.")],
@@ -180,7 +180,7 @@ def diff(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Take a film or a speaker out of a build.")
 def forget(
     out: Annotated[Path, typer.Argument(help="Folder of a build.")],
     film: Annotated[str | None, typer.Option(help="Film, as its path below the films folder.")] = None,
@@ -209,7 +209,7 @@ def forget(
     )
 
 
-@app.command("sample-films")
+@app.command("sample-films", short_help="Films with known truth, to try things on.")
 def sample_films(
     folder: Annotated[
         Path, typer.Argument(help="Folder to write films/, annotations.csv and truth.csv into.")
