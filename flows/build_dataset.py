@@ -37,9 +37,12 @@ from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
 from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded
 from flows.config import Config
 from flows.observers import observer
+from flows.summary import wrong_row_line, wrong_rows
 from flows.task_runners import Submit, engine, may_pass_next_time, workers
 from flows.train_emodal import train_emodal
 
+#: Wrong annotation rows told one by one.
+MOST_WRONG_ROWS = 20
 #: Seconds a worker may take to load its models.
 READY_TIMEOUT_S = 300.0
 #: Seconds a shard may take to be written.
@@ -110,7 +113,15 @@ def make_plan(config: Config, submit: Submit) -> Plan:
         facts[seen.name] = seen
         observer().advance()
     catalogue.keep(facts)
-    return plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
+    plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
+    wrong = wrong_rows(plan.rows, config.annotations)
+    for row in wrong[:MOST_WRONG_ROWS]:
+        observer().say(wrong_row_line(row))
+    if len(wrong) > MOST_WRONG_ROWS:
+        observer().say(
+            f"and {len(wrong) - MOST_WRONG_ROWS} more rows; the ledger has all of them, emodal plan too"
+        )
+    return plan
 
 
 def read_reels(plan: Plan, config: Config, submit: Submit) -> int:

@@ -40,7 +40,6 @@ def plan_result(config: Config) -> dict[str, Any]:
     facts = {name: fact for name, fact in known.items() if fact}
     facts |= _look([file for name, file in files.items() if name not in facts], config)
     plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
-    wrong = plan.rows[plan.rows["reason"].notna()]
     return {
         "rows": len(plan.rows),
         "films": len(files),
@@ -51,11 +50,26 @@ def plan_result(config: Config) -> dict[str, Any]:
         "reels_to_read": len(plan.reels),
         "label_ties": int(plan.clips["tied"].sum()),
         "beyond_the_film": _beyond(plan.clips, {name: fact.duration_s for name, fact in facts.items()}),
-        "wrong_rows": [
-            {"row": int(row), "reason": reason, "detail": detail}
-            for row, reason, detail in zip(wrong["row"], wrong["reason"], wrong["detail"], strict=True)
-        ],
+        "wrong_rows": wrong_rows(plan.rows, config.annotations),
     }
+
+
+def wrong_rows(rows: pd.DataFrame, annotations: Path) -> list[dict[str, Any]]:
+    """The annotation rows that cannot be used, with file, row, reason and what is wrong. rows: plan.Plan.rows."""
+    wrong = rows[rows["reason"].notna()]
+    files = [str(annotations)] * len(wrong)
+    if "annotation_file" in wrong:
+        files = [str(annotations / file) for file in wrong["annotation_file"]]
+    told = zip(files, wrong["row"], wrong["reason"], wrong["detail"], strict=True)
+    return [
+        {"file": file, "row": int(row), "reason": reason, "detail": detail}
+        for file, row, reason, detail in told
+    ]
+
+
+def wrong_row_line(wrong: dict[str, Any]) -> str:
+    """One line for a row that cannot be used."""
+    return f"{wrong['file']}: row {wrong['row']}: {wrong['reason']}: {wrong['detail']}"
 
 
 def _look(films: Sequence[FilmFile], config: Config) -> dict[str, FilmFacts]:
@@ -84,7 +98,7 @@ def plan_summary(result: dict[str, Any]) -> str:
         f"{name} {start_s:g}-{end_s:g} s is beyond the film"
         for name, start_s, end_s in result["beyond_the_film"]
     ]
-    lines += [f"row {wrong['row']}: {wrong['reason']}: {wrong['detail']}" for wrong in result["wrong_rows"]]
+    lines += [wrong_row_line(wrong) for wrong in result["wrong_rows"]]
     return "\n".join(lines)
 
 

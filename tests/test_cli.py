@@ -78,7 +78,7 @@ def test_plan_says_what_is_wrong_with_every_row_and_writes_nothing(spans: Path) 
     assert wrong == {2: "film_unreadable", 3: "film_missing", 4: "end_not_after_start"}
     assert not (spans.parent / "out").exists()
     text = emodal("plan", *build_arguments(spans)).stdout
-    assert "row 3: film_missing: b.mp4: not under" in text
+    assert f"{spans}: row 3: film_missing: b.mp4: not under" in text
 
 
 def test_wrong_arguments_end_with_code_2_and_one_line(spans: Path) -> None:
