@@ -131,7 +131,8 @@ class AugmentConfig(Section):
     per_clip: Annotated[int, Field(ge=0, le=100)] = 2
     """Augmented copies of each training clip, unless target_size is set."""
     target_size: Annotated[int, Field(gt=0)] | None = None
-    """Size of the whole dataset after augmentation, originals and test side included (the poster: 11606)."""
+    """Labelled samples after augmentation, originals and test side included (the poster: 11606); unlabelled clips come
+    on top."""
     balance: bool = False
     """Give the copies to the rarest classes first, as many in all; else to all clips alike."""
     seed: int = 0
