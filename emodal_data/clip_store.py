@@ -22,7 +22,6 @@ from emodal_data.schema import CLIP_STORE
 HEAVY = ("image", "audio")
 _LIGHT = [name for name in CLIP_STORE.names if name not in HEAVY]
 
-
 #: Where clips are in the store: clip_id -> (file, row in the file).
 Places = Mapping[str, tuple[Path, int]]
 
@@ -47,13 +46,12 @@ def write_reel(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def stored_clips(folder: Path, settings_key: str) -> dict[str, tuple[Path, int]]:
-    """Where the film's clips are: clip_id -> (file, row). A damaged file counts as absent and is removed."""
+    """Where the film's clips are: clip_id -> (file, row). A damaged file counts as absent; nothing is written."""
     places: dict[str, tuple[Path, int]] = {}
     for path in sorted(folder.glob(f"{settings_key}-*.parquet")):
         try:
             clip_ids = pq.read_table(path, columns=["clip_id"])["clip_id"].to_pylist()
         except (pa.ArrowException, OSError):
-            path.unlink(missing_ok=True)
             continue
         for row, clip_id in enumerate(clip_ids):
             places.setdefault(clip_id, (path, row))

@@ -23,8 +23,6 @@ LABEL_SYNONYMS: Final = {
     "sadness": "sad",
 }
 
-#: Width and height of a face image.
-IMAGE_PX: Final = 128
 #: Rate of all sound after reading.
 RATE_HZ: Final = 16_000
 #: Length of the audio feature vector.

@@ -134,8 +134,10 @@ def test_what_is_stored_is_not_read_again_and_a_new_span_reads_only_itself(
 def test_a_damaged_store_file_is_read_again(tmp_path: Path, films: Path) -> None:
     made = plan(tmp_path, films, "a.mp4,0,1,sad,,\n")
     stored(made)
-    made.reels[0].file.write_bytes(made.reels[0].file.read_bytes()[:-9])
+    damaged = made.reels[0].file.read_bytes()[:-9]
+    made.reels[0].file.write_bytes(damaged)
     assert plan(tmp_path, films, "a.mp4,0,1,sad,,\n").reels == made.reels
+    assert made.reels[0].file.read_bytes() == damaged  # planning writes nothing
 
 
 def test_thresholds_keep_the_store_and_what_changes_the_reading_does_not() -> None:
