@@ -108,7 +108,8 @@ def sizes(backend: FaceBackend, people: list[tuple[np.ndarray, Detection]]) -> I
             found += bool(faces)
             scores += [faces[0].score] if faces else []
             marks += [faces[0].landmark_score] if faces else []
-        yield f"| {width} | {found} of {len(people)} | {np.median(scores):.2f} | {min(marks):.2f} |"
+        told = f"{np.median(scores):.2f} | {min(marks):.2f}" if found else "- | -"
+        yield f"| {width} | {found} of {len(people)} | {told} |"
 
 
 def frontal_quality(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
