@@ -1,0 +1,51 @@
+"""`emodal train` and `emodal evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import Json, Settings, print_result
+
+
+def train(
+    dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="emodal, audio, image, compare (the three), or all (with linear baselines)."),
+    ] = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Train on a dataset and print accuracy, UAR, macro-F1 and the confusion table.
+
+    Example: emodal train build/dataset --out build/model --set epochs=30
+    """
+    from flows.config import load_model_config
+
+    settings = load_model_config([*(set_ or []), *([f"name={model}"] if model else [])])
+    from emodal_model.training import train as train_model
+    from flows.observers import watched_on_terminal
+
+    with watched_on_terminal() as terminal:
+        metrics = train_model(dataset, out, settings, on_epoch=terminal.epoch)
+    from emodal_model.tables import format_report
+
+    print_result(metrics, format_report(metrics), as_json)
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model folder, or a .keras file.")],
+    dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
+    as_json: Json = False,
+) -> None:
+    """Test a model on the test side of a dataset.
+
+    Example: emodal evaluate build/model other-build/dataset
+    """
+    from emodal_model.evaluation import evaluate as evaluate_model
+    from emodal_model.tables import format_report
+
+    metrics = evaluate_model(model, dataset).as_dict()
+    print_result(metrics, format_report(metrics), as_json)

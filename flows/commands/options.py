@@ -1,0 +1,29 @@
+"""Options that several commands share, and how a result is printed."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Films = Annotated[Path | None, typer.Option(help="Folder with the films.")]
+Annotations = Annotated[
+    Path | None, typer.Option(help="Spans: a table, subtitles, ELAN, Audacity or Label Studio; or a folder.")
+]
+Out = Annotated[Path | None, typer.Option(help="Folder for the build.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, such as split.group_by=speaker. May be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def print_result(result: Any, text: str, as_json: bool) -> None:
+    """Print a result on standard output: as JSON for programs, or its text for people."""
+    print(json.dumps(result, indent=2, default=str) if as_json else text)
+
+
+def dataset_in(out: Path) -> Path:
+    """The dataset of a build's folder; a dataset's own folder is itself."""
+    return out / "dataset" if (out / "dataset").is_dir() else out
