@@ -19,9 +19,10 @@ from emodal_data.audio_features import FEATURES_VERSION
 from emodal_data.augment import plan_copies
 from emodal_data.config import AugmentConfig, DatasetConfig, SplitConfig
 from emodal_data.errors import WorkError
-from emodal_data.face_hash import near_any
+from emodal_data.face_hash import NEAR_BITS
 from emodal_data.files import atomic_path, explain_os_errors, write_bytes
 from emodal_data.leaks import prove_no_leak
+from emodal_data.near_hashes import near_any
 from emodal_data.plan import ingest_key
 from emodal_data.reasons import ADVICE, Reason
 from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
@@ -276,7 +277,7 @@ def _without_copies_of_test_clips(clips: pd.DataFrame) -> pd.DataFrame:
     """Drop what training would see of the test side's frames: a film that is there in two encodings, say."""
     test = clips["split"] == "test"
     seen = clips["split"].isin(["train", "unlabelled"])
-    same = near_any(clips.loc[seen, "face_hash"].tolist(), clips.loc[test, "face_hash"].tolist())
+    same = near_any(clips.loc[seen, "face_hash"].tolist(), clips.loc[test, "face_hash"].tolist(), NEAR_BITS)
     copies = clips.index[seen][same]
     reason = Reason.SAME_AS_TEST_CLIP
     clips.loc[copies, ["reason", "detail"]] = [reason.value, ADVICE[reason]]

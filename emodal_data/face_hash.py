@@ -12,8 +12,6 @@ BITS = 256
 NEAR_BITS = 28
 
 _SIDE = 16
-#: Hashes compared at once; keeps the table of distances at a few tens of megabytes.
-_BLOCK = 1024
 
 
 def face_hash(image: npt.NDArray[np.uint8]) -> bytes:
@@ -27,18 +25,3 @@ def face_hash(image: npt.NDArray[np.uint8]) -> bytes:
     bits = low > np.median(low[1:])
     bits[0] = False  # mere brightness
     return np.packbits(bits).tobytes()
-
-
-def near_any(hashes: list[bytes], others: list[bytes], most_bits: int = NEAR_BITS) -> npt.NDArray[np.bool_]:
-    """Whether each hash differs from any of the others in at most `most_bits` bits. Returns (len(hashes),)."""
-    one, two = _words(hashes), _words(others)
-    near = np.zeros(len(one), dtype=bool)
-    for i in range(0, len(one), _BLOCK):
-        for j in range(0, len(two), _BLOCK):
-            differing = np.bitwise_count(one[i : i + _BLOCK, None] ^ two[None, j : j + _BLOCK])
-            near[i : i + _BLOCK] |= (differing.sum(axis=2, dtype=np.int16) <= most_bits).any(axis=1)
-    return near
-
-
-def _words(hashes: list[bytes]) -> npt.NDArray[np.uint64]:
-    return np.frombuffer(b"".join(hashes), dtype="<u8").reshape(len(hashes), BITS // 64)

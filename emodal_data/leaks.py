@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from emodal_data.errors import WorkError
-from emodal_data.face_hash import face_hash, near_any
+from emodal_data.face_hash import NEAR_BITS, face_hash
+from emodal_data.near_hashes import near_any
 from emodal_data.shards import read_samples
 from emodal_data.split import group_of
 
@@ -71,7 +72,7 @@ def _straddling(samples: pd.DataFrame, name: str) -> list[Any]:
 def _near_duplicates(clips: pd.DataFrame) -> list[str]:
     """Test clips whose face nearly equals one that training sees, in whatever film."""
     test, seen = clips[clips["split"] == "test"], clips[clips["split"] != "test"]
-    near = near_any(test["face_hash"].tolist(), seen["face_hash"].tolist())
+    near = near_any(test["face_hash"].tolist(), seen["face_hash"].tolist(), NEAR_BITS)
     return sorted(test.loc[near, "clip_id"])
 
 
