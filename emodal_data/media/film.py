@@ -1,5 +1,7 @@
 """A film: its frame at a time, its sound over a span. The only nouns the other rooms need from here."""
 
+import math
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from emodal_data.media.clock import Clock
 from emodal_data.media.door import Budget, damage_is, film_path, only, open_container
 from emodal_data.media.info import FilmInfo, picture_stream, pixel_shape, read_info, sound_stream
 from emodal_data.media.picture import Darkroom
+from emodal_data.media.sweep import sweep
 from emodal_data.media.video import VideoReader
 from emodal_data.reasons import Reason
 
@@ -86,6 +89,12 @@ class Film(AbstractContextManager["Film"]):
         """
         with damage_is(Reason.AUDIO_UNREADABLE, f"at {start_s:.3f} s"):
             return self._sound_reader().span(start_s, end_s, Budget.of(self._config))
+
+    def sweep(
+        self, start_s: float = 0.0, end_s: float = math.inf
+    ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Every frame that starts in [start_s, end_s), small: see sweep.py. Leaves the film's own place alone."""
+        return sweep(self._path, self._config, start_s, end_s)
 
     def close(self) -> None:
         """Close the file."""

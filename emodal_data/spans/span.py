@@ -1,0 +1,20 @@
+"""A stretch of a film's time: what the finders of this room take and give."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """From start_s up to end_s on the film's clock."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def length_s(self) -> float:
+        """How long it is; negative where two spans that do not meet were cut with each other."""
+        return self.end_s - self.start_s
+
+    def within(self, other: "Span") -> "Span":
+        """The part of it that lies in another span."""
+        return Span(max(self.start_s, other.start_s), min(self.end_s, other.end_s))
