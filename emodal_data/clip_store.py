@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 from emodal_data.files import atomic_path
 from emodal_data.schema import CLIP_STORE
 
-#: The bytes of a face and its sound; everything else in the store is small.
-HEAVY = ("image", "audio")
-_LIGHT = [name for name in CLIP_STORE.names if name not in HEAVY]
+#: Pictures and sounds; everything else in the store is small.
+_HEAVY = ("image", "audio", "preview_frame", "preview_sound")
+_LIGHT = [name for name in CLIP_STORE.names if name not in _HEAVY]
 
 #: Where clips are in the store: clip_id -> (file, row in the file).
 Places = Mapping[str, tuple[Path, int]]
@@ -113,5 +113,5 @@ def read_measures(places: Places) -> pd.DataFrame:
 
 def read_heavy(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
     """The face PNG and the sound of some rows of a reel file, in the order asked."""
-    table = pq.read_table(path, columns=list(HEAVY)).take(pa.array(rows))
+    table = pq.read_table(path, columns=["image", "audio"]).take(pa.array(rows))
     yield from zip(table["image"].to_pylist(), table["audio"].to_pylist(), strict=True)

@@ -24,6 +24,7 @@ from emodal_data.face_hash import face_hash
 from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
 from emodal_data.media import Film, Frame, open_film
 from emodal_data.plan import Clip, Reel
+from emodal_data.preview import preview_frame, preview_sound
 from emodal_data.reasons import ADVICE, Reason
 
 #: Frames are taken from the decoder no larger than this: the detector sees 256 px, the face picture 128 px.
@@ -120,15 +121,19 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> 
             if _is_clear(other[1], face):
                 frame, picture = other
                 break
+    wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
+    pcm = pcm16(wave)
     row: Row = {
         "frame_s": frame.pts_s,
         "frame_error_s": middle_s - frame.pts_s,
         "corrupt_frames": frame.corrupt_frames,
         "missing_samples": sound.missing_samples,
+        "frame_width_px": frame.rgb.shape[1] / frame.scale,
+        "preview_frame": preview_frame(frame.rgb),
+        "preview_sound": preview_sound(pcm),
     }
     if isinstance(picture, Dropped):
         return row | {"reason": picture.reason.value, "measured": picture.measured, "detail": picture.detail}
-    wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
     heard = measure_audio(wave)
     return (
         row
@@ -141,7 +146,7 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> 
             "audio_is_finite": heard.is_finite,
             "face_hash": face_hash(picture.image),
             "image": encode_png(picture.image),
-            "audio": pcm16(wave).tobytes(),
+            "audio": pcm.tobytes(),
         }
     )
 

@@ -15,8 +15,8 @@ from emodal_data.errors import Dropped, InputError
 from emodal_data.reasons import ADVICE, Reason
 from emodal_data.sources import FilmFacts, FilmFile, find_film
 
-#: Raised when reading a film gives other numbers than before; old store files are then left alone.
-INGEST_VERSION = 2
+#: Raised when reading a film yields something else than before; old store files are then left alone.
+INGEST_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,9 @@ CLIP_STORE: Final = pa.schema(
         _field("face_hash", pa.binary(32), "perceptual hash of the image"),
         _field("image", pa.binary(), "128x128 8-bit gray PNG of the face turned to the front"),
         _field("audio", pa.binary(), "16 kHz mono, 16-bit little-endian"),
+        _field("frame_width_px", pa.float32(), "width of the upright frame in pixels of the film"),
+        _field("preview_frame", pa.binary(), "small JPEG of the whole frame, for the report"),
+        _field("preview_sound", pa.binary(), "the sound as Opus in WebM, for the report"),
     ]
 )
 

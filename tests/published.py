@@ -41,6 +41,7 @@ CLEAR = {
     "frame_error_s": 0.02,
     "corrupt_frames": 0,
     "missing_samples": 0,
+    "frame_width_px": 640.0,
 }
 
 

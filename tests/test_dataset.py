@@ -261,7 +261,7 @@ def test_the_card_and_the_report_tell_the_counts(tmp_path: Path) -> None:
 def test_store_columns_are_all_measured_or_explained() -> None:
     unmeasured = set(CLIP_STORE.names) - set(CLEAR)
     explained = {"clip_id", "film", "start_s", "end_s", "reason", "measured", "detail"}
-    assert unmeasured == explained | {"image", "audio", "face_hash"}
+    assert unmeasured == explained | {"image", "audio", "face_hash", "preview_frame", "preview_sound"}
 
 
 def test_a_film_in_two_encodings_does_not_leak(tmp_path: Path) -> None:
