@@ -17,6 +17,7 @@ import typer
 from flows.commands.build import build, plan
 from flows.commands.dataset import diff, forget, verify
 from flows.commands.films import sample_films
+from flows.commands.init import init
 from flows.commands.model import evaluate, train
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 
 # The overview shows them in this order.
+app.command(short_help="A config to edit and a table to fill in.")(init)
 app.command(short_help="Films and annotations to a dataset and a model.")(build)
 app.command(short_help="What a build would do, and what is wrong.")(plan)
 app.command(short_help="Train on a dataset, and print the tables.")(train)
