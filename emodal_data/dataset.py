@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_data.agreement import agreement
 from emodal_data.audio_features import FEATURES_VERSION
 from emodal_data.augment import plan_copies
 from emodal_data.config import AugmentConfig, DatasetConfig, SplitConfig
@@ -191,11 +192,12 @@ def manifest_contents(
 ) -> dict[str, Any]:
     """The part of the manifest that says what the files hold.
 
-    samples: clip_id, copy, split and label, one line a sample. films: name -> SHA-256 of the content.
+    samples: clip_id, copy, film, split and label, one line a sample. films: name -> SHA-256 of the content.
     """
     originals = samples[samples["copy"] == 0]
     labelled = originals[originals["split"] != "unlabelled"]
     split = tally(labelled["split"], labelled["label"])
+    classes = originals["label"].fillna("unlabelled")
     return {
         "dataset_hash": dataset_hash((shard.name, shard.content_sha256) for shard in shards),
         "counts": {
@@ -208,6 +210,8 @@ def manifest_contents(
             "samples_per_split": _counts(samples["split"]),
         },
         "split": {"test_fraction": split.test_fraction, "per_class": split.per_class},
+        "balance": {str(film): _counts(part) for film, part in classes.groupby(originals["film"], sort=True)},
+        "agreement": agreement(ledger),
         "leak_proof": dict(proof),
         "shards": [asdict(shard) for shard in shards],
         "films": dict(sorted(films.items())),

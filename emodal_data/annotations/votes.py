@@ -29,11 +29,8 @@ def count_votes(rows: pd.DataFrame) -> Votes:
     named = rows[rows["annotator"] != ""]
     repeated = named.index[named.duplicated(["clip_id", "annotator"])]
     counted = rows.drop(index=repeated)
-    clip_ids = pd.Index(counted["clip_id"].unique(), name="clip_id")
-    codes = pd.Categorical(counted["label"], categories=list(LABELS)).codes.astype(np.int64)
-    places = clip_ids.get_indexer(pd.Index(counted["clip_id"]))
-    ballots = np.zeros((len(clip_ids), len(LABELS)), dtype=np.int64)
-    np.add.at(ballots, (places[codes >= 0], codes[codes >= 0]), 1)
+    counts = count_ballots(counted)
+    clip_ids, ballots = counts.index, counts.to_numpy()
     most, total = ballots.max(axis=1, initial=0), ballots.sum(axis=1)
     tied = (total > 0) & ((ballots == most[:, None]).sum(axis=1) > 1)
     winner = np.array(LABELS, dtype=object)[ballots.argmax(axis=1)]
@@ -50,3 +47,13 @@ def count_votes(rows: pd.DataFrame) -> Votes:
         index=clip_ids,
     )
     return Votes(clips, repeated)
+
+
+def count_ballots(rows: pd.DataFrame) -> pd.DataFrame:
+    """How many rows give each span each label: indexed by clip_id, in order of appearance, a column a class."""
+    clip_ids = pd.Index(rows["clip_id"].unique(), name="clip_id")
+    codes = pd.Categorical(rows["label"], categories=list(LABELS)).codes.astype(np.int64)
+    places = clip_ids.get_indexer(pd.Index(rows["clip_id"]))
+    ballots = np.zeros((len(clip_ids), len(LABELS)), dtype=np.int64)
+    np.add.at(ballots, (places[codes >= 0], codes[codes >= 0]), 1)
+    return pd.DataFrame(ballots, index=clip_ids, columns=list(LABELS))

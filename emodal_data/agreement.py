@@ -1,0 +1,63 @@
+"""How far the annotators agree: Krippendorff's alpha of their labels, over all spans, by class and by film.
+
+A unit is a span; its votes are those that votes.py counts, so a span dropped later for its face is a unit too.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from emodal_data.annotations.votes import count_ballots
+from emodal_data.reasons import Reason
+from emodal_data.schema import LABELS
+
+
+def agreement(ledger: pa.Table) -> dict[str, Any]:
+    """The agreement of the annotators of a ledger, for the manifest.
+
+    ledger: film, clip_id, label, annotator and reason, one line an annotation row.
+    Returns annotators (names that differ), spans that have two votes or more, votes on those, alpha, per_class
+    (alpha of this class against the rest) and per_film (spans, votes and alpha; films that have such a span).
+    alpha is null where it is not defined: see nominal_alpha.
+    """
+    rows = ledger.select(["film", "clip_id", "label", "annotator", "reason"]).to_pandas()
+    rows = rows[rows["clip_id"].notna() & (rows["reason"] != Reason.DUPLICATE_VOTE)]
+    ballots = count_ballots(rows)
+    ballots = ballots[ballots.sum(axis=1) >= 2]
+    films = rows.drop_duplicates("clip_id").set_index("clip_id")["film"].reindex(ballots.index)
+    return {
+        "annotators": int(rows.loc[rows["annotator"].fillna("") != "", "annotator"].nunique()),
+        **_measured(ballots.to_numpy()),
+        "per_class": {label: nominal_alpha(_against_rest(ballots[label], ballots)) for label in LABELS},
+        "per_film": {
+            str(film): _measured(part.to_numpy()) for film, part in ballots.groupby(films, sort=True)
+        },
+    }
+
+
+def nominal_alpha(ballots: npt.NDArray[np.int64]) -> float | None:
+    """Krippendorff's alpha for values without an order: 1 where all agree, 0 where they do as chance would.
+
+    ballots: (units, values), how often each unit was given each value; units with one vote or none do not count.
+    None where it is not defined: no unit has two votes, or all votes are for one value.
+    Formula: Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), with 1 - observed / expected
+    disagreement written out for counts.
+    """
+    ballots = ballots[ballots.sum(axis=1) >= 2]
+    of_unit, of_value = ballots.sum(axis=1), ballots.sum(axis=0)
+    votes = int(of_value.sum())
+    unlike_by_chance = votes**2 - int((of_value**2).sum())
+    if unlike_by_chance == 0:
+        return None
+    unlike_in_units = ((of_unit**2 - (ballots**2).sum(axis=1)) / (of_unit - 1)).sum()
+    return float(1 - (votes - 1) * unlike_in_units / unlike_by_chance)
+
+
+def _measured(ballots: npt.NDArray[np.int64]) -> dict[str, Any]:
+    return {"spans": len(ballots), "votes": int(ballots.sum()), "alpha": nominal_alpha(ballots)}
+
+
+def _against_rest(chosen: Any, ballots: Any) -> npt.NDArray[np.int64]:
+    return np.column_stack([chosen, ballots.sum(axis=1) - chosen])
