@@ -47,8 +47,9 @@ _PACKAGES = (
 class DatasetPlan:
     """A dataset before it is written.
 
-    clips: every clip with measures, reason and split. samples: one line a sample, in the order of the shards.
-    ledger: one line an annotation row. key: names inputs and settings; the same key gives the same bytes.
+    clips: every clip with measures, reason and split. samples: clip_id, copy (0: the original), split and label of
+    every sample, in the order of the shards. ledger: one line an annotation row. key: names inputs and settings; the
+    same key gives the same bytes.
     """
 
     clips: pd.DataFrame
@@ -87,9 +88,9 @@ def plan_dataset(
     kept = clips[clips["split"].isin(["train", "test"])]
     split = tally(kept["split"], kept["label"])
     samples = _samples(clips[clips["split"].notna()], config.augment)
-    proof = prove_no_leak(samples, config.split.group_by)
+    proof = prove_no_leak(samples, clips, config.split.group_by)
     ledger = make_ledger(rows, clips)
-    return DatasetPlan(clips, samples, ledger, split, proof, _key(samples, ledger, config))
+    return DatasetPlan(clips, samples, ledger, split, proof, _key(clips, ledger, config))
 
 
 def sides_before(dataset: Path, config: SplitConfig) -> dict[str, str]:
@@ -117,7 +118,8 @@ def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
         count = -(-len(samples) // rows)
         for index in range(count):
             path = folder / "data" / shard_name(side, index, count)
-            shards.append(Shard(path, samples.iloc[index * rows : (index + 1) * rows]))
+            part = samples[["clip_id", "copy"]].iloc[index * rows : (index + 1) * rows]
+            shards.append(Shard(path, part, plan.clips.loc[part["clip_id"].unique()]))
     return shards
 
 
@@ -291,18 +293,16 @@ def _without_copies_of_test_clips(clips: pd.DataFrame) -> pd.DataFrame:
 
 def _samples(kept: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     """A line a sample: the clips in order, each original followed by its copies; copies on the training side only."""
-    kept = kept.reset_index()
     train = (kept["split"] == "train").to_numpy()
     copies = np.zeros(len(kept), dtype=np.int64)
     other = int((kept["split"] == "test").sum())
     copies[train] = plan_copies(kept.loc[train, "label"].to_numpy(), other, config)
-    samples = kept.loc[kept.index.repeat(copies + 1)]
+    clips = kept[["split", "label"]].reset_index()
+    samples = clips.loc[clips.index.repeat(copies + 1)]
     return samples.assign(copy=samples.groupby(level=0).cumcount()).reset_index(drop=True)
 
 
-def _key(samples: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
-    heavy = ["store_file", "store_row"]  # where the store keeps a clip says nothing about what is in it
-    table = samples.drop(columns=heavy).to_csv(index=False) + ledger.to_pandas().to_csv(index=False)
+def _key(clips: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
     settings = {
         "version": importlib.metadata.version("emodal"),
         "schema": SCHEMA_VERSION,
@@ -310,7 +310,13 @@ def _key(samples: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
         "ingest": ingest_key(config.clips, config.face),
         "config": config.model_dump(mode="json"),
     }
-    return hashlib.sha256((json.dumps(settings, sort_keys=True) + table).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    # Where the store keeps a clip says nothing about what is in it.
+    chosen = clips.drop(columns=["store_file", "store_row"]).reset_index()
+    for table in (pa.Table.from_pandas(chosen, preserve_index=False), ledger):
+        pq.write_table(table, sink := pa.BufferOutputStream())  # Parquet leaves out what lies under nulls
+        digest.update(sink.getvalue())
+    return digest.hexdigest()
 
 
 def _counts(values: Any) -> dict[str, int]:

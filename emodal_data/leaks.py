@@ -15,27 +15,30 @@ from emodal_data.shards import read_samples
 from emodal_data.split import group_of
 
 
-def prove_no_leak(samples: pd.DataFrame, group_by: str) -> dict[str, Any]:
+def prove_no_leak(samples: pd.DataFrame, clips: pd.DataFrame, group_by: str) -> dict[str, Any]:
     """Check the samples that are about to be written, and return the proof for the manifest.
 
-    samples: film, start_s, end_s, group, clip_id, face_hash, split and copy (0: the original), one line a sample.
+    samples: clip_id, split and copy (0: the original), one line a sample. clips: film, start_s, end_s, group and
+    face_hash, indexed by clip_id.
     Raises WorkError, naming the leak, if a clip, a group or a near-duplicate face is on both sides, spans that
     share a moment are (unless the split is by speaker, who may talk at once), or anything but training was
     augmented.
     """
-    labelled = samples[samples["split"] != "unlabelled"]
-    test_groups = set(samples.loc[samples["split"] == "test", "group"])
-    overlapping = _overlapping(samples[samples["copy"] == 0])
+    sides = samples.drop_duplicates(["clip_id", "split"])[["clip_id", "split"]]
+    sides = sides.join(clips[["film", "start_s", "end_s", "group", "face_hash"]], on="clip_id")
+    labelled = sides[sides["split"] != "unlabelled"]
+    test_groups = set(sides.loc[sides["split"] == "test", "group"])
+    overlapping = _overlapping(sides)
     checks = {
         "clips_on_both_sides": _straddling(labelled, "clip_id"),
         "groups_on_both_sides": _straddling(labelled, "group"),
         "unlabelled_in_test_groups": sorted(
-            test_groups & set(samples.loc[samples["split"] == "unlabelled", "group"])
+            test_groups & set(sides.loc[sides["split"] == "unlabelled", "group"])
         ),
         "augmented_outside_training": sorted(
             samples.loc[(samples["split"] != "train") & (samples["copy"] > 0), "clip_id"].unique()
         ),
-        "near_duplicate_faces_on_both_sides": _near_duplicates(samples[samples["copy"] == 0]),
+        "near_duplicate_faces_on_both_sides": _near_duplicates(sides),
         "overlapping_spans_on_both_sides": [] if group_by == "speaker" else overlapping,
     }
     for name, found in checks.items():
@@ -43,7 +46,7 @@ def prove_no_leak(samples: pd.DataFrame, group_by: str) -> dict[str, Any]:
             raise WorkError(f"the split leaks: {name.replace('_', ' ')}: {', '.join(map(str, found[:5]))}")
     return {
         "group_by": group_by,
-        "clips": int(samples["clip_id"].nunique()),
+        "clips": len(sides),
         "groups": {side: int(part["group"].nunique()) for side, part in labelled.groupby("split", sort=True)},
         **dict.fromkeys(checks, 0),
         "overlapping_spans_on_both_sides": len(overlapping),
@@ -60,12 +63,12 @@ def prove_shards(dataset: Path, group_by: str) -> dict[str, Any]:
         for clip_id, row in of_shard["shard_row"].items():
             png = np.frombuffer(images[row]["bytes"].as_py(), np.uint8)
             hashes[clip_id] = face_hash(np.asarray(cv2.imdecode(png, cv2.IMREAD_GRAYSCALE), np.uint8))
-    groups = samples["clip_id"].map(group_of(clips, group_by))
-    return prove_no_leak(samples.assign(group=groups, face_hash=samples["clip_id"].map(hashes)), group_by)
+    clips = clips.assign(group=group_of(clips, group_by), face_hash=pd.Series(hashes))
+    return prove_no_leak(samples, clips, group_by)
 
 
-def _straddling(samples: pd.DataFrame, name: str) -> list[Any]:
-    sides = samples.groupby(name)["split"].nunique()
+def _straddling(clips: pd.DataFrame, name: str) -> list[Any]:
+    sides = clips.drop_duplicates([name, "split"])[name].value_counts()
     return sorted(sides.index[sides > 1])
 
 

@@ -27,12 +27,14 @@ from emodal_data.schema import LABELS, QUALITY, RATE_HZ, SPLITS, shard_schema
 class Shard:
     """A shard to be written: its file and its samples.
 
-    samples: one line a sample, in order: clip_id, copy (0: the original), film, speaker, start_s, end_s, frame_s,
-    label (class name or null), label_confidence, the quality columns, store_file and store_row.
+    samples: clip_id and copy (0: the original), one line a sample, in order. clips: film, speaker, start_s, end_s,
+    frame_s, label (class name or null), label_confidence, the quality columns, store_file and store_row, indexed by
+    clip_id.
     """
 
     path: Path
     samples: pd.DataFrame
+    clips: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
     schema = shard_schema(names, described, egemaps_names() if audio.egemaps else ())
     starts = range(0, len(shard.samples), settings.row_group_rows)
     parts = (shard.samples.iloc[start : start + settings.row_group_rows] for start in starts)
-    groups = (pa.Table.from_pydict(_columns(part, settings), schema=schema) for part in parts)
+    rows = (part.join(shard.clips, on="clip_id") for part in parts)
+    groups = (pa.Table.from_pydict(_columns(part, settings), schema=schema) for part in rows)
     return _write(shard.path, schema, groups)
 
 
