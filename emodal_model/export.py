@@ -1,45 +1,74 @@
-"""A trained network for other runtimes: one LiteRT file that runs without TensorFlow, checked before it is kept."""
+"""A trained network for other runtimes: LiteRT, ONNX, or Keras alone; each runs in its own before it is kept.
 
+Beside the file lies a .json of the same name that says what the numbers mean: labels, features, settings.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
-from emodal_model.errors import ModelWorkError
+from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.input import FEATURES, IMAGE_SIZE
-from emodal_model.predictor import Predictor
+from emodal_model.predictor import Predictor, load, save
 
 #: Largest difference in a probability that an export may show.
 TOLERANCE = 1e-4
 
+Arrays = Mapping[str, np.ndarray]
+#: Outputs by name for inputs by name, of one sample.
+Ask = Callable[[Arrays], Arrays]
 
-def export_litert(predictor: Predictor, path: Path) -> float:
-    """Write the network as a .tflite file; returns the largest difference from the original's probabilities.
 
-    Signature "serving_default": inputs images (1, 128, 128) uint8 and audio_features (1, 68) float32, as far as
-    the network has them; outputs as those of Predictor.outputs. Raises ModelWorkError if the file cannot be
-    written or does not answer as the network does.
+@dataclass(frozen=True)
+class Format:
+    """How a network is written in a format, and how the file is opened in its own runtime."""
+
+    suffix: str
+    write: Callable[[Predictor, Path], None]
+    open: Callable[[Path], Ask]
+
+
+def export(predictor: Predictor, folder: Path, to: str) -> tuple[Path, float]:
+    """Write the network into a folder in one of FORMATS.
+
+    Returns the file and its largest difference from the original's probabilities. Inputs are images (n, 128, 128)
+    uint8 and audio_features (n, 68) float32, as far as the network has them (n is 1 in LiteRT); outputs are those of
+    Predictor.outputs. Raises ModelInputError if a package is missing, ModelWorkError if the file cannot be written or
+    does not answer as the network does.
     """
-    temporary = path.with_name(f".{path.stem}.tmp.tflite")
+    form = FORMATS[to]
+    path = folder / f"{predictor.name}{form.suffix}"
+    temporary = path.with_name(f".{predictor.name}.tmp{form.suffix}")
     try:
-        predictor.network.export(temporary, format="litert", verbose=False)
-        difference = _largest_difference(temporary, predictor.network)
-        if not difference <= TOLERANCE:  # also when it is not a number
-            raise ModelWorkError(
-                f"{path}: the exported network differs by {difference:.2g}; nothing was written"
-            )
-        temporary.replace(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            form.write(predictor, temporary)
+            difference = _largest_difference(form.open(temporary), predictor)
+            if not difference <= TOLERANCE:  # also when it is not a number
+                raise ModelWorkError(
+                    f"{path}: the exported network differs by {difference:.2g}; nothing was written"
+                )
+            path.with_suffix(".json").write_text(described(predictor), encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as exc:
         raise ModelWorkError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
-    return difference
+    return path, difference
 
 
-def _largest_difference(file: Path, network: Any) -> float:
-    """Over random inputs, in the runtime that will run the file."""
-    runner = Interpreter(model_path=str(file)).get_signature_runner()
+def described(predictor: Predictor) -> str:
+    """What a program needs to know to ask the network, as JSON."""
+    return json.dumps({"network": predictor.name, **predictor.about}, indent=1, sort_keys=True) + "\n"
+
+
+def _largest_difference(ask: Ask, predictor: Predictor) -> float:
+    """Over random inputs, in the runtime that will run the file; the codes are not compared."""
     rng = np.random.default_rng(0)
     differences = []
     for _ in range(8):
@@ -47,9 +76,63 @@ def _largest_difference(file: Path, network: Any) -> float:
             "images": rng.integers(0, 256, (1, IMAGE_SIZE, IMAGE_SIZE), np.uint8),
             "audio_features": rng.standard_normal((1, FEATURES)).astype(np.float32),
         }
-        given = {name: every[name] for name in network.input}
-        exported, original = runner(**given), network(given, training=False)
+        given = {name: every[name] for name in predictor.network.input}
+        original = predictor.network(given, training=False)
+        exported = ask(given)
         differences += [
             exported[name] - np.asarray(original[name]) for name in original if "_code" not in name
         ]
     return float(np.abs(differences).max())
+
+
+def _write_keras(predictor: Predictor, path: Path) -> None:
+    save(predictor.network, predictor.about, path)
+
+
+def _open_keras(path: Path) -> Ask:
+    network = load(path).network
+    return lambda given: {name: np.asarray(value) for name, value in network(given, training=False).items()}
+
+
+def _write_litert(predictor: Predictor, path: Path) -> None:
+    predictor.network.export(path, format="litert", verbose=False)
+
+
+def _open_litert(path: Path) -> Ask:
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(model_path=str(path)).get_signature_runner()
+    return lambda given: runner(**given)
+
+
+def _write_onnx(predictor: Predictor, path: Path) -> None:
+    try:
+        import onnx
+        import tf2onnx  # noqa: F401  (Keras imports it; better to miss it here)
+    except ImportError as exc:
+        raise ModelInputError("exporting to ONNX needs three packages: pip install 'emodal[onnx]'") from exc
+    for name in ("tf2onnx", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    network = predictor.network
+    network({name: np.zeros((1, *i.shape[1:]), i.dtype) for name, i in network.input.items()})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Keras looks for a name that numpy 2 took away
+        network.export(path, format="onnx", verbose=False)
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"emodal": described(predictor)})
+    onnx.save(model, path)
+
+
+def _open_onnx(path: Path) -> Ask:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda given: dict(zip(names, session.run(names, dict(given)), strict=True))
+
+
+FORMATS: dict[str, Format] = {
+    "keras": Format(".keras", _write_keras, _open_keras),
+    "litert": Format(".tflite", _write_litert, _open_litert),
+    "onnx": Format(".onnx", _write_onnx, _open_onnx),
+}

@@ -16,6 +16,7 @@ import typer
 
 from flows.commands.build import build, plan
 from flows.commands.dataset import diff, forget, verify
+from flows.commands.export import export
 from flows.commands.films import sample_films
 from flows.commands.init import init
 from flows.commands.model import evaluate, train
@@ -36,6 +37,7 @@ app.command(short_help="Test a model on a dataset.")(evaluate)
 app.command(short_help="Hold a dataset against its manifest.")(verify)
 app.command(short_help="What differs between two builds, and why.")(diff)
 app.command(short_help="Take a film or a speaker out of a build.")(forget)
+app.command(short_help="A model for other runtimes.")(export)
 app.command("sample-films", short_help="Films with known truth, to try things on.")(sample_films)
 
 
