@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
-from emodal_data.annotations.votes import count_ballots
+from emodal_data.annotations import count_ballots
 from emodal_data.reasons import Reason
 from emodal_data.schema import LABELS
 
@@ -22,8 +23,7 @@ def agreement(ledger: pa.Table) -> dict[str, Any]:
     (alpha of this class against the rest) and per_film (spans, votes and alpha; films that have such a span).
     alpha is null where it is not defined: see nominal_alpha.
     """
-    rows = ledger.select(["film", "clip_id", "label", "annotator", "reason"]).to_pandas()
-    rows = rows[rows["clip_id"].notna() & (rows["reason"] != Reason.DUPLICATE_VOTE)]
+    rows = counted_rows(ledger)
     ballots = count_ballots(rows)
     ballots = ballots[ballots.sum(axis=1) >= 2]
     films = rows.drop_duplicates("clip_id").set_index("clip_id")["film"].reindex(ballots.index)
@@ -35,6 +35,12 @@ def agreement(ledger: pa.Table) -> dict[str, Any]:
             str(film): _measured(part.to_numpy()) for film, part in ballots.groupby(films, sort=True)
         },
     }
+
+
+def counted_rows(ledger: pa.Table) -> pd.DataFrame:
+    """The rows of a ledger whose labels are votes: those that speak of a clip, but no annotator's second one."""
+    rows: pd.DataFrame = ledger.select(["film", "clip_id", "label", "annotator", "reason"]).to_pandas()
+    return rows[rows["clip_id"].notna() & (rows["reason"] != Reason.DUPLICATE_VOTE)]
 
 
 def nominal_alpha(ballots: npt.NDArray[np.int64]) -> float | None:

@@ -146,6 +146,8 @@ class ShardsConfig(Section):
     """Samples in one shard."""
     row_group_rows: Annotated[int, Field(ge=1)] = 256
     """Samples in one row group."""
+    soft_labels: bool = False
+    """Also write the column label_votes: the share of the votes for each class, beside the label that won."""
 
 
 class DatasetConfig(Section):

@@ -20,7 +20,7 @@ _SPAN = ["film", "start_s", "end_s"]
 _PARTS = {
     "picture": ["image"],
     "speech features": ["audio_features", "egemaps"],
-    "measures": ["frame_s", "label_confidence", *(field.name for field in QUALITY)],
+    "measures": ["frame_s", "label_confidence", "label_votes", *(field.name for field in QUALITY)],
 }
 #: Changes of a span listed in the text; the JSON has all.
 _MOST_LINES = 20

@@ -15,6 +15,9 @@ SCHEMA_VERSION: Final = 1
 #: The four classes in the order of the label column.
 LABELS: Final = ("angry", "happy", "neutral", "sad")
 
+#: How many votes a clip has for each class: columns of clips and samples on their way to the shards.
+VOTES_OF: Final = tuple(f"votes_{label}" for label in LABELS)
+
 #: What annotators write, in any case, and the class it means.
 LABEL_SYNONYMS: Final = {
     **{name: name for name in LABELS},
@@ -141,12 +144,15 @@ _SHARD_FIELDS: Final = (
 
 
 def shard_schema(
-    feature_names: Sequence[str], audio: dict[str, object], egemaps_names: Sequence[str] = ()
+    feature_names: Sequence[str],
+    audio: dict[str, object],
+    egemaps_names: Sequence[str] = (),
+    soft_labels: bool = False,
 ) -> pa.Schema:
     """The schema of the dataset's shards, with the metadata that other readers understand.
 
     feature_names: the 68 names in order. audio: the settings that the features were computed with.
-    egemaps_names: names of the optional eGeMAPS column.
+    egemaps_names: names of the optional eGeMAPS column. soft_labels: with the optional column label_votes.
     The `huggingface` key makes `datasets.load_dataset("parquet", ...)` return Image, ClassLabel and vectors.
     """
     fields = list(_SHARD_FIELDS)
@@ -155,6 +161,10 @@ def shard_schema(
         kind = pa.list_(pa.float32(), len(egemaps_names))
         fields.append(_field("egemaps", kind, "eGeMAPS v02 functionals, beside the 68"))
         emodal["egemaps_names"] = list(egemaps_names)
+    if soft_labels:
+        kind = pa.list_(pa.float32(), len(LABELS))
+        about = "share of the votes for angry, happy, neutral and sad; zeros where nobody voted"
+        fields.append(_field("label_votes", kind, about))
     features = {field.name: _huggingface_feature(field) for field in fields}
     return pa.schema(
         fields,

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +21,7 @@ from emodal_data.egemaps import egemaps_features, egemaps_names
 from emodal_data.errors import InputError
 from emodal_data.files import atomic_path, write_bytes
 from emodal_data.ingest import encode_png
-from emodal_data.schema import LABELS, QUALITY, RATE_HZ, SPLITS, shard_schema
+from emodal_data.schema import LABELS, QUALITY, RATE_HZ, SPLITS, VOTES_OF, shard_schema
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Shard:
     """A shard to be written: its file and its samples.
 
     samples: clip_id and copy (0: the original), one line a sample, in order. clips: film, speaker, start_s, end_s,
-    frame_s, label (class name or null), label_confidence, the quality columns, store_file and store_row, indexed by
-    clip_id.
+    frame_s, label (class name or null), label_confidence, votes_angry to votes_sad, the quality columns, store_file
+    and store_row, indexed by clip_id.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class ShardSettings:
     audio: AudioConfig
     augment_seed: int
     row_group_rows: int
+    soft_labels: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
         "rate_hz": RATE_HZ,
         "version": FEATURES_VERSION,
     }
-    schema = shard_schema(names, described, egemaps_names() if audio.egemaps else ())
+    schema = shard_schema(names, described, egemaps_names() if audio.egemaps else (), settings.soft_labels)
     starts = range(0, len(shard.samples), settings.row_group_rows)
     parts = (shard.samples.iloc[start : start + settings.row_group_rows] for start in starts)
     rows = (part.join(shard.clips, on="clip_id") for part in parts)
@@ -195,9 +197,11 @@ def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
     labels = pd.Series(pd.Categorical(samples["label"], categories=list(LABELS)).codes).astype("Int64")
     plain = ["clip_id", "film", "speaker", "start_s", "end_s", "frame_s", "label_confidence"]
     plain += [field.name for field in QUALITY]
-    extra = (
-        {"egemaps": [egemaps_features(sound).astype(np.float32) for sound in sounds]} if audio.egemaps else {}
-    )
+    extra: dict[str, Any] = {}
+    if audio.egemaps:
+        extra["egemaps"] = [egemaps_features(sound).astype(np.float32) for sound in sounds]
+    if settings.soft_labels:
+        extra["label_votes"] = list(vote_shares(samples[list(VOTES_OF)].to_numpy()))
     return {
         "sample_id": [
             f"{clip}-{copy}" for clip, copy in zip(samples["clip_id"], samples["copy"], strict=True)
@@ -209,6 +213,17 @@ def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
         "augmentation": done,
         **extra,
     }
+
+
+def vote_shares(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Shares of the votes, (n, classes) float32: rows add up to 1, or are zeros where nobody voted.
+
+    Zeros rather than nulls: a loss weighted with them leaves unlabelled clips out by itself.
+    """
+    shares: npt.NDArray[np.float32] = (votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)).astype(
+        np.float32
+    )
+    return shares
 
 
 def _heavy(samples: pd.DataFrame) -> Iterator[tuple[bytes, bytes]]:

@@ -4,14 +4,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_data.agreement import counted_rows
+from emodal_data.annotations import count_ballots
 from emodal_data.dataset import dataset_hash, read_manifest
 from emodal_data.errors import InputError
 from emodal_data.files import TEMPORARY
-from emodal_data.schema import LEDGER, SCHEMA_VERSION, SPLITS
-from emodal_data.shards import content_sha256
+from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
+from emodal_data.shards import content_sha256, vote_shares
 
 
 def verify_dataset(dataset: Path) -> list[str]:
@@ -31,6 +34,7 @@ def verify_dataset(dataset: Path) -> list[str]:
     problems += _ledger_problems(dataset, manifest)
     if not problems:
         problems += _split_problems(dataset, manifest)
+        problems += _vote_problems(dataset)
     return problems
 
 
@@ -80,6 +84,28 @@ def _ledger_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
     )
     if unexplained:
         problems.append(f"ledger.parquet: {unexplained} rows are dropped without a reason, or kept with one")
+    return problems
+
+
+def _vote_problems(dataset: Path) -> list[str]:
+    """Labels, and shares of votes where they were asked for, against the rows of the ledger."""
+    ballots = count_ballots(counted_rows(pq.read_table(dataset / "ledger.parquet")))
+    problems = []
+    for path in sorted((dataset / "data").glob("*.parquet")):
+        wanted = ["clip_id", "label", "label_votes"]
+        columns = [name for name in wanted if name in pq.read_schema(path).names]
+        table = pq.read_table(path, columns=columns)
+        votes = ballots.reindex(table["clip_id"].to_pylist()).to_numpy()
+        labels = table["label"].to_pandas().fillna(-1).to_numpy(dtype=np.int64)
+        most = np.where(votes.sum(axis=1) > 0, votes.argmax(axis=1), -1)
+        if (labels != most).any():
+            problems.append(
+                f"data/{path.name}: {(labels != most).sum()} labels are not what the ledger's rows chose"
+            )
+        if "label_votes" in columns:
+            shares = table["label_votes"].combine_chunks().flatten().to_numpy().reshape(-1, len(LABELS))
+            if not np.array_equal(shares, vote_shares(votes)):
+                problems.append(f"data/{path.name}: label_votes are not the votes of the ledger's rows")
     return problems
 
 

@@ -97,7 +97,9 @@ def make_export(export: Export, config: Config) -> list[str]:
 @task(task_run_name="write {shard.path.name}", cache_policy=NO_CACHE, persist_result=False)
 def make_shard(shard: Shard, config: Config) -> WrittenShard:
     """Write one shard, in a worker."""
-    settings = ShardSettings(config.audio, config.augment.seed, config.shards.row_group_rows)
+    settings = ShardSettings(
+        config.audio, config.augment.seed, config.shards.row_group_rows, config.shards.soft_labels
+    )
     return workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, settings)
 
 

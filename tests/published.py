@@ -67,7 +67,9 @@ def fake_clips(
     table = pd.DataFrame(rows)
     table = table.assign(annotator="", reason=None, measured=np.nan, detail=None, note="kept as it is")
     clips = table.set_index("clip_id")[["film", "start_s", "end_s", "label", "speaker"]]
-    return table, clips.assign(label_confidence=1.0, votes=1, tied=False), read_measures(places)
+    clips = clips.assign(label_confidence=1.0, votes=1, tied=False)
+    one_each = {f"votes_{label}": (clips["label"] == label).astype(int) for label in LABELS}
+    return table, clips.assign(**one_each), read_measures(places)
 
 
 def planned(folder: Path, config: DatasetConfig | None = None, films: int = 5) -> DatasetPlan:
@@ -83,7 +85,9 @@ def written(tmp_path: Path, name: str, config: DatasetConfig | None = None) -> P
 
 
 def publish(plan: DatasetPlan, folder: Path, config: DatasetConfig, film_hash: str = "0" * 64) -> Path:
-    shard_settings = ShardSettings(config.audio, config.augment.seed, config.shards.row_group_rows)
+    shard_settings = ShardSettings(
+        config.audio, config.augment.seed, config.shards.row_group_rows, config.shards.soft_labels
+    )
     shards = [write_shard(shard, shard_settings) for shard in plan_shards(plan, folder, config.shards.rows)]
     manifest = make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)
     write_ledger(folder / "ledger.parquet", plan.ledger)

@@ -6,9 +6,9 @@ import pandas as pd
 
 from emodal_data.annotations.formats import annotations_sha256, read_table
 from emodal_data.annotations.spans import spans
-from emodal_data.annotations.votes import Votes, count_votes
+from emodal_data.annotations.votes import Votes, count_ballots, count_votes
 
-__all__ = ["Votes", "annotations_sha256", "count_votes", "read_annotations"]
+__all__ = ["Votes", "annotations_sha256", "count_ballots", "count_votes", "read_annotations"]
 
 
 def read_annotations(path: Path) -> pd.DataFrame:

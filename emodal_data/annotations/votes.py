@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emodal_data.schema import LABELS
+from emodal_data.schema import LABELS, VOTES_OF
 
 
 @dataclass(frozen=True)
 class Votes:
     """The outcome for every span.
 
-    clips: indexed by clip_id: label (class name or null), label_confidence, speaker, votes, tied (bool).
+    clips: indexed by clip_id: label (class name or null), label_confidence, speaker, votes, tied (bool), and
+        votes_angry to votes_sad.
     repeated: rows (index of the annotation table) whose annotator had voted for the span before.
     """
 
@@ -46,7 +47,7 @@ def count_votes(rows: pd.DataFrame) -> Votes:
         },
         index=clip_ids,
     )
-    return Votes(clips, repeated)
+    return Votes(clips.join(counts.set_axis(list(VOTES_OF), axis=1)), repeated)
 
 
 def count_ballots(rows: pd.DataFrame) -> pd.DataFrame:
