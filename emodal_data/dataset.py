@@ -47,7 +47,7 @@ _PACKAGES = (
 class DatasetPlan:
     """A dataset before it is written.
 
-    clips: every clip with measures, reason and split. samples: clip_id, copy (0: the original), split and label of
+    clips: every clip with measures, reason and split. samples: clip_id, copy (0: the original), film, split and label of
     every sample, in the order of the shards. ledger: one line an annotation row. key: names inputs and settings; the
     same key gives the same bytes.
     """
@@ -297,7 +297,7 @@ def _samples(kept: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     copies = np.zeros(len(kept), dtype=np.int64)
     other = int((kept["split"] == "test").sum())
     copies[train] = plan_copies(kept.loc[train, "label"].to_numpy(), other, config)
-    clips = kept[["split", "label"]].reset_index()
+    clips = kept[["film", "split", "label"]].reset_index()
     samples = clips.loc[clips.index.repeat(copies + 1)]
     return samples.assign(copy=samples.groupby(level=0).cumcount()).reset_index(drop=True)
 
