@@ -5,7 +5,6 @@ threshold reads no film again.
 """
 
 import functools
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,19 +18,14 @@ from emodal_data.clip_store import write_reel
 from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.egemaps import egemaps_names
 from emodal_data.errors import Dropped
-from emodal_data.face import FaceBackend, FacePicture, create_backend, find_face, gate
+from emodal_data.face import FaceBackend
 from emodal_data.face_hash import face_hash
 from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
-from emodal_data.media import Film, Frame, open_film
+from emodal_data.media import Film, open_film
+from emodal_data.middle_face import loaded_backend, middle_face
 from emodal_data.plan import Clip, Reel
 from emodal_data.preview import preview_frame, preview_sound
 from emodal_data.reasons import ADVICE, Reason
-
-#: Frames are taken from the decoder no larger than this: the detector sees 256 px, the face picture 128 px.
-FACE_STAGE_SIDE_PX = 1280
-
-#: How finely the surroundings of the middle frame are searched for a clear face.
-_SEARCH_STEP_S = 0.1
 
 #: Seconds each further clip of a reel adds to its time limit; one takes well under a second as a rule.
 _PATIENCE_S = 4.0
@@ -50,7 +44,7 @@ class IngestSettings:
 
 def check_ready(face: FaceConfig, audio: AudioConfig) -> None:
     """Load what reading and publishing need. Raises InputError, saying what to install or which file to put where."""
-    _backend(face)
+    loaded_backend(face)
     if audio.egemaps:
         egemaps_names()
 
@@ -61,7 +55,7 @@ def ingest_reel(reel: Reel, settings: IngestSettings) -> None:
     What is wrong with a clip or the film becomes the clip's reason. Raises InputError or WorkError only when
     the file cannot be written or the face backend's weights are missing.
     """
-    backend = _backend(settings.face)
+    backend = loaded_backend(settings.face)
     try:
         with open_film(reel.path, root=settings.films, config=settings.clips) as film:
             rows = [
@@ -114,13 +108,7 @@ def _row(film: str, clip: Clip, measure: Callable[[], Row]) -> Row:
 def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> Row:
     sound = film.audio_span(clip.start_s, clip.end_s)
     middle_s = (clip.start_s + clip.end_s) / 2
-    frame, picture = _look(film, middle_s, backend, face)
-    if not _is_clear(picture, face):
-        for t_s in _nearby_s(middle_s, clip, face.frame_search_s):
-            other = _look(film, t_s, backend, face)
-            if _is_clear(other[1], face):
-                frame, picture = other
-                break
+    frame, picture = middle_face(film, clip.start_s, clip.end_s, backend, face)
     wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
     pcm = pcm16(wave)
     row: Row = {
@@ -151,28 +139,6 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> 
     )
 
 
-def _look(
-    film: Film, t_s: float, backend: FaceBackend, face: FaceConfig
-) -> tuple[Frame, FacePicture | Dropped]:
-    frame = film.frame_at(t_s, max_side_px=FACE_STAGE_SIDE_PX)
-    try:
-        return frame, find_face(frame.rgb, backend, face, scale=frame.scale)
-    except Dropped as drop:
-        return frame, drop
-
-
-def _is_clear(picture: FacePicture | Dropped, face: FaceConfig) -> bool:
-    return not isinstance(picture, Dropped) and gate(picture.measures, face) is None
-
-
-def _nearby_s(middle_s: float, clip: Clip, search_s: float) -> Iterator[float]:
-    """Times around the middle, nearest first, within the search and the span."""
-    for n in range(1, math.floor(search_s / _SEARCH_STEP_S + 1e-9) + 1):
-        for t_s in (middle_s - n * _SEARCH_STEP_S, middle_s + n * _SEARCH_STEP_S):
-            if clip.start_s <= t_s < clip.end_s:
-                yield t_s
-
-
 def encode_png(image: np.ndarray) -> bytes:
     """A gray image as PNG bytes, the same bytes for the same pixels. image: (h, w) uint8."""
     done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 6])
@@ -185,9 +151,3 @@ def pcm16(samples: np.ndarray) -> np.ndarray:
     """Sound as 16-bit integers, little-endian. samples: (n,) float in [-1, 1]; beyond that it clips, NaN is 0."""
     pcm: np.ndarray = np.clip(np.rint(np.nan_to_num(samples) * 32768.0), -32768, 32767).astype("<i2")
     return pcm
-
-
-@functools.cache
-def _backend(config: FaceConfig) -> FaceBackend:
-    """The face models, loaded once in a worker's life."""
-    return create_backend(config.backend, config.weights, config.detector)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from emodal_data import ingest
+from emodal_data import ingest, middle_face
 from emodal_data.clip_store import reel_file
 from emodal_data.config import ClipsConfig, FaceConfig
 from emodal_data.errors import Dropped
@@ -112,7 +112,7 @@ def found(rgb: np.ndarray, *_: Any, **__: Any) -> FacePicture:
 def test_the_nearest_clear_face_is_taken_within_the_search_and_the_span(
     monkeypatch: pytest.MonkeyPatch, from_s: float, to_s: float, search_s: float, taken_s: float | None
 ) -> None:
-    monkeypatch.setattr(ingest, "find_face", found)
+    monkeypatch.setattr(middle_face, "find_face", found)
     film, clip = FilmOfOneFace(from_s, to_s), Clip("c", 4.0, 6.0)
     row = ingest._measure(film, clip, None, FaceConfig(frame_search_s=search_s))  # type: ignore[arg-type]
     if taken_s is None:
