@@ -37,7 +37,7 @@ app.command(short_help="Test a model on a dataset.")(evaluate)
 app.command(short_help="Hold a dataset against its manifest.")(verify)
 app.command(short_help="What differs between two builds, and why.")(diff)
 app.command(short_help="Take a film or a speaker out of a build.")(forget)
-app.command(short_help="A model for other runtimes.")(export)
+app.command(short_help="A dataset or a model for other programs.")(export)
 app.command("sample-films", short_help="Films with known truth, to try things on.")(sample_films)
 
 
