@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from emodal_model.about import about_model
 from emodal_model.backend import tf
 from emodal_model.baselines import baseline_probabilities
 from emodal_model.checkpoint import CheckpointFile
 from emodal_model.config import ModelConfig
+from emodal_model.describe import describe_run
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.evaluation import evaluate_on, judged
 from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
 from emodal_model.input import LABELS, Samples, dataset_hash, join, read_manifest, read_samples
 from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
 from emodal_model.predictor import Predictor, load, save
-from emodal_model.report import write_report
 from emodal_model.run import finished, identity, versions, write_json
 from emodal_model.scores import best_temperature, score, softmax
 from emodal_model.validation import Holdout, hold_out
@@ -75,13 +76,7 @@ def train(
                 f"{name}: not enough memory; lower model.batch_size or model.filters"
             ) from exc
         temperatures, validation_scores = _calibrate(fitted, validation, MAIN_HEAD[name])
-        about = {
-            "labels": LABELS,
-            "audio": manifest.get("config", {}).get("audio", {}),
-            "dataset_hash": data_hash,
-            "config": config.model_dump(mode="json"),
-            "versions": versions(),
-        }
+        about = about_model(dataset, data_hash, config)
         save(with_probabilities(fitted.network, temperatures), about, out / f"{name}.keras")
         networks.append(load(out / f"{name}.keras"))
         training[name] = _story(fitted) | {"temperatures": temperatures, "validation": validation_scores}
@@ -99,9 +94,7 @@ def train(
         "config": config.model_dump(mode="json"),
         "versions": versions(),
     }
-    main = networks[-1]
-    answers = main.outputs(test)[main.head_for(True, True)]
-    write_report(out / "report" / "index.html", metrics, test, answers)
+    describe_run(out, dataset, metrics, networks[-1], test)
     # Last: where metrics.json is, the run is whole.
     write_json(out / "metrics.json", metrics)
     for name in _names(config):

@@ -1,0 +1,23 @@
+"""What is written about a finished training for people: the report. One call at the end of training."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emodal_model.input import Samples
+from emodal_model.predictor import Predictor
+from emodal_model.report import write_report
+
+
+def describe_run(
+    out: Path, dataset: Path, metrics: Mapping[str, Any], network: Predictor, test: Samples
+) -> None:
+    """Write OUT/report/index.html.
+
+    metrics: as in metrics.json. network: the one whose answers are shown. test: as from evaluation.judged.
+    Raises ModelWorkError if a file cannot be written.
+    """
+    outputs: dict[str, np.ndarray] = network.outputs(test)
+    write_report(out / "report" / "index.html", metrics, test, outputs[network.head_for(True, True)])
