@@ -131,7 +131,9 @@ def plan_build(
         folder = store_folder(store, name, facts[name].sha256)
         stored = stored_clips(folder, key)
         places |= {clip_id: stored[clip_id] for clip_id in of_film.index if clip_id in stored}
-        spans = zip(of_film.index, of_film["start_s"], of_film["end_s"], strict=True)
+        spans = zip(
+            of_film.index.tolist(), of_film["start_s"].tolist(), of_film["end_s"].tolist(), strict=True
+        )
         todo = [Clip(*span) for span in spans if span[0] not in stored]
         for start in range(0, len(todo), clips.reel_size):
             reel = tuple(todo[start : start + clips.reel_size])
@@ -189,6 +191,7 @@ def _name_clips(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFr
     good = rows["reason"].isna()
     names = {name: first_name[facts[name].sha256] for name in rows.loc[good, "film"].unique()}
     rows.loc[good, "film"] = rows.loc[good, "film"].map(names)
-    spans = zip(rows["film"], rows["start_s"], rows["end_s"], good, strict=True)
+    columns = (rows["film"], rows["start_s"], rows["end_s"], good)
+    spans = zip(*(column.tolist() for column in columns), strict=True)
     rows["clip_id"] = [clip_id_of(facts[f].sha256, start, end) if ok else None for f, start, end, ok in spans]
     return rows

@@ -31,6 +31,7 @@ def table_of_rows(path: Path, rows: Iterable[Row]) -> pd.DataFrame:
     columns = _column_names(path, header)
     lines: list[int] = []
     cells: list[list[str]] = [[] for _ in columns]
+    seen: dict[str, str] = {}  # most cells repeat: a million rows then hold each text once
     for line, values in rows:
         if not any(values):
             continue
@@ -40,7 +41,8 @@ def table_of_rows(path: Path, rows: Iterable[Row]) -> pd.DataFrame:
             )
         lines.append(line)
         for index, column in enumerate(cells):
-            column.append(values[index].strip() if index < len(values) else "")
+            cell = values[index].strip() if index < len(values) else ""
+            column.append(seen.setdefault(cell, cell))
     table = pd.DataFrame(dict(zip(columns, cells, strict=True)), dtype="str")
     for name in OPTIONAL:
         if name not in table:

@@ -31,7 +31,9 @@ def parse_time_s(text: str) -> float | None:
 def spans(table: pd.DataFrame) -> pd.DataFrame:
     """The table's cells as values, one line for each row: see annotations.read_annotations for the columns."""
     start_s, end_s = (
-        np.array([math.nan if t is None else t for t in map(parse_time_s, table[name])], dtype=np.float64)
+        np.array(
+            [math.nan if t is None else t for t in map(parse_time_s, table[name].tolist())], dtype=np.float64
+        )
         for name in ("start", "end")
     )
     words = table["label"].str.lower()
