@@ -101,6 +101,8 @@ class Film(AbstractContextManager["Film"]):
         self._container.close()
         if self._sound is not None:
             self._sound.close()
+            # The reader knows the film: without this cut both would keep their frames until Python looks for circles.
+            self._sound = None
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 from av.filter import Graph
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -72,7 +72,8 @@ def square_size(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
 
 def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """The signs (a, b, c, d) of the container's display matrix: x' = a x + c y, y' = b x + d y."""
-    data = cast(Any, frame.side_data).get(Type.DISPLAYMATRIX)
+    # frame.side_data would hold frame and data in a circle, and with it every frame until Python looks for circles.
+    data = cast(Any, SideDataContainer)(frame).get(Type.DISPLAYMATRIX)
     if data is None:
         return 1, 0, 0, 1
     numbers = np.frombuffer(bytes(data), np.int32)[:5].astype(np.float64)

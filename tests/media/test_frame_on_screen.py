@@ -1,5 +1,6 @@
 """The frame rule: the last frame that starts at or before the time, in every codec, container and order."""
 
+import gc
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 
 from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped
-from emodal_data.media import open_film
+from emodal_data.media import Film, open_film
 from emodal_data.reasons import Reason
 
 from .films import Recipe, make_film, number_in
@@ -163,3 +165,17 @@ def test_a_smaller_picture_is_the_same_picture(folder: Path) -> None:
         frame = film.frame_at(2.0, max_side_px=192)
         assert (frame.rgb.shape, frame.scale, number_in(frame.rgb)) == ((96, 192, 3), 0.5, 50)
         assert film.frame_at(2.0, max_side_px=1000).scale == 1.0
+
+
+def test_a_closed_film_leaves_no_frame_for_the_garbage_collector(folder: Path) -> None:
+    path = make_film(folder, Recipe(gop=100), "one-group")
+    gc.collect()
+    gc.disable()
+    try:
+        with open_film(path) as film:
+            film.frame_at(1.0)
+            film.audio(0.5, 0.8)
+        del film
+        assert [thing for thing in gc.get_objects() if isinstance(thing, Film | VideoFrame)] == []
+    finally:
+        gc.enable()
