@@ -121,6 +121,8 @@ class SplitConfig(Section):
     """Clips of the dataset that is there already stay on their side when films are added."""
     tolerance: Fraction = 0.1
     """How far the test share may be from test_fraction before the build stops."""
+    folds: Annotated[int, Field(ge=2, le=100)] | None = None
+    """Also part the training side into this many folds, by the same groups (column fold); the test side stays out."""
     allow_imbalance: bool = False
     """Go on with the nearest possible split when groups make the wanted one impossible."""
 

@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,11 +22,12 @@ from emodal_data.config import AugmentConfig, DatasetConfig, SplitConfig
 from emodal_data.errors import WorkError
 from emodal_data.face_hash import NEAR_BITS
 from emodal_data.files import atomic_path, explain_os_errors, write_bytes
+from emodal_data.folds import fold_clips, tally_folds
 from emodal_data.leaks import prove_no_leak
 from emodal_data.near_hashes import near_any
 from emodal_data.plan import ingest_key
 from emodal_data.reasons import ADVICE, Reason
-from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
+from emodal_data.schema import LABELS, LEDGER, LEDGER_OPTIONS, SCHEMA_VERSION, SPLITS
 from emodal_data.shards import Shard, WrittenShard, shard_name
 from emodal_data.split import Split, group_of, split_clips, tally
 
@@ -47,9 +48,9 @@ _PACKAGES = (
 class DatasetPlan:
     """A dataset before it is written.
 
-    clips: every clip with measures, reason and split. samples: clip_id, copy (0: the original), film, split and label of
-    every sample, in the order of the shards. ledger: one line an annotation row. key: names inputs and settings; the
-    same key gives the same bytes.
+    clips: every clip with measures, reason and split. samples: clip_id, copy (0: the original), film, split and
+    label of every sample, in the order of the shards. ledger: one line an annotation row. key: names inputs and
+    settings; the same key gives the same bytes.
     """
 
     clips: pd.DataFrame
@@ -65,10 +66,11 @@ def plan_dataset(
     clips: pd.DataFrame,
     config: DatasetConfig,
     before: Mapping[str, str] = MappingProxyType({}),
+    folds_before: Mapping[str, int] = MappingProxyType({}),
 ) -> DatasetPlan:
     """Choose sides and copies for the clear clips.
 
-    rows: plan.Plan.rows. clips: from clear_clips. before: from sides_before.
+    rows: plan.Plan.rows. clips: from clear_clips. before: from sides_before. folds_before: likewise.
     Raises WorkError when no labelled clip is left, InputError when the split cannot be.
     """
     clips = clips.copy()
@@ -87,6 +89,9 @@ def plan_dataset(
     clips = _without_copies_of_test_clips(clips)
     kept = clips[clips["split"].isin(["train", "test"])]
     split = tally(kept["split"], kept["label"])
+    if config.split.folds:
+        seen = clips[clips["split"].isin(["train", "unlabelled"])]
+        clips["fold"] = fold_clips(seen, config.split, folds_before).reindex(clips.index)
     samples = _samples(clips[clips["split"].notna()], config.augment)
     proof = prove_no_leak(samples, clips, config.split.group_by)
     ledger = make_ledger(rows, clips)
@@ -98,16 +103,28 @@ def sides_before(dataset: Path, config: SplitConfig) -> dict[str, str]:
 
     Empty if there is none, if it was split by other rules, or if config.keep_sides is off.
     """
-    was = read_manifest(dataset).get("config", {}).get("split", {})
-    rules = {"group_by", "seed", "test_fraction"}
-    if not config.keep_sides or any(was.get(rule) != getattr(config, rule) for rule in rules):
-        return {}
-    try:
-        ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", "split"]).to_pydict()
-    except (OSError, pa.ArrowException):
-        return {}
-    sides = zip(ledger["clip_id"], ledger["split"], strict=True)
+    sides = _places_before(dataset, config, "split", {"group_by", "seed", "test_fraction"})
     return {clip_id: side for clip_id, side in sides if side in ("train", "test")}
+
+
+def folds_before(dataset: Path, config: SplitConfig) -> dict[str, int]:
+    """The fold of each clip in the dataset that is there already; empty as sides_before."""
+    if not config.folds:
+        return {}
+    folds = _places_before(dataset, config, "fold", {"group_by", "seed", "folds"})
+    return {clip_id: fold for clip_id, fold in folds if fold is not None}
+
+
+def _places_before(dataset: Path, config: SplitConfig, column: str, rules: Set[str]) -> list[tuple[str, Any]]:
+    """clip_id and a column of each row of the ledger that is there already, if the rules are what they were."""
+    was = read_manifest(dataset).get("config", {}).get("split", {})
+    if not config.keep_sides or any(was.get(rule) != getattr(config, rule) for rule in rules):
+        return []
+    try:
+        ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", column]).to_pydict()
+    except (OSError, pa.ArrowException):
+        return []
+    return list(zip(ledger["clip_id"], ledger[column], strict=True))
 
 
 def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
@@ -129,7 +146,10 @@ def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
     rows: plan.Plan.rows. clips: with measures, reason and (when a dataset was made) split. Columns of the annotation
     file that the schema does not know follow as text.
     """
-    of_clip = [name for name in LEDGER.names if name in clips.columns and name not in rows.columns]
+    options = [field for field in LEDGER_OPTIONS if field.name in clips]
+    fields = [*LEDGER, *options]
+    names = [field.name for field in fields]
+    of_clip = [name for name in names if name in clips.columns and name not in rows.columns]
     verdict = ["reason", "measured", "detail"]
     ledger = rows.join(clips[of_clip], on="clip_id")
     outcome = rows[["clip_id"]].join(clips[verdict], on="clip_id")
@@ -137,19 +157,20 @@ def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
     for name in verdict:
         ledger[name] = rows[name].astype(object).where(~fine, outcome[name].astype(object))
     dropped = ledger["reason"].notna()
-    if "split" in ledger:
-        ledger["split"] = ledger["split"].astype(object).where(~dropped, None)
+    for name in {"split", "fold"} & set(ledger.columns):
+        ledger[name] = ledger[name].astype(object).where(~dropped, None)
     ledger["outcome"] = np.where(dropped, "dropped", "kept")
-    known = {name: pa.array(ledger[name], from_pandas=True) for name in LEDGER.names if name in ledger}
+    known = {name: pa.array(ledger[name], from_pandas=True) for name in names if name in ledger}
     columns = {
         field.name: known[field.name].cast(field.type)
         if field.name in known
         else pa.nulls(len(ledger), field.type)
-        for field in LEDGER
+        for field in fields
     }
-    table = pa.Table.from_pydict(columns, schema=LEDGER.with_metadata({"emodal_schema": str(SCHEMA_VERSION)}))
+    schema = pa.schema(fields, metadata={"emodal_schema": str(SCHEMA_VERSION)})
+    table = pa.Table.from_pydict(columns, schema=schema)
     for name in rows.columns:
-        if name not in LEDGER.names and name not in ("speaker", "annotator"):
+        if name not in names and name not in ("speaker", "annotator"):
             table = table.append_column(name, pa.array(rows[name], pa.string(), from_pandas=True))
     for name in ("annotator", "speaker"):
         table = table.append_column(name, pa.array(rows[name].astype(object), pa.string(), from_pandas=True))
@@ -194,12 +215,19 @@ def manifest_contents(
 ) -> dict[str, Any]:
     """The part of the manifest that says what the files hold.
 
-    samples: clip_id, copy, film, split and label, one line a sample. films: name -> SHA-256 of the content.
+    samples: clip_id, copy, film, split and label, one line a sample, and fold where there are folds.
+    films: name -> SHA-256 of the content.
     """
     originals = samples[samples["copy"] == 0]
     labelled = originals[originals["split"] != "unlabelled"]
     split = tally(labelled["split"], labelled["label"])
     classes = originals["label"].fillna("unlabelled")
+    sides: dict[str, Any] = {"test_fraction": split.test_fraction, "per_class": split.per_class}
+    if "fold" in originals:
+        known = originals["fold"].dropna()
+        sides["folds"] = tally_folds(
+            labelled["fold"], labelled["label"], int(known.max()) + 1 if len(known) else 0
+        )
     return {
         "dataset_hash": dataset_hash((shard.name, shard.content_sha256) for shard in shards),
         "counts": {
@@ -211,7 +239,7 @@ def manifest_contents(
             "clips_per_split": _counts(originals["split"]),
             "samples_per_split": _counts(samples["split"]),
         },
-        "split": {"test_fraction": split.test_fraction, "per_class": split.per_class},
+        "split": sides,
         "balance": {str(film): _counts(part) for film, part in classes.groupby(originals["film"], sort=True)},
         "agreement": agreement(ledger),
         "leak_proof": dict(proof),
@@ -297,7 +325,7 @@ def _samples(kept: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     copies = np.zeros(len(kept), dtype=np.int64)
     other = int((kept["split"] == "test").sum())
     copies[train] = plan_copies(kept.loc[train, "label"].to_numpy(), other, config)
-    clips = kept[["film", "split", "label"]].reset_index()
+    clips = kept[[name for name in ("film", "split", "label", "fold") if name in kept]].reset_index()
     samples = clips.loc[clips.index.repeat(copies + 1)]
     return samples.assign(copy=samples.groupby(level=0).cumcount()).reset_index(drop=True)
 

@@ -200,7 +200,7 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
         return None
     films = set(ledger["film"].to_pylist())
     contents = manifest_contents(
-        read_samples(folder, ["film"]),
+        read_samples(folder, ["film", "fold"]),
         ledger,
         written,
         _proof(folder, manifest["leak_proof"]),

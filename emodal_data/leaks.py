@@ -19,10 +19,10 @@ def prove_no_leak(samples: pd.DataFrame, clips: pd.DataFrame, group_by: str) -> 
     """Check the samples that are about to be written, and return the proof for the manifest.
 
     samples: clip_id, split and copy (0: the original), one line a sample. clips: film, start_s, end_s, group and
-    face_hash, indexed by clip_id.
+    face_hash, indexed by clip_id, and fold where there are folds.
     Raises WorkError, naming the leak, if a clip, a group or a near-duplicate face is on both sides, spans that
-    share a moment are (unless the split is by speaker, who may talk at once), or anything but training was
-    augmented.
+    share a moment are (unless the split is by speaker, who may talk at once), anything but training was
+    augmented, or a group or a near-duplicate face is in two folds.
     """
     sides = samples.drop_duplicates(["clip_id", "split"])[["clip_id", "split"]]
     sides = sides.join(clips[["film", "start_s", "end_s", "group", "face_hash"]], on="clip_id")
@@ -41,6 +41,12 @@ def prove_no_leak(samples: pd.DataFrame, clips: pd.DataFrame, group_by: str) -> 
         "near_duplicate_faces_on_both_sides": _near_duplicates(sides),
         "overlapping_spans_on_both_sides": [] if group_by == "speaker" else overlapping,
     }
+    if "fold" in clips:
+        seen = sides[sides["split"] != "test"].join(clips["fold"], on="clip_id")
+        checks |= {
+            "groups_in_several_folds": _straddling(seen[seen["fold"].notna()], "group", "fold"),
+            "near_duplicate_faces_in_several_folds": _near_duplicates_of_folds(seen),
+        }
     for name, found in checks.items():
         if found:
             raise WorkError(f"the split leaks: {name.replace('_', ' ')}: {', '.join(map(str, found[:5]))}")
@@ -55,7 +61,7 @@ def prove_no_leak(samples: pd.DataFrame, clips: pd.DataFrame, group_by: str) -> 
 
 def prove_shards(dataset: Path, group_by: str) -> dict[str, Any]:
     """The same proof for a dataset whose shards are written, from what is in them."""
-    samples = read_samples(dataset, ["film", "speaker", "start_s", "end_s"])
+    samples = read_samples(dataset, ["film", "speaker", "start_s", "end_s", "fold"])
     clips = samples[samples["copy"] == 0].set_index("clip_id")
     hashes = {}
     for path, of_shard in clips.groupby("shard"):
@@ -67,8 +73,8 @@ def prove_shards(dataset: Path, group_by: str) -> dict[str, Any]:
     return prove_no_leak(samples, clips, group_by)
 
 
-def _straddling(clips: pd.DataFrame, name: str) -> list[Any]:
-    sides = clips.drop_duplicates([name, "split"])[name].value_counts()
+def _straddling(clips: pd.DataFrame, name: str, side: str = "split") -> list[Any]:
+    sides = clips.drop_duplicates([name, side])[name].value_counts()
     return sorted(sides.index[sides > 1])
 
 
@@ -77,6 +83,16 @@ def _near_duplicates(clips: pd.DataFrame) -> list[str]:
     test, seen = clips[clips["split"] == "test"], clips[clips["split"] != "test"]
     near = near_any(test["face_hash"].tolist(), seen["face_hash"].tolist(), NEAR_BITS)
     return sorted(test.loc[near, "clip_id"])
+
+
+def _near_duplicates_of_folds(seen: pd.DataFrame) -> list[str]:
+    """Clips of a fold whose face nearly equals one that training sees while the fold is held out."""
+    found: list[str] = []
+    for fold in seen["fold"].dropna().unique():
+        held_out, others = seen[seen["fold"] == fold], seen[(seen["fold"] != fold).fillna(True)]
+        near = near_any(held_out["face_hash"].tolist(), others["face_hash"].tolist(), NEAR_BITS)
+        found += held_out.loc[near, "clip_id"].tolist()
+    return sorted(found)
 
 
 def _overlapping(clips: pd.DataFrame) -> list[str]:

@@ -124,6 +124,9 @@ LEDGER: Final = pa.schema(
     ]
 )
 
+#: Columns that follow in the ledger when they were asked for.
+LEDGER_OPTIONS: Final = (_field("fold", pa.int32(), "fold of the training side, when kept there"),)
+
 _IMAGE: Final = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
 _SHARD_FIELDS: Final = (
@@ -143,16 +146,30 @@ _SHARD_FIELDS: Final = (
 )
 
 
+#: Columns that shards have when they were asked for.
+SHARD_OPTIONS: Final = {
+    field.name: field
+    for field in (
+        _field(
+            "label_votes",
+            pa.list_(pa.float32(), len(LABELS)),
+            "share of the votes for angry, happy, neutral and sad; zeros where nobody voted",
+        ),
+        _field("fold", pa.int32(), "fold of the training side for cross-validation, from 0"),
+    )
+}
+
+
 def shard_schema(
     feature_names: Sequence[str],
     audio: dict[str, object],
     egemaps_names: Sequence[str] = (),
-    soft_labels: bool = False,
+    options: Sequence[str] = (),
 ) -> pa.Schema:
     """The schema of the dataset's shards, with the metadata that other readers understand.
 
     feature_names: the 68 names in order. audio: the settings that the features were computed with.
-    egemaps_names: names of the optional eGeMAPS column. soft_labels: with the optional column label_votes.
+    egemaps_names: names of the optional eGeMAPS column. options: names of further columns, of SHARD_OPTIONS.
     The `huggingface` key makes `datasets.load_dataset("parquet", ...)` return Image, ClassLabel and vectors.
     """
     fields = list(_SHARD_FIELDS)
@@ -161,10 +178,7 @@ def shard_schema(
         kind = pa.list_(pa.float32(), len(egemaps_names))
         fields.append(_field("egemaps", kind, "eGeMAPS v02 functionals, beside the 68"))
         emodal["egemaps_names"] = list(egemaps_names)
-    if soft_labels:
-        kind = pa.list_(pa.float32(), len(LABELS))
-        about = "share of the votes for angry, happy, neutral and sad; zeros where nobody voted"
-        fields.append(_field("label_votes", kind, about))
+    fields += [SHARD_OPTIONS[name] for name in options]
     features = {field.name: _huggingface_feature(field) for field in fields}
     return pa.schema(
         fields,

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 from emodal_data.audio_features import FEATURES_VERSION, clip_features_batch, feature_names
 from emodal_data.augment import augment_clip
 from emodal_data.clip_store import read_heavy
-from emodal_data.config import AudioConfig
+from emodal_data.config import AudioConfig, DatasetConfig
 from emodal_data.egemaps import egemaps_features, egemaps_names
 from emodal_data.errors import InputError
 from emodal_data.files import atomic_path, write_bytes
 from emodal_data.ingest import encode_png
-from emodal_data.schema import LABELS, QUALITY, RATE_HZ, SPLITS, VOTES_OF, shard_schema
+from emodal_data.schema import LABELS, QUALITY, RATE_HZ, SHARD_OPTIONS, SPLITS, VOTES_OF, shard_schema
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Shard:
 
     samples: clip_id and copy (0: the original), one line a sample, in order. clips: film, speaker, start_s, end_s,
     frame_s, label (class name or null), label_confidence, votes_angry to votes_sad, the quality columns, store_file
-    and store_row, indexed by clip_id.
+    and store_row, indexed by clip_id; fold where there are folds.
     """
 
     path: Path
@@ -40,12 +40,19 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardSettings:
-    """What writing a shard needs to know."""
+    """What writing a shard needs to know. options: names of schema.SHARD_OPTIONS."""
 
     audio: AudioConfig
     augment_seed: int
     row_group_rows: int
-    soft_labels: bool = False
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, config: DatasetConfig) -> "ShardSettings":
+        """What a build's configuration asks for."""
+        asked = {"label_votes": config.shards.soft_labels, "fold": config.split.folds is not None}
+        options = tuple(name for name, wanted in asked.items() if wanted)
+        return cls(config.audio, config.augment.seed, config.shards.row_group_rows, options)
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
         "rate_hz": RATE_HZ,
         "version": FEATURES_VERSION,
     }
-    schema = shard_schema(names, described, egemaps_names() if audio.egemaps else (), settings.soft_labels)
+    schema = shard_schema(names, described, egemaps_names() if audio.egemaps else (), settings.options)
     starts = range(0, len(shard.samples), settings.row_group_rows)
     parts = (shard.samples.iloc[start : start + settings.row_group_rows] for start in starts)
     rows = (part.join(shard.clips, on="clip_id") for part in parts)
@@ -112,13 +119,15 @@ def shard_name(split: str, index: int, count: int) -> str:
 def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Some columns of every sample, in the order of the shards, as they were before they were written.
 
-    Returns clip_id, copy (0: the original), split, label (class name or null), the columns asked for, and the place
-    of the sample: shard and shard_row.
+    Returns clip_id, copy (0: the original), split, label (class name or null), the columns asked for (of the optional
+    ones those that are there), and the place of the sample: shard and shard_row.
     """
     names = list(dict.fromkeys(["sample_id", "clip_id", "label", *columns]))
     frames = []
     for split in SPLITS:
         for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
+            has = pq.read_schema(path).names
+            names = [name for name in names if name in has or name not in SHARD_OPTIONS]
             frame = pq.read_table(path, columns=names).to_pandas()
             frames.append(frame.assign(split=split, shard=path, shard_row=range(len(frame))))
     samples: pd.DataFrame = pd.concat(frames, ignore_index=True)
@@ -200,7 +209,9 @@ def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if audio.egemaps:
         extra["egemaps"] = [egemaps_features(sound).astype(np.float32) for sound in sounds]
-    if settings.soft_labels:
+    if "fold" in settings.options:
+        extra["fold"] = pa.array(samples["fold"], from_pandas=True)
+    if "label_votes" in settings.options:
         extra["label_votes"] = list(vote_shares(samples[list(VOTES_OF)].to_numpy()))
     return {
         "sample_id": [

@@ -14,7 +14,7 @@ from emodal_data.dataset import dataset_hash, read_manifest
 from emodal_data.errors import InputError
 from emodal_data.files import TEMPORARY
 from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
-from emodal_data.shards import content_sha256, vote_shares
+from emodal_data.shards import content_sha256, read_samples, vote_shares
 
 
 def verify_dataset(dataset: Path) -> list[str]:
@@ -35,6 +35,7 @@ def verify_dataset(dataset: Path) -> list[str]:
     if not problems:
         problems += _split_problems(dataset, manifest)
         problems += _vote_problems(dataset)
+        problems += _fold_problems(dataset)
     return problems
 
 
@@ -106,6 +107,25 @@ def _vote_problems(dataset: Path) -> list[str]:
             shares = table["label_votes"].combine_chunks().flatten().to_numpy().reshape(-1, len(LABELS))
             if not np.array_equal(shares, vote_shares(votes)):
                 problems.append(f"data/{path.name}: label_votes are not the votes of the ledger's rows")
+    return problems
+
+
+def _fold_problems(dataset: Path) -> list[str]:
+    """Folds, where they were asked for: none of them in the test side, no clip in two, and as in the ledger."""
+    samples = read_samples(dataset, ["fold"])
+    if "fold" not in samples:
+        return []
+    problems = []
+    folds = samples.groupby("clip_id")["fold"]
+    two = folds.nunique() > 1
+    if two.any():
+        problems.append(f"{two.sum()} clips are in two folds, such as {two.index[two][0]}")
+    if samples.loc[samples["split"] == "test", "fold"].notna().any():
+        problems.append("clips of the test side are in a fold")
+    ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", "fold"]).to_pandas().dropna()
+    told = ledger.drop_duplicates("clip_id").set_index("clip_id")["fold"].to_dict()
+    if told != folds.first().dropna().to_dict():
+        problems.append("ledger.parquet: its folds are not those of the shards")
     return problems
 
 

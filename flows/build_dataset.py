@@ -15,6 +15,7 @@ from emodal_data.clear_clips import clear_clips
 from emodal_data.clip_store import read_measures
 from emodal_data.dataset import (
     DatasetPlan,
+    folds_before,
     is_published,
     make_ledger,
     make_manifest,
@@ -97,10 +98,7 @@ def make_export(export: Export, config: Config) -> list[str]:
 @task(task_run_name="write {shard.path.name}", cache_policy=NO_CACHE, persist_result=False)
 def make_shard(shard: Shard, config: Config) -> WrittenShard:
     """Write one shard, in a worker."""
-    settings = ShardSettings(
-        config.audio, config.augment.seed, config.shards.row_group_rows, config.shards.soft_labels
-    )
-    return workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, settings)
+    return workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
 
 
 def make_plan(config: Config, submit: Submit) -> Plan:
@@ -153,7 +151,13 @@ def publish(plan: Plan, config: Config, submit: Submit) -> tuple[dict[str, Any],
     clips = clear_clips(plan.clips, measures, config.clips, config.face, config.audio)
     ledger_of_failure = config.out / "failed-ledger.parquet"
     try:
-        chosen = plan_dataset(plan.rows, clips, config.dataset, sides_before(dataset, config.split))
+        chosen = plan_dataset(
+            plan.rows,
+            clips,
+            config.dataset,
+            sides_before(dataset, config.split),
+            folds_before(dataset, config.split),
+        )
     except EmodalError as error:
         write_ledger(ledger_of_failure, make_ledger(plan.rows, clips))
         raise type(error)(f"{error} (what became of every row: {ledger_of_failure})") from error

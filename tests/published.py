@@ -85,10 +85,8 @@ def written(tmp_path: Path, name: str, config: DatasetConfig | None = None) -> P
 
 
 def publish(plan: DatasetPlan, folder: Path, config: DatasetConfig, film_hash: str = "0" * 64) -> Path:
-    shard_settings = ShardSettings(
-        config.audio, config.augment.seed, config.shards.row_group_rows, config.shards.soft_labels
-    )
-    shards = [write_shard(shard, shard_settings) for shard in plan_shards(plan, folder, config.shards.rows)]
+    settings = ShardSettings.of(config)
+    shards = [write_shard(shard, settings) for shard in plan_shards(plan, folder, config.shards.rows)]
     manifest = make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)
     write_ledger(folder / "ledger.parquet", plan.ledger)
     describe_dataset(folder, manifest)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emodal_data import near_hashes
-from emodal_data.near_hashes import near_any
+from emodal_data.near_hashes import near_any, near_pairs
 
 
 def every_pair(hashes: list[bytes], others: list[bytes], most_bits: int) -> list[bool]:
@@ -43,3 +43,30 @@ def test_it_holds_when_all_of_the_others_are_alike(bits: int, others: int) -> No
 def test_nothing_is_near_to_nothing() -> None:
     assert near_any([], [bytes(32)], 28).shape == (0,)
     assert near_any([bytes(32)], [], 28).tolist() == [False]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_tell_what_hangs_together(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    kinds = [np.frombuffer(draw.bytes(32), np.uint8) for _ in range(12)]
+    hashes = []
+    for _ in range(60):
+        one = kinds[draw.integers(len(kinds))].copy()
+        one[draw.integers(32, size=6)] ^= np.uint8(1) << draw.integers(8, size=6).astype(np.uint8)
+        hashes.append(one.tobytes())
+    hashes += hashes[:5]
+    one, two = near_pairs(hashes, 8)
+    found = components(set(zip(one.tolist(), two.tolist(), strict=True)), len(hashes))
+    numbers = [int.from_bytes(each) for each in hashes]
+    near = {(i, j) for i, a in enumerate(numbers) for j, b in enumerate(numbers) if (a ^ b).bit_count() <= 8}
+    assert all((numbers[i] ^ numbers[j]).bit_count() <= 8 for i, j in zip(one, two, strict=True))
+    assert found == components(near, len(hashes))
+
+
+def components(pairs: set[tuple[int, int]], count: int) -> list[int]:
+    """The smallest place that each place is joined with."""
+    names = list(range(count))
+    for _ in range(count):
+        for i, j in pairs:
+            names[i] = names[j] = min(names[i], names[j])
+    return names

@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 
 from emodal_data.errors import InputError
-from emodal_data.schema import LEDGER
+from emodal_data.schema import LEDGER, LEDGER_OPTIONS
 
 REQUIRED = ("film", "start", "end", "label")
 OPTIONAL = ("annotator", "speaker")
 KNOWN = (*REQUIRED, *OPTIONAL, "row")
 #: Columns of the ledger and of a folder's table: a file's own column of that name is kept under another.
-_TAKEN = {*LEDGER.names, "annotation_file"} - {*REQUIRED, *OPTIONAL}
+_TAKEN = {*LEDGER.names, *(field.name for field in LEDGER_OPTIONS), "annotation_file"} - {
+    *REQUIRED,
+    *OPTIONAL,
+}
 
 #: The line of the file and its cells. The first row that a reader yields is the header.
 Row = tuple[int, Sequence[str]]

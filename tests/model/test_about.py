@@ -22,9 +22,7 @@ def named_dataset(folder: Path) -> Path:
     dataset = write_dataset(folder, {"config": settings}, train=draw_samples(24, seed=1))
     for path in (dataset / "data").glob("*.parquet"):
         table = pq.read_table(path)
-        pq.write_table(
-            table.replace_schema_metadata({"emodal": json.dumps({"feature_names": NAMES})}), path
-        )
+        pq.write_table(table.replace_schema_metadata({"emodal": json.dumps({"feature_names": NAMES})}), path)
     return dataset
 
 

@@ -1,0 +1,103 @@
+"""Folds of the training side for cross-validation: stratified by label, and never a group in two of them.
+
+The test side stays out of them: it is for the end. An unlabelled clip is in the fold of its group, so that nothing of
+a fold is seen while it is held out; one whose group has no labelled clip is in none.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from emodal_data.config import SplitConfig
+from emodal_data.errors import InputError
+from emodal_data.face_hash import NEAR_BITS
+from emodal_data.near_hashes import near_pairs
+from emodal_data.schema import LABELS
+
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+
+
+def fold_clips(clips: pd.DataFrame, config: SplitConfig, before: Mapping[str, int] = _NOTHING) -> pd.Series:
+    """The fold of every clip that training sees, 0 to config.folds - 1, null where there is none.
+
+    clips: group, label (class name or null) and face_hash, indexed by clip_id. Groups that share a near-duplicate
+    face are one. Going from the largest group to the smallest, each joins the fold that has least of what it brings;
+    the seed decides among groups of one size. before: clip_id -> fold of an earlier build; such groups stay.
+    Raises InputError if there are fewer groups than folds, or a class is missing in one.
+    """
+    assert config.folds is not None
+    labelled = clips["label"].notna().to_numpy()
+    block = _blocks(clips)
+    names, places = np.unique(block[labelled], return_inverse=True)
+    if len(names) < config.folds:
+        raise InputError(
+            f"split.folds = {config.folds}: the training side has only {len(names)} {config.group_by} groups "
+            "(those that share a face count as one); ask for fewer folds"
+        )
+    counts = np.zeros((len(names), len(LABELS) + 1))
+    codes = pd.Categorical(clips["label"][labelled], categories=list(LABELS)).codes
+    np.add.at(counts, (places, codes), 1)
+    counts[:, -1] = counts.sum(axis=1)
+    share = counts / np.maximum(counts.sum(axis=0), 1)
+
+    was = np.array([before.get(clip_id, -1) for clip_id in clips.index[labelled]])
+    fold_of = np.full(len(names), -1)
+    known = (was >= 0) & (was < config.folds)
+    fold_of[places[known]] = was[known]
+    loads = np.zeros((config.folds, len(LABELS) + 1))
+    np.add.at(loads, fold_of[fold_of >= 0], share[fold_of >= 0])
+    for group in sorted(
+        np.flatnonzero(fold_of < 0), key=lambda g: (-counts[g, -1], _draw(config.seed, str(names[g])))
+    ):
+        fold_of[group] = int(np.argmin(loads @ share[group]))
+        loads[fold_of[group]] += share[group]
+
+    of_block = pd.Series(fold_of, index=names)
+    folds = pd.Series(block, index=clips.index).map(of_block).astype("Int32").rename("fold")
+    _refuse_gaps(tally_folds(folds[labelled], clips["label"][labelled], config.folds), config)
+    return folds
+
+
+def tally_folds(folds: pd.Series, labels: pd.Series, count: int) -> list[dict[str, int]]:
+    """How many clips of each class are in each of the folds. folds and labels: of labelled clips, indexed alike."""
+    return [
+        {label: int(((folds == fold) & (labels == label)).sum()) for label in LABELS} for fold in range(count)
+    ]
+
+
+def _blocks(clips: pd.DataFrame) -> npt.NDArray[np.str_]:
+    """The name of what each clip must stay together with: the first name of the groups joined by faces."""
+    groups = clips["group"].to_numpy(dtype=str)
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    one, two = near_pairs(clips["face_hash"].tolist(), NEAR_BITS)
+    edges = np.concatenate([one, np.arange(len(clips))]), np.concatenate([two, first[inverse]])
+    graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(len(clips), len(clips)))
+    _, component = connected_components(graph, directed=False)
+    names = pd.Series(groups).groupby(component).transform("min")
+    return names.to_numpy(dtype=str)
+
+
+def _draw(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"fold:{seed}:{name}".encode()).digest()
+
+
+def _refuse_gaps(per_fold: list[dict[str, int]], config: SplitConfig) -> None:
+    hint = "ask for fewer folds, or choose another split.group_by"
+    for fold, counts in enumerate(per_fold):
+        if not any(counts.values()):
+            raise InputError(
+                f"split.folds: fold {fold} is empty now; set split.keep_sides=false to draw all folds anew"
+            )
+        for label, count in counts.items():
+            total = sum(other[label] for other in per_fold)
+            if total and not count and not config.allow_imbalance:
+                raise InputError(
+                    f"split.folds = {config.folds}: fold {fold} has none of the {total} {label} clips; "
+                    f"{hint}, or set split.allow_imbalance=true"
+                )
