@@ -4,6 +4,7 @@ Carried inside every .keras file as emodal.json and by every export: numbers wit
 """
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_model.config import ModelConfig
+from emodal_model.errors import ModelInputError
 from emodal_model.input import LABELS, read_manifest, shards
 from emodal_model.run import versions
 
+#: The member of a .keras file that holds it.
+ABOUT = "emodal.json"
 #: Sections of the dataset's configuration that decide what a face and its sound become.
 READING = ("clips", "face", "audio")
 
@@ -44,3 +48,32 @@ def feature_names(dataset: Path) -> list[str]:
         except (KeyError, ValueError, TypeError, OSError, pa.ArrowException):
             return []
     return []
+
+
+def read_about(file: Path) -> dict[str, Any]:
+    """What a .keras file says about itself, without loading it. Raises ModelInputError if it is not one of ours."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            about = json.loads(archive.read(ABOUT))
+    except KeyError as exc:
+        raise ModelInputError(f"{file}: a Keras model, but not written by emodal train") from exc
+    except (OSError, ValueError, zipfile.BadZipFile) as exc:
+        raise ModelInputError(f"{file}: not a model of emodal train, or damaged") from exc
+    if not isinstance(about, dict):
+        raise ModelInputError(f"{file}: not a model of emodal train, or damaged")
+    return about
+
+
+def model_files(path: Path) -> list[Path]:
+    """The .keras files of a model folder, by name, or the one file given."""
+    return sorted(path.glob("[!.]*.keras")) if path.is_dir() else [path]
+
+
+def model_file(path: Path) -> Path:
+    """The .keras file itself, or a folder's: emodal.keras, else its only one. Raises ModelInputError without one."""
+    files = model_files(path)
+    named = [file for file in files if file.name == "emodal.keras"]
+    file = named[0] if named else files[0] if len(files) == 1 else None
+    if file is None or not file.is_file():
+        raise ModelInputError(f"{path}: no model here (no emodal.keras); run emodal train first")
+    return file

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from emodal_model.about import model_files
 from emodal_model.errors import ModelInputError
 from emodal_model.input import Samples, read_manifest, read_samples
 from emodal_model.losses import h_score
-from emodal_model.predictor import Predictor, load, model_files
+from emodal_model.predictor import Predictor, load
 from emodal_model.scores import paired_p, score
 from emodal_model.tables import TITLES
 

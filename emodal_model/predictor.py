@@ -5,18 +5,30 @@ The file is Keras's own zip format plus one member, emodal.json: no pickle, no L
 
 import json
 import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emodal_model.about import ABOUT, model_file, read_about
 from emodal_model.backend import keras
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.fitting import outputs_of
 from emodal_model.input import FEATURES, IMAGE_SIZE, Samples
 from emodal_model.network import MAIN_HEAD
 
-_ABOUT = "emodal.json"
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of one sample. probabilities: (4,) in the order of Predictor.labels.
+
+    used: "both", "image" or "audio"; None, with no probabilities, where there was nothing to answer by.
+    """
+
+    probabilities: np.ndarray | None
+    used: str | None
 
 
 class Predictor:
@@ -44,6 +56,35 @@ class Predictor:
             return np.empty((0, len(self.labels)), np.float32)
         return outputs_of(self.network, images, audio_features)[head]
 
+    def predict_each(
+        self, images: Sequence[np.ndarray | None], audio_features: Sequence[np.ndarray | None]
+    ) -> list[Answer]:
+        """An answer a sample, in order, where each sample may lack its image, its sound, or both.
+
+        images: (128, 128) uint8 or None; audio_features: (68,) or None.
+        """
+        heads = [
+            self._head_or_none(image is not None, audio is not None)
+            for image, audio in zip(images, audio_features, strict=True)
+        ]
+        answers = [Answer(None, None)] * len(heads)
+        for head in ("both", "image", "audio"):
+            rows = [row for row, used in enumerate(heads) if used == head]
+            if rows:
+                faces = None if head == "audio" else np.stack([np.asarray(images[row]) for row in rows])
+                sounds = (
+                    None if head == "image" else np.stack([np.asarray(audio_features[row]) for row in rows])
+                )
+                for row, probabilities in zip(rows, self.predict(faces, sounds), strict=True):
+                    answers[row] = Answer(probabilities, head)
+        return answers
+
+    def _head_or_none(self, has_image: bool, has_audio: bool) -> str | None:
+        try:
+            return self.head_for(has_image, has_audio)
+        except ModelInputError:
+            return None
+
     def head_for(self, has_image: bool, has_audio: bool) -> str:
         """The output to read for the modalities at hand: "both", "audio" or "image"."""
         head = MAIN_HEAD[self.name]
@@ -63,14 +104,11 @@ def load(path: str | Path) -> Predictor:
 
     Raises ModelInputError if there is none, or it is not one of ours.
     """
-    file = _model_file(Path(path))
+    file = model_file(Path(path))
+    about = read_about(file)
     try:
-        with zipfile.ZipFile(file) as archive:
-            about = json.loads(archive.read(_ABOUT))
         network = keras.models.load_model(file, compile=False, safe_mode=True)
-    except KeyError as exc:
-        raise ModelInputError(f"{file}: a Keras model, but not written by emodal train") from exc
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as exc:
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as exc:
         raise ModelInputError(f"{file}: not a model of emodal train, or damaged") from exc
     return Predictor(network, about)
 
@@ -81,24 +119,10 @@ def save(network: Any, about: dict[str, Any], path: Path) -> None:
     try:
         network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_ABOUT, json.dumps(about, indent=1, sort_keys=True, allow_nan=False))
+            archive.writestr(ABOUT, json.dumps(about, indent=1, sort_keys=True, allow_nan=False))
         temporary.replace(path)
     except OSError as exc:
         raise ModelWorkError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
-
-
-def model_files(path: Path) -> list[Path]:
-    """The .keras files of a model folder, by name, or the one file given."""
-    return sorted(path.glob("[!.]*.keras")) if path.is_dir() else [path]
-
-
-def _model_file(path: Path) -> Path:
-    files = model_files(path)
-    named = [file for file in files if file.name == "emodal.keras"]
-    file = named[0] if named else files[0] if len(files) == 1 else None
-    if file is None or not file.is_file():
-        raise ModelInputError(f"{path}: no model here (no emodal.keras); run emodal train first")
-    return file
 
 
 def _checked(images: Any, audio_features: Any) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -20,6 +20,7 @@ from flows.commands.export import export
 from flows.commands.films import sample_films
 from flows.commands.init import init
 from flows.commands.model import evaluate, train
+from flows.commands.predict import predict
 
 app = typer.Typer(
     help="Build emotion datasets from films and TV shows, and train EMODal on them.",
@@ -34,6 +35,7 @@ app.command(short_help="Films and annotations to a dataset and a model.")(build)
 app.command(short_help="What a build would do, and what is wrong.")(plan)
 app.command(short_help="Train on a dataset, and print the tables.")(train)
 app.command(short_help="Test a model on a dataset.")(evaluate)
+app.command(short_help="Ask a model about a film.")(predict)
 app.command(short_help="Hold a dataset against its manifest.")(verify)
 app.command(short_help="What differs between two builds, and why.")(diff)
 app.command(short_help="Take a film or a speaker out of a build.")(forget)

@@ -48,7 +48,7 @@ def assert_one_line(run: subprocess.CompletedProcess[str], code: int, text: str)
 def test_help_shows_every_command_with_an_example() -> None:
     overview = emodal("--help")
     assert overview.returncode == 0
-    commands = "init build plan train evaluate verify diff forget export sample-films"
+    commands = "init build plan train evaluate verify diff forget export predict sample-films"
     for command in commands.split():
         assert f"  {command}" in overview.stdout
         assert f"Example: emodal {command} " in emodal(command, "--help").stdout

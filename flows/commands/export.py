@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands.options import Json, dataset_in, print_result
+from flows.commands.options import Json, dataset_in, model_in, print_result
 
 
 class To(StrEnum):
@@ -60,8 +60,7 @@ def _export_model(path: Path, to: To, out: Path) -> dict[str, Any]:
     from emodal_model import load
     from emodal_model.export import export as export_network
 
-    inside = path / "model"
-    file, difference = export_network(load(inside if inside.is_dir() else path), out, to)
+    file, difference = export_network(load(model_in(path)), out, to)
     return {
         "files": [str(file), str(file.with_suffix(".json"))],
         "largest_difference": difference,

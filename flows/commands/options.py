@@ -27,3 +27,8 @@ def print_result(result: Any, text: str, as_json: bool) -> None:
 def dataset_in(out: Path) -> Path:
     """The dataset of a build's folder; a dataset's own folder is itself."""
     return out / "dataset" if (out / "dataset").is_dir() else out
+
+
+def model_in(out: Path) -> Path:
+    """The model of a build's folder; a model's own folder, or a .keras file, is itself."""
+    return out / "model" if (out / "model").is_dir() else out

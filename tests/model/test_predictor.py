@@ -85,6 +85,24 @@ def test_a_network_of_one_modality_needs_that_modality(folder: Path) -> None:
         audio.predict(SAMPLES.images, None)
 
 
+def test_each_sample_is_answered_by_what_it_has(emodal: Predictor) -> None:
+    images, audio = list(SAMPLES.images[:4]), list(SAMPLES.audio_features[:4])
+    images[1] = images[3] = audio[2] = audio[3] = None
+    answers = emodal.predict_each(images, audio)
+    assert [answer.used for answer in answers] == ["both", "audio", "image", None]
+    outputs = emodal.outputs(SAMPLES)
+    for row, head in enumerate(("both", "audio", "image")):
+        np.testing.assert_allclose(answers[row].probabilities, outputs[head][row], atol=1e-6)
+    assert answers[3].probabilities is None
+
+
+def test_a_network_of_one_modality_has_no_answer_without_it(folder: Path) -> None:
+    audio = load(folder / "audio.keras")
+    answers = audio.predict_each(list(SAMPLES.images[:2]), [SAMPLES.audio_features[0], None])
+    assert [answer.used for answer in answers] == ["audio", None]
+    assert audio.predict_each([], []) == []
+
+
 @pytest.mark.parametrize(
     ("images", "audio", "message"),
     [

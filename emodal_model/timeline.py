@@ -1,0 +1,93 @@
+"""A picture of a film's emotions over time: for every span its probabilities, and what they were read from."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emodal_model.errors import ModelWorkError
+from emodal_model.input import LABELS
+from emodal_model.predictor import Answer
+
+#: Colours that people who see no red or no green tell apart (Okabe and Ito), in the order of LABELS.
+COLOURS = ("#d55e00", "#e69f00", "#8c959f", "#0072b2")
+_ROW_S = (30, 60, 120, 300, 600, 1200, 1800, 3600)
+_MOST_ROWS = 24
+_LIGHT = "#e3e6e9"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A span of the film and the network's answer to it."""
+
+    start_s: float
+    end_s: float
+    answer: Answer
+
+
+def draw_timeline(path: Path, title: str, length_s: float, marks: Sequence[Mark]) -> None:
+    """Write the picture, a long film in several lines; .png, .svg or .pdf by the suffix.
+
+    length_s: of the film. Raises ModelWorkError if the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    length_s = max([length_s, 1.0, *(mark.end_s for mark in marks)])
+    row_s = next((s for s in _ROW_S if length_s <= s * _MOST_ROWS), math.ceil(length_s / _MOST_ROWS))
+    rows = math.ceil(length_s / row_s)
+    figure = Figure(figsize=(12, 1.2 + 1.15 * rows), dpi=110, layout="constrained")
+    axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
+    for row, axis in enumerate(axes):
+        _draw_row(axis, row * row_s, min(row_s, length_s) if rows == 1 else row_s, marks)
+    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    patches = [Patch(color=colour, label=label) for label, colour in zip(LABELS, COLOURS, strict=True)]
+    figure.legend(handles=patches, ncols=len(LABELS), loc="outside upper right", frameon=False, fontsize=9)
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+    try:
+        figure.savefig(temporary)
+        temporary.replace(path)
+    except OSError as exc:
+        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _draw_row(axis: Any, from_s: float, length_s: float, marks: Sequence[Mark]) -> None:
+    """One line: stacked probabilities from 0 to 1, and below them whether face and sound were there."""
+    axis.set_xlim(from_s, from_s + length_s)
+    axis.set_ylim(-0.62, 1.25)
+    axis.set_yticks([-0.45, -0.2, 0, 1], ["sound", "face", "0", "1"], fontsize=7)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.xaxis.set_major_formatter(lambda t_s, _: clock(t_s))
+    axis.tick_params(axis="x", labelsize=8)
+    for mark in marks:
+        if mark.end_s <= from_s or mark.start_s >= from_s + length_s:
+            continue
+        width_s = mark.end_s - mark.start_s
+        for y, used in ((-0.2, ("both", "image")), (-0.45, ("both", "audio"))):
+            there = mark.answer.used in used
+            axis.barh(y, width_s, 0.16, mark.start_s, color="#3d4852" if there else _LIGHT)
+        if mark.answer.probabilities is None:
+            axis.bar(
+                mark.start_s, 1, width_s, align="edge", color="none", edgecolor=_LIGHT, hatch="///", lw=0.5
+            )
+            continue
+        floor = 0.0
+        for share, colour in zip(mark.answer.probabilities.tolist(), COLOURS, strict=True):
+            axis.bar(mark.start_s, share, width_s, bottom=floor, align="edge", color=colour, lw=0)
+            floor += share
+        best = int(mark.answer.probabilities.argmax())
+        if width_s > length_s / 30:  # a name over a narrower span would run into the next one's
+            middle_s = (mark.start_s + mark.end_s) / 2
+            axis.text(middle_s, 1.03, LABELS[best], fontsize=7, ha="center", va="bottom", clip_on=True)
+
+
+def clock(t_s: float) -> str:
+    """Film time as people write it: 4.5 s, 1:04 or 1:02:04."""
+    minutes, seconds = divmod(t_s, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{seconds:02.0f}"
+    return f"{minutes}:{seconds:02.0f}" if seconds == int(seconds) else f"{minutes}:{seconds:04.1f}"

@@ -1,0 +1,58 @@
+"""The picture of a film's emotions: the right colours at the right times, long films in several lines."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from emodal_model.errors import ModelWorkError
+from emodal_model.predictor import Answer
+from emodal_model.timeline import COLOURS, Mark, clock, draw_timeline
+
+
+def sure(label: int, used: str = "both") -> Answer:
+    return Answer(np.eye(4, dtype=np.float32)[label], used)
+
+
+def columns_of(picture: np.ndarray, colour: str) -> np.ndarray:
+    """Shares of the width at which a colour fills a good part of the height."""
+    bgr = [int(colour[i : i + 2], 16) for i in (5, 3, 1)]
+    hits = (picture == bgr).all(axis=2).sum(axis=0)
+    return np.flatnonzero(hits > 0.3 * picture.shape[0]) / picture.shape[1]
+
+
+def test_a_span_stands_at_its_time_in_the_colour_of_its_emotion(tmp_path: Path) -> None:
+    path = tmp_path / "t.png"
+    draw_timeline(path, "a film", 20.0, [Mark(0, 5, sure(0)), Mark(10, 20, sure(3))])
+    picture = cv2.imread(str(path))
+    angry, sad = columns_of(picture, COLOURS[0]), columns_of(picture, COLOURS[3])
+    left, right = angry.min(), sad.max()
+    assert (angry.max() - left) / (right - left) == pytest.approx(5 / 20, abs=0.01)
+    assert (sad.min() - left) / (right - left) == pytest.approx(10 / 20, abs=0.01)
+    assert len(columns_of(picture, COLOURS[1])) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["t.png"]
+
+
+def test_a_long_film_takes_more_lines_than_a_short_one(tmp_path: Path) -> None:
+    marks = [Mark(3.0, 5.0, sure(1)), Mark(7000.0, 7006.0, Answer(None, None))]
+    draw_timeline(tmp_path / "long.png", "$a_film^", 7200.0, marks)
+    draw_timeline(tmp_path / "short.png", "a film", 20.0, marks[:1])
+    long, short = (cv2.imread(str(tmp_path / name)) for name in ("long.png", "short.png"))
+    assert long.shape[1] == short.shape[1]
+    assert 5 * short.shape[0] < long.shape[0] < 30 * short.shape[0]
+
+
+def test_a_film_without_spans_has_an_empty_picture(tmp_path: Path) -> None:
+    draw_timeline(tmp_path / "t.svg", "a film", 0.0, [])
+    assert (tmp_path / "t.svg").read_text().startswith("<?xml")
+
+
+def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelWorkError, match="cannot be written"):
+        draw_timeline(tmp_path / "none" / "t.png", "a film", 1.0, [])
+
+
+@pytest.mark.parametrize(("t_s", "text"), [(0, "0:00"), (4.5, "0:04.5"), (64, "1:04"), (3724, "1:02:04")])
+def test_times_are_written_as_people_do(t_s: float, text: str) -> None:
+    assert clock(t_s) == text
