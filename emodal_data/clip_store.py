@@ -58,6 +58,15 @@ def stored_clips(folder: Path, settings_key: str) -> dict[str, tuple[Path, int]]
     return places
 
 
+def find_places(store: Path, settings_key: str, clip_ids: Set[str]) -> dict[str, tuple[Path, int]]:
+    """Where clips are, whatever their film: clip_id -> (file, row). Those that the store lacks are left out."""
+    places: dict[str, tuple[Path, int]] = {}
+    for folder in sorted(store.glob("*/")):
+        stored = stored_clips(folder, settings_key)
+        places |= {clip_id: place for clip_id, place in stored.items() if clip_id in clip_ids}
+    return places
+
+
 def list_clips(store: Path) -> Iterator[tuple[str, str, str]]:
     """Everything in the store, whatever the settings: clip_id, film, and the first digits of the film's SHA-256.
 

@@ -152,6 +152,15 @@ class ShardsConfig(Section):
     """Also write the column label_votes: the share of the votes for each class, beside the label that won."""
 
 
+class ReportConfig(Section):
+    """The report page. It shows parts of the films: mind their rights before passing it on."""
+
+    frames: bool = True
+    """Show the frame that a face was taken from."""
+    sound: bool = True
+    """Play the sound of a clip."""
+
+
 class DatasetConfig(Section):
     """The sections that decide what a dataset holds: what its manifest records."""
 
@@ -161,3 +170,4 @@ class DatasetConfig(Section):
     split: SplitConfig = SplitConfig()
     augment: AugmentConfig = AugmentConfig()
     shards: ShardsConfig = ShardsConfig()
+    report: ReportConfig = ReportConfig()

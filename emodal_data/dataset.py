@@ -197,6 +197,7 @@ def make_manifest(
     return {
         "schema_version": SCHEMA_VERSION,
         "build_key": plan.key,
+        "ingest_key": ingest_key(config.clips, config.face),
         "labels": list(LABELS),
         **manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films),
         "annotations_sha256": annotations_sha256,

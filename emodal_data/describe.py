@@ -9,12 +9,13 @@ from emodal_data.dataset_card import write_card
 from emodal_data.report import write_report
 
 
-def describe_dataset(folder: Path, manifest: dict[str, Any]) -> None:
+def describe_dataset(folder: Path, manifest: dict[str, Any], store: Path) -> None:
     """Write the descriptions of the shards and the ledger that are in the folder.
 
     manifest: as dataset.make_manifest gives it; written last, so that a folder with a manifest is whole.
+    store: folder of the clip store, for the pictures and sounds of the report.
     """
     write_card(folder, manifest)
     write_croissant(folder, manifest)
-    write_report(folder, manifest)
+    write_report(folder, manifest, store)
     write_json(folder / "manifest.json", manifest)

@@ -208,7 +208,7 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
     )
     write_ledger(folder / "ledger.parquet", ledger)
     # No inputs lead to this dataset by themselves: the next build makes its own.
-    describe_dataset(folder, manifest | contents | {"build_key": None})
+    describe_dataset(folder, manifest | contents | {"build_key": None}, dataset.parent / "clips")
     problems = verify_dataset(folder)
     if problems:
         raise WorkError(f"{dataset}: left as it was; the new one would be wrong: {problems[0]}")
@@ -242,8 +242,13 @@ def _traces(out: Path, gone: _Gone) -> Iterator[str]:
             yield str(name)
         elif path.suffix == ".parquet":
             yield from (f"{name}, column {column}" for column in _columns_naming(path, gone))
-        elif path.suffix in (".json", ".md", ".html") and gone.is_named_in(_text(path)):
+        elif _holds_text(path) and gone.is_named_in(_text(path)):
             yield str(name)
+
+
+def _holds_text(path: Path) -> bool:
+    """Whether a file may name a clip in its text. The scripts of the report's page are the same for every build."""
+    return path.suffix in (".json", ".md", ".html") or (path.suffix == ".js" and path.parent.name != "app")
 
 
 def _columns_naming(path: Path, gone: _Gone) -> Iterator[str]:

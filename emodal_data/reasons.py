@@ -47,6 +47,25 @@ class Reason(StrEnum):
     SAME_AS_TEST_CLIP = "same_as_test_clip"
 
 
+#: The stages of a build, each with the first of its reasons: those above stand in the order of the stages.
+_STAGES = {
+    "annotation": Reason.BAD_TIME,
+    "film": Reason.FILM_MISSING,
+    "span": Reason.SPAN_OUTSIDE_FILM,
+    "face": Reason.NO_FACE,
+    "sound": Reason.AUDIO_TOO_SHORT,
+    "dataset": Reason.UNLABELLED,
+}
+
+
+def stages() -> dict[str, tuple[Reason, ...]]:
+    """The reasons of each stage that a row can be dropped at, in the order a build meets them."""
+    order = list(Reason)
+    starts = [order.index(reason) for reason in _STAGES.values()]
+    ends = [*starts[1:], len(order)]
+    return {name: tuple(order[start:end]) for name, start, end in zip(_STAGES, starts, ends, strict=True)}
+
+
 #: What to do about each reason, one line, for the terminal and the report.
 ADVICE: dict[Reason, str] = {
     Reason.BAD_TIME: "write start and end as seconds or [HH:]MM:SS[.mmm]",

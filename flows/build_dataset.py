@@ -170,7 +170,7 @@ def publish(plan: Plan, config: Config, submit: Submit) -> tuple[dict[str, Any],
     annotations = annotations_sha256(config.annotations)
     manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations)
     write_ledger(folder / "ledger.parquet", chosen.ledger)
-    describe_dataset(folder, manifest)
+    describe_dataset(folder, manifest, config.out / "clips")
     replace_dataset(folder, dataset)
     return manifest, True
 

@@ -11,6 +11,8 @@ from emodal_data.config import DatasetConfig
 from emodal_data.dataset import DatasetPlan, make_manifest, plan_dataset, plan_shards, write_ledger
 from emodal_data.describe import describe_dataset
 from emodal_data.ingest import encode_png, pcm16
+from emodal_data.plan import ingest_key
+from emodal_data.preview import preview_frame, preview_sound
 from emodal_data.reasons import Reason
 from emodal_data.schema import LABELS
 from emodal_data.shards import ShardSettings, write_shard
@@ -46,24 +48,31 @@ CLEAR = {
 
 
 def fake_clips(
-    folder: Path, films: int = 5, per_film: int = 4
+    store: Path, films: int = 5, per_film: int = 4, config: DatasetConfig | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Annotation rows, clips and measures of clips that were never in a film; every eighth has no face."""
+    config = config or DatasetConfig()
+    key = ingest_key(config.clips, config.face)
     draw = np.random.default_rng(0)
     rows, places = [], {}
     for film in range(films):
         stored = []
+        file = store / f"f{film}-{film:012}" / f"{key}-reel.parquet"
         for clip in range(per_film):
             clip_id = f"c{film:02}{clip:02}"
             row = {"clip_id": clip_id, "film": f"f{film}.mp4", "start_s": float(clip), "end_s": clip + 1.0}
             rows.append(row | {"row": len(rows) + 2, "label": LABELS[clip % 4], "speaker": f"s{film}"})
-            image = encode_png(draw.integers(0, 256, (128, 128), dtype=np.uint8))
-            audio = pcm16(0.1 * draw.standard_normal(16_000)).tobytes()
-            seen = CLEAR | {"image": image, "audio": audio, "face_hash": draw.bytes(32)}
+            face = draw.integers(0, 256, (128, 128), dtype=np.uint8)
+            pcm = pcm16(0.1 * draw.standard_normal(16_000))
+            frame = {
+                "preview_frame": preview_frame(np.dstack([face] * 3)),
+                "preview_sound": preview_sound(pcm),
+            }
+            seen = CLEAR | {"image": encode_png(face), "audio": pcm.tobytes(), "face_hash": draw.bytes(32)}
             unseen = {"reason": Reason.NO_FACE.value, "detail": "nobody there"}
-            stored.append(row | (unseen if len(rows) % 8 == 0 else seen))
-            places[clip_id] = (folder / f"f{film}.parquet", clip)
-        write_reel(folder / f"f{film}.parquet", stored)
+            stored.append(row | frame | (unseen if len(rows) % 8 == 0 else seen))
+            places[clip_id] = (file, clip)
+        write_reel(file, stored)
     table = pd.DataFrame(rows)
     table = table.assign(annotator="", reason=None, measured=np.nan, detail=None, note="kept as it is")
     clips = table.set_index("clip_id")[["film", "start_s", "end_s", "label", "speaker"]]
@@ -74,7 +83,7 @@ def fake_clips(
 
 def planned(folder: Path, config: DatasetConfig | None = None, films: int = 5) -> DatasetPlan:
     config = config or DatasetConfig()
-    rows, clips, measures = fake_clips(folder, films)
+    rows, clips, measures = fake_clips(folder, films, config=config)
     clear = clear_clips(clips, measures, config.clips, config.face, config.audio)
     return plan_dataset(rows, clear, config)
 
@@ -89,5 +98,5 @@ def publish(plan: DatasetPlan, folder: Path, config: DatasetConfig, film_hash: s
     shards = [write_shard(shard, settings) for shard in plan_shards(plan, folder, config.shards.rows)]
     manifest = make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)
     write_ledger(folder / "ledger.parquet", plan.ledger)
-    describe_dataset(folder, manifest)
+    describe_dataset(folder, manifest, folder.parent / "clips")
     return folder

@@ -1,92 +1,105 @@
-"""The report of a build: one page that opens from disk, with what was kept, what was dropped, and the faces."""
+"""The report of a dataset: a page that opens from disk, with what was kept, what was dropped, and every clip.
 
-import base64
-from collections.abc import Iterator
+report/index.html     the page; its scripts and style in report/app/
+report/data/          the table of clips, the charts, sheets of faces, and scripts of frames and sounds
+"""
+
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
+from emodal_data.clip_store import find_places
+from emodal_data.config import AudioConfig, FaceConfig, ReportConfig
 from emodal_data.files import write_bytes
-from emodal_data.reasons import ADVICE, Reason
+from emodal_data.report import figures, tallies
+from emodal_data.report.clip_table import clip_table, page_columns, read_ledger
+from emodal_data.report.pictures import CLIPS_PER_SHEET, script, write_pictures
+from emodal_data.report.vega import vega_script
 from emodal_data.schema import LABELS
-from emodal_data.shards import read_samples
 
-#: Faces shown for each class; enough to see what the dataset looks like.
-_FACES_PER_CLASS = 24
+_PAGE = Path(__file__).with_name("page")
+#: What the page loads, in this order.
+_SOURCES = (
+    *("app/vega.js", "app/loading.js", "data/table.js", "data/figures.js", "app/clips.js", "app/review.js"),
+    *("app/sheet.js", "app/filters.js", "app/clip.js", "app/figures.js", "app/page.js"),
+)
 
 
-def write_report(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write report/index.html into a dataset folder, from its shards and its ledger.
+def write_report(folder: Path, manifest: dict[str, Any], store: Path) -> None:
+    """Write report/ into a dataset folder, from its shards, its ledger, and the clip store.
 
-    manifest: as dataset.make_manifest gives it.
+    manifest: as dataset.make_manifest gives it. store: folder of the clip store; what it lacks stays blank.
     """
-    samples = read_samples(folder, ["film", "frame_s", "yaw_deg"])
-    clips = samples[samples["copy"] == 0]
-    ledger = pq.read_table(folder / "ledger.parquet", columns=["film", "outcome"]).to_pandas()
+    settings = manifest["config"]
+    face, audio = FaceConfig(**settings["face"]), AudioConfig(**settings["audio"])
+    report = ReportConfig(**settings.get("report", {}))
+    ledger = read_ledger(folder)
+    clips = clip_table(ledger, folder)
+    measures = tallies.measures_of(face, audio)
+    counted = _count(folder, ledger, clips, measures)
+
+    page = folder / "report"
+    places = find_places(store, manifest.get("ingest_key", ""), frozenset(clips.index))
+    blank = write_pictures(page / "data", clips, places, report)
+    write_bytes(
+        page / "data" / "table.js", script("table", {"columns": page_columns(clips), **_about(measures)})
+    )
+    write_bytes(page / "data" / "figures.js", script("figures", _figures(counted)))
+    for path in sorted(_PAGE.glob("*.css")) + sorted(_PAGE.glob("*.js")):
+        write_bytes(page / "app" / path.name, path.read_bytes())
+    write_bytes(page / "app" / "vega.js", vega_script())
+    html = _page(manifest=manifest, report=report, blank=blank, clips=len(clips), **counted)
+    write_bytes(page / "index.html", html.encode())
+
+
+def _count(
+    folder: Path, ledger: pd.DataFrame, clips: pd.DataFrame, measures: list[tallies.Measure]
+) -> dict[str, Any]:
+    timed = clips.assign(seconds=clips["end_s"] - clips["start_s"])
+    histograms = [(measure, tallies.histogram(timed, measure)) for measure in measures]
+    return {
+        "funnel": tallies.funnel(ledger),
+        "reasons": tallies.reason_rows(ledger),
+        "films": tallies.film_rows(ledger, clips),
+        "classes": tallies.class_rows(clips),
+        "histograms": [(measure, rows) for measure, rows in histograms if rows],
+        "features": tallies.feature_rows(folder),
+    }
+
+
+def _figures(counted: dict[str, Any]) -> dict[str, Any]:
+    """Every chart by its name, and the features that the page lets one choose from."""
+    return {
+        "specs": {
+            "funnel": figures.funnel_figure(counted["funnel"]),
+            "films": figures.films_figure(counted["films"]),
+            "classes": figures.classes_figure(counted["classes"]),
+            "film-classes": figures.film_classes_figure(counted["films"]),
+            "feature": figures.feature_figure(counted["features"]),
+            **{f"measure-{m.column}": figures.measure_figure(m, rows) for m, rows in counted["histograms"]},
+        },
+        "features": counted["features"],
+    }
+
+
+def _about(measures: list[tallies.Measure]) -> dict[str, Any]:
+    """What the page must know to read the table: sizes, titles, thresholds."""
+    return {
+        "clips_per_sheet": CLIPS_PER_SHEET,
+        "labels": list(LABELS),
+        "colours": figures.CLASS_COLOURS,
+        "measures": [{"column": m.column, "title": m.title, "low": m.low, "high": m.high} for m in measures],
+    }
+
+
+def _page(**values: Any) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("emodal_data.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    page = environment.get_template("index.html.j2").render(
-        manifest=manifest,
-        counts=manifest["counts"],
-        funnel=_funnel(manifest["counts"]["dropped"]),
-        films=_films(ledger, clips),
-        faces=_faces(clips),
-        labels=LABELS,
-    )
-    write_bytes(folder / "report" / "index.html", page.encode())
-
-
-def _funnel(dropped: dict[str, int]) -> list[tuple[str, int, str]]:
-    rows = [(name, count, ADVICE[Reason(name)]) for name, count in dropped.items()]
-    return sorted(rows, key=lambda row: (-row[1], row[0]))
-
-
-def _films(ledger: pd.DataFrame, clips: pd.DataFrame) -> list[dict[str, Any]]:
-    """A line a film: rows, kept, clips of each class, and the side it fell on."""
-    rows = []
-    for film, lines in ledger.groupby("film", sort=True):
-        of_film = clips[clips["film"] == film]
-        counts = of_film["label"].value_counts()
-        rows.append(
-            {
-                "film": film,
-                "rows": len(lines),
-                "kept": int((lines["outcome"] == "kept").sum()),
-                "classes": [int(counts.get(label, 0)) for label in LABELS],
-                "split": ", ".join(sorted(of_film["split"].unique())) or "none",
-            }
-        )
-    return rows
-
-
-def _faces(originals: pd.DataFrame) -> list[dict[str, Any]]:
-    """Up to 24 faces of each class, spread evenly over the dataset."""
-    sheets = []
-    for label in (*LABELS, None):
-        same = originals[originals["label"].isna() if label is None else originals["label"] == label]
-        if not len(same):
-            continue
-        chosen = same.iloc[np.unique(np.linspace(0, len(same) - 1, _FACES_PER_CLASS).round().astype(int))]
-        sheets.append(
-            {
-                "label": label or "unlabelled",
-                "count": len(same),
-                "faces": [face for _, of_shard in chosen.groupby("shard") for face in _of_shard(of_shard)],
-            }
-        )
-    return sheets
-
-
-def _of_shard(chosen: pd.DataFrame) -> Iterator[dict[str, str]]:
-    images = pq.read_table(chosen["shard"].iloc[0], columns=["image"])["image"]
-    for row in chosen.itertuples():
-        png = base64.b64encode(images[row.shard_row]["bytes"].as_py()).decode()
-        yield {"png": png, "about": f"{row.film} at {row.frame_s:.2f} s, yaw {row.yaw_deg:.0f}°, {row.split}"}
+    environment.filters["alpha"] = lambda alpha: "–" if alpha is None else f"{alpha:.3f}"
+    template = environment.get_template("index.html.j2")
+    proof = tallies.proof_rows(values["manifest"]["leak_proof"])
+    named = {name: values["manifest"].get(name, {}) for name in ("counts", "agreement")}
+    return template.render(labels=LABELS, proof=proof, sources=_SOURCES, **named, **values)

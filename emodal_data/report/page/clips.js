@@ -1,0 +1,40 @@
+// The table of clips: columns in, one object a clip out.
+emodal.table = (() => {
+  const about = emodal.get("table");
+  const columns = Object.entries(about.columns);
+
+  function value(column, n) {
+    return column.codes ? (column.values[column.codes[n]] ?? null) : column[n];
+  }
+
+  const clips = about.columns.clip_id.map((_, n) => {
+    const clip = Object.fromEntries(columns.map(([name, column]) => [name, value(column, n)]));
+    return { ...clip, n, kept: Boolean(clip.kept), seconds: clip.end_s - clip.start_s };
+  });
+
+  // Where the face stands on its sheet of 8 columns.
+  function showFace(target, clip) {
+    const sheet = Math.floor(clip.n / about.clips_per_sheet);
+    const place = clip.n % about.clips_per_sheet;
+    const rows = about.clips_per_sheet / 8;
+    target.style.backgroundImage = `url("data/faces-${String(sheet).padStart(3, "0")}.jpg")`;
+    target.style.backgroundPosition = `${((place % 8) / 7) * 100}% ${(Math.floor(place / 8) / (rows - 1)) * 100}%`;
+  }
+
+  async function pictures(clip) {
+    const sheet = await emodal.pictures(Math.floor(clip.n / about.clips_per_sheet));
+    return sheet?.[clip.n % about.clips_per_sheet] ?? {};
+  }
+
+  function title(clip) {
+    return `${clip.film}, ${clock(clip.start_s)}–${clock(clip.end_s)}`;
+  }
+
+  function clock(seconds) {
+    const minutes = Math.floor(seconds / 60);
+    const rest = (seconds - 60 * minutes).toFixed(2).padStart(5, "0");
+    return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+  }
+
+  return { clips, showFace, pictures, title, about };
+})();

@@ -1,0 +1,50 @@
+// Data comes as scripts that call emodal.receive: a page opened from disk may load scripts, but fetch no files.
+window.emodal = (() => {
+  const received = new Map();
+  const keep = 6; // scripts of pictures held at a time, about 1 MB each
+
+  function receive(name, value, number) {
+    received.set(number === null ? name : `${name} ${number}`, value);
+  }
+
+  function get(name) {
+    return received.get(name);
+  }
+
+  // The pictures and sounds of one sheet: a promise of a list, null where the file is gone.
+  const sheets = new Map();
+  function pictures(number) {
+    if (!sheets.has(number)) {
+      sheets.set(number, load(number));
+      for (const old of [...sheets.keys()].slice(0, -keep)) {
+        sheets.delete(old);
+        received.delete(`pictures ${old}`);
+      }
+    }
+    return sheets.get(number);
+  }
+
+  function load(number) {
+    return new Promise((resolve) => {
+      const script = document.createElement("script");
+      const done = () => {
+        script.remove();
+        resolve(received.get(`pictures ${number}`) ?? null);
+      };
+      script.src = `data/clips-${String(number).padStart(3, "0")}.js`;
+      script.onload = script.onerror = done;
+      document.head.append(script);
+    });
+  }
+
+  // An element with properties, data attributes and children: text never becomes markup.
+  function element(tag, properties = {}, ...children) {
+    const { data = {}, ...rest } = properties;
+    const made = Object.assign(document.createElement(tag), rest);
+    Object.assign(made.dataset, data);
+    made.append(...children);
+    return made;
+  }
+
+  return { receive, get, pictures, element };
+})();

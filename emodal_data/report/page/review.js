@@ -1,0 +1,94 @@
+// What the reader decides about clips: kept in this browser, downloaded as overrides.csv for the next build.
+emodal.review = (() => {
+  const { clips } = emodal.table;
+  const place = `emodal review ${location.pathname}`;
+  const columns = ["clip_id", "film", "start", "end", "decision", "label", "note"];
+  const listeners = [];
+
+  // Decisions that this dataset was built with stand until they are undone here.
+  const built = new Map();
+  for (const clip of clips) {
+    if (clip.reason === "dropped_by_review") built.set(clip.clip_id, decision("drop", "", clip.review_note));
+    else if (clip.review_label) built.set(clip.clip_id, decision("relabel", clip.review_label, clip.review_note));
+  }
+  const changed = new Map(Object.entries(stored()));
+
+  function decision(kind, label, note) {
+    return { decision: kind, label, note: note ?? "" };
+  }
+
+  function stored() {
+    try {
+      return JSON.parse(localStorage.getItem(place)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  function of(clip) {
+    const mine = changed.get(clip.clip_id);
+    return mine === undefined ? (built.get(clip.clip_id) ?? null) : mine;
+  }
+
+  // mark: {decision, label, note}, or null for none.
+  function decide(clip, mark) {
+    if (mark === null && !built.has(clip.clip_id)) changed.delete(clip.clip_id);
+    else changed.set(clip.clip_id, mark);
+    keep();
+    for (const listener of listeners) listener(clip);
+  }
+
+  function undoAll() {
+    changed.clear();
+    keep();
+    for (const listener of listeners) listener(null);
+  }
+
+  function keep() {
+    try {
+      localStorage.setItem(place, JSON.stringify(Object.fromEntries(changed)));
+    } catch {
+      // A browser that keeps nothing still downloads what was decided on this visit.
+    }
+  }
+
+  function decided() {
+    return clips.filter((clip) => of(clip) !== null);
+  }
+
+  function csv() {
+    const lines = decided().map((clip) => {
+      const mark = of(clip);
+      return [clip.clip_id, clip.film, clip.start_s, clip.end_s, mark.decision, mark.label, mark.note];
+    });
+    return [columns, ...lines].map((cells) => cells.map(quoted).join(",") + "\n").join("");
+  }
+
+  function quoted(cell) {
+    const text = String(cell ?? "");
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  }
+
+  function download() {
+    const url = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
+    emodal.element("a", { href: url, download: "overrides.csv" }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+
+  function showBar() {
+    const kinds = decided().map((clip) => of(clip).decision);
+    const drops = kinds.filter((kind) => kind === "drop").length;
+    document.getElementById("review").hidden = kinds.length === 0 && changed.size === 0;
+    document.getElementById("decisions").textContent = `Decided: ${drops} to drop, ${kinds.length - drops} to relabel.`;
+    document.getElementById("undo-all").disabled = changed.size === 0;
+  }
+
+  function start() {
+    document.getElementById("download").onclick = download;
+    document.getElementById("undo-all").onclick = undoAll;
+    listeners.push(showBar);
+    showBar();
+  }
+
+  return { of, decide, csv, start, onChange: (listener) => listeners.push(listener) };
+})();
