@@ -3,7 +3,6 @@
 Belongs here: names, tables, formulas. Whether the sound is worth measuring is audio_check.py's question.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
@@ -82,19 +81,6 @@ def clip_features(
         # The first delta is 0, the others telescope.
         return np.concatenate([frames.mean(axis=0), (frames[-1] - frames[0]) / len(frames)])
     return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
-
-
-def clip_features_batch(
-    signals: Sequence[npt.ArrayLike],
-    rate_hz: int = 16000,
-    window_s: float = 0.050,
-    step_s: float = 0.025,
-    statistics: Statistics = "mean_std",
-    backend: Backend = "numpy",
-) -> Floats:
-    """The features of several clips, (len(signals), 68) float64; each row equals clip_features to the bit."""
-    rows = [clip_features(signal, rate_hz, window_s, step_s, statistics, backend) for signal in signals]
-    return np.stack(rows) if rows else np.empty((0, len(FEATURE_NAMES)))
 
 
 def short_term_features(

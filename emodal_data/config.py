@@ -150,6 +150,8 @@ class ShardsConfig(Section):
     """Samples in one row group."""
     soft_labels: bool = False
     """Also write the column label_votes: the share of the votes for each class, beside the label that won."""
+    audio: bool = False
+    """Also write the column audio: the sound that the features were computed from, as FLAC, 16 kHz mono."""
 
 
 class ReportConfig(Section):

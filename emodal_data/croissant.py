@@ -105,7 +105,8 @@ def _column(column: pa.Field) -> dict[str, Any]:
     about = (column.metadata or {}).get(b"description", b"").decode()
     source = {"column": column.name}
     if pa.types.is_struct(column.type):
-        field = _field(column.name, about, "sc:ImageObject", source)
+        kind = {"image": "sc:ImageObject", "audio": "sc:AudioObject"}[column.name]
+        field = _field(column.name, about, kind, source)
         field["source"]["transform"] = {"jsonPath": "bytes"}
         return field
     if pa.types.is_fixed_size_list(column.type):

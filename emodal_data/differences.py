@@ -19,6 +19,7 @@ _SPAN = ["film", "start_s", "end_s"]
 #: The parts of a sample that are compared as a whole, and their columns.
 _PARTS = {
     "picture": ["image"],
+    "sound": ["audio"],
     "speech features": ["audio_features", "egemaps"],
     "measures": ["frame_s", "label_confidence", "label_votes", *(field.name for field in QUALITY)],
 }
@@ -110,7 +111,9 @@ def _hashes(rows: pa.RecordBatch) -> pd.DataFrame:
     hashes = {}
     for part, names in _PARTS.items():
         columns = {name: _flat_column(rows[name]) for name in names if name in rows.schema.names}
-        hashes[part] = pd.util.hash_pandas_object(pa.table(columns).to_pandas(), index=False)
+        hashes[part] = (
+            pd.util.hash_pandas_object(pa.table(columns).to_pandas(), index=False) if columns else 0
+        )
     return pd.DataFrame(hashes)
 
 

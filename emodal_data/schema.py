@@ -127,7 +127,8 @@ LEDGER: Final = pa.schema(
 #: Columns that follow in the ledger when they were asked for.
 LEDGER_OPTIONS: Final = (_field("fold", pa.int32(), "fold of the training side, when kept there"),)
 
-_IMAGE: Final = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+#: A file inside a row, as Hugging Face keeps images and sound.
+_BYTES: Final = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
 _SHARD_FIELDS: Final = (
     _field("sample_id", pa.string(), "clip_id and augmentation number", nullable=False),
@@ -139,7 +140,7 @@ _SHARD_FIELDS: Final = (
     _field("frame_s", pa.float64(), "time stamp of the frame taken"),
     _field("label", pa.int64(), "class: angry 0, happy 1, neutral 2, sad 3; null if unlabelled"),
     _field("label_confidence", pa.float32(), "share of the votes that chose the label"),
-    _field("image", _IMAGE, "128x128 8-bit gray PNG of the face turned to the front"),
+    _field("image", _BYTES, "128x128 8-bit gray PNG of the face turned to the front"),
     _field("audio_features", pa.list_(pa.float32(), FEATURE_COUNT), "the 68 speech features"),
     _field("augmentation", pa.string(), '"none", or what was done with which numbers', nullable=False),
     *QUALITY,
@@ -156,6 +157,7 @@ SHARD_OPTIONS: Final = {
             "share of the votes for angry, happy, neutral and sad; zeros where nobody voted",
         ),
         _field("fold", pa.int32(), "fold of the training side for cross-validation, from 0"),
+        _field("audio", _BYTES, "the sound that the features were computed from: FLAC, 16 kHz mono"),
     )
 }
 
@@ -192,6 +194,8 @@ def shard_schema(
 def _huggingface_feature(field: pa.Field) -> dict[str, object]:
     if field.name == "image":
         return {"_type": "Image"}
+    if field.name == "audio":
+        return {"sampling_rate": RATE_HZ, "_type": "Audio"}
     if field.name == "label":
         return {"names": list(LABELS), "_type": "ClassLabel"}
     if pa.types.is_fixed_size_list(field.type):

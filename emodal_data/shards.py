@@ -1,4 +1,4 @@
-"""Samples as Parquet shards: augmentation, speech features, and the same bytes every time."""
+"""Samples as Parquet shards: a row group at a time, and the same bytes every time."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -6,21 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.audio_features import FEATURES_VERSION, clip_features_batch, feature_names
-from emodal_data.augment import augment_clip
+from emodal_data.audio_features import FEATURES_VERSION, feature_names
 from emodal_data.clip_store import read_heavy
-from emodal_data.config import AudioConfig, DatasetConfig
-from emodal_data.egemaps import egemaps_features, egemaps_names
+from emodal_data.config import DatasetConfig
+from emodal_data.egemaps import egemaps_names
 from emodal_data.errors import InputError
 from emodal_data.files import atomic_path, write_bytes
-from emodal_data.ingest import encode_png
+from emodal_data.sample_contents import ContentSettings, make_contents
 from emodal_data.schema import LABELS, QUALITY, RATE_HZ, SHARD_OPTIONS, SPLITS, VOTES_OF, shard_schema
 
 
@@ -42,17 +40,21 @@ class Shard:
 class ShardSettings:
     """What writing a shard needs to know. options: names of schema.SHARD_OPTIONS."""
 
-    audio: AudioConfig
-    augment_seed: int
+    contents: ContentSettings
     row_group_rows: int
     options: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: DatasetConfig) -> "ShardSettings":
         """What a build's configuration asks for."""
-        asked = {"label_votes": config.shards.soft_labels, "fold": config.split.folds is not None}
+        asked = {
+            "label_votes": config.shards.soft_labels,
+            "fold": config.split.folds is not None,
+            "audio": config.shards.audio,
+        }
         options = tuple(name for name, wanted in asked.items() if wanted)
-        return cls(config.audio, config.augment.seed, config.shards.row_group_rows, options)
+        contents = ContentSettings(config.audio, config.augment.seed, config.shards.audio)
+        return cls(contents, config.shards.row_group_rows, options)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
 
     Raises InputError or WorkError if the file cannot be written.
     """
-    audio = settings.audio
+    audio = settings.contents.audio
     names = feature_names(audio.statistics)
     described = audio.model_dump(include={"window_s", "step_s", "statistics"}) | {
         "rate_hz": RATE_HZ,
@@ -185,43 +187,31 @@ def _groups_without(file: pq.ParquetFile, gone: Set[str]) -> Iterator[pa.Table]:
 
 
 def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
-    images, sounds, done = [], [], []
-    heavy = _heavy(samples)
-    for clip_id, copy, (png, pcm) in zip(samples["clip_id"], samples["copy"], heavy, strict=True):
-        sound = np.frombuffer(pcm, dtype="<i2")
-        description = "none"
-        if copy:
-            face = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
-            face, sound, description = augment_clip(
-                np.asarray(face), sound, clip_id, int(copy), settings.augment_seed
-            )
-            png = encode_png(face)
-        images.append({"bytes": png, "path": None})
-        sounds.append(sound)
-        done.append(description)
-    audio = settings.audio
-    features = clip_features_batch(
-        sounds, RATE_HZ, audio.window_s, audio.step_s, audio.statistics, backend=audio.backend
-    )
+    stored = zip(samples["clip_id"], samples["copy"], _heavy(samples), strict=True)
+    made = [
+        make_contents(png, pcm, clip_id, int(copy), settings.contents) for clip_id, copy, (png, pcm) in stored
+    ]
     labels = pd.Series(pd.Categorical(samples["label"], categories=list(LABELS)).codes).astype("Int64")
     plain = ["clip_id", "film", "speaker", "start_s", "end_s", "frame_s", "label_confidence"]
     plain += [field.name for field in QUALITY]
     extra: dict[str, Any] = {}
-    if audio.egemaps:
-        extra["egemaps"] = [egemaps_features(sound).astype(np.float32) for sound in sounds]
+    if settings.contents.audio.egemaps:
+        extra["egemaps"] = [contents.egemaps for contents in made]
     if "fold" in settings.options:
         extra["fold"] = pa.array(samples["fold"], from_pandas=True)
     if "label_votes" in settings.options:
         extra["label_votes"] = list(vote_shares(samples[list(VOTES_OF)].to_numpy()))
+    if "audio" in settings.options:
+        extra["audio"] = [{"bytes": contents.flac, "path": None} for contents in made]
     return {
         "sample_id": [
             f"{clip}-{copy}" for clip, copy in zip(samples["clip_id"], samples["copy"], strict=True)
         ],
         **{name: pa.array(samples[name], from_pandas=True) for name in plain},
         "label": pa.array(labels.where(labels >= 0), from_pandas=True),
-        "image": images,
-        "audio_features": list(features.astype(np.float32)),
-        "augmentation": done,
+        "image": [{"bytes": contents.png, "path": None} for contents in made],
+        "audio_features": [contents.audio_features for contents in made],
+        "augmentation": [contents.augmentation for contents in made],
         **extra,
     }
 

@@ -125,13 +125,13 @@ def batches(rows: int, size: int, seed: tuple[int, ...]) -> Iterator[np.ndarray]
 def _read_table(path: Path) -> pa.Table:
     try:
         # Read as one file: the folder's other splits must not be taken for partitions of it.
-        table = pq.ParquetFile(path).read()
+        file = pq.ParquetFile(path)
+        missing = [name for name in _COLUMNS if name not in file.schema_arrow.names]
+        if missing:
+            raise ModelInputError(f"{path}: lacks the columns {', '.join(missing)}; build the dataset again")
+        return file.read(_COLUMNS).select(_COLUMNS)
     except (pa.ArrowException, OSError) as exc:
         raise ModelInputError(f"{path}: cannot be read as Parquet ({_line(exc)}); build it again") from exc
-    missing = [name for name in _COLUMNS if name not in table.column_names]
-    if missing:
-        raise ModelInputError(f"{path}: lacks the columns {', '.join(missing)}; build the dataset again")
-    return table.select(_COLUMNS)
 
 
 def _pngs(tables: list[pa.Table]) -> Iterator[tuple[str, bytes | None]]:

@@ -17,7 +17,6 @@ from emodal_data.audio_features import (
     FEATURE_NAMES,
     SHORT_TERM_NAMES,
     clip_features,
-    clip_features_batch,
     feature_names,
     short_term_features,
 )
@@ -158,15 +157,6 @@ def test_int16_and_the_same_sound_as_floats_give_the_same_bits():
 def test_halving_the_volume_changes_nothing():
     signal = signals()["noise"]
     assert worst_error(clip_features(signal / 2), clip_features(signal)) < 1e-6
-
-
-def test_a_batch_gives_the_bits_of_its_clips_one_by_one():
-    rng = np.random.default_rng(3)
-    clips = [(rng.standard_normal(n) * 2000).astype(np.int16) for n in (800, 16000, 40001, 5000)]
-    batch = clip_features_batch(clips)
-    assert batch.shape == (4, 68)
-    assert all((row == clip_features(clip)).all() for row, clip in zip(batch, clips, strict=True))
-    assert clip_features_batch([]).shape == (0, 68)
 
 
 def test_a_frame_has_the_same_bits_whatever_stands_around_it():

@@ -1,8 +1,10 @@
 """Publishing: the ledger loses no row, shards are the same bytes every time, other readers understand them."""
 
+import io
 import json
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pandas as pd
@@ -27,6 +29,7 @@ from emodal_data.dataset import (
     write_ledger,
 )
 from emodal_data.errors import InputError, WorkError
+from emodal_data.flac import encode_flac
 from emodal_data.reasons import Reason
 from emodal_data.schema import CLIP_STORE, LABELS, LEDGER
 from emodal_data.verify import verify_dataset
@@ -322,3 +325,46 @@ def test_egemaps_stand_in_a_column_of_their_own(tmp_path: Path) -> None:
     assert table["audio_features"].to_pylist() == read_split(plain, "test")["audio_features"].to_pylist()
     assert "egemaps" not in read_split(plain, "test").column_names
     assert verify_dataset(dataset) == []
+
+
+def test_the_sound_stands_in_a_column_of_its_own_to_the_last_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = DatasetConfig.model_validate({"shards": {"audio": True}})
+    dataset, again = written(tmp_path, "dataset", config), written(tmp_path, "again", config)
+    for path in sorted((dataset / "data").iterdir()):
+        assert path.read_bytes() == (again / "data" / path.name).read_bytes()
+    assert verify_dataset(dataset) == []
+    plain = read_split(written(tmp_path, "plain"), "train").to_pylist()
+    rows = read_split(dataset, "train").to_pylist()
+    for row, without in zip(rows, plain, strict=True):
+        sound = decoded(row.pop("audio")["bytes"])
+        assert sound.dtype == np.int16
+        assert row == without
+        # The very sound that the features were computed from, changed as the row says.
+        np.testing.assert_array_equal(
+            np.float32(row["audio_features"]), clip_features(sound).astype(np.float32)
+        )
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    import datasets
+
+    files = {"train": str(dataset / "data" / "train-*")}
+    loaded = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))["train"]
+    assert loaded.features["audio"] == datasets.Audio(sampling_rate=16_000)
+    read = loaded.cast_column("audio", datasets.Audio(decode=False))[0]["audio"]["bytes"]
+    film, clip = int(rows[0]["clip_id"][1:3]), int(rows[0]["clip_id"][3:])
+    stored = pq.read_table(tmp_path / "clips" / f"f{film}.parquet").to_pylist()[clip]
+    np.testing.assert_array_equal(decoded(read), np.frombuffer(stored["audio"], "<i2"))
+
+
+def decoded(flac: bytes) -> np.ndarray:
+    with av.open(io.BytesIO(flac)) as file:
+        assert (file.streams[0].codec_context.name, file.streams[0].rate) == ("flac", 16_000)
+        return np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+
+
+@pytest.mark.parametrize("count", [1, 800, 4608, 4609, 16_000])
+def test_flac_gives_back_every_sample(count: int) -> None:
+    sound = np.random.default_rng(count).integers(-32768, 32768, count).astype(np.int16)
+    np.testing.assert_array_equal(decoded(encode_flac(sound)), sound)
+    assert encode_flac(sound) == encode_flac(sound.copy())
