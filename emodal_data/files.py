@@ -14,6 +14,28 @@ from emodal_data.errors import InputError, TransientError, WorkError
 #: Temporary files carry this suffix, so that what a killed run left behind can be told from results.
 TEMPORARY = ".tmp"
 
+_PASSING = frozenset(
+    (
+        errno.EIO,
+        errno.EAGAIN,
+        errno.EINTR,
+        errno.EBUSY,
+        errno.ENOMEM,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ESTALE,
+        errno.ENODEV,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+    )
+)
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -83,6 +105,11 @@ def exclusive(out: Path) -> Iterator[None]:
         handle.write(f"process {os.getpid()} on {socket.gethostname()}")
         handle.flush()
         yield
+
+
+def is_passing(error: BaseException | None) -> bool:
+    """Whether an error of the operating system may be gone next time, as those of network drives often are."""
+    return isinstance(error, OSError) and error.errno in _PASSING
 
 
 def _umask() -> int:

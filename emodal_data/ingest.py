@@ -17,9 +17,10 @@ from emodal_data.audio_check import measure_audio
 from emodal_data.clip_store import write_reel
 from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.egemaps import egemaps_names
-from emodal_data.errors import Dropped
+from emodal_data.errors import Dropped, TransientError
 from emodal_data.face import FaceBackend
 from emodal_data.face_hash import face_hash
+from emodal_data.files import is_passing
 from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
 from emodal_data.media import Film, open_film
 from emodal_data.middle_face import loaded_backend, middle_face
@@ -53,7 +54,8 @@ def ingest_reel(reel: Reel, settings: IngestSettings) -> None:
     """Read the clips of a reel and write its file into the store.
 
     What is wrong with a clip or the film becomes the clip's reason. Raises InputError or WorkError only when
-    the file cannot be written or the face backend's weights are missing.
+    the file cannot be written or the face backend's weights are missing, TransientError when the film went away since
+    it was looked at, or its drive did.
     """
     backend = loaded_backend(settings.face)
     try:
@@ -63,6 +65,8 @@ def ingest_reel(reel: Reel, settings: IngestSettings) -> None:
                 for clip in reel.clips
             ]
     except (Dropped, MemoryError) as error:
+        if isinstance(error, Dropped) and _may_pass(error):
+            raise TransientError(f"{reel.path}: {error.detail}") from error
         rows = list(failed_rows(reel, error))
     write_reel(reel.file, rows)
 
@@ -92,6 +96,10 @@ def failed_rows(reel: Reel, error: Exception) -> Iterator[Row]:
 
     for clip in reel.clips:
         yield _row(reel.film, clip, fail)
+
+
+def _may_pass(error: Dropped) -> bool:
+    return error.reason == Reason.FILM_MISSING or is_passing(error.__cause__)
 
 
 def _row(film: str, clip: Clip, measure: Callable[[], Row]) -> Row:

@@ -145,12 +145,13 @@ def plan_build(
 
 
 def all_places(plan: Plan) -> Places:
-    """Where every clip of the plan is, once its reels have been read."""
+    """Where the clips of the plan are, once its reels have been read; a clip that could not be read is left out."""
     folders = {(reel.file.parent, reel.settings_key) for reel in plan.reels}
     stored: dict[str, tuple[Path, int]] = {}
     for folder, key in sorted(folders):
         stored |= stored_clips(folder, key)
-    return {clip_id: plan.places.get(clip_id) or stored[clip_id] for clip_id in plan.clips.index}
+    everywhere = stored | dict(plan.places)
+    return {clip_id: everywhere[clip_id] for clip_id in plan.clips.index if clip_id in everywhere}
 
 
 def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:

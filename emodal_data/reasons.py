@@ -17,6 +17,8 @@ class Reason(StrEnum):
     FILM_OUTSIDE_FOLDER = "film_outside_folder"
     FILM_UNREADABLE = "film_unreadable"
     FILM_TOO_LARGE = "film_too_large"
+    FILM_STILL_GROWING = "film_still_growing"
+    READ_FAILED = "read_failed"
     NO_VIDEO = "no_video"
     NO_AUDIO = "no_audio"
     # the span
@@ -77,6 +79,8 @@ ADVICE: dict[Reason, str] = {
     Reason.FILM_OUTSIDE_FOLDER: "films must lie inside --films; paths and links may not lead out of it",
     Reason.FILM_UNREADABLE: "open the file in a player; copy or encode it again",
     Reason.FILM_TOO_LARGE: "the film exceeds a limit of the clips section; raise it if the file is honest",
+    Reason.FILM_STILL_GROWING: "the file changed moments ago, as if it were being copied: the next run reads it",
+    Reason.READ_FAILED: "reading failed for no fault of the film: the next run tries again",
     Reason.NO_VIDEO: "the file has no picture; annotate the film itself",
     Reason.NO_AUDIO: "the file has no sound; use a copy with its sound track",
     Reason.SPAN_OUTSIDE_FILM: "the span reaches beyond the film: check times against this copy",

@@ -4,20 +4,22 @@ import difflib
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from emodal_data.annotations.film_names import FILM_SUFFIXES
 from emodal_data.config import ClipsConfig
-from emodal_data.errors import Dropped
-from emodal_data.files import write_bytes
+from emodal_data.errors import Dropped, TransientError
+from emodal_data.files import is_passing, write_bytes
 from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
 from emodal_data.media import probe
 from emodal_data.reasons import ADVICE, Reason
 
 #: Seconds a film may take to be hashed and its header read.
 INSPECT_TIMEOUT_S = 900.0
+
+_PASSING_REASONS = (Reason.DECODER_TIMED_OUT, Reason.FILM_STILL_GROWING, Reason.READ_FAILED)
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,30 @@ def _suggestion(root: Path, name: str) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def still_growing(films: Iterable[FilmFile], settle_s: float, now_s: float) -> dict[str, FilmFacts]:
+    """The films that changed less than settle_s ago, as those do that are being copied, by name.
+
+    A time of change far in the future is a wrong clock, and keeps nobody waiting.
+    """
+    return {
+        film.name: not_read(film, Reason.FILM_STILL_GROWING)
+        for film in films
+        if abs(now_s - film.mtime_ns / 1e9) < settle_s
+    }
+
+
+def not_read(film: FilmFile, reason: Reason, detail: str = "") -> FilmFacts:
+    """What is known of a film that was not looked into. detail: what happened, if there is more to say."""
+    return FilmFacts(
+        film.name, film.size_bytes, film.mtime_ns, "", None, reason.value, detail or ADVICE[reason]
+    )
+
+
 def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
-    """Hash a film's content and look into its header. Never raises for what is wrong with the file."""
+    """Hash a film's content and look into its header. What is wrong with the file becomes its reason.
+
+    Raises TransientError for what may be gone next time.
+    """
     digest, duration_s, reason, detail = "", None, None, None
     try:
         with film.path.open("rb") as file:
@@ -108,6 +132,8 @@ def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
     except Dropped as drop:
         reason, detail = drop.reason.value, drop.detail
     except OSError as error:
+        if is_passing(error):
+            raise TransientError(f"{film.path}: {error.strerror or error}") from error
         reason, detail = Reason.FILM_UNREADABLE.value, f"{film.name}: {error.strerror or error}"
     return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, duration_s, reason, detail)
 
@@ -117,8 +143,7 @@ def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: Worke
     try:
         return pool.run(INSPECT_TIMEOUT_S, inspect_film, film, root, config)
     except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
-        reason = reason_of(error)
-        return FilmFacts(film.name, film.size_bytes, film.mtime_ns, "", None, reason.value, ADVICE[reason])
+        return not_read(film, reason_of(error))
 
 
 class FilmCatalogue:
@@ -146,8 +171,8 @@ class FilmCatalogue:
         self.keep({name: facts for name, facts in self._facts.items() if name not in names})
 
     def keep(self, facts: Mapping[str, FilmFacts]) -> None:
-        """Replace the facts on disk by these, if they differ. A film that took too long may be quicker next time."""
-        facts = {name: fact for name, fact in facts.items() if fact.reason != Reason.DECODER_TIMED_OUT}
+        """Replace the facts on disk by these, if they differ. What may be otherwise next time is not kept."""
+        facts = {name: fact for name, fact in facts.items() if fact.reason not in _PASSING_REASONS}
         if facts != self._facts:
             self._facts = dict(facts)
             table = {name: asdict(self._facts[name]) for name in sorted(self._facts)}

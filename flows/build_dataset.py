@@ -3,12 +3,16 @@
 It reads top to bottom: plan, read the reels that are missing, publish what is clear, train when it changed.
 """
 
+import time
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from prefect import flow, task
+from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
+from prefect.states import Completed
 
 from emodal_data.annotations import annotations_sha256, read_annotations
 from emodal_data.clear_clips import clear_clips
@@ -34,14 +38,26 @@ from emodal_data.exports import Export, plan_exports, write_exports
 from emodal_data.files import exclusive, remove_temporary
 from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
 from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build
+from emodal_data.reasons import Reason
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
-from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded
+from emodal_data.sources import (
+    FilmCatalogue,
+    FilmFacts,
+    FilmFile,
+    inspect_guarded,
+    not_read,
+    still_growing,
+)
+from flows.announcement import announce_dataset
 from flows.config import Config
+from flows.failures import FailedFilms
 from flows.observers import observer
-from flows.summary import wrong_row_line, wrong_rows
+from flows.summary import dataset_lines, wrong_row_line, wrong_rows
 from flows.task_runners import Submit, engine, may_pass_next_time, workers
 from flows.train_emodal import train_emodal
 
+#: The name of a run's last state when some of its films failed; its type is Completed.
+WITH_WARNINGS = "Completed with warnings"
 #: Wrong annotation rows told one by one.
 MOST_WRONG_ROWS = 20
 #: Seconds a worker may take to load its models.
@@ -50,27 +66,44 @@ READY_TIMEOUT_S = 300.0
 SHARD_TIMEOUT_S = 3600.0
 
 
-@flow(name="build-dataset", flow_run_name="build {config.out}", persist_result=False)
+@flow(
+    name="build-dataset", flow_run_name="build {config.out}", persist_result=False, result_serializer="json"
+)
 def build_dataset(config: Config) -> dict[str, Any]:
     """Build the dataset that the configuration describes, and train on it if that is wanted.
 
-    Returns the counts of the manifest, what was read, and the metrics. Raises InputError or WorkError.
+    Returns counts of the manifest, clips_read, published, warnings, and metrics where it trained itself: a run of a
+    deployment announces its dataset instead, and training is a run of its own. Raises InputError or WorkError.
     """
     with exclusive(config.out):
         remove_temporary(config.out)
         recover_dataset(config.out / "dataset")
         with engine(config) as submit:
-            plan = make_plan(config, submit)
-            clips_read = read_reels(plan, config, submit)
-            manifest, written = publish(plan, config, submit)
+            plan, failed = make_plan(config, submit)
+            clips_read = read_reels(plan, failed, config, submit)
+            manifest, written = publish(plan, failed, config, submit)
             export_clips(plan, config, submit)
-    result = {"counts": manifest["counts"], "clips_read": clips_read, "published": written}
-    if config.train:
+    result = {
+        "counts": manifest["counts"],
+        "clips_read": clips_read,
+        "published": written,
+        "warnings": failed.lines(),
+    }
+    lines = dataset_lines(result)
+    observer().dataset(config.out, manifest, lines)
+    if runtime.deployment.id:
+        result["announced"] = announce_dataset(config, manifest)
+    elif config.train:
         result["metrics"] = train_emodal(config.out / "dataset", config.out / "model", config.model)
-    return result
+    return _last_state(result, lines)
 
 
-@task(task_run_name="look at {film.name}", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    task_run_name="look at {film.name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=may_pass_next_time,
+)
 def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
     """Hash a film and read its header, in a worker."""
     return inspect_guarded(film, config.films, config.clips, workers(config))
@@ -101,16 +134,28 @@ def make_shard(shard: Shard, config: Config) -> WrittenShard:
     return workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
 
 
-def make_plan(config: Config, submit: Submit) -> Plan:
-    """Read the annotations, look at films that are new or changed, and decide what is to be read."""
+def make_plan(config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
+    """Read the annotations, look at films that are new or changed, and decide what is to be read.
+
+    Returns the plan, and the films that could not be looked at.
+    """
     rows, files = locate_films(read_annotations(config.annotations), config.films)
     catalogue = FilmCatalogue(config.out / "clips" / "films.json")
     facts = {name: fact for name, file in files.items() if (fact := catalogue.known(file))}
     new = [files[name] for name in sorted(files.keys() - facts.keys())]
+    facts |= still_growing(new, config.engine.settle_s, time.time())
+    new = [film for film in new if film.name not in facts]
+    failed = FailedFilms(len(files), config.engine.max_failed_fraction)
     observer().stage("looking at films", len(new), "films")
-    for future in as_completed([submit(look_at_film, film=film, config=config) for film in new]):
-        seen: FilmFacts = future.result()
-        facts[seen.name] = seen
+    look = _with_retries(look_at_film, config)
+    looks = {submit(look, film=film, config=config): film for film in new}
+    for future in as_completed(list(looks)):
+        film = looks[future]
+        try:
+            facts[film.name] = future.result()
+        except Exception as error:
+            failed.add(film.name, error)
+            facts[film.name] = not_read(film, Reason.READ_FAILED, str(error))
         observer().advance()
     catalogue.keep(facts)
     plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
@@ -121,33 +166,45 @@ def make_plan(config: Config, submit: Submit) -> Plan:
         observer().say(
             f"and {len(wrong) - MOST_WRONG_ROWS} more rows; the ledger has all of them, emodal plan too"
         )
-    return plan
+    return plan, failed
 
 
-def read_reels(plan: Plan, config: Config, submit: Submit) -> int:
-    """Read the reels that the store lacks. Returns the number of clips read; what is stored is not read again."""
-    retries = config.engine.retries
-    delays_s = [config.engine.retry_delay_s * 2**n for n in range(retries)]
-    read = read_reel.with_options(retries=retries, retry_delay_seconds=delays_s)
-    total = sum(len(reel.clips) for reel in plan.reels)
+def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) -> int:
+    """Read the reels that the store lacks; one that fails costs its own clips, and is added to failed.
+
+    Returns the number of clips read; what is stored is not read again.
+    """
+    read = _with_retries(read_reel, config)
+    of_film = Counter[str]()
+    for reel in plan.reels:
+        of_film[reel.film] += len(reel.clips)
+    total, done = of_film.total(), 0
     if total or config.audio.egemaps:
         # What is missing on this machine is told before the first film is opened.
         workers(config).run(READY_TIMEOUT_S, check_ready, config.face, config.audio)
     observer().stage("reading clips", total, "clips")
+    observer().films(of_film)
     reels = {submit(read, reel=reel, config=config): reel for reel in plan.reels}
     for future in as_completed(list(reels)):
-        future.result()
-        observer().advance(len(reels[future].clips))
-    return total
+        reel = reels[future]
+        try:
+            future.result()
+            done += len(reel.clips)
+        except Exception as error:
+            failed.add(reel.film, error, reel.clips)
+        observer().advance(len(reel.clips), film=reel.film)
+    return done
 
 
-def publish(plan: Plan, config: Config, submit: Submit) -> tuple[dict[str, Any], bool]:
+def publish(
+    plan: Plan, failed: FailedFilms, config: Config, submit: Submit
+) -> tuple[Mapping[str, Any], bool]:
     """Apply the thresholds, split, augment and write the dataset, unless it stands there already.
 
     Returns the manifest, and whether anything was written.
     """
     dataset = config.out / "dataset"
-    measures = read_measures(all_places(plan))
+    measures = failed.mark(read_measures(all_places(plan)))
     clips = clear_clips(plan.clips, measures, config.clips, config.face, config.audio)
     ledger_of_failure = config.out / "failed-ledger.parquet"
     try:
@@ -196,3 +253,16 @@ def export_clips(plan: Plan, config: Config, submit: Submit) -> None:
         for line in future.result():
             observer().say(line)
         observer().advance(len(futures[future].clips))
+
+
+def _with_retries(task: Any, config: Config) -> Any:
+    """The task with the retries of the configuration, each after twice the wait of the one before."""
+    delays_s = [config.engine.retry_delay_s * 2**n for n in range(config.engine.retries)]
+    return task.with_options(retries=config.engine.retries, retry_delay_seconds=delays_s)
+
+
+def _last_state(result: dict[str, Any], lines: list[str]) -> dict[str, Any]:
+    """The state that the run ends in, with the outcome as its message; who called the flow gets the result alone."""
+    name = WITH_WARNINGS if result["warnings"] else "Completed"
+    message = "\n".join([*result["warnings"], *lines])
+    return cast(dict[str, Any], Completed(name=name, message=message, data=result))

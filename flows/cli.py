@@ -16,6 +16,7 @@ import typer
 
 from flows.commands.build import build, plan
 from flows.commands.dataset import diff, forget, verify
+from flows.commands.deploy import deploy
 from flows.commands.export import export
 from flows.commands.films import sample_films
 from flows.commands.init import init
@@ -36,6 +37,7 @@ app.command(short_help="What a build would do, and what is wrong.")(plan)
 app.command(short_help="Train on a dataset, and print the tables.")(train)
 app.command(short_help="Test a model on a dataset.")(evaluate)
 app.command(short_help="Ask a model about a film.")(predict)
+app.command(short_help="Set up a Prefect server to build every night.")(deploy)
 app.command(short_help="Hold a dataset against its manifest.")(verify)
 app.command(short_help="What differs between two builds, and why.")(diff)
 app.command(short_help="Take a film or a speaker out of a build.")(forget)

@@ -16,6 +16,9 @@ from emodal_data.config import DatasetConfig, Section
 from emodal_data.errors import InputError
 from emodal_model.config import ModelConfig
 
+#: engine.settle_s of a build that nobody starts by hand.
+SCHEDULED_SETTLE_S = 120.0
+
 
 class EngineConfig(Section):
     """How the work is run. Nothing here changes a byte of the result."""
@@ -28,6 +31,14 @@ class EngineConfig(Section):
     """How often a reel is tried again after an I/O error; bad input is never tried again."""
     retry_delay_s: Annotated[float, Field(ge=0)] = 2.0
     """Wait before the first retry; doubled for the next."""
+    max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the films that may fail for no fault of theirs; above it the build fails, and the old dataset stays."""
+    settle_s: Annotated[float, Field(ge=0)] = 0.0
+    """A new film that changed less than this ago may still be being copied: it waits for the next run. On a schedule
+    120 unless set."""
+    report_url: str | None = None
+    """Address under which OUT is served, such as http://127.0.0.1:8080, for links in Prefect's pages; none: the
+    path."""
 
 
 class Config(DatasetConfig):
@@ -45,6 +56,14 @@ class Config(DatasetConfig):
     """Train after the dataset is made."""
     model: ModelConfig = ModelConfig()
     engine: EngineConfig = EngineConfig()
+
+    def on_a_schedule(self) -> "Config":
+        """The same build for a server: paths that hold wherever it runs, and films given time to arrive."""
+        paths = {name: getattr(self, name).absolute() for name in ("films", "annotations", "out")}
+        engine = self.engine
+        if "settle_s" not in engine.model_fields_set:
+            engine = engine.model_copy(update={"settle_s": SCHEDULED_SETTLE_S})
+        return self.model_copy(update={**paths, "engine": engine})
 
     @property
     def worker_count(self) -> int:

@@ -1,8 +1,9 @@
-"""Who watches a build: a progress display on the terminal, or a line a stage where nobody looks."""
+"""Who watches a build: a progress display on the terminal, or the pages of a Prefect server (story.py)."""
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -15,30 +16,20 @@ class Observer(Protocol):
     def stage(self, name: str, total: int, unit: str) -> None:
         """A stage begins, with this much to do."""
 
-    def advance(self, amount: int = 1, note: str = "") -> None:
-        """So much of the stage is done. note: counts worth showing."""
+    def films(self, clips: Mapping[str, int]) -> None:
+        """What the stage is about to read: clips of each film."""
+
+    def advance(self, amount: int = 1, note: str = "", film: str = "") -> None:
+        """So much of the stage is done. note: counts worth showing. film: whose clips they are."""
+
+    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """The dataset stands. manifest: as dataset.make_manifest gives it. lines: what came of it."""
 
     def epoch(self, report: Any) -> None:
         """An epoch of training is done: see emodal_model.fitting.EpochReport."""
 
     def say(self, line: str) -> None:
         """A line worth reading."""
-
-
-class Silent:
-    """Watches nothing: for flows on a server, whose log tells the story."""
-
-    def stage(self, name: str, total: int, unit: str) -> None:
-        """Ignore."""
-
-    def advance(self, amount: int = 1, note: str = "") -> None:
-        """Ignore."""
-
-    def epoch(self, report: Any) -> None:
-        """Ignore."""
-
-    def say(self, line: str) -> None:
-        """Ignore."""
 
 
 class Terminal:
@@ -68,7 +59,10 @@ class Terminal:
             self._progress.start()
             self._task = self._progress.add_task(name, total=total, unit=unit, note="")
 
-    def advance(self, amount: int = 1, note: str = "") -> None:
+    def films(self, clips: Mapping[str, int]) -> None:
+        """One bar is for all films."""
+
+    def advance(self, amount: int = 1, note: str = "", film: str = "") -> None:
         """Move the bar."""
         self._done += amount
         self._note = note or self._note
@@ -84,6 +78,9 @@ class Terminal:
         if report.validation_accuracy is not None:
             seen += f", validation accuracy {report.validation_accuracy:.1%}"
         self.advance(note=seen)
+
+    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """The command prints them at its end."""
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
@@ -102,23 +99,26 @@ class Terminal:
         self._progress.stop()
 
 
-_current: Observer = Silent()
+_terminal: Terminal | None = None
 
 
 def observer() -> Observer:
-    """Whoever watches the flow that runs in this process."""
-    return _current
+    """Whoever watches the flow that runs in this process: the terminal, else the server that it runs for."""
+    if _terminal:
+        return _terminal
+    from flows.story import current_story  # Prefect, which commands without flows do without
+
+    return current_story()
 
 
 @contextlib.contextmanager
 def watched_on_terminal() -> Iterator[Terminal]:
     """Show the flows that run inside the block on standard error."""
-    global _current
-    terminal = Terminal()
-    _current = terminal
+    global _terminal
+    _terminal = terminal = Terminal()
     try:
         yield terminal
     finally:
         terminal.close()
-        _current = Silent()
+        _terminal = None
         sys.stderr.flush()

@@ -1,5 +1,6 @@
 """What a build, or the plan of one, comes to: numbers for programs, a few lines for people."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,19 +12,13 @@ from emodal_data.annotations import read_annotations
 from emodal_data.isolation import WorkerPool
 from emodal_data.plan import locate_films, plan_build
 from emodal_data.reasons import ADVICE, Reason
-from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded
+from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded, still_growing
 from flows.config import Config
 
 
 def build_summary(out: Path, result: dict[str, Any]) -> str:
     """The end of `emodal build` in a few lines."""
-    counts = result["counts"]
-    lines = [f"{counts['kept']} of {counts['rows']} rows kept; {result['clips_read']} clips read from films"]
-    lines += _reason_lines(counts["dropped"])
-    per_split = ", ".join(f"{side} {n}" for side, n in counts["samples_per_split"].items())
-    lines += [
-        f"{counts['samples']} samples ({per_split})" + ("" if result["published"] else ": nothing changed")
-    ]
+    lines = [*result["warnings"], *dataset_lines(result)]
     if "metrics" in result:
         from emodal_model.tables import format_report
 
@@ -32,13 +27,30 @@ def build_summary(out: Path, result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def dataset_lines(result: dict[str, Any]) -> list[str]:
+    """What became of the rows, and what the dataset holds."""
+    counts = result["counts"]
+    if result["published"] or result["clips_read"]:
+        read = f"{result['clips_read']} clips read from films"
+    else:
+        read = "nothing changed: no film was read, the dataset stays as it is"
+    per_split = ", ".join(f"{side} {n}" for side, n in counts["samples_per_split"].items())
+    return [
+        f"{counts['kept']} of {counts['rows']} rows kept; {read}",
+        *_reason_lines(counts["dropped"]),
+        f"{counts['samples']} samples ({per_split})",
+    ]
+
+
 def plan_result(config: Config) -> dict[str, Any]:
     """What a build would do, without doing it."""
     rows, files = locate_films(read_annotations(config.annotations), config.films)
     catalogue = FilmCatalogue(config.out / "clips" / "films.json")
     known = {name: catalogue.known(file) for name, file in files.items()}
     facts = {name: fact for name, fact in known.items() if fact}
-    facts |= _look([file for name, file in files.items() if name not in facts], config)
+    new = [file for name, file in files.items() if name not in facts]
+    facts |= still_growing(new, config.engine.settle_s, time.time())
+    facts |= _look([file for file in new if file.name not in facts], config)
     plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
     return {
         "rows": len(plan.rows),

@@ -8,12 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from published import written
 
 from emodal_data.reasons import ADVICE, Reason
-
-ROOT = Path(__file__).parents[1]
 
 
 def emodal(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +45,7 @@ def assert_one_line(run: subprocess.CompletedProcess[str], code: int, text: str)
 def test_help_shows_every_command_with_an_example() -> None:
     overview = emodal("--help")
     assert overview.returncode == 0
-    commands = "init build plan train evaluate verify diff forget export predict sample-films"
+    commands = "init build plan train evaluate deploy verify diff forget export predict sample-films"
     for command in commands.split():
         assert f"  {command}" in overview.stdout
         assert f"Example: emodal {command} " in emodal(command, "--help").stdout
@@ -127,18 +124,3 @@ def test_diff_ends_with_1_when_a_film_was_forgotten(tmp_path: Path) -> None:
 
 def test_every_reason_says_what_to_do() -> None:
     assert set(ADVICE) == set(Reason)
-
-
-def test_the_deployments_name_flows_that_exist_and_take_their_parameters() -> None:
-    from prefect.flows import load_flow_from_entrypoint
-
-    from flows.config import Config
-
-    file = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    names = [deployment["name"] for deployment in file["deployments"]]
-    assert names == ["build-dataset", "train-emodal"]
-    for deployment in file["deployments"]:
-        flow = load_flow_from_entrypoint(f"{ROOT}/{deployment['entrypoint']}")
-        assert flow.name == deployment["name"]
-        flow.validate_parameters(deployment["parameters"])
-    assert Config.model_validate(file["deployments"][0]["parameters"]["config"]).train
