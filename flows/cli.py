@@ -22,6 +22,7 @@ from flows.commands.films import sample_films
 from flows.commands.init import init
 from flows.commands.model import evaluate, train
 from flows.commands.predict import predict
+from flows.commands.propose import propose
 
 app = typer.Typer(
     help="Build emotion datasets from films and TV shows, and train EMODal on them.",
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 # The overview shows them in this order.
 app.command(short_help="A config to edit and a table to fill in.")(init)
+app.command(short_help="Spans of films worth annotating.")(propose)
 app.command(short_help="Films and annotations to a dataset and a model.")(build)
 app.command(short_help="What a build would do, and what is wrong.")(plan)
 app.command(short_help="Train on a dataset, and print the tables.")(train)

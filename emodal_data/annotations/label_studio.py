@@ -21,7 +21,8 @@ def read_label_studio(path: Path, film: str) -> Iterator[Row]:
 
     Frames of a timeline count from 1, and the last is part of the region; they need the frame rate that was shown
     to Label Studio, as `fps` in the task's data or meta, and become bad_time without it. Paragraphs have the times
-    of the task's data. Skipped tasks, predictions, boxes and regions of plain text are no annotated spans.
+    of the task's data; a label of a whole cut clip has them too, as `start` and `end`. Skipped tasks, predictions,
+    boxes and regions of plain text are no annotated spans.
     The film is `film` of the task's data as it stands, else the file name of its medium.
     Raises InputError for other JSON.
     """
@@ -64,9 +65,16 @@ def _spans(region: dict[str, Any], task: dict[str, Any]) -> Iterator[tuple[str, 
     elif kind == "paragraphlabels":
         yield label, _paragraph_times(value, task["data"])
     elif "start" not in value and "end" not in value:
-        yield label, (f"the whole task, as {kind}", "", "")
+        yield label, _task_times(kind, task["data"])
     elif not isinstance(value.get("text"), str):  # with a text, start and end count its letters
         yield label, (_cell(value.get("start")), _cell(value.get("end")), "")
+
+
+def _task_times(kind: object, data: dict[str, Any]) -> _Times:
+    """The times of a task that is a cut clip, for a label of the whole: start and end of its data, in seconds."""
+    if "start" in data and "end" in data:
+        return _cell(data["start"]), _cell(data["end"]), ""
+    return f"the whole task, as {kind}, without start and end in its data", "", ""
 
 
 def _frame_times(part: dict[str, Any], fps: float | None) -> _Times:

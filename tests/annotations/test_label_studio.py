@@ -127,7 +127,7 @@ def test_a_label_of_the_whole_task_is_told_and_boxes_texts_and_skipped_tasks_are
         (None, None, "angry", "bad_time"),
         (0.0, 1.0, "happy", None),
     ]
-    assert "'the whole task, as choices'" in rows["detail"][0]
+    assert "'the whole task, as choices, without start and end in its data'" in rows["detail"][0]
 
 
 def test_the_annotator_is_who_completed_the_annotation(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""A Label Studio project to import: tasks, labelling interface and cut clips. label_studio.py reads what comes back."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+from emodal_data.files import write_bytes
+from emodal_data.schema import LABELS
+from emodal_data.spans import Span
+
+#: Folder of the cut clips, below the project.
+CLIPS = "clips"
+
+
+def clip_file(film: str, span: Span) -> Path:
+    """Where the cut clip of a span lies below the project's folder."""
+    return Path(CLIPS, film, f"{span.start_s:.3f}-{span.end_s:.3f}.mp4")
+
+
+def write_project(folder: Path, proposed: Iterable[tuple[str, Span]]) -> None:
+    """Write tasks.json and config.xml into a folder that holds, or will hold, the clips. proposed: film and span.
+
+    The clips are addressed as Label Studio serves local files whose root is `folder`. start and end in a task's data
+    are seconds on the film's clock: a label of the whole clip comes back as a label of that span.
+    """
+    tasks = [
+        {
+            "data": {
+                "video": f"/data/local-files/?d={quote(clip_file(film, span).as_posix())}",
+                "film": film,
+                "start": span.start_s,
+                "end": span.end_s,
+            }
+        }
+        for film, span in proposed
+    ]
+    write_bytes(folder / "tasks.json", (json.dumps(tasks, indent=1, ensure_ascii=False) + "\n").encode())
+    write_bytes(folder / "config.xml", config_xml().encode())
+
+
+def config_xml() -> str:
+    """The labelling interface: the clip, and one of the four classes, by mouse or by the keys 1 to 4."""
+    choices = "\n".join(
+        f"    <Choice value={quoteattr(label)} hotkey={quoteattr(str(key))}/>"
+        for key, label in enumerate(LABELS, start=1)
+    )
+    return f"""\
+<View>
+  <Header value="$film"/>
+  <Video name="video" value="$video"/>
+  <Choices name="label" toName="video" choice="single" required="true" showInline="true">
+{choices}
+  </Choices>
+</View>
+"""

@@ -1,0 +1,111 @@
+"""The work of `emodal propose`: look at every film, cut the clips, write the table and the project. No Prefect."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, TypeVar
+
+from emodal_data.annotations.columns import OPTIONAL, REQUIRED
+from emodal_data.annotations.label_studio_project import clip_file, write_project
+from emodal_data.config import ClipsConfig
+from emodal_data.errors import Dropped, InputError, WorkError
+from emodal_data.files import explain_os_errors, write_bytes
+from emodal_data.isolation import WorkerPool
+from emodal_data.media.export import export_clip
+from emodal_data.observe import ObserveSettings
+from emodal_data.propose import list_films, propose_spans
+from emodal_data.spans import Span
+from flows.config import Config
+from flows.observers import observer
+
+ANNOTATIONS, PROJECT = "annotations.csv", "label-studio"
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def make_proposal(config: Config, per_film: int, with_clips: bool) -> dict[str, Any]:
+    """Propose at most per_film spans of each film, and write them below config.out.
+
+    Returns the number of spans of each film, and the files to go on with. A film that cannot be used is told and
+    passed over. Raises InputError if the table is there already, WorkError if nothing was found.
+    """
+    table, project = config.out / ANNOTATIONS, config.out / PROJECT
+    if table.exists():
+        raise InputError(f"{table}: already there, and may hold labels; choose another --out")
+    films = list_films(config.films)
+    settings = ObserveSettings(config.clips, config.face, config.audio)
+    pool = WorkerPool(config.worker_count, config.clips.memory_mb)
+    proposed: dict[str, list[Span]] = {}
+
+    def spans_of(film: str) -> list[Span]:
+        try:
+            return propose_spans(config.films, film, per_film, settings, pool)
+        except Dropped as drop:
+            observer().say(f"{film}: {drop}")
+            return []
+
+    try:
+        observer().stage("searching films", len(films), "films")
+        for film, spans in _together(config.worker_count, spans_of, films):
+            proposed[film] = spans
+            observer().advance(note=f"{sum(map(len, proposed.values()))} spans")
+    finally:
+        pool.close()
+    found = [(film, span) for film in films for span in proposed[film]]
+    if not found:
+        raise WorkError(
+            f"no span with one clear face and speech in {len(films)} films; "
+            "loosen face.min_width_px or other thresholds with --set"
+        )
+    if with_clips:
+        _cut(found, project, config)
+        write_project(project, found)
+    write_bytes(table, _table(found).encode())
+    files = [table, *((project / "tasks.json", project / "config.xml") if with_clips else ())]
+    return {"spans": {film: len(proposed[film]) for film in films}, "files": [str(file) for file in files]}
+
+
+def _cut(found: list[tuple[str, Span]], project: Path, config: Config) -> None:
+    """Cut the clips that are not there yet; ffmpeg runs in processes of its own."""
+    clips: ClipsConfig = config.clips.model_copy(update={"export": "exact"})
+    root = config.films.resolve()
+
+    def cut(one: tuple[str, Span]) -> None:
+        film, span = one
+        to = project / clip_file(film, span)
+        if to.exists():
+            return
+        with explain_os_errors(to.parent):
+            to.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            export_clip(root / film, span.start_s, span.end_s, to, root=root, config=clips)
+        except Dropped as drop:
+            observer().say(f"{film} {span.start_s:g}-{span.end_s:g} s: no clip: {drop}")
+
+    observer().stage("cutting clips", len(found), "clips")
+    for _ in _together(config.worker_count, cut, found):
+        observer().advance()
+
+
+def _table(found: Iterable[tuple[str, Span]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*REQUIRED, *OPTIONAL])
+    for film, span in found:
+        writer.writerow([film, f"{span.start_s:.3f}", f"{span.end_s:.3f}", "", "", ""])
+    return text.getvalue()
+
+
+def _together(threads: int, function: Callable[[T], U], things: Iterable[T]) -> Iterator[tuple[T, U]]:
+    """Each thing with what the function makes of it, as they are done."""
+    with ThreadPoolExecutor(threads) as executor:
+        futures = {executor.submit(function, thing): thing for thing in things}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
