@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_data.errors import DamagedReel
 from emodal_data.files import atomic_path
 from emodal_data.schema import CLIP_STORE
 
@@ -42,7 +43,30 @@ def write_reel(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, missing ones null."""
     table = pa.Table.from_pylist(list(rows), schema=CLIP_STORE)
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def read_reel(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Columns of a reel file, held against the checksums it was written with.
+
+    Raises DamagedReel if the file is not what was written: a disk went bad, or somebody changed it.
+    """
+    try:
+        return pq.read_table(path, columns=columns, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedReel(path) from error
+
+
+def remove_damaged(files: Iterable[Path]) -> list[Path]:
+    """Read reel files whole, and remove those that are damaged, so that the next plan reads their clips again."""
+    damaged = []
+    for path in files:
+        try:
+            read_reel(path)
+        except DamagedReel:
+            path.unlink(missing_ok=True)
+            damaged.append(path)
+    return damaged
 
 
 def stored_clips(folder: Path, settings_key: str) -> dict[str, tuple[Path, int]]:
@@ -50,8 +74,8 @@ def stored_clips(folder: Path, settings_key: str) -> dict[str, tuple[Path, int]]
     places: dict[str, tuple[Path, int]] = {}
     for path in sorted(folder.glob(f"{settings_key}-*.parquet")):
         try:
-            clip_ids = pq.read_table(path, columns=["clip_id"])["clip_id"].to_pylist()
-        except (pa.ArrowException, OSError):
+            clip_ids = read_reel(path, ["clip_id"])["clip_id"].to_pylist()
+        except DamagedReel:
             continue
         for row, clip_id in enumerate(clip_ids):
             places.setdefault(clip_id, (path, row))
@@ -74,8 +98,8 @@ def list_clips(store: Path) -> Iterator[tuple[str, str, str]]:
     """
     for path in sorted(store.glob("*/*.parquet")):
         try:
-            table = pq.read_table(path, columns=["clip_id", "film"]).to_pydict()
-        except (pa.ArrowException, OSError):
+            table = read_reel(path, ["clip_id", "film"]).to_pydict()
+        except DamagedReel:
             path.unlink(missing_ok=True)
             continue
         digits = path.parent.name.rsplit("-", 1)[-1]
@@ -83,10 +107,11 @@ def list_clips(store: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def remove_clips(store: Path, gone: Set[str]) -> int:
-    """Remove clips from the store; what else is in their files stays. Returns the number removed."""
+    """Remove clips from the store, and damaged files; what else is there stays. Returns the number of clips removed."""
+    remove_damaged(sorted(store.glob("*/*.parquet")))
     removed = 0
     for path in sorted(store.glob("*/*.parquet")):
-        table = pq.read_table(path)
+        table = read_reel(path)
         clip_ids = table["clip_id"].to_pylist()
         left = [clip_id for clip_id in clip_ids if clip_id not in gone]
         if len(left) == len(clip_ids):
@@ -102,9 +127,12 @@ def remove_clips(store: Path, gone: Set[str]) -> int:
 
 
 def read_measures(places: Places) -> pd.DataFrame:
-    """What was measured of the clips, without pictures and sound: indexed by clip_id, plus store_file, store_row."""
+    """What was measured of the clips, without pictures and sound: indexed by clip_id, plus store_file, store_row.
+
+    Raises DamagedReel.
+    """
     files = sorted({path for path, _ in places.values()})
-    tables = [pq.read_table(path, columns=_LIGHT) for path in files]
+    tables = [read_reel(path, _LIGHT) for path in files]
     if not tables:
         tables = [CLIP_STORE.empty_table().select(_LIGHT)]
     frame = pa.concat_tables(tables).to_pandas()
@@ -121,6 +149,6 @@ def read_measures(places: Places) -> pd.DataFrame:
 
 
 def read_heavy(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
-    """The face PNG and the sound of some rows of a reel file, in the order asked."""
-    table = pq.read_table(path, columns=["image", "audio"]).take(pa.array(rows))
+    """The face PNG and the sound of some rows of a reel file, in the order asked. Raises DamagedReel."""
+    table = read_reel(path, ["image", "audio"]).take(pa.array(rows))
     yield from zip(table["image"].to_pylist(), table["audio"].to_pylist(), strict=True)

@@ -3,9 +3,12 @@
 EmodalError
 ├── InputError      the input or the arguments are wrong: nothing was done, exit code 2
 ├── WorkError       the work itself failed (disk full, a broken worker): exit code 1
-│   └── TransientError   an I/O error that may be gone next time: tried again
+│   ├── TransientError   an I/O error that may be gone next time: tried again
+│   └── DamagedReel      a file of the clip store is not what was written: its clips are read again
 └── Dropped         one clip or one film cannot be used: becomes a line of the ledger, the rest goes on
 """
+
+from pathlib import Path
 
 from emodal_data.reasons import Reason
 
@@ -24,6 +27,17 @@ class WorkError(EmodalError):
 
 class TransientError(WorkError):
     """An I/O error that may be gone next time, such as a network drive that hiccuped."""
+
+
+class DamagedReel(WorkError):
+    """A file of the clip store that cannot be trusted."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path}: damaged; remove it, and its clips are read again"
 
 
 class Dropped(EmodalError):

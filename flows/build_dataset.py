@@ -16,7 +16,7 @@ from prefect.states import Completed
 
 from emodal_data.annotations import annotations_sha256, read_annotations
 from emodal_data.clear_clips import clear_clips
-from emodal_data.clip_store import read_measures
+from emodal_data.clip_store import read_measures, remove_damaged
 from emodal_data.dataset import (
     DatasetPlan,
     folds_before,
@@ -33,7 +33,7 @@ from emodal_data.dataset import (
     write_ledger,
 )
 from emodal_data.describe import describe_dataset
-from emodal_data.errors import EmodalError
+from emodal_data.errors import DamagedReel, EmodalError
 from emodal_data.exports import Export, plan_exports, write_exports
 from emodal_data.files import exclusive, remove_temporary
 from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
@@ -81,7 +81,13 @@ def build_dataset(config: Config) -> dict[str, Any]:
         with engine(config) as submit:
             plan, failed = make_plan(config, submit)
             clips_read = read_reels(plan, failed, config, submit)
-            manifest, written = publish(plan, failed, config, submit)
+            try:
+                manifest, written = publish(plan, failed, config, submit)
+            except DamagedReel:
+                remove_damaged_reels(plan)
+                plan, failed = make_plan(config, submit)
+                clips_read += read_reels(plan, failed, config, submit)
+                manifest, written = publish(plan, failed, config, submit)
             export_clips(plan, config, submit)
     result = {
         "counts": manifest["counts"],
@@ -194,6 +200,12 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
             failed.add(reel.film, error, reel.clips)
         observer().advance(len(reel.clips), film=reel.film)
     return done
+
+
+def remove_damaged_reels(plan: Plan) -> None:
+    """Take what is damaged out of the clip store, and say so; the next plan reads its clips again."""
+    for path in remove_damaged(sorted({path for path, _ in all_places(plan).values()})):
+        observer().say(f"{path}: damaged; its clips are read again")
 
 
 def publish(

@@ -23,6 +23,7 @@ from emodal_data.errors import InputError
 from emodal_model.config import ModelConfig
 from flows.build_dataset import build_dataset
 from flows.config import Config, EngineConfig
+from flows.observers import watched_on_terminal
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -241,3 +242,21 @@ def test_the_features_of_sample_films_equal_the_packages(built: Path) -> None:
                 float((np.abs(clip_features(sound) - reference) / np.maximum(1, np.abs(reference))).max()),
             )
     assert 0 < worst <= 1e-9
+
+
+@pytest.mark.parametrize("column", ["image", "blur"])
+def test_a_store_file_damaged_in_its_middle_is_told_and_read_again(
+    built: Path, sample_films: Path, tmp_path: Path, column: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(built, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "dataset")
+    reel = sorted((tmp_path / "out" / "clips").glob("*/*.parquet"))[1]
+    whole = bytearray(reel.read_bytes())
+    chunk = pq.ParquetFile(reel).metadata.row_group(0).column(pq.read_schema(reel).names.index(column))
+    whole[chunk.data_page_offset + chunk.total_compressed_size - 3] ^= 1  # one bit of one value
+    reel.write_bytes(whole)
+    with watched_on_terminal():
+        result = build_dataset(config(sample_films, tmp_path / "out"))
+    assert result["clips_read"] == len(pq.read_table(reel, columns=["clip_id"]))
+    assert f"{reel}: damaged; its clips are read again" in capsys.readouterr().err.replace("\n", "")
+    assert hashes(tmp_path / "out" / "dataset") == hashes(built / "dataset")

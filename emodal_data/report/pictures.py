@@ -13,9 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
-from emodal_data.clip_store import Places
+from emodal_data.clip_store import Places, read_reel
 from emodal_data.config import ReportConfig
 from emodal_data.files import write_bytes
 
@@ -78,7 +77,7 @@ def _read(clip_ids: Sequence[str], places: Places) -> list[_Stored]:
 
 def _of_file(path: Path, wanted: list[tuple[str, int]]) -> Iterator[tuple[str, _Stored]]:
     names = list(_Stored.__dataclass_fields__)
-    table = pq.read_table(path, columns=names).take([row for _, row in wanted])
+    table = read_reel(path, names).take([row for _, row in wanted])
     for (clip_id, _), row in zip(wanted, table.to_pylist(), strict=True):
         yield clip_id, _Stored(**row)
 
