@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from emodal_model.input import Samples
 from emodal_model.predictor import Predictor
 from emodal_model.report import write_report
@@ -19,5 +17,6 @@ def describe_run(
     metrics: as in metrics.json. network: the one whose answers are shown. test: as from evaluation.judged.
     Raises ModelWorkError if a file cannot be written.
     """
-    outputs: dict[str, np.ndarray] = network.outputs(test)
-    write_report(out / "report" / "index.html", metrics, test, outputs[network.head_for(True, True)])
+    outputs = network.outputs(test)
+    head = network.head_for(True, True)
+    write_report(out / "report" / "index.html", metrics, test, outputs, head, dataset)

@@ -8,10 +8,9 @@ from typing import Any
 
 from emodal_model.errors import ModelWorkError
 from emodal_model.input import LABELS
+from emodal_model.palette import COLOURS
 from emodal_model.predictor import Answer
 
-#: Colours that people who see no red or no green tell apart (Okabe and Ito), in the order of LABELS.
-COLOURS = ("#d55e00", "#e69f00", "#8c959f", "#0072b2")
 _ROW_S = (30, 60, 120, 300, 600, 1200, 1800, 3600)
 _MOST_ROWS = 24
 _LIGHT = "#e3e6e9"
@@ -42,7 +41,7 @@ def draw_timeline(path: Path, title: str, length_s: float, marks: Sequence[Mark]
     for row, axis in enumerate(axes):
         _draw_row(axis, row * row_s, min(row_s, length_s) if rows == 1 else row_s, marks)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
-    patches = [Patch(color=colour, label=label) for label, colour in zip(LABELS, COLOURS, strict=True)]
+    patches = [Patch(color=colour, label=label) for label, colour in COLOURS.items()]
     figure.legend(handles=patches, ncols=len(LABELS), loc="outside upper right", frameon=False, fontsize=9)
     temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
     try:
@@ -75,7 +74,7 @@ def _draw_row(axis: Any, from_s: float, length_s: float, marks: Sequence[Mark]) 
             )
             continue
         floor = 0.0
-        for share, colour in zip(mark.answer.probabilities.tolist(), COLOURS, strict=True):
+        for share, colour in zip(mark.answer.probabilities.tolist(), COLOURS.values(), strict=True):
             axis.bar(mark.start_s, share, width_s, bottom=floor, align="edge", color=colour, lw=0)
             floor += share
         best = int(mark.answer.probabilities.argmax())

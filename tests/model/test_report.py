@@ -1,39 +1,65 @@
 """The HTML report: self-contained, whole without a test or validation side, safe against odd names."""
 
+import base64
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
+from emodal_model.input import Samples
 from emodal_model.known_truth import draw_samples
-from emodal_model.report import confusion_table, training_curve, worst_mistakes, write_report
+from emodal_model.report import render, write_report
+from emodal_model.report.charts import code_plane, code_scatter, curves, history_lines, reliability_diagram
+from emodal_model.report.mistakes import worst_mistakes
 from emodal_model.scores import score
+
+from .conftest import write_dataset
 
 TEST = draw_samples(12, seed=1)
 
 
-def metrics_of(probabilities: np.ndarray, labels: np.ndarray, **history: object) -> dict:
+def metrics_of(probabilities: np.ndarray, labels: np.ndarray, **history: object) -> dict[str, Any]:
     side = {"clips": 3}
     report = {"validation_loss": 1.2, "train_loss": 2.0} | history
+    groups = {"by_film": {"<b>.mp4": {"n": 3, "accuracy": 0.25}}, "by_speaker": {}}
     return {
-        "networks": {"emodal": score(probabilities, labels)},
+        "networks": {"emodal": score(probabilities, labels) | groups | {"p_against_emodal": None}},
+        "h_score": 0.5,
         "training": {"emodal": {"history": [report, report], "best_epoch": 2}},
         "dataset": {"hash": "abc", "fit": side, "validation": side, "test": side, "unlabelled": side},
         "validation": {"group_by": "film", "note": ""},
+        "config": {"seed": 0},
+        "versions": {"python": "3"},
     }
 
 
-class Links(HTMLParser):
-    """Collects what the page would load, and the tags that are open at its end."""
+def outputs_of(probabilities: np.ndarray) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(0)
+    codes = draw.standard_normal((2, len(probabilities), 10))
+    return {"both": probabilities, "audio_code": codes[0], "image_code": codes[1]}
 
-    def __init__(self) -> None:
+
+class Page(HTMLParser):
+    """Collects what a page would load, the tags that are open at its end, and pictures without words."""
+
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.sources: list[str] = []
         self.open: list[str] = []
+        self.speechless: list[str] = []
+        self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
         self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+        if not (given.get("alt") or given.get("aria-label")) and tag in ("img", "svg", "audio"):
+            self.speechless.append(tag)
         if tag not in ("meta", "br", "img"):
             self.open.append(tag)
 
@@ -44,28 +70,35 @@ class Links(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_well_formed_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+def wrong_everywhere(test: Samples) -> np.ndarray:
+    return np.full((len(test), 4), 0.1) + 0.6 * np.eye(4)[(test.labels + 1) % 4]
+
+
+def test_the_page_is_well_formed_says_every_picture_in_words_and_loads_nothing(tmp_path: Path) -> None:
     test = replace(TEST, films=np.full(12, "<script>alert(1)</script> & co.mp4"))
-    probabilities = np.full((12, 4), 0.1) + 0.6 * np.eye(4)[(test.labels + 1) % 4]
-    write_report(
-        tmp_path / "report" / "index.html", metrics_of(probabilities, test.labels), test, probabilities
-    )
-    page = (tmp_path / "report" / "index.html").read_text()
-    links = Links()
-    links.feed(page)
-    assert links.open == []
-    assert len(links.sources) == 12
-    assert all(source.startswith("data:image/png;base64,") for source in links.sources)
-    assert "<script" not in page
+    answers = wrong_everywhere(test)
+    path = tmp_path / "report" / "index.html"
+    write_report(path, metrics_of(answers, test.labels), test, outputs_of(answers), "both")
+    text = path.read_text()
+    page = Page(text)
+    assert page.open == []
+    assert page.speechless == []
+    assert len(page.sources) == 12
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert "<script" not in text and "&lt;b&gt;.mp4" in text
+    assert not re.search(r"https?:|url\(|@import", text)
+    assert [file.name for file in path.parent.iterdir()] == ["index.html"]
 
 
 def test_a_run_without_test_and_validation_side_has_a_report_too(tmp_path: Path) -> None:
     none = TEST.take(np.zeros(12, bool))
-    metrics = metrics_of(np.empty((0, 4)), none.labels, validation_loss=None)
-    write_report(tmp_path / "index.html", metrics, none, np.empty((0, 4)))
-    page = (tmp_path / "index.html").read_text()
-    assert "nan" not in page.lower()
-    assert "Worst mistakes" not in page
+    answers = np.empty((0, 4))
+    metrics = metrics_of(answers, none.labels, validation_loss=None) | {"h_score": None}
+    write_report(tmp_path / "index.html", metrics, none, {"both": answers}, "both")
+    text = (tmp_path / "index.html").read_text()
+    assert "nan" not in text.lower()
+    assert "Worst mistakes" not in text and "in common" not in text
+    assert Page(text).open == []
 
 
 def test_the_surest_mistake_comes_first_and_right_answers_never() -> None:
@@ -73,20 +106,77 @@ def test_the_surest_mistake_comes_first_and_right_answers_never() -> None:
     for row, sure in ((3, 0.6), (7, 0.8)):
         probabilities[row] = (1 - sure) / 3
         probabilities[row, (TEST.labels[row] + 1) % 4] = sure
-    figures = worst_mistakes(TEST, probabilities)
-    assert len(figures) == 2
-    assert "(80 %)" in figures[0] and "(60 %)" in figures[1]
+    first, second = worst_mistakes(TEST, probabilities)
+    assert (first.clip_id, second.clip_id) == (TEST.clip_ids[7], TEST.clip_ids[3])
+    assert dict(first.shares)[first.answer] == pytest.approx(0.8)
+    assert first.sound == ""
+
+
+def test_a_mistake_plays_its_sound_when_the_dataset_has_it(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "d", train=TEST, test=TEST)
+    path = dataset / "data" / "test-00000-of-00001.parquet"
+    sounds = [{"bytes": f"fLaC{number}".encode(), "path": None} for number in range(11)] + [None]
+    column = pa.array(sounds, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+    pq.write_table(pq.read_table(path).append_column("audio", column), path, row_group_size=5)
+    mistakes = {m.clip_id: m for m in worst_mistakes(TEST, wrong_everywhere(TEST), dataset)}
+    for number in range(11):
+        told = mistakes[str(TEST.clip_ids[number])].sound
+        assert told == "data:audio/flac;base64," + base64.b64encode(f"fLaC{number}".encode()).decode()
+    assert mistakes[str(TEST.clip_ids[11])].sound == ""
+    answers = wrong_everywhere(TEST)
+    text = render(metrics_of(answers, TEST.labels), list(mistakes.values()))
+    assert text.count("<audio controls") == 11
 
 
 def test_confusion_cells_are_percentages_of_their_row() -> None:
-    table = confusion_table([[3, 1, 0, 0], [0, 0, 0, 0], [0, 0, 5, 0], [0, 0, 0, 5]])
-    assert ">75.0<" in table and ">25.0<" in table
-    assert "nan" not in table
+    metrics = metrics_of(np.eye(4)[TEST.labels], TEST.labels)
+    metrics["networks"]["emodal"]["confusion"] = [[3, 1, 0, 0], [0, 0, 0, 0], [0, 0, 5, 0], [0, 0, 0, 5]]
+    text = render(metrics, [])
+    assert 'title="3 of 4 clips">75.0<' in text and 'title="1 of 4 clips">25.0<' in text
+    assert 'title="0 of 0 clips">-<' in text
 
 
-def test_the_curve_has_a_point_an_epoch() -> None:
+def test_a_curve_has_a_point_an_epoch_and_a_mark_at_the_one_kept() -> None:
     history = [{"validation_loss": x, "train_loss": x} for x in (3.0, 1.0, 2.0)]
-    curve = training_curve({"history": history, "best_epoch": 2})
-    line = next(part for part in curve.split("<polyline ") if "var(--one)" in part)
-    assert len(line.split('"')[1].split()) == 3
-    assert ">1.00<" in curve and ">3.00<" in curve
+    lines, unit = history_lines(history)
+    chart = str(curves(lines, best_epoch=2, title="emodal", unit=unit))
+    line = next(part for part in chart.split("<polyline ") if "var(--one)" in part)
+    points = [tuple(map(float, point.split(","))) for point in line.split('"')[1].split()]
+    assert len(points) == 3
+    mark = next(part for part in chart.split("<line ") if "var(--two)" in part)
+    assert f'x1="{points[1][0]:.1f}"' in mark
+    assert ">1.00<" in chart and ">3.00<" in chart
+    assert "from 3.00 to 2.00; kept epoch 2" in chart
+
+
+def test_honest_confidence_lies_on_the_diagonal() -> None:
+    chart = str(reliability_diagram([{"confidence": 0.5, "accuracy": 0.5, "n": 7}], "audio"))
+    x0, y0, x1, y1 = map(
+        float, re.search(r'points="([\d.]+),([\d.]+) ([\d.]+),([\d.]+)" .*?dash', chart).groups()
+    )
+    cx, cy = map(float, re.search(r'cx="([\d.]+)" cy="([\d.]+)"', chart).groups())
+    assert (cx, cy) == (pytest.approx((x0 + x1) / 2, abs=0.1), pytest.approx((y0 + y1) / 2, abs=0.1))
+    assert "50 % sure: 50 % right" in chart
+
+
+def test_codes_that_live_in_a_plane_keep_their_distances_in_it() -> None:
+    draw = np.random.default_rng(2)
+    flat = draw.standard_normal((30, 2))
+    axes = np.linalg.qr(draw.standard_normal((10, 2)))[0]
+    code = 5 + flat @ axes.T
+    audio, image, shares = code_plane(code, 3 * code)
+    assert sum(shares) == pytest.approx(1)
+    np.testing.assert_allclose(audio, image, atol=1e-12)  # each side is centred and scaled by itself
+    seen = np.linalg.norm(audio[0] - audio[1:], axis=1)
+    true = np.linalg.norm(flat[0] - flat[1:], axis=1)
+    np.testing.assert_allclose(seen / seen[0], true / true[0])
+
+
+def test_a_scatter_of_thousands_of_clips_stays_small() -> None:
+    draw = np.random.default_rng(0)
+    chart = str(
+        code_scatter(draw.standard_normal((5000, 10)), draw.standard_normal((5000, 10)), np.arange(5000) % 4)
+    )
+    assert chart.count("<circle") == chart.count("<path") == 800
+    same = np.ones((3, 10))
+    assert "nan" not in str(code_scatter(same, same, np.array([0, 1, 2])))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from emodal_model.errors import ModelWorkError
+from emodal_model.palette import COLOURS
 from emodal_model.predictor import Answer
-from emodal_model.timeline import COLOURS, Mark, clock, draw_timeline
+from emodal_model.timeline import Mark, clock, draw_timeline
 
 
 def sure(label: int, used: str = "both") -> Answer:
@@ -26,11 +27,11 @@ def test_a_span_stands_at_its_time_in_the_colour_of_its_emotion(tmp_path: Path) 
     path = tmp_path / "t.png"
     draw_timeline(path, "a film", 20.0, [Mark(0, 5, sure(0)), Mark(10, 20, sure(3))])
     picture = cv2.imread(str(path))
-    angry, sad = columns_of(picture, COLOURS[0]), columns_of(picture, COLOURS[3])
+    angry, sad = columns_of(picture, COLOURS["angry"]), columns_of(picture, COLOURS["sad"])
     left, right = angry.min(), sad.max()
     assert (angry.max() - left) / (right - left) == pytest.approx(5 / 20, abs=0.01)
     assert (sad.min() - left) / (right - left) == pytest.approx(10 / 20, abs=0.01)
-    assert len(columns_of(picture, COLOURS[1])) == 0
+    assert len(columns_of(picture, COLOURS["happy"])) == 0
     assert [file.name for file in tmp_path.iterdir()] == ["t.png"]
 
 

@@ -1,0 +1,92 @@
+"""The report of a training run: one HTML page that opens from disk, with everything it shows inside it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from emodal_model.errors import ModelWorkError
+from emodal_model.input import LABELS, Samples
+from emodal_model.palette import COLOURS
+from emodal_model.report.charts import code_scatter, curves, history_lines, reliability_diagram
+from emodal_model.report.mistakes import Mistake, worst_mistakes
+from emodal_model.tables import TITLES
+
+#: Films or speakers shown: those the network does worst on.
+_MOST_GROUPS = 12
+
+
+def write_report(
+    path: Path,
+    metrics: Mapping[str, Any],
+    test: Samples,
+    outputs: Mapping[str, np.ndarray],
+    head: str,
+    dataset: Path | None = None,
+) -> None:
+    """Write the page of a run.
+
+    metrics: as in metrics.json. test: as from evaluation.judged. outputs: of the main network for them, head: the one
+    that is its answer. dataset: folder whose sounds the mistakes are played with. Raises ModelWorkError if it cannot
+    be written.
+    """
+    mistakes = worst_mistakes(test, outputs[head], dataset)
+    scatter = ""
+    if "audio_code" in outputs and len(test) > 1:
+        scatter = code_scatter(outputs["audio_code"], outputs["image_code"], test.labels)
+    _write(path, render(metrics, mistakes, scatter))
+
+
+def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "") -> str:
+    """The whole page. scatter: ready-made SVG."""
+    networks = metrics["networks"]
+    trained = [name for name in ("audio", "image", "emodal") if name in networks]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("emodal_model.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda x: "-" if x is None else f"{100 * x:.1f}"
+    main = trained[-1] if trained else None
+    return environment.get_template("index.html.j2").render(
+        metrics=metrics,
+        networks=networks,
+        trained=trained,
+        main=networks[main] if main else None,
+        titles=TITLES,
+        labels=LABELS,
+        colours=COLOURS,
+        reliability={n: reliability_diagram(networks[n]["reliability"], TITLES[n]) for n in trained},
+        curves={name: _curve(name, run) for name, run in metrics["training"].items()},
+        scatter=scatter,
+        mistakes=mistakes,
+        films=_hardest(networks[main].get("by_film", {})) if main else [],
+        speakers=_hardest(networks[main].get("by_speaker", {})) if main else [],
+    )
+
+
+def _curve(name: str, run: Mapping[str, Any]) -> str:
+    lines, unit = history_lines(run["history"])
+    return curves(lines, run["best_epoch"], f"{lines[0].name} of {TITLES.get(name, name)}", unit)
+
+
+def _hardest(groups: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, int, float]]:
+    rows = [(name, int(group["n"]), float(group["accuracy"])) for name, group in groups.items()]
+    return sorted(rows, key=lambda row: (row[2], -row[1], row[0]))[:_MOST_GROUPS]
+
+
+def _write(path: Path, page: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(page)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as exc:
+        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror})") from exc

@@ -1,0 +1,171 @@
+"""The charts of the training report as SVG: numbers in, markup out. Colours follow the page's light or dark scheme.
+
+Every chart says in words what it shows, for readers who do not see it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from emodal_model.input import LABELS
+from emodal_model.palette import COLOURS
+
+WIDTH, HEIGHT, EDGE = 320, 210, 38
+#: A scatter of more clips than this is a cloud; they are thinned evenly.
+MOST_POINTS = 800
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve over epochs 1..n. colour: a CSS colour. dashed: also told apart without colour."""
+
+    name: str
+    values: Sequence[float]
+    colour: str
+    dashed: bool = False
+
+
+def reliability_diagram(points: Sequence[dict[str, float]], title: str) -> Markup:
+    """Accuracy over confidence, a dot a bin as large as it has clips, and the diagonal of honest confidence."""
+    total = max(sum(p["n"] for p in points), 1)
+    dots = "".join(
+        f'<circle cx="{_x(p["confidence"]):.1f}" cy="{_y(p["accuracy"]):.1f}" '
+        f'r="{3 + 12 * (p["n"] / total) ** 0.5:.1f}" fill="var(--one)" fill-opacity=".75">'
+        f"<title>{p['n']:.0f} clips {100 * p['confidence']:.0f} % sure, "
+        f"{100 * p['accuracy']:.0f} % right</title></circle>"
+        for p in points
+    )
+    diagonal = _path([(_x(0), _y(0)), (_x(1), _y(1))], "var(--soft)", dashed=True)
+    axes = _axes("how sure", ("0", "1"), ("0", "1"), "share right")
+    said = "; ".join(f"{100 * p['confidence']:.0f} % sure: {100 * p['accuracy']:.0f} % right" for p in points)
+    return _svg(axes + diagonal + dots, f"Reliability of {title}: {said}")
+
+
+def curves(lines: Sequence[Line], best_epoch: int, title: str, unit: str) -> Markup:
+    """Curves over epochs on one scale, with a mark at the epoch that was kept."""
+    every = [value for line in lines for value in line.values]
+    low, high = min(every), max(every)
+    span = max(high - low, 1e-9)
+    epochs = max(len(line.values) for line in lines)
+
+    def place(epoch: int, value: float) -> tuple[float, float]:
+        return _x((epoch - 1) / max(epochs - 1, 1)), _y((value - low) / span)
+
+    drawn = "".join(
+        _path(
+            [place(epoch, value) for epoch, value in enumerate(line.values, start=1)],
+            line.colour,
+            line.dashed,
+        )
+        for line in lines
+    )
+    marks = ""
+    if best_epoch:
+        x = place(best_epoch, low)[0]
+        marks = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_y(0)}" y2="{_y(1)}" stroke="var(--two)" stroke-width="1.5"/>'
+    axes = _axes("epoch", ("1", str(epochs)), (f"{low:.2f}", f"{high:.2f}"), unit)
+    ends = "; ".join(f"{line.name} from {line.values[0]:.2f} to {line.values[-1]:.2f}" for line in lines)
+    return _svg(axes + marks + drawn, f"{title}: {ends}; kept epoch {best_epoch}")
+
+
+def code_plane(
+    audio_code: np.ndarray, image_code: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Both codes of every clip in the plane in which they vary most, and the shares of the variance on its axes.
+
+    audio_code, image_code: (n, k), n > 1. Each is centred and brought to the same overall deviation, then the
+    principal components of both together are taken. Returns (n, 2), (n, 2).
+    """
+    sides = []
+    for code in (audio_code, image_code):
+        centred = code - code.mean(axis=0, dtype=np.float64)
+        sides.append(centred / max(float(np.sqrt((centred**2).sum(axis=1).mean())), 1e-12))
+    _, sizes, axes = np.linalg.svd(np.concatenate(sides), full_matrices=False)
+    # The sign of an axis is arbitrary: its largest part points up.
+    axes = axes[:2] * np.sign(axes[:2][np.arange(2), np.abs(axes[:2]).argmax(axis=1)])[:, None]
+    shares = sizes**2 / max(float((sizes**2).sum()), 1e-12)
+    return sides[0] @ axes.T, sides[1] @ axes.T, (float(shares[0]), float(shares[1]))
+
+
+def code_scatter(audio_code: np.ndarray, image_code: np.ndarray, labels: np.ndarray) -> Markup:
+    """The common features of every clip: a triangle for its sound, a circle for its face, coloured by class."""
+    chosen = np.unique(np.linspace(0, len(labels) - 1, MOST_POINTS).round().astype(int))
+    audio, image, shares = code_plane(audio_code, image_code)
+    audio, image, labels = audio[chosen], image[chosen], labels[chosen]
+    size, edge = 460, 30
+    both = np.concatenate([audio, image])
+    low, high = both.min(axis=0), both.max(axis=0)
+    scale = (size - 2 * edge) / np.maximum(high - low, 1e-12)
+
+    def place(points: np.ndarray) -> np.ndarray:
+        across = edge + (points - low) * scale
+        return np.stack([across[:, 0], size - across[:, 1]], axis=1)
+
+    parts = []
+    for (ax, ay), (ix, iy), label in zip(
+        place(audio).tolist(), place(image).tolist(), labels.tolist(), strict=True
+    ):
+        name = LABELS[label]
+        pen = f'fill="{COLOURS[name]}" fill-opacity=".7" stroke="var(--ink)" stroke-width=".4"'
+        parts.append(
+            f"<g><title>{name}</title>"
+            f'<line x1="{ax:.1f}" y1="{ay:.1f}" x2="{ix:.1f}" y2="{iy:.1f}" stroke="var(--line)"/>'
+            f'<path d="M{ax:.1f} {ay - 5:.1f}l5 8.5h-10z" {pen}/>'
+            f'<circle cx="{ix:.1f}" cy="{iy:.1f}" r="4" {pen}/></g>'
+        )
+    said = (
+        f"Common features of {len(labels)} clips in two dimensions, which hold {100 * sum(shares):.0f} % "
+        "of their variance; colours are classes, circles faces, triangles sounds"
+    )
+    frame = (
+        f'<rect x="1" y="1" width="{size - 2}" height="{size - 2}" rx="6" fill="none" stroke="var(--line)"/>'
+        f'<text x="{edge}" y="{size - 8}">{100 * shares[0]:.0f} % of the variance</text>'
+        f'<text transform="translate(14 {size - edge}) rotate(-90)">{100 * shares[1]:.0f} %</text>'
+    )
+    return _svg(frame + "".join(parts), said, size, size)
+
+
+def _x(share: float) -> float:
+    return EDGE + share * (WIDTH - EDGE - 10)
+
+
+def _y(share: float) -> float:
+    return HEIGHT - EDGE - share * (HEIGHT - EDGE - 22)
+
+
+def _axes(name: str, across: tuple[str, str], up: tuple[str, str], above: str) -> str:
+    lines = _path([(_x(0), _y(1)), (_x(0), _y(0)), (_x(1), _y(0))], "var(--soft)")
+    below = HEIGHT - EDGE + 15
+    return (
+        f'{lines}<text x="{_x(0)}" y="{below}">{across[0]}</text>'
+        f'<text x="{_x(1)}" y="{below}" text-anchor="end">{across[1]}</text>'
+        f'<text x="{_x(0.5)}" y="{below}" text-anchor="middle">{escape(name)}</text>'
+        f'<text x="{EDGE - 5}" y="{_y(0)}" text-anchor="end">{up[0]}</text>'
+        f'<text x="{EDGE - 5}" y="{_y(1) + 9}" text-anchor="end">{up[1]}</text>'
+        f'<text x="{EDGE}" y="12">{escape(above)}</text>'
+    )
+
+
+def _path(points: Sequence[tuple[float, float]], colour: str, dashed: bool = False) -> str:
+    places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    dashes = ' stroke-dasharray="4 3"' if dashed else ""
+    return f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="1.5"{dashes}/>'
+
+
+def _svg(content: str, said: str, width: int = WIDTH, height: int = HEIGHT) -> Markup:
+    return Markup(
+        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(said)}">{content}</svg>'
+    )
+
+
+def history_lines(history: Sequence[dict[str, Any]]) -> tuple[list[Line], str]:
+    """What a network's training shows best, with its unit: the validation loss, else the training loss."""
+    if history and all(report["validation_loss"] is not None for report in history):
+        return [
+            Line("validation cross-entropy", [r["validation_loss"] for r in history], "var(--one)")
+        ], "nats"
+    return [Line("training loss", [r["train_loss"] for r in history], "var(--one)", dashed=True)], "loss"

@@ -1,0 +1,73 @@
+"""The worst mistakes: clips whose wrong answer was the surest, with their face and, when the dataset has it, sound."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_model.input import LABELS, Samples, shards
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A clip that was taken for another class. png, sound: data URIs; sound is "" when there is none."""
+
+    clip_id: str
+    film: str
+    label: str
+    answer: str
+    shares: list[tuple[str, float]]
+    png: str
+    sound: str
+
+
+def worst_mistakes(
+    test: Samples, probabilities: np.ndarray, dataset: Path | None = None, most: int = 12
+) -> list[Mistake]:
+    """At most `most` of them, the surest first. probabilities: (n, 4). dataset: where sounds may be."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != test.labels)
+    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
+    sounds = sounds_of(dataset, test.clip_ids[surest].tolist()) if dataset and len(surest) else {}
+    return [
+        Mistake(
+            clip_id=str(test.clip_ids[i]),
+            film=str(test.films[i]),
+            label=LABELS[test.labels[i]],
+            answer=LABELS[int(probabilities[i].argmax())],
+            shares=list(zip(LABELS, probabilities[i].tolist(), strict=True)),
+            png=_data_uri("image/png", cv2.imencode(".png", test.images[i])[1].tobytes()),
+            sound=sounds.get(str(test.clip_ids[i]), ""),
+        )
+        for i in surest
+    ]
+
+
+def sounds_of(dataset: Path, clip_ids: Iterable[str]) -> dict[str, str]:
+    """Data URIs of the sounds of test clips, from the optional column `audio`; empty where there is none."""
+    wanted = pa.array(sorted(set(clip_ids)), pa.string())
+    found: dict[str, str] = {}
+    for path in shards(dataset, "test"):
+        with pq.ParquetFile(path) as file:
+            if "audio" not in file.schema_arrow.names:
+                return {}
+            for group in range(file.num_row_groups):
+                ids = file.read_row_group(group, columns=["clip_id"])["clip_id"]
+                mask = pa.compute.is_in(ids, value_set=wanted)
+                if not pa.compute.any(mask).as_py():
+                    continue
+                table = file.read_row_group(group, columns=["clip_id", "audio"]).filter(mask)
+                for clip_id, audio in zip(
+                    table["clip_id"].to_pylist(), table["audio"].to_pylist(), strict=True
+                ):
+                    if audio and audio.get("bytes"):
+                        found[clip_id] = _data_uri("audio/flac", audio["bytes"])
+    return found
+
+
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
