@@ -42,6 +42,8 @@ class ClipsConfig(Section):
     audio_mix: Literal["downmix", "dialogue"] = "downmix"
     """All channels of the track, or the centre alone, where films keep their voices; spans whose centre is silent
     (a stereo track stored as 5.1) are mixed down all the same."""
+    own_overlap: Literal["tell", "drop"] = "tell"
+    """A span that starts before an earlier one of the same speaker has ended: only tell of it, or drop it too."""
     export: Literal["none", "exact", "copy"] = "none"
     """Also write each span as an mp4: "exact" encodes it again, "copy" is quick and starts at a keyframe."""
 

@@ -156,6 +156,9 @@ def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
     fine = rows["reason"].isna()
     for name in verdict:
         ledger[name] = rows[name].astype(object).where(~fine, outcome[name].astype(object))
+    ledger["detail"] = ledger["detail"].where(
+        ledger["detail"].notna(), rows["detail"]
+    )  # odd, but not at fault
     dropped = ledger["reason"].notna()
     for name in {"split", "fold"} & set(ledger.columns):
         ledger[name] = ledger[name].astype(object).where(~dropped, None)

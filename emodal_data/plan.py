@@ -14,6 +14,7 @@ from emodal_data.config import ClipsConfig, FaceConfig
 from emodal_data.errors import Dropped, InputError
 from emodal_data.reasons import ADVICE, Reason
 from emodal_data.sources import FilmFacts, FilmFile, find_film
+from emodal_data.span_checks import check_spans
 
 #: Raised when reading a film yields something else than before; old store files are then left alone.
 INGEST_VERSION = 3
@@ -68,7 +69,7 @@ class Plan:
     clips: one line a clip, indexed by clip_id: film, start_s, end_s, label, label_confidence, speaker, tied;
         sorted by film, start and end.
     reels: what is still to be read. places: the clips that the store has already.
-    films: SHA-256 of the content of each film in clips.
+    films: SHA-256 of the content of each film in clips. warnings: what is odd about spans, a line for each film.
     """
 
     rows: pd.DataFrame
@@ -76,6 +77,7 @@ class Plan:
     reels: tuple[Reel, ...]
     places: Places
     films: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[str, FilmFile]]:
@@ -122,6 +124,7 @@ def plan_build(
     rows.loc[votes.repeated, ["reason", "detail"]] = [Reason.DUPLICATE_VOTE, ADVICE[Reason.DUPLICATE_VOTE]]
     first = good.drop_duplicates("clip_id").set_index("clip_id")[["film", "start_s", "end_s"]]
     table = first.join(votes.clips).sort_values(["film", "start_s", "end_s"], kind="stable")
+    table, warnings = check_spans(rows, table, facts, clips)
 
     key = ingest_key(clips, face)
     reels: list[Reel] = []
@@ -139,9 +142,8 @@ def plan_build(
             reel = tuple(todo[start : start + clips.reel_size])
             file = reel_file(folder, key, (clip.clip_id for clip in reel))
             reels.append(Reel(name, files[name].path, reel, file))
-    return Plan(
-        rows, table, tuple(reels), places, {name: facts[name].sha256 for name in table["film"].unique()}
-    )
+    hashes = {name: facts[name].sha256 for name in table["film"].unique()}
+    return Plan(rows, table, tuple(reels), places, hashes, warnings)
 
 
 def all_places(plan: Plan) -> Places:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NO_AUDIO = "no_audio"
     # the span
     SPAN_OUTSIDE_FILM = "span_outside_film"
+    OVERLAPS_SAME_SPEAKER = "overlaps_same_speaker"
     FRAME_UNREADABLE = "frame_unreadable"
     AUDIO_UNREADABLE = "audio_unreadable"
     DECODER_CRASHED = "decoder_crashed"
@@ -84,6 +85,7 @@ ADVICE: dict[Reason, str] = {
     Reason.NO_VIDEO: "the file has no picture; annotate the film itself",
     Reason.NO_AUDIO: "the file has no sound; use a copy with its sound track",
     Reason.SPAN_OUTSIDE_FILM: "the span reaches beyond the film: check times against this copy",
+    Reason.OVERLAPS_SAME_SPEAKER: "starts before an earlier span of the same speaker ends: correct one of them",
     Reason.FRAME_UNREADABLE: "the picture is damaged there: use another copy of the film",
     Reason.AUDIO_UNREADABLE: "the sound is damaged there: use another copy of the film",
     Reason.DECODER_CRASHED: "the file crashes its decoder: encode it again",

@@ -34,7 +34,7 @@ class FilmFile:
 
 @dataclass(frozen=True)
 class FilmFacts:
-    """What reading a film once told. reason and detail are set when it cannot be used."""
+    """What reading a film once told. reason and detail are set when it cannot be used; fps is the average."""
 
     name: str
     size_bytes: int
@@ -43,6 +43,7 @@ class FilmFacts:
     duration_s: float | None
     reason: str | None = None
     detail: str | None = None
+    fps: float | None = None
 
 
 def find_film(films: Path, name: str) -> FilmFile:
@@ -124,18 +125,19 @@ def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
 
     Raises TransientError for what may be gone next time.
     """
-    digest, duration_s, reason, detail = "", None, None, None
+    digest, duration_s, reason, detail, fps = "", None, None, None, None
     try:
         with film.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        duration_s = probe(film.path, root=root, config=config).duration_s
+        info = probe(film.path, root=root, config=config)
+        duration_s, fps = info.duration_s, info.fps or None
     except Dropped as drop:
         reason, detail = drop.reason.value, drop.detail
     except OSError as error:
         if is_passing(error):
             raise TransientError(f"{film.path}: {error.strerror or error}") from error
         reason, detail = Reason.FILM_UNREADABLE.value, f"{film.name}: {error.strerror or error}"
-    return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, duration_s, reason, detail)
+    return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, duration_s, reason, detail, fps)
 
 
 def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: WorkerPool) -> FilmFacts:

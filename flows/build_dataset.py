@@ -165,6 +165,8 @@ def make_plan(config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
         observer().advance()
     catalogue.keep(facts)
     plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
+    for warning in plan.warnings:
+        observer().say(warning)
     wrong = wrong_rows(plan.rows, config.annotations)
     for row in wrong[:MOST_WRONG_ROWS]:
         observer().say(wrong_row_line(row))

@@ -62,6 +62,7 @@ def plan_result(config: Config) -> dict[str, Any]:
         "reels_to_read": len(plan.reels),
         "label_ties": int(plan.clips["tied"].sum()),
         "beyond_the_film": _beyond(plan.clips, {name: fact.duration_s for name, fact in facts.items()}),
+        "warnings": list(plan.warnings),
         "wrong_rows": wrong_rows(plan.rows, config.annotations),
     }
 
@@ -110,6 +111,7 @@ def plan_summary(result: dict[str, Any]) -> str:
         f"{name} {start_s:g}-{end_s:g} s is beyond the film"
         for name, start_s, end_s in result["beyond_the_film"]
     ]
+    lines += result["warnings"]
     lines += [wrong_row_line(wrong) for wrong in result["wrong_rows"]]
     return "\n".join(lines)
 

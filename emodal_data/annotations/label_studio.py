@@ -12,21 +12,21 @@ from emodal_data.errors import InputError
 
 _FPS_KEYS = ("fps", "frame_rate", "framerate", "frameRate")
 
-#: start, end, speaker: cells of a table.
-_Times = tuple[str, str, str]
+#: start, end, speaker, and the frame rate that they were computed with: cells of a table.
+_Times = tuple[str, str, str, str]
 
 
 def read_label_studio(path: Path, film: str) -> Iterator[Row]:
     """A row for every labelled region; row is its number in the file, from 1.
 
     Frames of a timeline count from 1, and the last is part of the region; they need the frame rate that was shown
-    to Label Studio, as `fps` in the task's data or meta, and become bad_time without it. Paragraphs have the times
-    of the task's data; a label of a whole cut clip has them too, as `start` and `end`. Skipped tasks, predictions,
-    boxes and regions of plain text are no annotated spans.
+    to Label Studio, as `fps` in the task's data or meta, and become bad_time without it; the column fps tells it, so
+    that it can be held against the film. Paragraphs have the times of the task's data; a label of a whole cut clip has
+    them too, as `start` and `end`. Skipped tasks, predictions, boxes and regions of plain text are no annotated spans.
     The film is `film` of the task's data as it stands, else the file name of its medium.
     Raises InputError for other JSON.
     """
-    yield 1, ["film", "start", "end", "label", "annotator", "speaker"]
+    yield 1, ["film", "start", "end", "label", "annotator", "speaker", "fps"]
     number = 0
     for task in _tasks(path):
         name = _film_name(task)
@@ -35,9 +35,12 @@ def read_label_studio(path: Path, film: str) -> Iterator[Row]:
                 continue
             annotator = _annotator(annotation.get("completed_by"))
             for region in _dicts(annotation.get("result")):
-                for label, (start, end, speaker) in _spans(region, task):
+                for label, (start, end, speaker, fps) in _spans(region, task):
                     number += 1
-                    yield number, [_plain(cell) for cell in (name, start, end, label, annotator, speaker)]
+                    yield (
+                        number,
+                        [_plain(cell) for cell in (name, start, end, label, annotator, speaker, fps)],
+                    )
 
 
 def _tasks(path: Path) -> list[dict[str, Any]]:
@@ -67,22 +70,22 @@ def _spans(region: dict[str, Any], task: dict[str, Any]) -> Iterator[tuple[str, 
     elif "start" not in value and "end" not in value:
         yield label, _task_times(kind, task["data"])
     elif not isinstance(value.get("text"), str):  # with a text, start and end count its letters
-        yield label, (_cell(value.get("start")), _cell(value.get("end")), "")
+        yield label, (_cell(value.get("start")), _cell(value.get("end")), "", "")
 
 
 def _task_times(kind: object, data: dict[str, Any]) -> _Times:
     """The times of a task that is a cut clip, for a label of the whole: start and end of its data, in seconds."""
     if "start" in data and "end" in data:
-        return _cell(data["start"]), _cell(data["end"]), ""
-    return f"the whole task, as {kind}, without start and end in its data", "", ""
+        return _cell(data["start"]), _cell(data["end"]), "", ""
+    return f"the whole task, as {kind}, without start and end in its data", "", "", ""
 
 
 def _frame_times(part: dict[str, Any], fps: float | None) -> _Times:
     first, last = _number(part.get("start")), _number(part.get("end"))
     if first is None or last is None or fps is None:
         why = "without fps in the task's data" if fps is None else "of no whole number"
-        return f"frame {part.get('start')} {why}", f"frame {part.get('end')} {why}", ""
-    return number_text((first - 1) / fps), number_text(last / fps), ""
+        return f"frame {part.get('start')} {why}", f"frame {part.get('end')} {why}", "", ""
+    return number_text((first - 1) / fps), number_text(last / fps), "", number_text(fps)
 
 
 def _paragraph_times(value: dict[str, Any], data: dict[str, Any]) -> _Times:
@@ -91,9 +94,9 @@ def _paragraph_times(value: dict[str, Any], data: dict[str, Any]) -> _Times:
     try:
         first, last = (paragraphs[int(value[name])] for name in ("start", "end"))
         end = last["end"] if "end" in last else last["start"] + last["duration"]
-        return _cell(first["start"]), _cell(end), str(first.get("author", "")).rstrip(": ")
+        return _cell(first["start"]), _cell(end), str(first.get("author", "")).rstrip(": "), ""
     except (LookupError, TypeError, ValueError, AttributeError):
-        return f"paragraph {value.get('start')} without start and end in the task's data", "", ""
+        return f"paragraph {value.get('start')} without start and end in the task's data", "", "", ""
 
 
 def _fps(task: dict[str, Any]) -> float | None:

@@ -44,6 +44,7 @@ def test_frames_count_from_one_and_the_last_is_part_of_the_region(tmp_path: Path
         (1, "heat one.mp4", 0.0, 1.0, "angry", None),
         (2, "heat one.mp4", 1.0, 1.04, "sad", None),
     ]
+    assert rows["fps"].tolist() == ["25.0", "25.0"]
 
 
 def test_the_frame_rate_may_stand_in_the_meta_of_the_task(tmp_path: Path) -> None:
