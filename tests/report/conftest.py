@@ -22,6 +22,10 @@ _ARGUMENTS = [
 ]
 
 
+#: A film may be called anything its file system allows.
+HOSTILE_NAME = 'f7 <img src=x onerror="document.title=1">, "é" & co.mp4'
+
+
 def write_fake_report(folder: Path, films: int = 8, per_film: int = 12) -> Path:
     """A dataset with its report: 96 clips, every eighth without a face, some turned away, some with two votes."""
     config = DatasetConfig()
@@ -31,6 +35,8 @@ def write_fake_report(folder: Path, films: int = 8, per_film: int = 12) -> Path:
     second = rows.iloc[[0, 13]].assign(annotator="ben", label=["sad", "sad"], row=[900, 901])
     rows = rows.assign(annotator="anna")
     rows = type(rows)([*rows.to_dict("records"), *second.to_dict("records")])
+    for table in (rows, clips):
+        table["film"] = table["film"].replace("f7.mp4", HOSTILE_NAME)
     clear = clear_clips(clips, measures, config.clips, config.face, config.audio)
     return publish(plan_dataset(rows, clear, config), folder / "dataset", config)
 
