@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from emodal_data.annotations import count_votes
+from emodal_data.annotations.columns import misspelt_columns
 from emodal_data.clip_store import Places, reel_file, store_folder, stored_clips
 from emodal_data.config import ClipsConfig, FaceConfig
 from emodal_data.errors import Dropped, InputError
@@ -69,7 +70,8 @@ class Plan:
     clips: one line a clip, indexed by clip_id: film, start_s, end_s, label, label_confidence, speaker, tied;
         sorted by film, start and end.
     reels: what is still to be read. places: the clips that the store has already.
-    films: SHA-256 of the content of each film in clips. warnings: what is odd about spans, a line for each film.
+    films: SHA-256 of the content of each film in clips. warnings: what is odd about columns and spans,
+        a line each.
     """
 
     rows: pd.DataFrame
@@ -143,7 +145,11 @@ def plan_build(
             file = reel_file(folder, key, (clip.clip_id for clip in reel))
             reels.append(Reel(name, files[name].path, reel, file))
     hashes = {name: facts[name].sha256 for name in table["film"].unique()}
-    return Plan(rows, table, tuple(reels), places, hashes, warnings)
+    misspelt = [
+        f"column {name!r} is only kept; did you mean {meant!r}?"
+        for name, meant in misspelt_columns(rows.columns).items()
+    ]
+    return Plan(rows, table, tuple(reels), places, hashes, (*misspelt, *warnings))
 
 
 def all_places(plan: Plan) -> Places:
@@ -154,6 +160,14 @@ def all_places(plan: Plan) -> Places:
         stored |= stored_clips(folder, key)
     everywhere = stored | dict(plan.places)
     return {clip_id: everywhere[clip_id] for clip_id in plan.clips.index if clip_id in everywhere}
+
+
+def reel_places(reel: Reel) -> Places:
+    """Where the clips of a reel that was read are: in its file, or each in its own after a crash."""
+    files = {clip.clip_id: (reel.file, row) for row, clip in enumerate(reel.clips)}
+    if not reel.file.exists():
+        files = {clip.clip_id: (reel.alone(clip).file, 0) for clip in reel.clips}
+    return {clip_id: place for clip_id, place in files.items() if place[0].exists()}
 
 
 def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:

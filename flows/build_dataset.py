@@ -37,7 +37,7 @@ from emodal_data.errors import DamagedReel, EmodalError
 from emodal_data.exports import Export, plan_exports, write_exports
 from emodal_data.files import exclusive, remove_temporary
 from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
-from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build
+from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build, reel_places
 from emodal_data.reasons import Reason
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
 from emodal_data.sources import (
@@ -186,7 +186,7 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
     of_film = Counter[str]()
     for reel in plan.reels:
         of_film[reel.film] += len(reel.clips)
-    total, done = of_film.total(), 0
+    total, done, kept = of_film.total(), 0, 0
     if total or config.audio.egemaps:
         # What is missing on this machine is told before the first film is opened.
         workers(config).run(READY_TIMEOUT_S, check_ready, config.face, config.audio)
@@ -198,9 +198,11 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
         try:
             future.result()
             done += len(reel.clips)
+            kept += count_clear(reel, plan, config)
         except Exception as error:
             failed.add(reel.film, error, reel.clips)
-        observer().advance(len(reel.clips), film=reel.film)
+        note = f"{kept} clear, {done - kept} dropped"
+        observer().advance(len(reel.clips), note=note, film=reel.film)
     return done
 
 
@@ -208,6 +210,13 @@ def remove_damaged_reels(plan: Plan) -> None:
     """Take what is damaged out of the clip store, and say so; the next plan reads its clips again."""
     for path in remove_damaged(sorted({path for path, _ in all_places(plan).values()})):
         observer().say(f"{path}: damaged; its clips are read again")
+
+
+def count_clear(reel: Reel, plan: Plan, config: Config) -> int:
+    """How many clips of a reel that was just read pass the thresholds."""
+    measures = read_measures(reel_places(reel))
+    clips = clear_clips(plan.clips.loc[measures.index], measures, config.clips, config.face, config.audio)
+    return int(clips["reason"].isna().sum())
 
 
 def publish(

@@ -1,16 +1,11 @@
-"""The `emodal` command: which commands there are, and how an error becomes one line and an exit code.
+"""The `emodal` command: which commands there are. What each does with its arguments is in flows/commands/.
 
 Results go to standard output, progress and messages to standard error.
-Exit codes: 0 done, 1 the work failed, 2 the input or the arguments are wrong, 130 stopped by Ctrl-C.
 """
 
-import contextlib
-import os
+import importlib.metadata
 import sys
-import tempfile
-import traceback
-from collections.abc import Iterator
-from typing import NoReturn
+from typing import Annotated
 
 import typer
 
@@ -23,9 +18,9 @@ from flows.commands.init import init
 from flows.commands.model import evaluate, train
 from flows.commands.predict import predict
 from flows.commands.propose import propose
+from flows.exits import clear_errors, stop_at_once_on_signals
 
 app = typer.Typer(
-    help="Build emotion datasets from films and TV shows, and train EMODal on them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -48,37 +43,23 @@ app.command("sample-films", short_help="Films with known truth, to try things on
 
 
 def main() -> None:
-    """Run the command and turn every error into one clear line and an exit code."""
-    with _clear_errors():
-        app(standalone_mode=True)
+    """Run the command; how it ends is told in flows/exits.py."""
+    stop_at_once_on_signals()
+    with clear_errors():
+        # A number is the code of typer.Exit; a finished command returns none.
+        sys.exit(app(prog_name="emodal", standalone_mode=False))
 
 
-@contextlib.contextmanager
-def _clear_errors() -> Iterator[None]:
-    from emodal_data.errors import EmodalError, InputError
-    from emodal_model.errors import ModelError
-
-    try:
-        yield
-    except InputError as error:
-        _fail(str(error), 2)
-    except EmodalError as error:
-        _fail(str(error), 1)
-    except ModelError as error:
-        _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("stopped; run the same command again, it goes on where it was", 130)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (the reader of a pipe went away)
-        raise SystemExit(0) from None
-    except Exception as error:
-        with tempfile.NamedTemporaryFile("w", prefix="emodal-", suffix=".log", delete=False) as log:
-            traceback.print_exc(file=log)
-        _fail(f"a fault of this program: {type(error).__name__}: {error}\nwhere it happened: {log.name}", 1)
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"emodal {importlib.metadata.version('emodal')}")
+        raise typer.Exit
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    for line in message.splitlines():
-        print(f"emodal: {line}", file=sys.stderr)
-    sys.stderr.flush()
-    raise SystemExit(code)
+@app.callback()
+def _emodal(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Build emotion datasets from films and TV shows, and train EMODal on them."""

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 
 class Observer(Protocol):
@@ -32,6 +42,15 @@ class Observer(Protocol):
         """A line worth reading."""
 
 
+class _Rate(ProgressColumn):
+    """How many clips (or films, samples, epochs) a second, over the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing before the first is done."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.3g} {task.fields['unit']}/s" if speed else "")
+
+
 class Terminal:
     """A bar a stage on standard error, with counts and time left; plain lines when it is no terminal."""
 
@@ -43,6 +62,7 @@ class Terminal:
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
             TextColumn("{task.fields[unit]}"),
+            _Rate(),
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[note]}", style="dim"),
             console=self.console,

@@ -54,6 +54,16 @@ def table_of_rows(path: Path, rows: Iterable[Row]) -> pd.DataFrame:
     return table[[*KNOWN, *(name for name in table.columns if name not in KNOWN)]]
 
 
+def misspelt_columns(names: Iterable[str]) -> dict[str, str]:
+    """Columns that are kept as they are but look like an optional one of another spelling: name -> the one meant."""
+    near = {
+        name: difflib.get_close_matches(name.lower(), OPTIONAL, n=1, cutoff=0.75)
+        for name in names
+        if name not in KNOWN
+    }
+    return {name: meant[0] for name, meant in near.items() if meant}
+
+
 def _column_names(path: Path, header: list[str]) -> list[str]:
     known = {*REQUIRED, *OPTIONAL}
     names = [name.lower() if name.lower() in known else name for name in header]

@@ -1,9 +1,8 @@
 """`emodal build` and `emodal plan`."""
 
+import contextlib
 import logging
 import os
-import signal
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,13 +37,15 @@ def build(
     )
     _check_inputs(tree)
     _quiet_prefect()
-    _stop_at_once_on_signals()
-    from flows.build_dataset import build_dataset
-    from flows.local_server import local_server
     from flows.observers import watched_on_terminal
-    from flows.summary import build_summary
 
-    with watched_on_terminal(), local_server():
+    with watched_on_terminal() as terminal, contextlib.ExitStack() as server:
+        with terminal.console.status("starting"):
+            from flows.build_dataset import build_dataset
+            from flows.local_server import local_server
+            from flows.summary import build_summary
+
+            server.enter_context(local_server())
         result = build_dataset(tree)
     print_result(result, build_summary(tree.out, result), as_json)
 
@@ -67,22 +68,6 @@ def plan(
     tree = load_config(config, set_ or [], films=films, annotations=annotations, out=out)
     result = plan_result(tree)
     print_result(result, plan_summary(result), as_json)
-
-
-def _stop_at_once_on_signals() -> None:
-    """End at Ctrl-C or SIGTERM without waiting for anything.
-
-    Every write is atomic, and workers and server end with this process: there is nothing to tidy up.
-    """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        os.write(2, b"\nemodal: stopped; run the same command again, it goes on where it was\n")
-        os._exit(128 + number)
-
-    # Python's tracker of semaphores tidies up after us and need not say so.
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
 
 
 def _check_inputs(config: "Config") -> None:

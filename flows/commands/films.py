@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from flows.commands.options import Json, print_result
+
 
 def sample_films(
     folder: Annotated[
@@ -13,6 +15,7 @@ def sample_films(
     films: Annotated[int, typer.Option(min=1, help="Number of films.")] = 6,
     clips_per_film: Annotated[int, typer.Option(min=1, help="Annotated clips in each film.")] = 12,
     seed: Annotated[int, typer.Option(help="The same seed gives the same films.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Make films with known truth, to try the pipeline on.
 
@@ -26,4 +29,5 @@ def sample_films(
         make_sample_films(
             folder, films, clips_per_film, seed, on_progress=lambda done, total: terminal.advance()
         )
-    print(folder)
+    names = ("films", "annotations.csv", "truth.csv")
+    print_result({"written": [str(folder / name) for name in names]}, str(folder), as_json)

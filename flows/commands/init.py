@@ -23,4 +23,4 @@ def init(
     written = write_starter(folder)
     go = f"cd {folder}; " if folder != Path() else ""
     then = f"next: {go}emodal plan --config {CONFIG}"
-    print_result({"written": written}, "\n".join([*map(str, written), then]), as_json)
+    print_result({"written": [str(path) for path in written]}, "\n".join([*map(str, written), then]), as_json)
