@@ -1,7 +1,7 @@
 """What a build, or the plan of one, comes to: numbers for programs, a few lines for people."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from published import written
 
 from emodal_data.reasons import ADVICE, Reason

@@ -9,7 +9,6 @@ from emodal_data.clear_clips import clear_clips
 from emodal_data.config import DatasetConfig
 from emodal_data.dataset import plan_dataset
 
-
 #: A film may be called anything its file system allows.
 HOSTILE_NAME = 'f7 <img src=x onerror="document.title=1">, "é" & co.mp4'
 
