@@ -1,18 +1,20 @@
-"""What is written about a finished training for people: the report. One call at the end of training."""
+"""What is written about a finished training for people: report and card. One call at the end of training."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emodal_model.input import Samples
+from emodal_model.input import Samples, read_manifest
+from emodal_model.model_card import model_card
 from emodal_model.predictor import Predictor
 from emodal_model.report import write_report
+from emodal_model.run import write_text
 
 
 def describe_run(
     out: Path, dataset: Path, metrics: Mapping[str, Any], network: Predictor, test: Samples
 ) -> None:
-    """Write OUT/report/index.html.
+    """Write OUT/report/index.html and OUT/README.md.
 
     metrics: as in metrics.json. network: the one whose answers are shown. test: as from evaluation.judged.
     Raises ModelWorkError if a file cannot be written.
@@ -20,3 +22,5 @@ def describe_run(
     outputs = network.outputs(test)
     head = network.head_for(True, True)
     write_report(out / "report" / "index.html", metrics, test, outputs, head, dataset)
+    split_by = read_manifest(dataset).get("leak_proof", {}).get("group_by", "nothing that is known")
+    write_text(out / "README.md", model_card(out.name, metrics, network.about, split_by))

@@ -46,10 +46,16 @@ def finished(dataset: Path, out: Path, config: ModelConfig) -> dict[str, Any] | 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write atomically. Raises ModelWorkError if it cannot be written."""
-    temporary = path.with_suffix(".tmp")
+    write_text(path, json.dumps(value, indent=1, allow_nan=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write atomically, with the folders above. Raises ModelWorkError if it cannot be written."""
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1, allow_nan=False)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -1,6 +1,5 @@
 """The report of a training run: one HTML page that opens from disk, with everything it shows inside it."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,11 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from emodal_model.errors import ModelWorkError
 from emodal_model.input import LABELS, Samples
 from emodal_model.palette import COLOURS
 from emodal_model.report.charts import code_scatter, curves, history_lines, reliability_diagram
 from emodal_model.report.mistakes import Mistake, worst_mistakes
+from emodal_model.run import write_text
 from emodal_model.tables import TITLES
 
 #: Films or speakers shown: those the network does worst on.
@@ -37,7 +36,7 @@ def write_report(
     scatter = ""
     if "audio_code" in outputs and len(test) > 1:
         scatter = code_scatter(outputs["audio_code"], outputs["image_code"], test.labels)
-    _write(path, render(metrics, mistakes, scatter))
+    write_text(path, render(metrics, mistakes, scatter))
 
 
 def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "") -> str:
@@ -77,16 +76,3 @@ def _curve(name: str, run: Mapping[str, Any]) -> str:
 def _hardest(groups: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, int, float]]:
     rows = [(name, int(group["n"]), float(group["accuracy"])) for name, group in groups.items()]
     return sorted(rows, key=lambda row: (row[2], -row[1], row[0]))[:_MOST_GROUPS]
-
-
-def _write(path: Path, page: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as exc:
-        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror})") from exc
