@@ -163,6 +163,8 @@ class ReportConfig(Section):
     """Show the frame that a face was taken from."""
     sound: bool = True
     """Play the sound of a clip."""
+    leak_price: bool = False
+    """Measure on the training side what a leaking split would seem to gain, and put it into manifest and card."""
 
 
 class DatasetConfig(Section):

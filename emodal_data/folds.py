@@ -27,40 +27,58 @@ def fold_clips(clips: pd.DataFrame, config: SplitConfig, before: Mapping[str, in
     """The fold of every clip that training sees, 0 to config.folds - 1, null where there is none.
 
     clips: group, label (class name or null) and face_hash, indexed by clip_id. Groups that share a near-duplicate
-    face are one. Going from the largest group to the smallest, each joins the fold that has least of what it brings;
-    the seed decides among groups of one size. before: clip_id -> fold of an earlier build; such groups stay.
+    face are one. before: clip_id -> fold of an earlier build; such groups stay.
     Raises InputError if there are fewer groups than folds, or a class is missing in one.
     """
     assert config.folds is not None
     labelled = clips["label"].notna().to_numpy()
     block = _blocks(clips)
-    names, places = np.unique(block[labelled], return_inverse=True)
-    if len(names) < config.folds:
+    groups = len(np.unique(block[labelled]))
+    if groups < config.folds:
         raise InputError(
-            f"split.folds = {config.folds}: the training side has only {len(names)} {config.group_by} groups "
+            f"split.folds = {config.folds}: the training side has only {groups} {config.group_by} groups "
             "(those that share a face count as one); ask for fewer folds"
         )
-    counts = np.zeros((len(names), len(LABELS) + 1))
-    codes = pd.Categorical(clips["label"][labelled], categories=list(LABELS)).codes
-    np.add.at(counts, (places, codes), 1)
-    counts[:, -1] = counts.sum(axis=1)
-    share = counts / np.maximum(counts.sum(axis=0), 1)
-
     was = np.array([before.get(clip_id, -1) for clip_id in clips.index[labelled]])
-    fold_of = np.full(len(names), -1)
-    known = (was >= 0) & (was < config.folds)
-    fold_of[places[known]] = was[known]
-    loads = np.zeros((config.folds, len(LABELS) + 1))
-    np.add.at(loads, fold_of[fold_of >= 0], share[fold_of >= 0])
-    for group in sorted(
-        np.flatnonzero(fold_of < 0), key=lambda g: (-counts[g, -1], _draw(config.seed, str(names[g])))
-    ):
-        fold_of[group] = int(np.argmin(loads @ share[group]))
-        loads[fold_of[group]] += share[group]
-
-    of_block = pd.Series(fold_of, index=names)
+    codes = pd.Categorical(clips["label"][labelled], categories=list(LABELS)).codes.astype(np.int64)
+    fold_of = pd.Series(
+        spread_groups(block[labelled], codes, config.folds, config.seed, was), index=block[labelled]
+    )
+    of_block = fold_of[~fold_of.index.duplicated()]
     folds = pd.Series(block, index=clips.index).map(of_block).astype("Int32").rename("fold")
     _refuse_gaps(tally_folds(folds[labelled], clips["label"][labelled], config.folds), config)
+    return folds
+
+
+def spread_groups(
+    groups: npt.NDArray[np.str_],
+    labels: npt.NDArray[np.int64],
+    count: int,
+    seed: int,
+    before: npt.NDArray[np.int64] | None = None,
+) -> npt.NDArray[np.int64]:
+    """The fold of each of n samples, (n,): no group in two folds, every class as even over them as groups allow.
+
+    groups: (n,) names. labels: (n,) class numbers. Going from the largest group to the smallest, each joins the fold
+    that has least of what it brings; the seed decides among groups of one size. before: (n,) fold of an earlier time,
+    -1 for none; such groups stay. With as many groups as folds, and none from before, no fold stays empty.
+    """
+    names, places = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), int(labels.max(initial=0)) + 2))
+    np.add.at(counts, (places, labels), 1)
+    counts[:, -1] = counts.sum(axis=1)
+    share = counts / np.maximum(counts.sum(axis=0), 1)
+    fold_of = np.full(len(names), -1)
+    if before is not None:
+        known = (before >= 0) & (before < count)
+        fold_of[places[known]] = before[known]
+    loads = np.zeros((count, counts.shape[1]))
+    np.add.at(loads, fold_of[fold_of >= 0], share[fold_of >= 0])
+    free = np.flatnonzero(fold_of < 0)
+    for group in sorted(free, key=lambda g: (-counts[g, -1], _draw(seed, str(names[g])))):
+        fold_of[group] = int(np.argmin(loads @ share[group]))
+        loads[fold_of[group]] += share[group]
+    folds: npt.NDArray[np.int64] = fold_of[places]
     return folds
 
 

@@ -31,6 +31,7 @@ from emodal_data.describe import describe_dataset
 from emodal_data.errors import InputError, WorkError
 from emodal_data.exports import remove_exports
 from emodal_data.files import exclusive, explain_os_errors, remove_temporary
+from emodal_data.leak_price import leak_price
 from emodal_data.leaks import prove_shards
 from emodal_data.schema import LEDGER
 from emodal_data.shards import WrittenShard, copy_shards, read_samples
@@ -206,6 +207,8 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
         _proof(folder, manifest["leak_proof"]),
         {name: digest for name, digest in manifest["films"].items() if name in films},
     )
+    if "leak_price" in manifest:
+        contents["leak_price"] = leak_price(folder)
     write_ledger(folder / "ledger.parquet", ledger)
     # No inputs lead to this dataset by themselves: the next build makes its own.
     describe_dataset(folder, manifest | contents | {"build_key": None}, dataset.parent / "clips")

@@ -37,6 +37,7 @@ from emodal_data.errors import DamagedReel, EmodalError
 from emodal_data.exports import Export, plan_exports, write_exports
 from emodal_data.files import exclusive, remove_temporary
 from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
+from emodal_data.leak_price import leak_price
 from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build, reel_places
 from emodal_data.reasons import Reason
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
@@ -138,6 +139,12 @@ def make_export(export: Export, config: Config) -> list[str]:
 def make_shard(shard: Shard, config: Config) -> WrittenShard:
     """Write one shard, in a worker."""
     return workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
+
+
+@task(task_run_name="measure the price of a leak", cache_policy=NO_CACHE, persist_result=False)
+def measure_leak_price(folder: Path, config: Config) -> dict[str, Any] | None:
+    """Test simple models on the shards of a folder under splits that leak and one that does not, in a worker."""
+    return workers(config).run(SHARD_TIMEOUT_S, leak_price, folder)
 
 
 def make_plan(config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
@@ -249,6 +256,10 @@ def publish(
     shards = write_shards(chosen, folder, config, submit)
     annotations = annotations_sha256(config.annotations)
     manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations)
+    if config.report.leak_price:
+        observer().stage("measuring the price of a leak", 1, "dataset")
+        manifest["leak_price"] = submit(measure_leak_price, folder=folder, config=config).result()
+        observer().advance()
     write_ledger(folder / "ledger.parquet", chosen.ledger)
     describe_dataset(folder, manifest, config.out / "clips")
     replace_dataset(folder, dataset)

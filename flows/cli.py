@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.build import build, plan
-from flows.commands.dataset import diff, forget, verify
+from flows.commands.dataset import diff, forget, leak_price, verify
 from flows.commands.deploy import deploy
 from flows.commands.export import export
 from flows.commands.films import sample_films
@@ -36,6 +36,7 @@ app.command(short_help="Test a model on a dataset.")(evaluate)
 app.command(short_help="Ask a model about a film.")(predict)
 app.command(short_help="Set up a Prefect server to build every night.")(deploy)
 app.command(short_help="Hold a dataset against its manifest.")(verify)
+app.command("leak-price", short_help="What a leaking split would seem to gain.")(leak_price)
 app.command(short_help="What differs between two builds, and why.")(diff)
 app.command(short_help="Take a film or a speaker out of a build.")(forget)
 app.command(short_help="A dataset or a model for other programs.")(export)

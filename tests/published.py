@@ -11,6 +11,7 @@ from emodal_data.config import DatasetConfig
 from emodal_data.dataset import DatasetPlan, make_manifest, plan_dataset, plan_shards, write_ledger
 from emodal_data.describe import describe_dataset
 from emodal_data.ingest import encode_png, pcm16
+from emodal_data.leak_price import leak_price
 from emodal_data.plan import ingest_key
 from emodal_data.preview import preview_frame, preview_sound
 from emodal_data.reasons import Reason
@@ -97,6 +98,8 @@ def publish(plan: DatasetPlan, folder: Path, config: DatasetConfig, film_hash: s
     settings = ShardSettings.of(config)
     shards = [write_shard(shard, settings) for shard in plan_shards(plan, folder, config.shards.rows)]
     manifest = make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)
+    if config.report.leak_price:
+        manifest["leak_price"] = leak_price(folder)
     write_ledger(folder / "ledger.parquet", plan.ledger)
     describe_dataset(folder, manifest, folder.parent / "clips")
     return folder

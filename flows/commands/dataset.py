@@ -1,4 +1,4 @@
-"""`emodal verify`, `emodal diff` and `emodal forget`: what is done with a finished dataset."""
+"""`emodal verify`, `emodal leak-price`, `emodal diff` and `emodal forget`: what is done with a finished dataset."""
 
 import sys
 from pathlib import Path
@@ -24,6 +24,27 @@ def verify(
     print_result(problems, "\n".join(problems) or f"{dataset}: all is as the manifest says", as_json)
     if problems:
         raise typer.Exit(1)
+
+
+def leak_price(
+    out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
+    as_json: Json = False,
+) -> None:
+    """Say what simple models would seem to reach if this dataset were split with a leak, and what they reach without.
+
+    Example: emodal leak-price build
+    """
+    from emodal_data.errors import InputError
+    from emodal_data.leak_price import format_price
+    from emodal_data.leak_price import leak_price as measure
+
+    dataset = dataset_in(out)
+    price = measure(dataset)
+    if price is None:
+        raise InputError(
+            f"{dataset}: fewer than two classes on the training side: there is nothing to tell apart"
+        )
+    print_result(price, format_price(price), as_json)
 
 
 def diff(
