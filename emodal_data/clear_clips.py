@@ -18,7 +18,7 @@ def clear_clips(
 ) -> pd.DataFrame:
     """The clips joined with their measures; reason, measured and detail say what is wrong, null when clear.
 
-    clips: as plan.Plan.clips. measures: as clip_store.read_measures, for every clip.
+    clips: as plan.Plan.clips, a review's decisions included. measures: as clip_store.read_measures, for every clip.
     """
     # Copies of a film share a store folder: names come from the plan, measures from the store.
     table = clips.join(measures.drop(columns=["film", "start_s", "end_s"]))
@@ -36,6 +36,8 @@ def clear_clips(
 def _verdict(
     record: dict[Any, Any], clip: ClipsConfig, face: FaceConfig, audio: AudioConfig
 ) -> tuple[Reason, float | None] | None:
+    if record.get("review") == "drop":
+        return Reason.DROPPED_BY_REVIEW, None
     if record["tied"]:
         return Reason.LABEL_TIE, None
     if record["label"] is None and not clip.keep_unlabelled:

@@ -192,10 +192,11 @@ def make_manifest(
     shards: Sequence[WrittenShard],
     films: Mapping[str, str],
     annotations_sha256: str,
+    overrides_sha256: str | None = None,
 ) -> dict[str, Any]:
     """What the dataset is made of. It holds no time and no path, so the same build gives the same bytes.
 
-    films: name -> SHA-256 of the content.
+    films: name -> SHA-256 of the content. overrides_sha256: of the review's decisions, if there was one.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -204,6 +205,7 @@ def make_manifest(
         "labels": list(LABELS),
         **manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films),
         "annotations_sha256": annotations_sha256,
+        "overrides_sha256": overrides_sha256,
         "config": config.model_dump(mode="json"),
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES}
         | {"ffmpeg": _ffmpeg_versions()},

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     UNLABELLED = "unlabelled"
     UNLABELLED_IN_TEST_GROUP = "unlabelled_in_test_group"
     SAME_AS_TEST_CLIP = "same_as_test_clip"
+    DROPPED_BY_REVIEW = "dropped_by_review"
 
 
 #: The stages of a build, each with the first of its reasons: those above stand in the order of the stages.
@@ -106,5 +107,6 @@ ADVICE: dict[Reason, str] = {
     Reason.AUDIO_CLIPPED: "the sound is clipped: raise audio.max_clipped_fraction to keep it",
     Reason.UNLABELLED: "unlabelled spans are off: set clips.keep_unlabelled=true",
     Reason.SAME_AS_TEST_CLIP: "the same frame is in a test clip: is this film in the folder twice?",
+    Reason.DROPPED_BY_REVIEW: "a reviewer dropped it: take its row out of the overrides to have it back",
     Reason.UNLABELLED_IN_TEST_GROUP: "nothing of a test group may reach training: label it, or leave it",
 }

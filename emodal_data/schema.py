@@ -125,7 +125,14 @@ LEDGER: Final = pa.schema(
 )
 
 #: Columns that follow in the ledger when they were asked for.
-LEDGER_OPTIONS: Final = (_field("fold", pa.int32(), "fold of the training side, when kept there"),)
+LEDGER_OPTIONS: Final = (
+    _field("fold", pa.int32(), "fold of the training side, when kept there"),
+    _field("review", pa.string(), "what a reviewer decided about the clip: drop or relabel"),
+    _field(
+        "review_label", pa.string(), "label that the review gave the clip; that of the row stays in label"
+    ),
+    _field("review_note", pa.string(), "the reviewer's note"),
+)
 
 #: A file inside a row, as Hugging Face keeps images and sound.
 _BYTES: Final = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])

@@ -13,6 +13,7 @@ from emodal_data.annotations import count_ballots
 from emodal_data.dataset import dataset_hash, read_manifest
 from emodal_data.errors import InputError
 from emodal_data.files import TEMPORARY
+from emodal_data.overrides import relabel_ballots
 from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
 from emodal_data.shards import content_sha256, read_samples, vote_shares
 
@@ -90,7 +91,8 @@ def _ledger_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
 
 def _vote_problems(dataset: Path) -> list[str]:
     """Labels, and shares of votes where they were asked for, against the rows of the ledger."""
-    ballots = count_ballots(counted_rows(pq.read_table(dataset / "ledger.parquet")))
+    ledger = pq.read_table(dataset / "ledger.parquet")
+    ballots = relabel_ballots(count_ballots(counted_rows(ledger)), _relabelled(ledger))
     problems = []
     for path in sorted((dataset / "data").glob("*.parquet")):
         wanted = ["clip_id", "label", "label_votes"]
@@ -108,6 +110,14 @@ def _vote_problems(dataset: Path) -> list[str]:
             if not np.array_equal(shares, vote_shares(votes)):
                 problems.append(f"data/{path.name}: label_votes are not the votes of the ledger's rows")
     return problems
+
+
+def _relabelled(ledger: pa.Table) -> dict[str, str]:
+    """The labels that a review gave: clip_id -> class name."""
+    if "review_label" not in ledger.column_names:
+        return {}
+    given = zip(ledger["clip_id"].to_pylist(), ledger["review_label"].to_pylist(), strict=True)
+    return {clip_id: label for clip_id, label in given if clip_id and label}
 
 
 def _fold_problems(dataset: Path) -> list[str]:

@@ -38,6 +38,7 @@ from emodal_data.exports import Export, plan_exports, write_exports
 from emodal_data.files import exclusive, remove_temporary
 from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
 from emodal_data.leak_price import leak_price
+from emodal_data.overrides import override_plan
 from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build, reel_places
 from emodal_data.reasons import Reason
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
@@ -172,6 +173,7 @@ def make_plan(config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
         observer().advance()
     catalogue.keep(facts)
     plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
+    plan = override_plan(plan, config.overrides)
     for warning in plan.warnings:
         observer().say(warning)
     wrong = wrong_rows(plan.rows, config.annotations)
@@ -255,7 +257,8 @@ def publish(
     folder = staging_folder(dataset)
     shards = write_shards(chosen, folder, config, submit)
     annotations = annotations_sha256(config.annotations)
-    manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations)
+    overrides = annotations_sha256(config.overrides) if config.overrides else None
+    manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations, overrides)
     if config.report.leak_price:
         observer().stage("measuring the price of a leak", 1, "dataset")
         manifest["leak_price"] = submit(measure_leak_price, folder=folder, config=config).result()

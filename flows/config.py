@@ -50,6 +50,8 @@ class Config(DatasetConfig):
     """File of spans (see docs/annotations.md for the formats), or a folder of such files."""
     out: Path
     """Folder of the build."""
+    overrides: Path | None = None
+    """CSV file of decisions made in the report: clips to drop or to relabel."""
     workers: Annotated[int, Field(ge=1)] | None = None
     """Worker processes; none: one for each core."""
     train: bool = True
@@ -59,7 +61,8 @@ class Config(DatasetConfig):
 
     def on_a_schedule(self) -> "Config":
         """The same build for a server: paths that hold wherever it runs, and films given time to arrive."""
-        paths = {name: getattr(self, name).absolute() for name in ("films", "annotations", "out")}
+        named = {name: getattr(self, name) for name in ("films", "annotations", "out", "overrides")}
+        paths = {name: path.absolute() for name, path in named.items() if path}
         engine = self.engine
         if "settle_s" not in engine.model_fields_set:
             engine = engine.model_copy(update={"settle_s": SCHEDULED_SETTLE_S})

@@ -10,6 +10,7 @@ import pandas as pd
 
 from emodal_data.annotations import read_annotations
 from emodal_data.isolation import WorkerPool
+from emodal_data.overrides import override_plan
 from emodal_data.plan import locate_films, plan_build
 from emodal_data.reasons import ADVICE, Reason
 from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded, still_growing
@@ -52,6 +53,7 @@ def plan_result(config: Config) -> dict[str, Any]:
     facts |= still_growing(new, config.engine.settle_s, time.time())
     facts |= _look([file for file in new if file.name not in facts], config)
     plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
+    plan = override_plan(plan, config.overrides)
     return {
         "rows": len(plan.rows),
         "films": len(files),
@@ -61,6 +63,7 @@ def plan_result(config: Config) -> dict[str, Any]:
         "clips_to_read": sum(len(reel.clips) for reel in plan.reels),
         "reels_to_read": len(plan.reels),
         "label_ties": int(plan.clips["tied"].sum()),
+        "overrides": plan.clips["review"].value_counts().to_dict() if "review" in plan.clips else {},
         "beyond_the_film": _beyond(plan.clips, {name: fact.duration_s for name, fact in facts.items()}),
         "warnings": list(plan.warnings),
         "wrong_rows": wrong_rows(plan.rows, config.annotations),
@@ -105,6 +108,11 @@ def plan_summary(result: dict[str, Any]) -> str:
         f"{result['rows']} rows, {result['films']} films ({len(new)} new or changed), {result['clips']} clips",
         f"{result['clips_stored']} clips are stored, {result['clips_to_read']} are to be read",
     ]
+    if result["overrides"]:
+        decided = result["overrides"]
+        lines.append(
+            f"overrides: {decided.get('drop', 0)} clips dropped, {decided.get('relabel', 0)} relabelled"
+        )
     if result["label_ties"]:
         lines.append(f"{result['label_ties']} clips have tied votes")
     lines += [

@@ -125,6 +125,23 @@ def test_another_threshold_publishes_again_without_reading_a_film(
     assert (result["clips_read"], result["published"]) == (0, True)
 
 
+def test_decisions_of_a_review_are_applied_without_reading_a_film(
+    built: Path, sample_films: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(built, tmp_path / "out")
+    before = ledger(out)
+    dropped, relabelled = before.loc[before["split"] == "train", "clip_id"].iloc[:2]
+    decisions = tmp_path / "overrides.csv"
+    decisions.write_text(f"clip_id,decision,label\n{dropped},drop,\n{relabelled},relabel,sad\n")
+    result = build_dataset(config(sample_films, out, overrides=decisions))
+    assert (result["clips_read"], result["published"]) == (0, True)
+    assert result["counts"]["dropped"]["dropped_by_review"] == 1
+    train = read_split(out / "dataset", "train").to_pandas().set_index("clip_id")
+    assert dropped not in train.index
+    assert set(train.loc[[relabelled], "label"]) == {3}
+    assert not build_dataset(config(sample_films, out, overrides=decisions))["published"]
+
+
 def test_one_worker_and_another_reel_size_give_the_same_shards(
     built: Path, sample_films: Path, tmp_path: Path
 ) -> None:

@@ -17,10 +17,12 @@ from emodal_data.shards import read_samples
 #: What was measured of a clip, in the order it is shown in.
 MEASURES = tuple(field.name for field in (*QUALITY, *MORE_QUALITY))
 
+_REVIEW = ("review", "review_label", "review_note")
+
 
 def read_ledger(dataset: Path) -> pd.DataFrame:
     """The ledger with the columns that the report needs, one line an annotation row."""
-    wanted = [*LEDGER.names, "annotator", "speaker"]
+    wanted = [*LEDGER.names, *_REVIEW, "annotator", "speaker"]
     present = set(pq.read_schema(dataset / "ledger.parquet").names)
     columns = [name for name in wanted if name in present]
     ledger: pd.DataFrame = pq.read_table(dataset / "ledger.parquet", columns=columns).to_pandas()
@@ -30,8 +32,9 @@ def read_ledger(dataset: Path) -> pd.DataFrame:
 def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
     """One line a clip, indexed by clip_id, in the order of films and time.
 
-    Columns: film, start_s, end_s, frame_s, speaker, label (as published; of a dropped clip, as voted), votes (such as
-    "angry 2, sad 1"), kept, split, reason, measured, detail, and MEASURES. ledger: from read_ledger.
+    Columns: film, start_s, end_s, frame_s, speaker, label (as published; of a dropped clip, as reviewed or voted),
+    votes (such as "angry 2, sad 1"), kept, split, reason, measured, detail, those of the review, and MEASURES.
+    ledger: from read_ledger.
     """
     rows = ledger[ledger["clip_id"].notna()]
     votes = count_votes(rows.assign(annotator=rows["annotator"].fillna("")))
@@ -43,8 +46,9 @@ def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
     clips["speaker"] = votes.clips["speaker"]
     clips["votes"] = _votes(rows.drop(index=votes.repeated)).reindex(clips.index)
     published = read_samples(dataset, []).drop_duplicates("clip_id").set_index("clip_id")["label"]
-    voted = votes.clips["label"].reindex(clips.index)
-    clips["label"] = voted.astype(object).where(~clips["kept"], published.reindex(clips.index))
+    voted = votes.clips["label"].reindex(clips.index).astype(object)
+    said = clips["review_label"].astype(object).where(clips["review_label"].notna(), voted)
+    clips["label"] = said.where(~clips["kept"], published.reindex(clips.index))
     return clips.sort_values(["film", "start_s", "end_s"], kind="stable")
 
 
@@ -63,7 +67,7 @@ def page_columns(clips: pd.DataFrame) -> dict[str, Any]:
     Columns with few values are {"values": [...], "codes": [...]}, -1 for null.
     """
     columns: dict[str, Any] = {"clip_id": clips.index.tolist(), "kept": clips["kept"].astype(int).tolist()}
-    for name in ("film", "speaker", "label", "votes", "split", "reason", "detail"):
+    for name in ("film", "speaker", "label", "votes", "split", "reason", "detail", *_REVIEW):
         known = list(LABELS) if name == "label" else None
         category = pd.Categorical(clips[name], categories=known)
         columns[name] = {

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.options import Annotations, ConfigFile, Films, Json, Out, Settings, print_result
+from flows.commands.options import (
+    Annotations,
+    ConfigFile,
+    Films,
+    Json,
+    Out,
+    Overrides,
+    Settings,
+    print_result,
+)
 
 if TYPE_CHECKING:
     from flows.config import Config
@@ -17,6 +26,7 @@ def build(
     films: Films = None,
     annotations: Annotations = None,
     out: Out = None,
+    overrides: Overrides = None,
     config: ConfigFile = None,
     set_: Settings = None,
     no_train: Annotated[bool, typer.Option("--no-train", help="Stop after the dataset.")] = False,
@@ -32,9 +42,8 @@ def build(
     from flows.config import load_config
 
     train = False if no_train else None
-    tree = load_config(
-        config, set_ or [], films=films, annotations=annotations, out=out, workers=workers, train=train
-    )
+    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}
+    tree = load_config(config, set_ or [], **paths, workers=workers, train=train)
     _check_inputs(tree)
     _quiet_prefect()
     from flows.observers import watched_on_terminal
@@ -54,6 +63,7 @@ def plan(
     films: Films = None,
     annotations: Annotations = None,
     out: Out = None,
+    overrides: Overrides = None,
     config: ConfigFile = None,
     set_: Settings = None,
     as_json: Json = False,
@@ -65,7 +75,8 @@ def plan(
     from flows.config import load_config
     from flows.summary import plan_result, plan_summary
 
-    tree = load_config(config, set_ or [], films=films, annotations=annotations, out=out)
+    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}
+    tree = load_config(config, set_ or [], **paths)
     result = plan_result(tree)
     print_result(result, plan_summary(result), as_json)
 
@@ -74,9 +85,12 @@ def _check_inputs(config: "Config") -> None:
     """Find wrong input at once; the flow checks again, but only after its engine has started."""
     from emodal_data.annotations import read_annotations
     from emodal_data.files import exclusive
+    from emodal_data.overrides import read_overrides
     from emodal_data.plan import locate_films
 
     locate_films(read_annotations(config.annotations), config.films)
+    if config.overrides:
+        read_overrides(config.overrides)
     with exclusive(config.out):
         pass
 

@@ -11,6 +11,9 @@ Annotations = Annotated[
     Path | None, typer.Option(help="Spans: a table, subtitles, ELAN, Audacity or Label Studio; or a folder.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the build.")]
+Overrides = Annotated[
+    Path | None, typer.Option(help="Decisions made in the report: a CSV of clips to drop or relabel.")
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 Settings = Annotated[
     list[str] | None,

@@ -8,8 +8,7 @@ emodal.review = (() => {
   // Decisions that this dataset was built with stand until they are undone here.
   const built = new Map();
   for (const clip of clips) {
-    if (clip.reason === "dropped_by_review") built.set(clip.clip_id, decision("drop", "", clip.review_note));
-    else if (clip.review_label) built.set(clip.clip_id, decision("relabel", clip.review_label, clip.review_note));
+    if (clip.review) built.set(clip.clip_id, decision(clip.review, clip.review_label ?? "", clip.review_note));
   }
   const changed = new Map(Object.entries(stored()));
 
