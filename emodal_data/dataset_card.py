@@ -18,7 +18,7 @@ def write_card(folder: Path, manifest: dict[str, Any]) -> None:
         lstrip_blocks=True,
         autoescape=False,
     )
-    environment.filters |= {"alpha": _alpha, "cell": _cell, "percent": "{:.1%}".format}
+    environment.filters |= {"alpha": _alpha, "cell": _cell, "percent": lambda share: f"{100 * share:.1f} %"}
     splits = [split for split in SPLITS if manifest["counts"]["samples_per_split"].get(split)]
     text = environment.get_template("dataset_card.md.j2").render(
         manifest=manifest,

@@ -109,8 +109,8 @@ def test_manifest_and_card_have_the_price_of_the_training_side(out: Path) -> Non
     assert price["clips"] == counts["clips_per_split"]["train"]
     assert price["samples"] == counts["samples_per_split"]["train"]
     card = (out / "dataset" / "README.md").read_text()
-    told = price["accuracy"]["film"]
-    assert f"| films | {told['nearest_neighbour']:.1%} | {told['logistic_regression']:.1%} |" in card
+    one, two = (100 * price["accuracy"]["film"][model] for model in ("nearest_neighbour", "logistic_regression"))
+    assert f"| films | {one:.1f} % | {two:.1f} % |" in card
 
 
 def test_the_command_prints_what_the_manifest_has(out: Path) -> None:
