@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextmanager
-def _without_stderr() -> Iterator[None]:
+def without_stderr() -> Iterator[None]:
     """Silence the process's standard error. TensorFlow logs on loading, before its log level counts."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -26,7 +26,7 @@ def _without_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
-with _without_stderr():
+with without_stderr():
     import keras
     import tensorflow as tf
 
@@ -34,7 +34,7 @@ with _without_stderr():
     for _gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(_gpu, True)
 
-__all__ = ["choose_precision", "keras", "repeatable", "tf"]
+__all__ = ["choose_precision", "keras", "repeatable", "tf", "without_stderr"]
 
 Precision = Literal["float32", "mixed_bfloat16"]
 

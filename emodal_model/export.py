@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emodal_model.backend import without_stderr
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.input import FEATURES, IMAGE_SIZE
 from emodal_model.predictor import Predictor, load, save
@@ -101,7 +102,10 @@ def _write_litert(predictor: Predictor, path: Path) -> None:
 def _open_litert(path: Path) -> Ask:
     from ai_edge_litert.interpreter import Interpreter
 
-    runner = Interpreter(model_path=str(path)).get_signature_runner()
+    with without_stderr():  # LiteRT greets whoever loads a model
+        interpreter = Interpreter(model_path=str(path))
+        interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner()
     return lambda given: runner(**given)
 
 

@@ -11,9 +11,13 @@ from emodal_model.input import LABELS
 from emodal_model.palette import COLOURS
 from emodal_model.predictor import Answer
 
-_ROW_S = (30, 60, 120, 300, 600, 1200, 1800, 3600)
-_MOST_ROWS = 24
-_LIGHT = "#e3e6e9"
+#: Seconds that a line shows, and between its ticks: the shortest with which a film fits.
+_SCALES = ((30, 5), (60, 10), (120, 20), (300, 30), (600, 60), (1200, 120), (1800, 300), (3600, 600))
+_MOST_ROWS = 16
+_LIGHT, _DARK = "#e3e6e9", "#3d4852"
+
+#: Left, bottom, width, height, colour.
+Box = tuple[float, float, float, float, str]
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,15 @@ def draw_timeline(path: Path, title: str, length_s: float, marks: Sequence[Mark]
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
+    from matplotlib.ticker import MultipleLocator
 
     length_s = max([length_s, 1.0, *(mark.end_s for mark in marks)])
-    row_s = next((s for s in _ROW_S if length_s <= s * _MOST_ROWS), math.ceil(length_s / _MOST_ROWS))
+    row_s, tick_s = next((scale for scale in _SCALES if length_s <= scale[0] * _MOST_ROWS), _SCALES[-1])
     rows = math.ceil(length_s / row_s)
     figure = Figure(figsize=(12, 1.2 + 1.15 * rows), dpi=110, layout="constrained")
     axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
     for row, axis in enumerate(axes):
+        axis.xaxis.set_major_locator(MultipleLocator(tick_s))
         _draw_row(axis, row * row_s, min(row_s, length_s) if rows == 1 else row_s, marks)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     patches = [Patch(color=colour, label=label) for label, colour in COLOURS.items()]
@@ -61,26 +67,35 @@ def _draw_row(axis: Any, from_s: float, length_s: float, marks: Sequence[Mark]) 
     axis.spines[["top", "right"]].set_visible(False)
     axis.xaxis.set_major_formatter(lambda t_s, _: clock(t_s))
     axis.tick_params(axis="x", labelsize=8)
+    # A film has thousands of boxes: as one collection they draw ten times faster than one by one.
+    boxes: list[Box] = []
+    empty: list[Box] = []
     for mark in marks:
         if mark.end_s <= from_s or mark.start_s >= from_s + length_s:
             continue
         width_s = mark.end_s - mark.start_s
-        for y, used in ((-0.2, ("both", "image")), (-0.45, ("both", "audio"))):
-            there = mark.answer.used in used
-            axis.barh(y, width_s, 0.16, mark.start_s, color="#3d4852" if there else _LIGHT)
+        for y, used in ((-0.28, ("both", "image")), (-0.53, ("both", "audio"))):
+            boxes.append((mark.start_s, y, width_s, 0.16, _DARK if mark.answer.used in used else _LIGHT))
         if mark.answer.probabilities is None:
-            axis.bar(
-                mark.start_s, 1, width_s, align="edge", color="none", edgecolor=_LIGHT, hatch="///", lw=0.5
-            )
+            empty.append((mark.start_s, 0.0, width_s, 1.0, "none"))
             continue
         floor = 0.0
         for share, colour in zip(mark.answer.probabilities.tolist(), COLOURS.values(), strict=True):
-            axis.bar(mark.start_s, share, width_s, bottom=floor, align="edge", color=colour, lw=0)
+            boxes.append((mark.start_s, floor, width_s, share, colour))
             floor += share
         best = int(mark.answer.probabilities.argmax())
         if width_s > length_s / 30:  # a name over a narrower span would run into the next one's
             middle_s = (mark.start_s + mark.end_s) / 2
             axis.text(middle_s, 1.03, LABELS[best], fontsize=7, ha="center", va="bottom", clip_on=True)
+    _add(axis, boxes, linewidth=0)
+    _add(axis, empty, linewidth=0.5, edgecolor=_LIGHT, hatch="///")
+
+
+def _add(axis: Any, boxes: Sequence[Box], **style: Any) -> None:
+    from matplotlib.collections import PolyCollection
+
+    corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h, _ in boxes]
+    axis.add_collection(PolyCollection(corners, facecolor=[colour for *_, colour in boxes], **style))
 
 
 def clock(t_s: float) -> str:
