@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from emodal_data.agreement import agreement
 from emodal_data.audio_features import FEATURES_VERSION
-from emodal_data.augment import plan_copies
 from emodal_data.config import AugmentConfig, DatasetConfig, SplitConfig
+from emodal_data.copies import plan_copies
 from emodal_data.errors import WorkError
 from emodal_data.face_hash import NEAR_BITS
 from emodal_data.files import atomic_path, explain_os_errors, write_bytes

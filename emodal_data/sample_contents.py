@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from emodal_data.audio_features import clip_features
-from emodal_data.augment import ORIGINAL, augment_clip
 from emodal_data.config import AudioConfig
 from emodal_data.egemaps import egemaps_features
 from emodal_data.flac import encode_flac
@@ -44,8 +43,12 @@ class Contents:
 def make_contents(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: ContentSettings) -> Contents:
     """The contents of copy `copy` of a clip (0: the clip itself), from the clip store's picture and sound."""
     audio = settings.audio
-    sound, augmentation = np.frombuffer(pcm, dtype="<i2"), ORIGINAL
+    sound, augmentation = np.frombuffer(pcm, dtype="<i2"), "none"
     if copy:
+        from emodal_data.augment import (
+            augment_clip,  # scipy.signal takes long to import: not where a build only plans
+        )
+
         face = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
         face, sound, augmentation = augment_clip(face, sound, clip_id, copy, settings.augment_seed)
         png = encode_png(face)

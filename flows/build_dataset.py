@@ -54,14 +54,12 @@ from flows.announcement import announce_dataset
 from flows.config import Config
 from flows.failures import FailedFilms
 from flows.observers import observer
-from flows.summary import dataset_lines, wrong_row_line, wrong_rows
+from flows.summary import dataset_lines, wrong_row_lines
 from flows.task_runners import Submit, engine, may_pass_next_time, workers
 from flows.train_emodal import train_emodal
 
 #: The name of a run's last state when some of its films failed; its type is Completed.
 WITH_WARNINGS = "Completed with warnings"
-#: Wrong annotation rows told one by one.
-MOST_WRONG_ROWS = 20
 #: Seconds a worker may take to load its models.
 READY_TIMEOUT_S = 300.0
 #: Seconds a shard may take to be written.
@@ -176,13 +174,8 @@ def make_plan(config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
     plan = override_plan(plan, config.overrides)
     for warning in plan.warnings:
         observer().say(warning)
-    wrong = wrong_rows(plan.rows, config.annotations)
-    for row in wrong[:MOST_WRONG_ROWS]:
-        observer().say(wrong_row_line(row))
-    if len(wrong) > MOST_WRONG_ROWS:
-        observer().say(
-            f"and {len(wrong) - MOST_WRONG_ROWS} more rows; the ledger has all of them, emodal plan too"
-        )
+    for line in wrong_row_lines(plan.rows, config.annotations):
+        observer().say(line)
     return plan, failed
 
 

@@ -16,6 +16,9 @@ from emodal_data.reasons import ADVICE, Reason
 from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded, still_growing
 from flows.config import Config
 
+#: Wrong annotation rows told one by one.
+MOST_WRONG_ROWS = 20
+
 
 def build_summary(out: Path, result: dict[str, Any]) -> str:
     """The end of `emodal build` in a few lines."""
@@ -81,6 +84,16 @@ def wrong_rows(rows: pd.DataFrame, annotations: Path) -> list[dict[str, Any]]:
         {"file": file, "row": int(row), "reason": reason, "detail": detail}
         for file, row, reason, detail in told
     ]
+
+
+def wrong_row_lines(rows: pd.DataFrame, annotations: Path) -> list[str]:
+    """The first wrong rows, a line each, and how many more there are. rows: plan.Plan.rows."""
+    wrong = wrong_rows(rows, annotations)
+    lines = [wrong_row_line(row) for row in wrong[:MOST_WRONG_ROWS]]
+    if len(wrong) > MOST_WRONG_ROWS:
+        more = len(wrong) - MOST_WRONG_ROWS
+        lines.append(f"and {more} more rows; the ledger has all of them, emodal plan too")
+    return lines
 
 
 def wrong_row_line(wrong: dict[str, Any]) -> str:

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 
 from emodal_data.audio_features import clip_features
-from emodal_data.augment import augment_clip, plan_copies
+from emodal_data.augment import augment_clip
 from emodal_data.augment_face import FaceChange, augment_face
 from emodal_data.augment_voice import VoiceChange, augment_voice
-from emodal_data.config import AugmentConfig
 from emodal_data.draws import Draws
-from emodal_data.errors import InputError
 
 T_S = np.arange(32000) / 16000
 VOICE = (8000 * np.sin(2 * np.pi * 220 * T_S) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * T_S))).astype(np.int16)
@@ -217,50 +215,3 @@ def test_the_streams_are_these_for_good():
     # A change here changes every published augmentation: it needs a new dataset version.
     draws = Draws(7, "clip-1", 3)
     assert [draws.index(1000) for _ in range(5)] == [832, 419, 121, 789, 863]
-
-
-def test_every_clip_gets_its_copies():
-    assert plan_copies([0, 1, 2], 1, AugmentConfig(per_clip=3)).tolist() == [3, 3, 3]
-    assert plan_copies([], 0, AugmentConfig()).tolist() == []
-
-
-@pytest.mark.parametrize(("train", "test", "target"), [(2460, 615, 11606), (7, 2, 9), (7, 2, 30), (1, 0, 5)])
-def test_a_target_size_is_met_exactly_and_evenly(train, test, target):
-    copies = plan_copies(np.zeros(train, int), test, AugmentConfig(target_size=target))
-    assert len(copies) == train
-    assert train + copies.sum() + test == target
-    assert copies.max() - copies.min() <= 1
-
-
-def test_a_target_below_what_there_is_says_so():
-    with pytest.raises(InputError, match=r"augment\.target_size = 8.*7 training and 2 test"):
-        plan_copies(np.zeros(7, int), 2, AugmentConfig(target_size=8))
-
-
-@pytest.mark.parametrize(
-    ("per_class", "copies", "sizes"),
-    [
-        ([10, 2, 4, 4], 12, [10, 7, 7, 8]),
-        ([10, 2, 4, 4], 2, [10, 4, 4, 4]),
-        ([10, 2, 4, 4], 20, [10, 10, 10, 10]),
-        ([10, 2, 4, 4], 40, [15, 15, 15, 15]),
-        ([5, 5], 0, [5, 5]),
-        ([7], 3, [10]),
-    ],
-)
-def test_balancing_levels_the_rarest_classes_first(per_class, copies, sizes):
-    labels = np.repeat(["angry", "happy", "neutral", "sad"][: len(per_class)], per_class)
-    labels = np.random.default_rng(0).permutation(labels)
-    config = AugmentConfig(target_size=len(labels) + copies + 9, balance=True)
-    plan = plan_copies(labels, 9, config)
-    assert plan.sum() == copies
-    ends = [int((plan[labels == name] + 1).sum()) for name in sorted(set(labels))]
-    assert sorted(ends) == sorted(sizes)
-    for name in set(labels):
-        assert np.ptp(plan[labels == name]) <= 1
-
-
-def test_balancing_keeps_the_number_of_copies_that_per_clip_asks_for():
-    labels = ["angry"] * 3 + ["sad"]
-    assert plan_copies(labels, 2, AugmentConfig(per_clip=2, balance=True)).tolist() == [1, 1, 1, 5]
-    assert plan_copies([], 2, AugmentConfig(per_clip=2, balance=True)).tolist() == []

@@ -109,7 +109,9 @@ def test_manifest_and_card_have_the_price_of_the_training_side(out: Path) -> Non
     assert price["clips"] == counts["clips_per_split"]["train"]
     assert price["samples"] == counts["samples_per_split"]["train"]
     card = (out / "dataset" / "README.md").read_text()
-    one, two = (100 * price["accuracy"]["film"][model] for model in ("nearest_neighbour", "logistic_regression"))
+    one, two = (
+        100 * price["accuracy"]["film"][model] for model in ("nearest_neighbour", "logistic_regression")
+    )
     assert f"| films | {one:.1f} % | {two:.1f} % |" in card
 
 

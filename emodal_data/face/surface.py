@@ -9,7 +9,6 @@ from functools import cache
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt
 
 from emodal_data.face.geometry import Floats, canonical_face
 from emodal_data.face.pose import vertices_of
@@ -66,6 +65,8 @@ def canonical_surface() -> Surface:
         height = corners[0, 2] + u * (corners[1, 2] - corners[0, 2]) + v * (corners[2, 2] - corners[0, 2])
         z = np.where(covered, np.maximum(z, height), z)
     inside = np.isfinite(z)
+    from scipy.ndimage import distance_transform_edt  # takes longer to import than a plan to make
+
     distance_px, nearest = distance_transform_edt(~inside, return_indices=True)
     z = np.maximum(z[tuple(nearest)] - _FALL * distance_px / PX_PER_CM, _BACK_CM)
     # The blur takes the edges off the triangles.

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from flows.commands.options import (
 
 if TYPE_CHECKING:
     from flows.config import Config
+    from flows.observers import Terminal
 
 
 def build(
@@ -44,18 +45,15 @@ def build(
     train = False if no_train else None
     paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}
     tree = load_config(config, set_ or [], **paths, workers=workers, train=train)
-    _check_inputs(tree)
-    _quiet_prefect()
     from flows.observers import watched_on_terminal
 
-    with watched_on_terminal() as terminal, contextlib.ExitStack() as server:
-        with terminal.console.status("starting"):
-            from flows.build_dataset import build_dataset
-            from flows.local_server import local_server
+    with watched_on_terminal() as terminal:
+        with terminal.console.status("looking for what has changed"):
             from flows.summary import build_summary
+            from flows.unchanged import finished_build
 
-            server.enter_context(local_server())
-        result = build_dataset(tree)
+            result = finished_build(tree)
+        result = result or _run_flow(tree, terminal)
     print_result(result, build_summary(tree.out, result), as_json)
 
 
@@ -81,18 +79,15 @@ def plan(
     print_result(result, plan_summary(result), as_json)
 
 
-def _check_inputs(config: "Config") -> None:
-    """Find wrong input at once; the flow checks again, but only after its engine has started."""
-    from emodal_data.annotations import read_annotations
-    from emodal_data.files import exclusive
-    from emodal_data.overrides import read_overrides
-    from emodal_data.plan import locate_films
+def _run_flow(config: "Config", terminal: "Terminal") -> dict[str, Any]:
+    _quiet_prefect()
+    with contextlib.ExitStack() as server:
+        with terminal.console.status("starting"):
+            from flows.build_dataset import build_dataset
+            from flows.local_server import local_server
 
-    locate_films(read_annotations(config.annotations), config.films)
-    if config.overrides:
-        read_overrides(config.overrides)
-    with exclusive(config.out):
-        pass
+            server.enter_context(local_server())
+        return build_dataset(config)
 
 
 def _quiet_prefect() -> None:
