@@ -46,7 +46,9 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path) -> None:
     write_bytes(
         page / "data" / "table.js", script("table", {"columns": page_columns(clips), **_about(measures)})
     )
-    write_bytes(page / "data" / "figures.js", script("figures", _figures(counted)))
+    write_bytes(
+        page / "data" / "figures.js", script("figures", _figures(counted, manifest.get("leak_price")))
+    )
     for path in sorted(_PAGE.glob("*.css")) + sorted(_PAGE.glob("*.js")):
         write_bytes(page / "app" / path.name, path.read_bytes())
     write_bytes(page / "app" / "vega.js", vega_script())
@@ -69,7 +71,7 @@ def _count(
     }
 
 
-def _figures(counted: dict[str, Any]) -> dict[str, Any]:
+def _figures(counted: dict[str, Any], price: dict[str, Any] | None) -> dict[str, Any]:
     """Every chart by its name, and the features that the page lets one choose from."""
     return {
         "specs": {
@@ -77,6 +79,7 @@ def _figures(counted: dict[str, Any]) -> dict[str, Any]:
             "films": figures.films_figure(counted["films"]),
             "classes": figures.classes_figure(counted["classes"]),
             "film-classes": figures.film_classes_figure(counted["films"]),
+            **({"leak-price": figures.leak_price_figure(price)} if price else {}),
             "feature": figures.feature_figure(counted["features"]),
             **{f"measure-{m.column}": figures.measure_figure(m, rows) for m, rows in counted["histograms"]},
         },
@@ -101,5 +104,5 @@ def _page(**values: Any) -> str:
     environment.filters["alpha"] = lambda alpha: "–" if alpha is None else f"{alpha:.3f}"
     template = environment.get_template("index.html.j2")
     proof = tallies.proof_rows(values["manifest"]["leak_proof"])
-    named = {name: values["manifest"].get(name, {}) for name in ("counts", "agreement")}
-    return template.render(labels=LABELS, proof=proof, sources=_SOURCES, **named, **values)
+    named = {name: values["manifest"].get(name) or {} for name in ("counts", "agreement", "leak_price")}
+    return template.render(labels=LABELS, ways=figures.WAYS, proof=proof, sources=_SOURCES, **named, **values)

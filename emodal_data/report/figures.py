@@ -3,7 +3,7 @@
 The page draws them with the Vega-Lite that vl-convert carries; colours of text and grid follow its light or dark.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emodal_data.report.tallies import Measure, Row
@@ -21,6 +21,13 @@ CLASS_COLOURS = {
     "unlabelled": "#8f6bb3",
 }
 SIDE_COLOURS = {"train": KEPT, "test": LOST, "unlabelled": "#8f6bb3"}
+#: What is held out of the samples, the leaking ways first.
+WAYS = {
+    "augment_then_split": "samples, augmented first",
+    "clip": "clips",
+    "film": "films",
+    "speaker": "speakers",
+}
 _OUTCOMES = {"kept": KEPT, "dropped": LOST}
 
 
@@ -165,6 +172,38 @@ def feature_figure(features: Sequence[Row]) -> Spec:
             },
         ],
     }
+
+
+def leak_price_figure(price: Mapping[str, Any]) -> Spec:
+    """What each model seems to score under each way of splitting, and the share of the commonest class."""
+    rows = [
+        {"held out": WAYS.get(way, way), "model": model.replace("_", " "), "accuracy": share}
+        for way, told in price["accuracy"].items()
+        for model, share in (told or {}).items()
+    ]
+    models = {"nearest neighbour": LOST, "logistic regression": KEPT}
+    x = {"field": "accuracy", "type": "quantitative", "title": "told right", "scale": {"domain": [0, 1]}}
+    bars = {
+        "mark": {"type": "bar"},
+        "encoding": {
+            "y": _nominal("held out", list(WAYS.values())),
+            "yOffset": {"field": "model", "sort": list(models)},
+            "x": x | {"axis": {"format": "%"}},
+            "color": _colour("model", models),
+            "tooltip": [
+                *({"field": name} for name in ("held out", "model")),
+                {"field": "accuracy", "format": ".1%"},
+            ],
+        },
+    }
+    rule = {
+        "data": {"values": [{"accuracy": price["majority"]}]},
+        "mark": {"type": "rule", "strokeDash": [5, 3], "strokeWidth": 2, "color": LIMIT},
+        "encoding": {"x": x, "tooltip": [{"field": "accuracy", "title": "commonest class", "format": ".1%"}]},
+    }
+    height = 44 * len({row["held out"] for row in rows})
+    description = "Share of held-out samples told right, by how they were held out"
+    return _chart(description, rows, height=height, layer=[bars, rule])
 
 
 def _base(description: str) -> Spec:

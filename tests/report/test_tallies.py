@@ -12,6 +12,7 @@ from emodal_data.config import AudioConfig, FaceConfig
 from emodal_data.reasons import Reason, stages
 from emodal_data.report import tallies
 from emodal_data.report.clip_table import clip_table, page_columns, read_ledger
+from emodal_data.report.figures import leak_price_figure
 from emodal_data.schema import LABELS
 from tests.report.conftest import HOSTILE_NAME
 
@@ -166,3 +167,21 @@ def test_separation_is_the_share_of_variance_between_the_classes(
         "still": 0.0,
     }
     assert rows["apart"]["classes"]["happy"] == [4.0] * 5
+
+
+def test_the_price_of_a_leak_is_drawn_where_it_was_measured() -> None:
+    price = {
+        "majority": 0.25,
+        "accuracy": {
+            "augment_then_split": {"nearest_neighbour": 0.9, "logistic_regression": 0.6},
+            "clip": {"nearest_neighbour": 0.5, "logistic_regression": 0.55},
+            "film": None,
+        },
+    }
+    rows = leak_price_figure(price)["data"]["values"]
+    assert [(row["held out"], row["model"], row["accuracy"]) for row in rows] == [
+        ("samples, augmented first", "nearest neighbour", 0.9),
+        ("samples, augmented first", "logistic regression", 0.6),
+        ("clips", "nearest neighbour", 0.5),
+        ("clips", "logistic regression", 0.55),
+    ]

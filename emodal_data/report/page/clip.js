@@ -37,7 +37,10 @@ emodal.dialog = (() => {
     if (frame) {
       const image = element("img", { src: frame, alt: `Frame at ${clip.frame_s} s of ${clip.film}` });
       byId("frame").append(image);
-      if (box) image.onload = () => outline(image, box);
+      image.onload = () => {
+        byId("frame").style.setProperty("--shape", image.naturalWidth / image.naturalHeight);
+        if (box) outline(image, box);
+      };
     } else {
       byId("frame").append(element("p", {}, "No frame is kept of this clip."));
     }
