@@ -15,6 +15,8 @@ import numpy as np
 
 from emodal_model.errors import ModelWorkError
 
+_LISTS = ("weights", "optimizer", "averaged", "best_weights")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -22,6 +24,7 @@ class Checkpoint:
 
     weights: list[np.ndarray]
     optimizer: list[np.ndarray]
+    averaged: list[np.ndarray]
     best_weights: list[np.ndarray]
     history: list[dict[str, Any]]
 
@@ -40,10 +43,7 @@ class CheckpointFile:
                 head = json.loads(str(file["head"]))
                 if head["run"] != self.run:
                     return None
-                lists = {
-                    name: [file[f"{name}_{i}"] for i in range(head[name])]
-                    for name in ("weights", "optimizer", "best_weights")
-                }
+                lists = {name: [file[f"{name}_{i}"] for i in range(head[name])] for name in _LISTS}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None
         return Checkpoint(**lists, history=head["history"])
@@ -54,17 +54,11 @@ class CheckpointFile:
 
     def write(self, state: Checkpoint) -> None:
         """Write whole or not at all: temporary file, fsync, rename. Raises ModelWorkError if it cannot."""
-        arrays = {
-            f"{name}_{i}": array
-            for name in ("weights", "optimizer", "best_weights")
-            for i, array in enumerate(getattr(state, name))
-        }
+        arrays = {f"{name}_{i}": array for name in _LISTS for i, array in enumerate(getattr(state, name))}
         head = {
             "run": self.run,
             "history": state.history,
-            "weights": len(state.weights),
-            "optimizer": len(state.optimizer),
-            "best_weights": len(state.best_weights),
+            **{name: len(getattr(state, name)) for name in _LISTS},
         }
         temporary = self.path.with_suffix(".tmp")
         try:

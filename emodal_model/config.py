@@ -22,14 +22,18 @@ class ModelConfig(BaseModel):
     """Width of the dense layer after the convolutions."""
     features: Annotated[int, Field(gt=0)] = 10
     """Width of each modality's feature (the poster: 10)."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     """Dropout rate."""
     audio_l2: Weight = 1e-2
     """Penalty on the squared weights of the audio branch's wide layers."""
     image_l2: Weight = 1e-4
     """Penalty on the squared weights of the image branch's wide layer."""
-    common_weight: Weight = 1.0
-    """Weight of the common loss (minus the H-score)."""
+    head_l2: Weight = 1e-2
+    """Penalty on the squared weights of the softmaxes."""
+    common_weight: Weight = 0.1
+    """Weight of the common loss (minus the H-score) while classes are learnt; 0 leaves it out, the warm-up too."""
+    warm_up_epochs: Annotated[int, Field(ge=0)] = 30
+    """Most passes of the common loss alone, before classes, where unlabelled clips outnumber labelled ones."""
     classify_weight: Weight = 1.0
     """Weight of the cross-entropy on the combined feature."""
     audio_weight: Weight = 1.0

@@ -1,5 +1,6 @@
 """The training loop of one network: samples in, trained network out. No files but the checkpoint.
 
+Weights are averaged over the last epochs: the average generalises better than any one of them.
 Every draw (shuffling, dropout) is seeded by (seed, epoch), so an epoch done again gives the same weights.
 """
 
@@ -15,16 +16,24 @@ from emodal_model.checkpoint import Checkpoint, CheckpointFile
 from emodal_model.config import ModelConfig
 from emodal_model.errors import ModelWorkError
 from emodal_model.input import FEATURES, IMAGE_SIZE, LABELS, Samples, batches
-from emodal_model.losses import total_loss
-from emodal_model.network import MAIN_HEAD, NetworkName, build_network, normalisation_of
+from emodal_model.losses import h_score, total_loss
+from emodal_model.network import MAIN_HEAD, NetworkName, build_network, head_layers, normalisation_of
 from emodal_model.scores import best_temperature, cross_entropy, softmax
+from emodal_model.stages import Stage, StageName, learning_rate, stages_of
+
+#: Epochs that the average of the weights reaches back, about.
+AVERAGED_EPOCHS = 5
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One epoch of one network. Losses in nats; None where there is no validation side."""
+    """One epoch of one network, counted within its stage. None where there is no validation side.
+
+    validation_loss: calibrated cross-entropy in nats; in the stage "common" minus the held-out H-score.
+    """
 
     network: str
+    stage: StageName
     epoch: int
     epochs: int
     train_loss: float
@@ -36,12 +45,16 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network (logits), with the weights of its best epoch, and how it got there."""
+    """A trained network (logits), with the weights of its best epoch, and how it got there.
+
+    warm_up: the epochs of the stages before the last; history, best_epoch: of the last stage.
+    """
 
     network: Any
     history: list[EpochReport] = field(default_factory=list)
     best_epoch: int = 0
     seconds: float = 0.0
+    warm_up: list[EpochReport] = field(default_factory=list)
 
 
 def fit(
@@ -59,77 +72,111 @@ def fit(
     """
     started_s = time.monotonic()
     repeatable(config.seed)
-    head = MAIN_HEAD[name]
     scales = normalisation_of(train)
     network = build_network(name, config, scales, choose_precision(config.precision))
-    optimizer = keras.optimizers.Adam(config.learning_rate)
-    optimizer.build(network.trainable_variables)
     class_weights = tf.constant(balanced_weights(train.labels))
-
-    step = make_step(network, optimizer, class_weights, config)
-
-    rows = rows_of_a_pass(train.labels)
     state = checkpoint.read() if checkpoint else None
     history = [EpochReport(**report) for report in state.history] if state else []
-    best_weights = state.best_weights if state else network.get_weights()
-    if state:
-        network.set_weights(state.weights)
-        for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
-            variable.assign(value)
-    best_epoch = max((report.epoch for report in history if report.is_best), default=0)
-    best_loss = history[best_epoch - 1].validation_loss if best_epoch else None
-
-    # On a hundred clips an epoch is two steps: a lucky validation score then says nothing about training.
-    steps = -(-len(rows) // config.batch_size)
-    first_judged = min(-(-config.min_steps // steps), config.epochs)
-    for epoch in range(len(history) + 1, config.epochs + 1):
-        if len(validation) and best_epoch and epoch - 1 - best_epoch >= config.patience:
-            break
-        _seed_dropout(network, config.seed, epoch)
-        optimizer.learning_rate = learning_rate(config, epoch)
-        losses = [
-            step(train.images[rows[chosen]], train.audio_features[rows[chosen]], train.labels[rows[chosen]])
-            for chosen in batches(len(rows), config.batch_size, (config.seed, epoch))
-        ]
-        train_loss = float(np.mean(losses))
-        if not np.isfinite(train_loss):
-            raise ModelWorkError(
-                f"{name}: the loss is not finite in epoch {epoch}; lower model.learning_rate"
+    stages = stages_of(name, train.labels, train.originals, config)
+    for number, stage in enumerate(stages):
+        done = [report for report in history if report.stage == stage.name]
+        if done and history[-1].stage != stage.name:
+            continue  # a run that goes on is in a later stage
+        variables = network.trainable_variables
+        if stage.name == "heads":
+            variables = [v for layer in head_layers(network) for v in layer.trainable_variables]
+        optimizer = keras.optimizers.Adam(stage.config.learning_rate)
+        optimizer.build(variables)
+        averaged = best_weights = network.get_weights()
+        if state and done:
+            averaged, best_weights = state.averaged, state.best_weights
+            network.set_weights(state.weights)
+            for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
+                variable.assign(value)
+        step = make_step(network, optimizer, class_weights, stage.config, variables)
+        best_epoch = max((report.epoch for report in done if report.is_best), default=0)
+        # A warm-up that finds nothing in common on held-out pairs is not kept.
+        best_loss = 0.0 if stage.name == "common" else None
+        best_loss = done[best_epoch - 1].validation_loss if best_epoch else best_loss
+        first_judged = _first_judged(stage, config, warmed_up=number > 0)
+        judged = len(validation) > 0 and stage.name != "heads"
+        for epoch in range(len(done) + 1, stage.config.epochs + 1):
+            if judged and best_epoch and epoch - 1 - best_epoch >= config.patience:
+                break
+            _seed_dropout(network, (config.seed, number, epoch))
+            rate = learning_rate(stage.config, epoch)
+            optimizer.learning_rate = rate
+            order = batches(len(stage.rows), stage.config.batch_size, (config.seed, number, epoch))
+            losses = [
+                step(train.images[rows], train.audio_features[rows], train.labels[rows])
+                for rows in (stage.rows[chosen] for chosen in order)
+            ]
+            train_loss = float(np.mean(losses))
+            if not np.isfinite(train_loss):
+                raise ModelWorkError(
+                    f"{name}: the loss is not finite in epoch {epoch}; lower model.learning_rate"
+                )
+            weights = network.get_weights()
+            share = 1.0 / min(epoch, AVERAGED_EPOCHS)
+            averaged = [old + share * (new - old) for old, new in zip(averaged, weights, strict=True)]
+            loss = accuracy = None
+            if judged:
+                network.set_weights(averaged)
+                loss, accuracy = _judge(network, stage, MAIN_HEAD[name], validation)
+                network.set_weights(weights)
+            is_best = loss is None or (epoch >= first_judged and (best_loss is None or loss < best_loss))
+            if is_best:
+                best_epoch, best_loss, best_weights = epoch, loss, averaged
+            report = EpochReport(
+                name, stage.name, epoch, stage.config.epochs, train_loss, loss, accuracy, rate, is_best
             )
-
-        loss = accuracy = None
-        if len(validation):
-            logits = outputs_of(network, validation.images, validation.audio_features)[head]
-            # After calibration, as the network will be used: on unseen speakers it gets overconfident
-            # long before it gets worse, and the raw cross-entropy would stop it then.
-            temperature = best_temperature(logits, validation.labels)
-            loss = cross_entropy(softmax(logits / temperature), validation.labels)
-            accuracy = float((logits.argmax(axis=1) == validation.labels).mean())
-        is_best = loss is None or (epoch >= first_judged and (best_loss is None or loss < best_loss))
-        if is_best:
-            best_epoch, best_loss, best_weights = epoch, loss, network.get_weights()
-        report = EpochReport(
-            name, epoch, config.epochs, train_loss, loss, accuracy, learning_rate(config, epoch), is_best
-        )
-        history.append(report)
-        if checkpoint and checkpoint.is_due():
-            moments = [variable.numpy() for variable in optimizer.variables]
-            reports = [asdict(report) for report in history]
-            checkpoint.write(Checkpoint(network.get_weights(), moments, best_weights, reports))
-        if on_epoch:
-            on_epoch(report)
+            history.append(report)
+            if checkpoint and checkpoint.is_due():
+                moments = [variable.numpy() for variable in optimizer.variables]
+                reports = [asdict(report) for report in history]
+                checkpoint.write(Checkpoint(weights, moments, averaged, best_weights, reports))
+            if on_epoch:
+                on_epoch(report)
+        network.set_weights(best_weights)
 
     # Kept in float32: it answers the same on machines without bfloat16, and exports anywhere.
     kept = build_network(name, config, scales)
     kept.set_weights(best_weights)
-    return Fitted(kept, history, best_epoch, time.monotonic() - started_s)
+    last = [report for report in history if report.stage == "all"]
+    warm_up = [report for report in history if report.stage != "all"]
+    return Fitted(kept, last, best_epoch, time.monotonic() - started_s, warm_up)
 
 
-def make_step(network: Any, optimizer: Any, class_weights: Any, config: ModelConfig) -> Callable[..., Any]:
+def _first_judged(stage: Stage, config: ModelConfig, warmed_up: bool) -> int:
+    """First epoch that may be the best: on a hundred clips an epoch is two steps, and a lucky validation score
+    then says nothing about training.
+    """
+    if stage.name == "common" or warmed_up:
+        return 1
+    return min(-(-config.min_steps // stage.steps), config.epochs)
+
+
+def _judge(network: Any, stage: Stage, head: str, validation: Samples) -> tuple[float, float | None]:
+    """Validation loss of an epoch, and accuracy where the stage has learnt classes."""
+    outputs = outputs_of(network, validation.images, validation.audio_features)
+    if stage.name == "common":
+        return -float(h_score(outputs["audio_code"], outputs["image_code"])), None
+    logits = outputs[head]
+    # After calibration, as the network will be used: on unseen speakers it gets overconfident
+    # long before it gets worse, and the raw cross-entropy would stop it then.
+    temperature = best_temperature(logits, validation.labels)
+    loss = cross_entropy(softmax(logits / temperature), validation.labels)
+    return loss, float((logits.argmax(axis=1) == validation.labels).mean())
+
+
+def make_step(
+    network: Any, optimizer: Any, class_weights: Any, config: ModelConfig, variables: list[Any] | None = None
+) -> Callable[..., Any]:
     """One step of gradient descent as a compiled function of (images, audio_features, labels); returns the loss.
 
-    A batch may have any size. optimizer: already built for the network's variables.
+    A batch may have any size. variables: what learns, all if None; optimizer: already built for them.
     """
+    learning = network.trainable_variables if variables is None else variables
 
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[
@@ -142,17 +189,11 @@ def make_step(network: Any, optimizer: Any, class_weights: Any, config: ModelCon
         with tf.GradientTape() as tape:
             outputs = network(_inputs(network, images, audio), training=True)
             loss = total_loss(outputs, labels, class_weights, config) + tf.add_n(network.losses)
-        gradients = tape.gradient(loss, network.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        gradients = tape.gradient(loss, learning)
+        optimizer.apply_gradients(zip(gradients, learning, strict=True))
         return loss
 
     return cast(Callable[..., Any], step)
-
-
-def learning_rate(config: ModelConfig, epoch: int) -> float:
-    """Half a cosine from config.learning_rate in epoch 1 to a tenth of it in the last."""
-    done = (epoch - 1) / max(config.epochs - 1, 1)
-    return config.learning_rate * (0.1 + 0.9 * 0.5 * (1.0 + float(np.cos(np.pi * done))))
 
 
 def outputs_of(
@@ -176,16 +217,6 @@ def _inputs(network: Any, images: Any, audio: Any) -> dict[str, Any]:
     return {name: given[name] for name in network.input}
 
 
-def rows_of_a_pass(labels: np.ndarray) -> np.ndarray:
-    """Indices of the samples of one pass: all of them, labelled ones repeated to a quarter of it at least.
-
-    Among thousands of unlabelled clips a batch would hold two or three labels, and their gradient be noise.
-    """
-    labelled, unlabelled = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
-    times = max(1, -(-len(unlabelled) // (3 * max(len(labelled), 1))))
-    return np.concatenate([np.tile(labelled, times), unlabelled])
-
-
 def balanced_weights(labels: np.ndarray) -> np.ndarray:
     """(classes,) float32: rare classes count more, so that each class has the same sum; absent ones 0."""
     counts = np.bincount(labels[labels >= 0], minlength=len(LABELS))
@@ -193,10 +224,10 @@ def balanced_weights(labels: np.ndarray) -> np.ndarray:
     return np.where(present, counts.sum() / (present.sum() * np.maximum(counts, 1)), 0.0).astype(np.float32)
 
 
-def _seed_dropout(network: Any, seed: int, epoch: int) -> None:
-    """Dropout draws of this epoch depend on (seed, epoch, layer), not on how many draws came before."""
+def _seed_dropout(network: Any, seed: tuple[int, ...]) -> None:
+    """Dropout draws of an epoch depend on (seed, stage, epoch, layer), not on how many draws came before."""
     for number, layer in enumerate(network.layers):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
-            state = np.random.SeedSequence((seed, epoch, number)).generate_state(2)
+            state = np.random.SeedSequence((*seed, number)).generate_state(2)
             generator.state.assign(state.astype("uint32"))

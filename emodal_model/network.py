@@ -61,12 +61,22 @@ def build_network(
     if name == "emodal":
         heads["both"] = keras.layers.Concatenate(name="both_codes", dtype="float32")(list(codes.values()))
     outputs = {
-        head: keras.layers.Dense(len(LABELS), name=f"{head}_logits", dtype="float32")(code)
+        head: keras.layers.Dense(
+            len(LABELS),
+            kernel_regularizer=keras.regularizers.L2(config.head_l2),
+            name=f"{head}_logits",
+            dtype="float32",
+        )(code)
         for head, code in heads.items()
     }
     if name == "emodal":
         outputs |= {f"{modality}_code": code for modality, code in codes.items()}
     return keras.Model(inputs, outputs, name=name)
+
+
+def head_layers(network: Any) -> list[Any]:
+    """The softmaxes' own layers, without the branches below them."""
+    return [layer for layer in network.layers if layer.name.endswith("_logits")]
 
 
 def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:

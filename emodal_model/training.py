@@ -138,6 +138,7 @@ def _story(fitted: Fitted) -> dict[str, Any]:
         "best_epoch": fitted.best_epoch,
         "parameters": int(fitted.network.count_params()),
         "history": [asdict(report) for report in fitted.history],
+        "warm_up": [asdict(report) for report in fitted.warm_up],
     }
 
 
