@@ -22,6 +22,8 @@ def clear_clips(
     """
     # Copies of a film share a store folder: names come from the plan, measures from the store.
     table = clips.join(measures.drop(columns=["film", "start_s", "end_s"]))
+    if clip.shot_cuts == "ignore":
+        table = table.drop(columns="shot_cut_s", errors="ignore")
     verdicts = [
         _verdict(record, clip, face, audio) if record["reason"] is None else None
         for record in table.astype(object).where(table.notna(), None).to_dict("records")
@@ -30,7 +32,17 @@ def clear_clips(
         if verdict:
             reason, measured = verdict
             table.loc[clip_id, ["reason", "measured", "detail"]] = [reason.value, measured, ADVICE[reason]]
+    if clip.shot_cuts == "tell":
+        _tell_cuts(table)
     return table
+
+
+def _tell_cuts(table: pd.DataFrame) -> None:
+    """Say in the detail of clear clips that they go on over a cut."""
+    crossing = table["reason"].isna() & table["shot_cut_s"].notna()
+    table.loc[crossing, "detail"] = table.loc[crossing, "shot_cut_s"].map(
+        "the film cuts to another shot at {:.2f} s".format
+    )
 
 
 def _verdict(
@@ -51,4 +63,12 @@ def _verdict(
         is_constant=record["audio_is_constant"],
         is_finite=record["audio_is_finite"],
     )
-    return gate(seen, face) or audio_gate(heard, audio)
+    return gate(seen, face) or audio_gate(heard, audio) or _cut(record, clip)
+
+
+def _cut(record: dict[Any, Any], clip: ClipsConfig) -> tuple[Reason, float | None] | None:
+    """Measured: how far the cut is from the nearer end of the span."""
+    cut_s = record.get("shot_cut_s")
+    if clip.shot_cuts != "drop" or cut_s is None:
+        return None
+    return Reason.CROSSES_SHOT_CUT, min(cut_s - record["start_s"], record["end_s"] - cut_s)

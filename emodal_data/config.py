@@ -42,6 +42,9 @@ class ClipsConfig(Section):
     audio_mix: Literal["downmix", "dialogue"] = "downmix"
     """All channels of the track, or the centre alone, where films keep their voices; spans whose centre is silent
     (a stereo track stored as 5.1) are mixed down all the same."""
+    shot_cuts: Literal["ignore", "tell", "drop"] = "ignore"
+    """Spans that go on over a cut to another shot: tell of them in the ledger, or drop them too. Looking for cuts
+    decodes every frame of the spans."""
     own_overlap: Literal["tell", "drop"] = "tell"
     """A span that starts before an earlier one of the same speaker has ended: only tell of it, or drop it too."""
     export: Literal["none", "exact", "copy"] = "none"

@@ -156,10 +156,10 @@ def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
     fine = rows["reason"].isna()
     for name in verdict:
         ledger[name] = rows[name].astype(object).where(~fine, outcome[name].astype(object))
-    ledger["detail"] = ledger["detail"].where(
-        ledger["detail"].notna(), rows["detail"]
-    )  # odd, but not at fault
     dropped = ledger["reason"].notna()
+    odd = fine & ~dropped & rows["detail"].notna()  # not at fault, but told
+    of_clip_too = ("; " + ledger.loc[odd, "detail"].astype(object)).fillna("")
+    ledger.loc[odd, "detail"] = rows.loc[odd, "detail"] + of_clip_too
     for name in {"split", "fold"} & set(ledger.columns):
         ledger[name] = ledger[name].astype(object).where(~dropped, None)
     ledger["outcome"] = np.where(dropped, "dropped", "kept")

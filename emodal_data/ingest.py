@@ -27,6 +27,7 @@ from emodal_data.middle_face import loaded_backend, middle_face
 from emodal_data.plan import Clip, Reel
 from emodal_data.preview import preview_frame, preview_sound
 from emodal_data.reasons import ADVICE, Reason
+from emodal_data.spans import crossed_cut_s
 
 #: Seconds each further clip of a reel adds to its time limit; one takes well under a second as a rule.
 _PATIENCE_S = 4.0
@@ -61,7 +62,7 @@ def ingest_reel(reel: Reel, settings: IngestSettings) -> None:
     try:
         with open_film(reel.path, root=settings.films, config=settings.clips) as film:
             rows = [
-                _row(reel.film, clip, functools.partial(_measure, film, clip, backend, settings.face))
+                _row(reel.film, clip, functools.partial(_measure, film, clip, backend, settings))
                 for clip in reel.clips
             ]
     except (Dropped, MemoryError) as error:
@@ -113,10 +114,10 @@ def _row(film: str, clip: Clip, measure: Callable[[], Row]) -> Row:
         return row | {"reason": reason.value, "detail": ADVICE[reason]}
 
 
-def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> Row:
+def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: IngestSettings) -> Row:
     sound = film.audio_span(clip.start_s, clip.end_s)
     middle_s = (clip.start_s + clip.end_s) / 2
-    frame, picture = middle_face(film, clip.start_s, clip.end_s, backend, face)
+    frame, picture = middle_face(film, clip.start_s, clip.end_s, backend, settings.face)
     wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
     pcm = pcm16(wave)
     row: Row = {
@@ -130,6 +131,8 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, face: FaceConfig) -> 
     }
     if isinstance(picture, Dropped):
         return row | {"reason": picture.reason.value, "measured": picture.measured, "detail": picture.detail}
+    if settings.clips.shot_cuts != "ignore":
+        row["shot_cut_s"] = crossed_cut_s(film, clip.start_s, clip.end_s)
     heard = measure_audio(wave)
     return (
         row

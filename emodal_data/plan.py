@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ from emodal_data.sources import FilmFacts, FilmFile, find_film
 from emodal_data.span_checks import check_spans
 
 #: Raised when reading a film yields something else than before; old store files are then left alone.
-INGEST_VERSION = 3
+INGEST_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def reel_places(reel: Reel) -> Places:
 
 def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
     """Names everything in the settings that changes what reading a clip yields; thresholds do not."""
-    settings = {
+    settings: dict[str, Any] = {
         "version": INGEST_VERSION,
         "clips": clips.model_dump(include={"audio_track", "audio_mix", "max_clip_s"}),
         "face": face.model_dump(
@@ -181,6 +182,8 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
     }
     if face.frame_search_s:
         settings["face"] = face.model_dump(exclude={"weights", "gate"})  # the search asks what is clear
+    if clips.shot_cuts != "ignore":
+        settings["shot_cuts"] = True
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     # the span
     SPAN_OUTSIDE_FILM = "span_outside_film"
     OVERLAPS_SAME_SPEAKER = "overlaps_same_speaker"
+    CROSSES_SHOT_CUT = "crosses_shot_cut"
     FRAME_UNREADABLE = "frame_unreadable"
     AUDIO_UNREADABLE = "audio_unreadable"
     DECODER_CRASHED = "decoder_crashed"
@@ -87,6 +88,7 @@ ADVICE: dict[Reason, str] = {
     Reason.NO_AUDIO: "the file has no sound; use a copy with its sound track",
     Reason.SPAN_OUTSIDE_FILM: "the span reaches beyond the film: check times against this copy",
     Reason.OVERLAPS_SAME_SPEAKER: "starts before an earlier span of the same speaker ends: correct one of them",
+    Reason.CROSSES_SHOT_CUT: "the film cuts to another shot within the span: end or begin it at the cut",
     Reason.FRAME_UNREADABLE: "the picture is damaged there: use another copy of the film",
     Reason.AUDIO_UNREADABLE: "the sound is damaged there: use another copy of the film",
     Reason.DECODER_CRASHED: "the file crashes its decoder: encode it again",

@@ -103,6 +103,7 @@ CLIP_STORE: Final = pa.schema(
         _field("image", pa.binary(), "128x128 8-bit gray PNG of the face turned to the front"),
         _field("audio", pa.binary(), "16 kHz mono, 16-bit little-endian"),
         _field("frame_width_px", pa.float32(), "width of the upright frame in pixels of the film"),
+        _field("shot_cut_s", pa.float64(), "cut within the span, where cuts were looked for"),
         _field("preview_frame", pa.binary(), "small JPEG of the whole frame, for the report"),
         _field("preview_sound", pa.binary(), "the sound as Opus in WebM, for the report"),
     ]
@@ -127,6 +128,7 @@ LEDGER: Final = pa.schema(
 #: Columns that follow in the ledger when they were asked for.
 LEDGER_OPTIONS: Final = (
     _field("fold", pa.int32(), "fold of the training side, when kept there"),
+    _field("shot_cut_s", pa.float64(), "the cut to another shot that is deepest within the span"),
     _field("review", pa.string(), "what a reviewer decided about the clip: drop or relabel"),
     _field(
         "review_label", pa.string(), "label that the review gave the clip; that of the row stays in label"

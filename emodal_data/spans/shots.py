@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
+from emodal_data.errors import Dropped
 from emodal_data.media import Film
 from emodal_data.spans.span import Span
 
@@ -15,6 +16,8 @@ from emodal_data.spans.span import Span
 MIN_SHOT_S = 0.4
 #: The detector compares a frame with two on either side: to judge all frames of a stretch it must see more.
 _MARGIN_S = 0.5
+#: A span that reaches this far into the next shot was meant to end at the cut.
+_EDGE_S = 0.1
 _MICROSECOND = Fraction(1, 1_000_000)
 
 
@@ -40,6 +43,19 @@ def cuts_between(film: Film, start_s: float, end_s: float) -> list[float]:
     """
     around = _cuts(film, max(0.0, start_s - _MARGIN_S), end_s + _MARGIN_S, [])
     return [cut_s for cut_s in around if start_s < cut_s < end_s]
+
+
+def crossed_cut_s(film: Film, start_s: float, end_s: float) -> float | None:
+    """The cut that a span crosses, the one farthest from its ends if there are several; None if it lies in one shot.
+
+    Cuts within a tenth of a second of an end do not count: that is where an annotator meant to cut. What cannot be
+    decoded has no cuts.
+    """
+    try:
+        cuts_s = cuts_between(film, start_s + _EDGE_S, end_s - _EDGE_S)
+    except Dropped:
+        return None
+    return max(cuts_s, key=lambda cut_s: min(cut_s - start_s, end_s - cut_s), default=None)
 
 
 def _cuts(film: Film, start_s: float, end_s: float, seen_s: list[float]) -> Iterator[float]:
