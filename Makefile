@@ -40,6 +40,7 @@ bench: setup
 	$(BIN)/python benchmarks/media.py --out demo/benchmarks
 	$(BIN)/python benchmarks/sample_films.py
 	$(BIN)/python benchmarks/model.py speed
+	$(BIN)/python benchmarks/predict.py
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

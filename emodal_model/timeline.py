@@ -40,7 +40,10 @@ def draw_timeline(path: Path, title: str, length_s: float, marks: Sequence[Mark]
 
     length_s = max([length_s, 1.0, *(mark.end_s for mark in marks)])
     row_s, tick_s = next((scale for scale in _SCALES if length_s <= scale[0] * _MOST_ROWS), _SCALES[-1])
-    rows = math.ceil(length_s / row_s)
+    rows = math.ceil(
+        max(length_s / row_s - 0.2, 0.5)
+    )  # a little longer lines rather than one for a few seconds
+    row_s = math.ceil(length_s / rows / tick_s) * tick_s
     figure = Figure(figsize=(12, 1.2 + 1.15 * rows), dpi=110, layout="constrained")
     axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
     for row, axis in enumerate(axes):

@@ -44,6 +44,14 @@ def test_a_long_film_takes_more_lines_than_a_short_one(tmp_path: Path) -> None:
     assert 5 * short.shape[0] < long.shape[0] < 30 * short.shape[0]
 
 
+@pytest.mark.parametrize(("length_s", "like_s"), [(31.0, 29.0), (121.0, 119.0)])
+def test_a_few_seconds_more_take_no_line_of_their_own(tmp_path: Path, length_s: float, like_s: float) -> None:
+    for seconds in (length_s, like_s):
+        draw_timeline(tmp_path / f"{seconds}.png", "a film", seconds, [Mark(1.0, 2.0, sure(2))])
+    one, other = (cv2.imread(str(tmp_path / f"{seconds}.png")) for seconds in (length_s, like_s))
+    assert one.shape == other.shape
+
+
 def test_a_film_without_spans_has_an_empty_picture(tmp_path: Path) -> None:
     draw_timeline(tmp_path / "t.svg", "a film", 0.0, [])
     assert (tmp_path / "t.svg").read_text().startswith("<?xml")
