@@ -114,7 +114,8 @@ def test_the_nearest_clear_face_is_taken_within_the_search_and_the_span(
 ) -> None:
     monkeypatch.setattr(middle_face, "find_face", found)
     film, clip = FilmOfOneFace(from_s, to_s), Clip("c", 4.0, 6.0)
-    row = ingest._measure(film, clip, None, FaceConfig(frame_search_s=search_s))  # type: ignore[arg-type]
+    settings = IngestSettings(Path(), ClipsConfig(), FaceConfig(frame_search_s=search_s))
+    row = ingest._measure(film, clip, None, settings)  # type: ignore[arg-type]
     if taken_s is None:
         assert row["reason"] == "no_face"
         assert row["frame_s"] == 5.0
