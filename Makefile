@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SAMPLES := demo/samples
 BUILD := demo/build
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint docs bench clean
 
 INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
@@ -34,6 +34,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: setup
+	$(BIN)/python scripts/reference.py
+	$(BIN)/zensical build --strict
+
 bench: setup
 	$(BIN)/python benchmarks/audio_features.py
 	$(BIN)/python benchmarks/face.py
@@ -43,4 +47,4 @@ bench: setup
 	$(BIN)/python benchmarks/predict.py
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo site docs/reference .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,121 @@
+"""Writes the pages of docs/reference/ from the code: commands, settings, columns, reasons. `make docs` runs it."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import typer
+
+from emodal_data import schema
+from emodal_data.audio_features import FEATURE_NAMES
+from emodal_data.config import AudioConfig
+from emodal_data.reasons import ADVICE, Reason
+from flows.cli import app
+from flows.settings import settings_sections
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+_MADE = "<!-- Made by scripts/reference.py: change the code, not this page. -->\n\n"
+
+
+def pages() -> dict[str, str]:
+    """The pages by file name."""
+    texts = {
+        "commands.md": commands(),
+        "settings.md": settings(),
+        "columns.md": columns(),
+        "reasons.md": reasons(),
+    }
+    return {name: _MADE + text.rstrip() + "\n" for name, text in texts.items()}
+
+
+def commands() -> str:
+    """Every command with its help, as the terminal shows it."""
+    group = typer.main.get_command(app)
+    parts = ["# Commands\n\nWhat `emodal COMMAND --help` says.\n"]
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        with typer.Context(command, info_name=f"emodal {name}", terminal_width=100) as context:
+            parts.append(f"## emodal {name}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
+    return "\n".join(parts)
+
+
+def settings() -> str:
+    """Every setting of emodal.toml."""
+    parts = [
+        "# Settings\n\nThe keys of the file that `--config` reads (`emodal init` writes one with all of them) and of\n"
+        "`--set section.key=value`. The command line wins over `--set`, and that over the file.\n"
+    ]
+    for section in settings_sections():
+        title = f"[{section.name}]" if section.name else "Top"
+        rows = [
+            (f"`{setting.key}`", setting.kind, _default(setting.default, setting.required), setting.meaning)
+            for setting in section.settings
+        ]
+        parts.append(
+            f"## {title}\n\n{section.meaning}\n\n{_table(['key', 'value', 'default', 'meaning'], rows)}"
+        )
+    return "\n".join(parts)
+
+
+def columns() -> str:
+    """Every table's columns."""
+    names = list(FEATURE_NAMES)
+    audio = AudioConfig().model_dump(include={"window_s", "step_s", "statistics"})
+    parts = [
+        "# Files and columns\n",
+        f"Schema version {schema.SCHEMA_VERSION}; it stands in every file.\n",
+        "## Shards: data/*.parquet\n",
+        "Images, class names and vectors for Hugging Face `datasets`; the metadata key `emodal` holds the names of\n"
+        "the features and how they were computed.\n",
+        _fields(schema.shard_schema(names, audio)),
+        "Columns that a setting adds:\n",
+        _fields(pa.schema(schema.SHARD_OPTIONS.values())),
+        "## Ledger: ledger.parquet\n",
+        "One line for every annotation row; other columns of the annotation file follow as text.\n",
+        _fields(schema.LEDGER),
+        "## Clip store: clips/*/*.parquet\n",
+        "What was read from the films, before any threshold. Safe to delete.\n",
+        _fields(schema.CLIP_STORE),
+        "## The 68 speech features\n",
+        ", ".join(f"`{name}`" for name in names) + "\n",
+    ]
+    return "\n".join(parts)
+
+
+def reasons() -> str:
+    """Every reason for dropping a clip, and what to do."""
+    rows = [(f"`{reason.value}`", ADVICE[reason]) for reason in Reason]
+    return (
+        "# Reasons\n\nWhy a row is not in the dataset: the ledger's column `reason`. `measured` is the number that\n"
+        "decided, and `detail` a line about this very row.\n\n" + _table(["reason", "what to do"], rows)
+    )
+
+
+def _fields(table: pa.Schema) -> str:
+    rows = [
+        (f"`{field.name}`", str(field.type), (field.metadata or {}).get(b"description", b"").decode())
+        for field in table
+    ]
+    return _table(["column", "type", "meaning"], rows)
+
+
+def _default(default: str | None, required: bool) -> str:
+    return "required" if required else f"`{default}`" if default else "none"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [list(head), ["---"] * len(head), *rows]
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def main() -> None:
+    """Write the pages into the folder of the first argument, or docs/reference."""
+    folder = Path(sys.argv[1]) if sys.argv[1:] else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
