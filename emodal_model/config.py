@@ -54,5 +54,9 @@ class ModelConfig(BaseModel):
     """Share of the training groups kept for early stopping and calibration."""
     seed: int = 0
     """Seeds initial weights, shuffling and dropout."""
+    seeds: Annotated[int, Field(gt=0)] = 1
+    """Trainings with as many seeds, from `seed` on; the table then gives mean and deviation over them."""
+    fold: Annotated[int, Field(ge=0)] | None = None
+    """Test on this fold of the training side, and train on the others; none: the dataset's own test side."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the hidden layers; "auto" takes bfloat16 on a GPU or a CPU that multiplies it."""

@@ -77,6 +77,19 @@ def read_samples(dataset: Path, split: str) -> Samples:
     )
 
 
+def read_folds(dataset: Path) -> np.ndarray:
+    """(n,) int64 fold of each sample of read_samples(dataset, "train"); -1 where the dataset has none."""
+    parts = []
+    for path in shards(dataset, "train"):
+        with pq.ParquetFile(path) as file:
+            if "fold" in file.schema_arrow.names:
+                column = file.read(columns=["fold"])["fold"]
+                parts.append(np.asarray(column.fill_null(-1).to_numpy(), np.int64))
+            else:
+                parts.append(np.full(file.metadata.num_rows, -1, np.int64))
+    return _join(parts, np.int64)
+
+
 def shards(dataset: Path, split: str) -> list[Path]:
     """The Parquet files of a split, in order. Raises ModelInputError if this is no dataset folder."""
     data = Path(dataset) / "data"

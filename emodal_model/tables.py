@@ -41,6 +41,8 @@ def format_report(metrics: Mapping[str, Any]) -> str:
         lines.append(
             "p: chance of a difference from EMODal this large on the same clips (exact McNemar test)"
         )
+    if metrics.get("repeats"):
+        lines += ["", *_repeat_lines(metrics["repeats"])]
     for name in ("audio", "image", "emodal"):
         if name in networks:
             lines += ["", *_confusion_lines(TITLES[name], networks[name]["confusion"])]
@@ -54,6 +56,19 @@ def format_report(metrics: Mapping[str, Any]) -> str:
         names = ", ".join(label for label in LABELS if label in missing)
         lines += ["", f"note: no test clip is {names}, so UAR and macro-F1 are not defined"]
     return "\n".join(lines)
+
+
+def _repeat_lines(repeats: Mapping[str, Any]) -> list[str]:
+    """Accuracy over seeds or folds: mean, deviation, and each."""
+    keys = repeats["keys"]
+    lines = [f"accuracy % over {len(keys)} {repeats['by']}s", f"{'':24}{'mean':>9}{'sd':>8}   each"]
+    for name, spread in repeats["networks"].items():
+        each = " ".join(_percent(accuracy) for accuracy in spread["accuracy"][:8])
+        more = " ..." if len(keys) > 8 else ""
+        lines.append(
+            f"{TITLES.get(name, name):24}{_percent(spread['mean']):>9}{_percent(spread['sd']):>8}   {each}{more}"
+        )
+    return lines
 
 
 def _confusion_lines(title: str, counts: list[list[int]]) -> list[str]:

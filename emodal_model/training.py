@@ -19,7 +19,7 @@ from emodal_model.describe import describe_run
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.evaluation import evaluate_on, judged
 from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
-from emodal_model.input import LABELS, Samples, dataset_hash, join, read_manifest, read_samples
+from emodal_model.input import LABELS, Samples, dataset_hash, join, read_folds, read_manifest, read_samples
 from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
 from emodal_model.predictor import Predictor, load, save
 from emodal_model.run import finished, identity, versions, write_json
@@ -51,13 +51,12 @@ def train(
         )
     data_hash = dataset_hash(dataset)
     run = identity(data_hash, config)
-    samples = join([read_samples(dataset, "train"), read_samples(dataset, "unlabelled")])
+    samples, test = _sides(dataset, config.fold)
     _refuse_useless(samples, dataset)
     group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
     held = hold_out(samples, group_by, config.validation_fraction, config.seed)
     fit_side, validation = samples.take(held.fit), samples.take(held.validation)
     labelled = fit_side.take(fit_side.labels >= 0)
-    test = judged(read_samples(dataset, "test"))
     try:
         (out / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as exc:
@@ -106,6 +105,19 @@ def _names(config: ModelConfig) -> tuple[NetworkName, ...]:
     if config.name == "compare" or config.name == "all":
         return ("audio", "image", "emodal")
     return (config.name,)
+
+
+def _sides(dataset: Path, fold: int | None) -> tuple[Samples, Samples]:
+    """What may be learnt from, unlabelled clips included, and what is judged."""
+    labelled, unlabelled = read_samples(dataset, "train"), read_samples(dataset, "unlabelled")
+    if fold is None:
+        return join([labelled, unlabelled]), judged(read_samples(dataset, "test"))
+    held = read_folds(dataset) == fold
+    if not held.any():
+        raise ModelInputError(f"{dataset}: has no fold {fold}; build it with --set split.folds=5")
+    # Nor is anything learnt from what else the held-out films show.
+    others = ~np.isin(unlabelled.films, labelled.films[held])
+    return join([labelled.take(~held), unlabelled.take(others)]), judged(labelled.take(held))
 
 
 def _refuse_useless(samples: Samples, dataset: Path) -> None:

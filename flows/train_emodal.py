@@ -8,6 +8,7 @@ from prefect import flow
 from emodal_model.config import ModelConfig
 from emodal_model.run import finished
 from flows.observers import observer
+from flows.repeats import train_all
 
 _DEFAULTS = ModelConfig()
 
@@ -19,10 +20,8 @@ def train_emodal(dataset: Path, out: Path, config: ModelConfig = _DEFAULTS) -> d
     Returns the metrics. A finished training of this very dataset with these settings is not repeated.
     Raises ModelError if the dataset cannot be trained on.
     """
-    done = finished(dataset, out, config)
+    done = finished(dataset, out, config) if config.seeds == 1 else None
     if done is not None:
         return done
     observer().stage("training", 0, "epochs")
-    from emodal_model.training import train  # TensorFlow takes seconds to import
-
-    return train(dataset, out, config, on_epoch=observer().epoch)
+    return train_all(dataset, out, config, on_epoch=observer().epoch)

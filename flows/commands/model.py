@@ -15,21 +15,37 @@ def train(
         str | None,
         typer.Option(help="emodal, audio, image, compare (the three), or all (with linear baselines)."),
     ] = None,
+    folds: Annotated[
+        bool, typer.Option("--folds", help="Also hold out each fold of the training side in turn.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Seeds or folds trained at a time, each in a process of its own.")
+    ] = 1,
     set_: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Train on a dataset and print accuracy, UAR, macro-F1 and the confusion table.
+
+    With several seeds (--set seeds=3) or --folds, mean and deviation too; they are in OUT/seeds and OUT/folds.
 
     Example: emodal train build/dataset --out build/model --set epochs=30
     """
     from flows.config import load_model_config
 
     settings = load_model_config([*(set_ or []), *([f"name={model}"] if model else [])])
-    from emodal_model.training import train as train_model
     from flows.observers import watched_on_terminal
+    from flows.repeats import train_all
 
     with watched_on_terminal() as terminal:
-        metrics = train_model(dataset, out, settings, on_epoch=terminal.epoch)
+        metrics = train_all(
+            dataset,
+            out,
+            settings,
+            folds,
+            workers,
+            on_epoch=terminal.epoch,
+            on_done=lambda repeat: terminal.say(f"trained {repeat.out}"),
+        )
     from emodal_model.tables import format_report
 
     print_result(metrics, format_report(metrics), as_json)

@@ -1,0 +1,100 @@
+"""The same training several times - other seeds, or each fold held out in turn - and how far the results differ.
+
+The first training fills OUT itself, the others OUT/seeds/<seed> or OUT/folds/<fold>; each is resumed like any other.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emodal_model.config import ModelConfig
+from emodal_model.errors import ModelInputError
+from emodal_model.input import read_folds
+from emodal_model.run import write_json
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One training of several. key: its seed or fold; None for the whole training side, beside folds."""
+
+    key: int | None
+    dataset: Path
+    out: Path
+    config: ModelConfig
+
+
+#: Trains all of them, in any order or at once; metrics in the order given.
+RunAll = Callable[[Sequence[Repeat]], list[dict[str, Any]]]
+
+
+def repeats_of(dataset: Path, out: Path, config: ModelConfig, by_fold: bool = False) -> list[Repeat]:
+    """What config.seeds, or the folds of the dataset, ask for; the one that fills `out` first.
+
+    Raises ModelInputError if there are no folds, or both are asked for.
+    """
+    one = config.model_copy(update={"seeds": 1})
+    if not by_fold:
+        seeds = range(config.seed, config.seed + config.seeds)
+        return [
+            Repeat(
+                seed,
+                dataset,
+                out if seed == config.seed else out / "seeds" / str(seed),
+                one.model_copy(update={"seed": seed}),
+            )
+            for seed in seeds
+        ]
+    if config.seeds > 1 or config.fold is not None:
+        raise ModelInputError("--folds trains once a fold: leave model.seeds and model.fold out")
+    folds = sorted({int(fold) for fold in read_folds(dataset) if fold >= 0})
+    if not folds:
+        raise ModelInputError(f"{dataset}: has no folds; build it with --set split.folds=5")
+    return [Repeat(None, dataset, out, one)] + [
+        Repeat(fold, dataset, out / "folds" / str(fold), one.model_copy(update={"fold": fold}))
+        for fold in folds
+    ]
+
+
+def train_repeats(repeats: Sequence[Repeat], run_all: RunAll) -> dict[str, Any]:
+    """Train them all; returns the first one's metrics, with what the others say under "repeats".
+
+    Written to the first one's metrics.json. Nothing is added where there is one training only.
+    """
+    metrics = run_all(repeats)
+    if len(repeats) == 1:
+        return metrics[0]
+    counted = [
+        (repeat.key, each) for repeat, each in zip(repeats, metrics, strict=True) if repeat.key is not None
+    ]
+    together = metrics[0] | {
+        "repeats": {
+            "by": "seed" if repeats[0].key is not None else "fold",
+            "keys": [key for key, _ in counted],
+            "networks": {
+                name: _spread([each["networks"][name]["accuracy"] for _, each in counted])
+                for name in metrics[0]["networks"]
+            },
+        }
+    }
+    write_json(repeats[0].out / "metrics.json", together)
+    return together
+
+
+def train_repeat(repeat: Repeat) -> dict[str, Any]:
+    """One of them, as a function that a worker process can be handed."""
+    from emodal_model.training import train  # TensorFlow takes seconds to import
+
+    return train(repeat.dataset, repeat.out, repeat.config)
+
+
+def _spread(accuracies: Sequence[float | None]) -> dict[str, Any]:
+    """Mean and sample deviation; None where no test clip was judged."""
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
+    return {
+        "accuracy": list(accuracies),
+        "mean": float(np.mean(known)) if known else None,
+        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+    }

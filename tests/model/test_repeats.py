@@ -1,0 +1,109 @@
+"""Several seeds and folds: each a run of its own, and one table of them all."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emodal_model.config import ModelConfig
+from emodal_model.errors import ModelInputError
+from emodal_model.input import read_folds
+from emodal_model.known_truth import draw_samples
+from emodal_model.predictor import load
+from emodal_model.repeats import repeats_of, train_repeats
+from emodal_model.tables import format_report
+from emodal_model.training import train
+from flows.repeats import train_all
+
+from .conftest import TINY, write_dataset
+
+SOUND = TINY.model_copy(update={"name": "audio"})
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Films 0 to 19, their fold the number of the film modulo 2; the unlabelled clips are of the same films."""
+    folder = write_dataset(
+        tmp_path_factory.mktemp("data") / "dataset",
+        train=draw_samples(60, seed=1),
+        test=draw_samples(24, seed=2),
+        unlabelled=draw_samples(20, seed=3, labelled=0),
+    )
+    for path in (folder / "data").glob("train-*"):
+        table = pq.read_table(path)
+        folds = [int(film.split()[1]) % 2 for film in table["film"].to_pylist()]
+        pq.write_table(table.append_column("fold", pa.array(folds, pa.int32())), path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seeded(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    out = tmp_path_factory.mktemp("seeds")
+    return out, train_all(dataset, out, SOUND.model_copy(update={"seeds": 2, "seed": 5}))
+
+
+def test_each_seed_is_a_run_of_its_own_and_the_first_fills_the_folder(seeded: tuple) -> None:
+    out, metrics = seeded
+    assert metrics["config"]["seed"] == 5
+    assert (out / "audio.keras").is_file() and (out / "seeds" / "6" / "audio.keras").is_file()
+    one, other = (load(p).network.get_weights() for p in (out, out / "seeds" / "6"))
+    assert not np.array_equal(one[0], other[0])
+
+
+def test_the_table_has_mean_and_deviation_over_the_seeds(seeded: tuple) -> None:
+    _, metrics = seeded
+    assert metrics["repeats"]["keys"] == [5, 6]
+    spread = metrics["repeats"]["networks"]["audio"]
+    assert spread["mean"] == pytest.approx(np.mean(spread["accuracy"]))
+    assert spread["sd"] == pytest.approx(np.std(spread["accuracy"], ddof=1))
+    assert spread["accuracy"][0] == metrics["networks"]["audio"]["accuracy"]
+    lines = format_report(metrics).splitlines()
+    start = lines.index("accuracy % over 2 seeds")
+    assert lines[start + 2].split()[:2] == ["audio", f"{100 * spread['mean']:.2f}"]
+    assert max(map(len, lines)) <= 100
+
+
+def test_seeds_in_worker_processes_give_the_same_numbers(
+    seeded: tuple, dataset: Path, tmp_path: Path
+) -> None:
+    done: list[str] = []
+    config = SOUND.model_copy(update={"seeds": 2, "seed": 5})
+    at_once = train_all(dataset, tmp_path, config, workers=2, on_done=lambda r: done.append(r.out.name))
+    assert at_once["repeats"] == seeded[1]["repeats"]
+    assert sorted(done) == sorted([tmp_path.name, "6"])
+
+
+def test_a_held_out_fold_is_judged_and_its_films_teach_nothing(dataset: Path, tmp_path: Path) -> None:
+    metrics = train(dataset, tmp_path, SOUND.model_copy(update={"fold": 1}))
+    judged = set(metrics["networks"]["audio"]["by_film"])
+    assert judged == {f"film {i}" for i in range(1, 20, 2)}
+    sides = metrics["dataset"]
+    assert (sides["test"]["clips"], sides["fit"]["clips"] + sides["validation"]["clips"]) == (30, 30)
+    assert sides["unlabelled"]["clips"] <= 10
+
+
+def test_folds_are_all_trained_beside_the_whole(dataset: Path, tmp_path: Path) -> None:
+    repeats = repeats_of(dataset, tmp_path, SOUND, by_fold=True)
+    assert [(r.key, r.out, r.config.fold) for r in repeats] == [
+        (None, tmp_path, None),
+        (0, tmp_path / "folds" / "0", 0),
+        (1, tmp_path / "folds" / "1", 1),
+    ]
+    answers = [{"networks": {"audio": {"accuracy": a}}} for a in (0.9, 0.5, 0.7)]
+    together = train_repeats(repeats, lambda _: answers)
+    assert together["networks"]["audio"]["accuracy"] == 0.9
+    assert together["repeats"]["by"] == "fold"
+    assert together["repeats"]["networks"]["audio"]["mean"] == pytest.approx(0.6)
+
+
+def test_folds_that_are_not_there_are_refused(dataset: Path, tmp_path: Path) -> None:
+    without = write_dataset(tmp_path / "d", train=draw_samples(6, seed=1))
+    assert read_folds(without).tolist() == [-1] * 6
+    with pytest.raises(ModelInputError, match="has no folds"):
+        repeats_of(without, tmp_path, ModelConfig(), by_fold=True)
+    with pytest.raises(ModelInputError, match="has no fold 7"):
+        train(dataset, tmp_path / "m", SOUND.model_copy(update={"fold": 7}))
+    with pytest.raises(ModelInputError, match=r"leave model.seeds"):
+        repeats_of(dataset, tmp_path, ModelConfig(seeds=2), by_fold=True)
