@@ -4,7 +4,7 @@ emodal.figures = (() => {
   const errors = 1; // Vega's level: its warnings are for whoever writes the charts
   const marks = ["p5", "p25", "p50", "p75", "p95"];
 
-  function theme() {
+  function theme(width) {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     const [ink, soft, line] = [colour("--ink"), colour("--soft"), colour("--line")];
@@ -14,14 +14,14 @@ emodal.figures = (() => {
       view: { stroke: null },
       axis: { labelColor: soft, titleColor: soft, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontWeight: "normal" },
       axisY: { labelColor: ink, grid: false, ticks: false, domain: false, labelPadding: 6 },
-      legend: { labelColor: ink, labelFontSize: 12, symbolType: "square", columns: innerWidth < 500 ? 2 : 4 },
+      legend: { labelColor: ink, labelFontSize: 12, symbolType: "square", columns: Math.max(1, Math.floor(width / 140)) },
     };
   }
 
   async function draw(target) {
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
     const name = target.dataset.figure;
-    const options = { actions: false, renderer: "svg", logLevel: errors, config: theme(), tooltip: { theme: dark ? "dark" : "light" } };
+    const options = { actions: false, renderer: "svg", logLevel: errors, config: theme(target.clientWidth), tooltip: { theme: dark ? "dark" : "light" } };
     const { view } = await vegaEmbed(target, structuredClone(specs[name]), options);
     if (name === "films" || name === "film-classes") {
       view.addEventListener("click", (event, item) => item?.datum?.film && emodal.filters.only({ film: item.datum.film }));
