@@ -33,9 +33,12 @@ from emodal_data.exports import remove_exports
 from emodal_data.files import exclusive, explain_os_errors, remove_temporary
 from emodal_data.leak_price import leak_price
 from emodal_data.leaks import prove_shards
+from emodal_data.remote_dataset import pull_build, push_build
+from emodal_data.remote_lock import exclusive_remote
 from emodal_data.schema import LEDGER
 from emodal_data.shards import WrittenShard, copy_shards, read_samples
 from emodal_data.sources import FilmCatalogue
+from emodal_data.storage import local_path, url_of
 from emodal_data.verify import verify_dataset
 
 
@@ -99,11 +102,13 @@ def forget(
     say whose it is. Shards that hold nothing of it keep their bytes. OUT/model goes as a whole, or stays as it is.
     Raises InputError if the build does not know the name, WorkError if something is left that names it.
     """
+    out = local_path(out)
     dataset = out / "dataset"
-    if not (dataset.exists() or (out / "clips").is_dir()):
+    if url_of(out) is None and not (dataset.exists() or (out / "clips").is_dir()):
         raise InputError(f"{out}: no build here; give the folder that holds dataset/ and clips/")
-    with exclusive(out), explain_os_errors(out):
+    with exclusive(out), exclusive_remote(out), explain_os_errors(out):
         remove_temporary(out)
+        pull_build(out)
         recover_dataset(dataset)
         manifest, ledger = _read(dataset)
         catalogue = FilmCatalogue(out / "clips" / "films.json")
@@ -124,6 +129,7 @@ def forget(
         found = list(_traces(out, gone))
         if found:
             raise WorkError(f"still named in {'; '.join(found[:5])}: remove or forget that too")
+        push_build(out)
     samples = samples_before - read_manifest(dataset).get("counts", {}).get("samples", 0)
     return Forgotten(len(ledger) - len(left), samples, stored, exports)
 

@@ -17,6 +17,7 @@ from emodal_data.errors import Dropped, InputError
 from emodal_data.reasons import ADVICE, Reason
 from emodal_data.sources import FilmFacts, FilmFile, find_film
 from emodal_data.span_checks import check_spans
+from emodal_data.storage import shown
 
 #: Raised when reading a film yields something else than before; old store files are then left alone.
 INGEST_VERSION = 4
@@ -105,7 +106,7 @@ def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[st
     rows["film"] = rows["film"].map(lambda name: names.get(name, name))
     if good.any() and not files:
         first = rows[good].iloc[0]
-        raise InputError(f"none of the films is in {films}: row {first['row']}: {first['detail']}")
+        raise InputError(f"none of the films is in {shown(films)}: row {first['row']}: {first['detail']}")
     return rows, files
 
 

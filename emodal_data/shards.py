@@ -18,6 +18,7 @@ from emodal_data.config import DatasetConfig
 from emodal_data.egemaps import egemaps_names
 from emodal_data.errors import InputError
 from emodal_data.files import atomic_path, write_bytes
+from emodal_data.remote_dataset import open_dataset
 from emodal_data.sample_contents import ContentSettings, make_contents
 from emodal_data.schema import LABELS, QUALITY, RATE_HZ, SHARD_OPTIONS, SPLITS, VOTES_OF, shard_schema
 
@@ -139,14 +140,14 @@ def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def read_split(dataset: Path | str, split: str) -> pa.Table:
-    """All samples of one side of a dataset folder: "train", "test" or "unlabelled".
+    """All samples of one side of a dataset folder, or of a dataset's URL: "train", "test" or "unlabelled".
 
     An absent unlabelled side is an empty table. Raises InputError if the folder holds no dataset or the split
     has another name.
     """
     if split not in SPLITS:
         raise InputError(f"no split {split!r}: choose one of {', '.join(SPLITS)}")
-    folder = Path(dataset) / "data"
+    folder = open_dataset(dataset) / "data"
     files = sorted(folder.glob(f"{split}-*.parquet"))
     any_file = next(iter(sorted(folder.glob("*.parquet"))), None)
     if any_file is None:

@@ -15,6 +15,7 @@ from emodal_data.files import is_passing, write_bytes
 from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
 from emodal_data.media import probe
 from emodal_data.reasons import ADVICE, Reason
+from emodal_data.storage import shown
 
 #: Seconds a film may take to be hashed and its header read.
 INSPECT_TIMEOUT_S = 900.0
@@ -62,7 +63,7 @@ def find_film(films: Path, name: str) -> FilmFile:
     if len(likely) > 1:
         several = f"{len(likely)} films may be meant, such as {' and '.join(likely[:2])}: write its path"
         raise Dropped(Reason.FILM_MISSING, f"{name}: {several}")
-    raise Dropped(Reason.FILM_MISSING, f"{name}: not under {films}{_suggestion(root, name)}")
+    raise Dropped(Reason.FILM_MISSING, f"{name}: not under {shown(films)}{_suggestion(root, name)}")
 
 
 def _file_at(root: Path, name: str) -> FilmFile | None:

@@ -10,6 +10,7 @@ from typing import Any
 from prefect.events import emit_event
 
 from emodal_data.files import write_bytes
+from emodal_data.storage import push, shown
 from flows.config import Config
 
 DATASET_READY = "emodal.dataset.ready"
@@ -31,18 +32,19 @@ def announce_dataset(config: Config, manifest: Mapping[str, Any]) -> bool:
         DATASET_READY,
         resource={
             "prefect.resource.id": f"emodal.dataset.{content}",
-            "prefect.resource.name": str(config.out / "dataset"),
+            "prefect.resource.name": shown(config.out / "dataset"),
             TRAIN_LABEL: str(config.train).lower(),
         },
         payload={
-            "dataset": str(config.out / "dataset"),
+            "dataset": shown(config.out / "dataset"),
             "dataset_hash": content,
-            "model": str(config.out / "model"),
+            "model": shown(config.out / "model"),
             "settings": config.model.model_dump(mode="json"),
             "counts": manifest["counts"],
         },
     )
     write_bytes(mark, f"{content}\n".encode())
+    push(mark)
     return True
 
 

@@ -6,6 +6,7 @@ It reads top to bottom: plan, read the reels that are missing, publish what is c
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,11 +37,14 @@ from emodal_data.describe import describe_dataset
 from emodal_data.errors import DamagedReel, EmodalError
 from emodal_data.exports import Export, plan_exports, write_exports
 from emodal_data.files import exclusive, remove_temporary
+from emodal_data.film_copies import film_at_hand, name_films
 from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
 from emodal_data.leak_price import leak_price
 from emodal_data.overrides import override_plan
 from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build, reel_places
 from emodal_data.reasons import Reason
+from emodal_data.remote_dataset import pull_build, push_build
+from emodal_data.remote_lock import exclusive_remote
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
 from emodal_data.sources import (
     FilmCatalogue,
@@ -50,6 +54,7 @@ from emodal_data.sources import (
     not_read,
     still_growing,
 )
+from emodal_data.storage import fetch, list_remote, pull, remove_remote, send, shown
 from flows.announcement import announce_dataset
 from flows.config import Config
 from flows.failures import FailedFilms
@@ -75,8 +80,11 @@ def build_dataset(config: Config) -> dict[str, Any]:
     Returns counts of the manifest, clips_read, published, warnings, and metrics where it trained itself: a run of a
     deployment announces its dataset instead, and training is a run of its own. Raises InputError or WorkError.
     """
-    with exclusive(config.out):
+    pull(config.annotations)
+    name_films(config.films)
+    with exclusive(config.out), exclusive_remote(config.out):
         remove_temporary(config.out)
+        pull_build(config.out)
         recover_dataset(config.out / "dataset")
         with engine(config) as submit:
             plan, failed = make_plan(config, submit)
@@ -89,6 +97,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
                 clips_read += read_reels(plan, failed, config, submit)
                 manifest, written = publish(plan, failed, config, submit)
             export_clips(plan, config, submit)
+        push_build(config.out)
     result = {
         "counts": manifest["counts"],
         "clips_read": clips_read,
@@ -112,7 +121,8 @@ def build_dataset(config: Config) -> dict[str, Any]:
 )
 def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
     """Hash a film and read its header, in a worker."""
-    return inspect_guarded(film, config.films, config.clips, workers(config))
+    with film_at_hand(film.path, config.films, config.storage.films_gb) as (path, films):
+        return inspect_guarded(replace(film, path=path), films, config.clips, workers(config))
 
 
 @task(
@@ -123,21 +133,30 @@ def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
 )
 def read_reel(reel: Reel, config: Config) -> None:
     """Read the clips of a reel into the clip store, in a worker."""
-    ingest_guarded(reel, IngestSettings(config.films, config.clips, config.face), workers(config))
+    with film_at_hand(reel.path, config.films, config.storage.films_gb) as (path, films):
+        settings = IngestSettings(films, config.clips, config.face)
+        ingest_guarded(replace(reel, path=path), settings, workers(config))
+    send(reel.file.parent)
 
 
 @task(task_run_name="cut {export.film}", cache_policy=NO_CACHE, persist_result=False)
 def make_export(export: Export, config: Config) -> list[str]:
     """Write some clips of a film as mp4 files, in a worker."""
-    return workers(config).run(
-        export.timeout_s(config.clips), write_exports, export, config.films, config.clips
-    )
+    with film_at_hand(export.path, config.films, config.storage.films_gb) as (path, films):
+        here, timeout_s = replace(export, path=path), export.timeout_s(config.clips)
+        failed = workers(config).run(timeout_s, write_exports, here, films, config.clips)
+    send(export.folder)
+    return failed
 
 
 @task(task_run_name="write {shard.path.name}", cache_policy=NO_CACHE, persist_result=False)
 def make_shard(shard: Shard, config: Config) -> WrittenShard:
     """Write one shard, in a worker."""
-    return workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
+    fetch(shard.clips["store_file"])
+    written = workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
+    if config.engine.kind == "dask":
+        send(shard.path)  # this may be another machine than the one that publishes
+    return written
 
 
 @task(task_run_name="measure the price of a leak", cache_policy=NO_CACHE, persist_result=False)
@@ -199,6 +218,7 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
         reel = reels[future]
         try:
             future.result()
+            fetch(list_remote(reel.file.parent))  # another machine may have read it
             done += len(reel.clips)
             kept += count_clear(reel, plan, config)
         except Exception as error:
@@ -242,7 +262,8 @@ def publish(
         )
     except EmodalError as error:
         write_ledger(ledger_of_failure, make_ledger(plan.rows, clips))
-        raise type(error)(f"{error} (what became of every row: {ledger_of_failure})") from error
+        send(ledger_of_failure)
+        raise type(error)(f"{error} (what became of every row: {shown(ledger_of_failure)})") from error
     ledger_of_failure.unlink(missing_ok=True)
     if is_published(chosen, dataset):
         return read_manifest(dataset), False
@@ -269,6 +290,8 @@ def write_shards(chosen: DatasetPlan, folder: Path, config: Config, submit: Subm
     futures = [submit(make_shard, shard=shard, config=config) for shard in shards]
     for future in as_completed(futures):
         observer().advance(future.result().rows)
+    fetch(shard.path for shard in shards)
+    remove_remote(folder)
     return [future.result() for future in futures]
 
 

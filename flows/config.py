@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_serializer, field_validator
 
 from emodal_data.config import DatasetConfig, Section
 from emodal_data.errors import InputError
+from emodal_data.storage import COPIES, NAMES, local_path, shown
 from emodal_model.config import ModelConfig
 
 #: engine.settle_s of a build that nobody starts by hand.
@@ -41,15 +42,25 @@ class EngineConfig(Section):
     path."""
 
 
+class StorageConfig(Section):
+    """Copies of what films, annotations and out name by URL (s3://bucket/...). Nothing here changes the result."""
+
+    cache: Path | None = None
+    """Folder for copies, the same on every machine of a cluster; none: emodal in the user's cache folder."""
+    films_gb: Annotated[float, Field(gt=0)] = 100.0
+    """Room for copies of remote films on each machine, in gigabytes."""
+
+
 class Config(DatasetConfig):
     """A build: films and annotations in, a dataset and a trained model out."""
 
+    storage: StorageConfig = StorageConfig()
     films: Path
-    """Folder with the films."""
+    """Folder with the films, or its URL."""
     annotations: Path
-    """File of spans (see docs/annotations.md for the formats), or a folder of such files."""
+    """File of spans (see docs/annotations.md for the formats), or a folder of such files; or the URL of either."""
     out: Path
-    """Folder of the build."""
+    """Folder of the build, or its URL."""
     overrides: Path | None = None
     """CSV file of decisions made in the report: clips to drop or to relabel."""
     workers: Annotated[int, Field(ge=1)] | None = None
@@ -58,6 +69,16 @@ class Config(DatasetConfig):
     """Train after the dataset is made."""
     model: ModelConfig = ModelConfig()
     engine: EngineConfig = EngineConfig()
+
+    @field_validator("films", "annotations", "out")
+    @classmethod
+    def _where_it_is_on_this_machine(cls, path: Path, others: ValidationInfo) -> Path:
+        cache = others.data["storage"].cache if "storage" in others.data else None
+        return local_path(path, cache, NAMES if others.field_name == "films" else COPIES)
+
+    @field_serializer("films", "annotations", "out", when_used="json")
+    def _what_it_is_everywhere(self, path: Path) -> str:
+        return shown(path)
 
     def on_a_schedule(self) -> "Config":
         """The same build for a server: paths that hold wherever it runs, and films given time to arrive."""

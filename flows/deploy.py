@@ -22,6 +22,7 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.workers.process import ProcessWorker
 
 from emodal_data.errors import InputError, WorkError
+from emodal_data.storage import shown
 from flows.announcement import DATASET_READY, TRAIN_LABEL
 from flows.build_dataset import WITH_WARNINGS, build_dataset
 from flows.config import Config
@@ -110,8 +111,8 @@ def _train_deployment(config: Config) -> RunnerDeployment:
         train_emodal,
         "Trains EMODal on a dataset; started by the event that a new one is ready.",
         {
-            "dataset": str(config.out / "dataset"),
-            "out": str(config.out / "model"),
+            "dataset": shown(config.out / "dataset"),
+            "out": shown(config.out / "model"),
             "config": config.model.model_dump(mode="json", exclude_unset=True),
         },
     )

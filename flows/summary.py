@@ -3,17 +3,20 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from emodal_data.annotations import read_annotations
+from emodal_data.film_copies import film_at_hand, name_films
 from emodal_data.isolation import WorkerPool
 from emodal_data.overrides import override_plan
 from emodal_data.plan import locate_films, plan_build
 from emodal_data.reasons import ADVICE, Reason
 from emodal_data.sources import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded, still_growing
+from emodal_data.storage import READING, local_path, pull, shown
 from flows.config import Config
 
 #: Wrong annotation rows told one by one.
@@ -26,8 +29,9 @@ def build_summary(out: Path, result: dict[str, Any]) -> str:
     if "metrics" in result:
         from emodal_model.tables import format_report
 
-        lines += ["", format_report(result["metrics"]), "", f"model    {out / 'model'}"]
-    lines += [f"dataset  {out / 'dataset'}", f"report   {out / 'dataset' / 'report' / 'index.html'}"]
+        lines += ["", format_report(result["metrics"]), "", f"model    {shown(out / 'model')}"]
+    dataset = out / "dataset"
+    lines += [f"dataset  {shown(dataset)}", f"report   {dataset / 'report' / 'index.html'}"]
     return "\n".join(lines)
 
 
@@ -48,14 +52,19 @@ def dataset_lines(result: dict[str, Any]) -> list[str]:
 
 def plan_result(config: Config) -> dict[str, Any]:
     """What a build would do, without doing it."""
+    pull(config.annotations)
+    name_films(config.films)
+    # A build may be at work on its own copy.
+    out = local_path(config.out, config.storage.cache, READING)
+    pull(out / "clips")
     rows, files = locate_films(read_annotations(config.annotations), config.films)
-    catalogue = FilmCatalogue(config.out / "clips" / "films.json")
+    catalogue = FilmCatalogue(out / "clips" / "films.json")
     known = {name: catalogue.known(file) for name, file in files.items()}
     facts = {name: fact for name, fact in known.items() if fact}
     new = [file for name, file in files.items() if name not in facts]
     facts |= still_growing(new, config.engine.settle_s, time.time())
     facts |= _look([file for file in new if file.name not in facts], config)
-    plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
+    plan = plan_build(rows, files, facts, out / "clips", config.clips, config.face)
     plan = override_plan(plan, config.overrides)
     return {
         "rows": len(plan.rows),
@@ -76,9 +85,9 @@ def plan_result(config: Config) -> dict[str, Any]:
 def wrong_rows(rows: pd.DataFrame, annotations: Path) -> list[dict[str, Any]]:
     """The annotation rows that cannot be used, with file, row, reason and what is wrong. rows: plan.Plan.rows."""
     wrong = rows[rows["reason"].notna()]
-    files = [str(annotations)] * len(wrong)
+    files = [shown(annotations)] * len(wrong)
     if "annotation_file" in wrong:
-        files = [str(annotations / file) for file in wrong["annotation_file"]]
+        files = [shown(annotations / file) for file in wrong["annotation_file"]]
     told = zip(files, wrong["row"], wrong["reason"], wrong["detail"], strict=True)
     return [
         {"file": file, "row": int(row), "reason": reason, "detail": detail}
@@ -108,10 +117,14 @@ def _look(films: Sequence[FilmFile], config: Config) -> dict[str, FilmFacts]:
     pool = WorkerPool(config.worker_count, config.clips.memory_mb)
     try:
         with ThreadPoolExecutor(config.worker_count) as threads:
-            facts = threads.map(lambda film: inspect_guarded(film, config.films, config.clips, pool), films)
-            return {fact.name: fact for fact in facts}
+            return {fact.name: fact for fact in threads.map(lambda film: _look_at(film, config, pool), films)}
     finally:
         pool.close()
+
+
+def _look_at(film: FilmFile, config: Config, pool: WorkerPool) -> FilmFacts:
+    with film_at_hand(film.path, config.films, config.storage.films_gb) as (path, films):
+        return inspect_guarded(replace(film, path=path), films, config.clips, pool)
 
 
 def plan_summary(result: dict[str, Any]) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 from prefect import flow
 
+from emodal_data.remote_dataset import open_dataset
+from emodal_data.storage import local_path, pull, push, url_of
 from emodal_model.config import ModelConfig
 from emodal_model.run import finished
 from flows.observers import observer
@@ -15,13 +17,19 @@ _DEFAULTS = ModelConfig()
 
 @flow(name="train-emodal", flow_run_name="train {out}", persist_result=False)
 def train_emodal(dataset: Path, out: Path, config: ModelConfig = _DEFAULTS) -> dict[str, Any]:
-    """Train on a dataset folder and write the model folder.
+    """Train on a dataset folder and write the model folder; both may be URLs.
 
     Returns the metrics. A finished training of this very dataset with these settings is not repeated.
     Raises ModelError if the dataset cannot be trained on.
     """
+    if url_of(local_path(dataset)) is not None:
+        dataset = open_dataset(dataset)
+    out = local_path(out)
+    pull(out)
     done = finished(dataset, out, config) if config.seeds == 1 else None
     if done is not None:
         return done
     observer().stage("training", 0, "epochs")
-    return train_all(dataset, out, config, on_epoch=observer().epoch)
+    metrics = train_all(dataset, out, config, on_epoch=observer().epoch)
+    push(out)
+    return metrics

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import Json, Settings, print_result
+from flows.commands.options import Json, Settings, dataset_in, print_result
 
 
 def train(
@@ -33,19 +33,23 @@ def train(
     from flows.config import load_model_config
 
     settings = load_model_config([*(set_ or []), *([f"name={model}"] if model else [])])
+    from emodal_data.storage import local_path, pull, push
     from flows.observers import watched_on_terminal
     from flows.repeats import train_all
 
+    folder = local_path(out)
+    pull(folder)
     with watched_on_terminal() as terminal:
         metrics = train_all(
-            dataset,
-            out,
+            dataset_in(dataset),
+            folder,
             settings,
             folds,
             workers,
             on_epoch=terminal.epoch,
             on_done=lambda repeat: terminal.say(f"trained {repeat.out}"),
         )
+    push(folder)
     from emodal_model.tables import format_report
 
     print_result(metrics, format_report(metrics), as_json)
@@ -63,5 +67,5 @@ def evaluate(
     from emodal_model.evaluation import evaluate as evaluate_model
     from emodal_model.tables import format_report
 
-    metrics = evaluate_model(model, dataset).as_dict()
+    metrics = evaluate_model(model, dataset_in(dataset)).as_dict()
     print_result(metrics, format_report(metrics), as_json)

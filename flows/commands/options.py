@@ -28,8 +28,10 @@ def print_result(result: Any, text: str, as_json: bool) -> None:
 
 
 def dataset_in(out: Path) -> Path:
-    """The dataset of a build's folder; a dataset's own folder is itself."""
-    return out / "dataset" if (out / "dataset").is_dir() else out
+    """The dataset of a build's folder or URL; a dataset's own folder is itself. One at a URL is copied."""
+    from emodal_data.remote_dataset import open_dataset
+
+    return open_dataset(out)
 
 
 def model_in(out: Path) -> Path:
