@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,28 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:  # run from a source folder that is not installed
             found[name] = "source"
     return found
+
+
+def git_revision(folder: Path | None = None) -> str | None:
+    """Commit of the git checkout that this folder (the working folder) is in, "-dirty" where files were changed.
+
+    None outside a checkout, or without git.
+    """
+    command = [
+        "git",
+        "-C",
+        str(folder or Path.cwd()),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
 
 
 def identity(data_hash: str, config: ModelConfig) -> str:

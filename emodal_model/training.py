@@ -22,7 +22,7 @@ from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
 from emodal_model.input import LABELS, Samples, dataset_hash, join, read_folds, read_manifest, read_samples
 from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
 from emodal_model.predictor import Predictor, load, save
-from emodal_model.run import finished, identity, versions, write_json
+from emodal_model.run import finished, git_revision, identity, versions, write_json
 from emodal_model.scores import best_temperature, score, softmax
 from emodal_model.validation import Holdout, hold_out
 
@@ -92,6 +92,7 @@ def train(
         "validation": _validation(held),
         "config": config.model_dump(mode="json"),
         "versions": versions(),
+        "git_revision": git_revision(),
     }
     describe_run(out, dataset, metrics, networks[-1], test)
     # Last: where metrics.json is, the run is whole.
