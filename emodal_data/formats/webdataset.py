@@ -12,7 +12,7 @@ import numpy as np
 from emodal_data.formats.records import FILES, card, copy_papers, kinds, records
 
 #: Suffix of the files in a column.
-_SUFFIXES = {"image": "png"}
+_SUFFIXES = {"image": "png", "audio": "flac"}
 
 _READING = """
 ## Reading
