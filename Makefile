@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SAMPLES := demo/samples
 BUILD := demo/build
 
-.PHONY: setup demo test lint docs bench clean
+.PHONY: setup demo test lint docs bench bench-check clean
 
 INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
@@ -46,6 +46,11 @@ bench: setup
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/model.py speed
 	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/growth.py --rows 1000 10000 100000
+	$(BIN)/python benchmarks/whole_road.py
+
+bench-check: setup
+	$(BIN)/python benchmarks/check.py
 
 clean:
 	rm -rf $(VENV) demo site docs/reference .pytest_cache .mypy_cache .ruff_cache
