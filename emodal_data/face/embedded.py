@@ -27,7 +27,7 @@ class EmbeddedBackend:
         return [
             detection
             for detection in self._detector(rgb)
-            if detection.score >= DOUBTFUL_SCORE or self._mesh(rgb, detection)[1] >= DENIED_SCORE
+            if detection.score >= DOUBTFUL_SCORE or self._mesh.presence(rgb, detection) >= DENIED_SCORE
         ]
 
     def landmarks(self, rgb: Picture, detection: Detection) -> Face:

@@ -18,6 +18,11 @@ from emodal_data.face.surface import PX_PER_CM, SIDE_PX, Grid, Surface, canonica
 #: Photo pixels an output pixel of the frontal view gets across, as a share of what it gets in a frontal
 #: photo: below the first it counts as hidden, above the second as seen.
 HIDDEN_DENSITY, SEEN_DENSITY = 0.15, 0.45
+#: The further a head is turned, the worse its far side is known: from the first yaw on less of it is used, from the
+#: second on only what lies this near to the middle of the face.
+FAR_FROM_DEG, FAR_TO_DEG, MIDDLE_CM = 28.0, 36.0, 1.0
+#: The far side's edge, as far from the middle of the face as any of it.
+_EDGE_CM = 9.0
 #: Softness of the border between seen and mirrored, pixels.
 SEAM_PX = 3.0
 _BORDER = np.ones((7, 7), np.uint8)
@@ -56,6 +61,7 @@ def frontalize(picture: npt.NDArray[np.uint8], landmarks: Points) -> Frontal:
     height, width = picture.shape[:2]
     in_picture = (where_x >= 0) & (where_x <= width - 1) & (where_y >= 0) & (where_y <= height - 1)
     seen = _seen(surface.x_cm, depth_cm, math.radians(head.pose.yaw_deg)) * in_picture
+    seen *= _known(surface.x_cm, head.pose.yaw_deg)
     image, taken = _fill_from_other_side(image, seen)
     fraction = float((taken * surface.inside).sum() / surface.inside.sum())
     rounded = np.clip(np.rint(image), 0, 255).astype(np.uint8)
@@ -107,6 +113,13 @@ def _seen(x_cm: Grid, depth_cm: Grid, yaw_rad: float) -> Grid:
     density = np.concatenate([growth[:, :1], growth], axis=1)[:, ::toward]
     seen = (density - np.float32(HIDDEN_DENSITY)) / np.float32(SEEN_DENSITY - HIDDEN_DENSITY)
     return np.asarray(np.clip(seen, 0, 1), dtype=np.float32)
+
+
+def _known(x_cm: Grid, yaw_deg: float) -> Grid:
+    """1 where the face is shown by what the photo shows there, 0 on the part of the far side that is given up."""
+    given_up = min(max((abs(yaw_deg) - FAR_FROM_DEG) / (FAR_TO_DEG - FAR_FROM_DEG), 0.0), 1.0)
+    border_cm = _EDGE_CM + given_up * (MIDDLE_CM - _EDGE_CM)
+    return np.asarray(x_cm * math.copysign(1.0, yaw_deg) <= border_cm, dtype=np.float32)
 
 
 def _fill_from_other_side(image: Grid, seen: Grid) -> tuple[Grid, Grid]:

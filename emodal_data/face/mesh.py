@@ -1,6 +1,7 @@
 """The 468-point face mesh: one face in, its points in pixels and a landmark score out.
 
-The crop and its turn follow MediaPipe's face_landmark graph; the score is the model's own "a face is here".
+The crop and its turn follow MediaPipe's face_landmark graph. The score is the model's own "a face is here",
+times how well the points of the picture and of its mirror image agree.
 """
 
 import math
@@ -9,13 +10,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodal_data.face.models import Model, sigmoid
+from emodal_data.face.geometry import canonical_face
+from emodal_data.face.models import Model, Tensor, sigmoid
 from emodal_data.face.parcels import Detection, Picture, Points
 
 MODEL = "face_landmark.tflite"
 #: Side of the crop in sides of the face: the model was trained with this margin.
 CROP_SIDES = 1.5
 EYE_LEFT, EYE_RIGHT = 33, 263
+#: Points that stand this far from those of the mirror image (mean, in sides of the face) are as likely wrong as
+#: right: in 99 of 100 faces turned by 30 degrees or less they differ by less, at 60 degrees and more, where the
+#: points are guessed, by more.
+DOUBTFUL_DISAGREEMENT = 0.03
 
 
 class Mesh:
@@ -23,35 +29,63 @@ class Mesh:
 
     def __init__(self) -> None:
         self._model = Model(MODEL)
+        self._mirror = canonical_face().mirror
 
     def __call__(self, rgb: Picture, detection: Detection) -> tuple[Points, float]:
         """Points (468, 3): x, y in pixels, z in pixels away from the camera; and the score, 0 to 1.
 
-        The first look goes by the detector's box, the second by the first one's points; the second counts.
+        The first look goes by the detector's box, the second by the first one's points. The second is taken
+        at the mirror image too: the points are the mean of both, so a mirrored photo gives mirrored points.
         """
+        crop, to_picture = self._second_crop(rgb, detection)
+        here, score = self._look(crop)
+        there, other_score = self._look(crop[:, ::-1])
+        there = (there * [-1.0, 1.0, 1.0] + [self._model.side_px - 1.0, 0.0, 0.0])[self._mirror]
+        apart = np.linalg.norm((here - there)[:, :2], axis=1).mean() * CROP_SIDES / self._model.side_px
+        agreement = 1.0 / (1.0 + float(apart / DOUBTFUL_DISAGREEMENT) ** 4)
+        return _in_picture((here + there) / 2, to_picture), min(score, other_score) * agreement
+
+    def presence(self, rgb: Picture, detection: Detection) -> float:
+        """The model's own score of whether a face is there, 0 to 1."""
+        return self._look(self._second_crop(rgb, detection)[0])[1]
+
+    def _second_crop(self, rgb: Picture, detection: Detection) -> tuple[Tensor, Points]:
+        """The crop that the points of a first look ask for, and its (2, 3) way back; see _crop."""
         x0, y0, x1, y1 = detection.box_xyxy
         eyes = detection.eyes if detection.eyes is not None else np.array([[x0, y0], [x1, y0]])
         side_px = CROP_SIDES * max(x1 - x0, y1 - y0)
-        points, _ = self._look(rgb, np.array([(x0 + x1) / 2, (y0 + y1) / 2]), side_px, _turn_rad(*eyes))
+        crop, to_picture = self._crop(
+            rgb, np.array([(x0 + x1) / 2, (y0 + y1) / 2]), side_px, _turn_rad(*eyes)
+        )
+        points = _in_picture(self._look(crop)[0], to_picture)
         turn_rad = _turn_rad(points[EYE_LEFT, :2], points[EYE_RIGHT, :2])
         rotation = _rotation(turn_rad)
         upright = points[:, :2] @ rotation
         low, high = upright.min(axis=0), upright.max(axis=0)
-        centre = rotation @ ((low + high) / 2)
-        return self._look(rgb, centre, CROP_SIDES * float((high - low).max()), turn_rad)
+        return self._crop(
+            rgb, rotation @ ((low + high) / 2), CROP_SIDES * float((high - low).max()), turn_rad
+        )
 
-    def _look(self, rgb: Picture, centre: Points, side_px: float, turn_rad: float) -> tuple[Points, float]:
+    def _crop(self, rgb: Picture, centre: Points, side_px: float, turn_rad: float) -> tuple[Tensor, Points]:
+        """What the model is shown, (side, side, 3) in 0 to 1, and the (2, 3) map of its pixels to the picture's."""
         side = self._model.side_px
-        scale = max(side_px, 1.0) / side
-        linear = scale * _rotation(turn_rad)
+        linear = max(side_px, 1.0) / side * _rotation(turn_rad)
         to_picture = np.column_stack([linear, centre - linear @ [side / 2, side / 2]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         crop = cv2.warpAffine(rgb, to_picture, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT)
-        raw, logit = self._model(crop.astype(np.float32) / np.float32(255))
-        points = raw.reshape(468, 3).astype(np.float64)
-        points[:, :2] = points[:, :2] @ linear.T + to_picture[:, 2]
-        points[:, 2] *= scale
-        return points, float(sigmoid(logit).ravel()[0])
+        return crop.astype(np.float32) / np.float32(255), to_picture
+
+    def _look(self, crop: Tensor) -> tuple[Points, float]:
+        """Points (468, 3) in the crop's pixels, and the model's score."""
+        raw, logit = self._model(crop)
+        return raw.reshape(468, 3).astype(np.float64), float(sigmoid(logit).ravel()[0])
+
+
+def _in_picture(points: Points, to_picture: Points) -> Points:
+    """Points (n, 3) of a crop, in pixels of the picture it was cut from."""
+    linear = to_picture[:, :2]
+    depth = points[:, 2] * math.sqrt(abs(np.linalg.det(linear)))
+    return np.column_stack([points[:, :2] @ linear.T + to_picture[:, 2], depth])
 
 
 def _turn_rad(left: npt.ArrayLike, right: npt.ArrayLike) -> float:

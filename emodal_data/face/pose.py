@@ -20,7 +20,7 @@ _STEPS = 8
 #: How far landmarks are placed wrongly; how far faces differ from the canonical one (x, y, z), expression
 #: included; how far heads nod in films. Standard deviations.
 _NOISE_CM = 0.2
-_SPREAD_CM = np.array([1.0, 0.4, 0.7])
+_SPREAD_CM = np.array([1.2, 0.4, 0.8])
 _NOD_RAD = 0.3
 #: Landmarks that scatter less than this in any direction are no face.
 _LEAST_SPREAD_PX = 0.5

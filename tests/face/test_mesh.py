@@ -1,0 +1,57 @@
+"""The mesh: its points do not depend on the side a face is seen from, and its score knows when they are guessed."""
+
+import numpy as np
+import pytest
+
+from emodal_data.config import FaceConfig
+from emodal_data.face import Detection, canonical_face, find_face, gate
+from emodal_data.face.mesh import Mesh
+from emodal_data.reasons import Reason
+
+from .rendered import Actor
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Mesh:
+    return Mesh()
+
+
+def test_the_points_of_a_mirrored_photo_are_the_mirrored_points(mesh, photo, photo_face):
+    width = photo.shape[1]
+    x0, y0, x1, y1 = photo_face.box_xyxy
+    here, score = mesh(photo, Detection((x0, y0, x1, y1), 0.9))
+    there, other_score = mesh(
+        np.ascontiguousarray(photo[:, ::-1]), Detection((width - x1, y0, width - x0, y1), 0.9)
+    )
+    mirrored = (there * [-1, 1, 1] + [width - 1, 0, 0])[canonical_face().mirror]
+    # Not exactly: where the second look is taken is told by a first one, at one side only.
+    assert np.linalg.norm((mirrored - here)[:, :2], axis=1).mean() < 0.005 * (x1 - x0)
+    assert score == pytest.approx(other_score, abs=0.05)
+
+
+def test_faces_that_are_plainly_seen_keep_a_high_score(mesh, backend, photo):
+    actor = Actor(photo, backend)
+    for yaw_deg in (-30, 0, 30):
+        rgb = actor.draw(yaw_deg).rgb
+        assert mesh(rgb, backend.detect(rgb)[0])[1] > 0.75
+
+
+@pytest.mark.parametrize("yaw_deg", [-65, 75])
+def test_guessed_points_of_a_far_turned_face_score_low_though_a_face_is_there(mesh, backend, photo, yaw_deg):
+    rgb = Actor(photo, backend).draw(yaw_deg).rgb
+    detection = backend.detect(rgb)[0]
+    assert mesh.presence(rgb, detection) > 0.9
+    assert mesh(rgb, detection)[1] < 0.5
+
+
+def test_a_far_turned_face_whose_yaw_is_not_seen_is_dropped_for_its_landmarks(backend, photo):
+    config = FaceConfig(max_yaw_deg=90)
+    found = find_face(Actor(photo, backend).draw(-65).rgb, backend, config)
+    verdict = gate(found.measures, config)
+    assert verdict == (Reason.LANDMARK_SCORE_LOW, found.measures.landmark_score)
+
+
+def test_what_is_no_face_scores_nothing(mesh):
+    blank = np.full((300, 300, 3), 128, np.uint8)
+    box = Detection((50.0, 50.0, 250.0, 250.0), 0.9)
+    assert mesh.presence(blank, box) < 0.1 and mesh(blank, box)[1] < 0.1
