@@ -68,7 +68,8 @@ def stop_at_once_on_signals() -> None:
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
-        os.write(2, f"\n{STOPPED}\n".encode())
+        cursor = "\x1b[?25h" if os.isatty(2) else ""  # the progress display hides it
+        os.write(2, f"{cursor}\n{STOPPED}\n".encode())
         os._exit(128 + number)
 
     # Python's tracker of semaphores tidies up after us and need not say so.

@@ -1,5 +1,8 @@
 """How commands end: wrong arguments, faults, Ctrl-C; one line each, and never a traceback."""
 
+import contextlib
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -65,6 +68,24 @@ def test_ctrl_c_twice_ends_at_once_with_one_message(tmp_path: Path) -> None:
     out, told = making.communicate(timeout=20)
     assert (making.returncode, out) == (130, "")
     assert told.split("\n") in (["", STOPPED, ""], ["", STOPPED, "", STOPPED, ""])
+
+
+def test_ctrl_c_gives_the_terminal_its_cursor_back(tmp_path: Path) -> None:
+    shown, terminal = pty.openpty()
+    command = [sys.executable, "-m", "flows", "sample-films", str(tmp_path / "samples"), "--films", "50"]
+    environment = os.environ | {"TERM": "xterm", "CI": ""}
+    making = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)
+    os.close(terminal)
+    said = b""
+    while b"\x1b[?25l" not in said:  # the display has begun, and has hidden the cursor
+        said += os.read(shown, 1024)
+    making.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):  # the terminal is gone with its last process
+        while more := os.read(shown, 1024):
+            said += more
+    os.close(shown)
+    assert making.wait(timeout=20) == 130
+    assert said.rindex(b"\x1b[?25h") > said.rindex(b"\x1b[?25l")
 
 
 STOPPED = "emodal: stopped; run the same command again, it goes on where it was"
