@@ -1,5 +1,6 @@
 """The documentation is true: its site builds, every command in it runs, and every command of the program is in it."""
 
+import hashlib
 import json
 import re
 import shlex
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 import typer
 
+from emodal_data.plan import clip_id_of
 from flows.cli import app
 from flows.exits import clear_errors
 
@@ -55,7 +57,7 @@ def all_lines() -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder that has what the pages speak of: films, spans.csv, export.json, and after a build, its model."""
+    """A folder with what the pages speak of: films, spans.csv, overrides.csv, export.json; after a build, its model."""
     here = tmp_path_factory.mktemp("docs")
     shutil.copytree(sample_films, here / "samples")
     shutil.copytree(sample_films / "films", here / "films")
@@ -68,6 +70,10 @@ def folder(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     spans["film"] = spans["film"].replace(names)
     spans.to_csv(here / "spans.csv", index=False)
     rows = spans.to_dict("records")
+    first = spans.iloc[0]
+    digest = hashlib.sha256((here / "films" / first["film"]).read_bytes()).hexdigest()
+    clip_id = clip_id_of(digest, float(first["start"]), float(first["end"]))
+    (here / "overrides.csv").write_text(f"clip_id,decision\n{clip_id},drop\n")
     tasks = [{"data": row, "annotations": [{"completed_by": 1, "result": [label_of(row)]}]} for row in rows]
     (here / "export.json").write_text(json.dumps(tasks))
     with pytest.MonkeyPatch.context() as patch:
