@@ -1,4 +1,4 @@
-"""Tasks that Label Studio's own SDK writes, and checks against its labelling configuration, are read as they were meant.
+"""Tasks that Label Studio's own SDK writes and checks against a labelling configuration are read as they were meant.
 
 The SDK needs an environment of its own (it brings another OpenCV): that of the program label-studio on the PATH.
 """
