@@ -5,7 +5,6 @@ Overlaps of one speaker with himself, and annotations whose clock is not the fil
 
 import math
 from collections.abc import Mapping
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -97,9 +96,10 @@ def clock_notes(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.Series
 
 def parse_rate(text: str) -> float | None:
     """Frames per second of "25", "23,976" or "24000/1001"; None if it is no rate."""
+    above, _, below = text.replace(",", ".").partition("/")
     try:
-        rate = float(Fraction(text.strip().replace(",", ".")))
-    except (ValueError, ZeroDivisionError, OverflowError):
+        rate = float(above) / float(below or "1")
+    except (ValueError, ZeroDivisionError):
         return None
     return rate if math.isfinite(rate) and rate > 0 else None
 

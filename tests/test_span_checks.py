@@ -62,7 +62,10 @@ def test_overlaps_are_those_of_every_pair(spans: list[tuple[str, str, int, int]]
 @pytest.mark.parametrize(
     ("text", "rate"),
     [("25", 25), (" 23.976 ", 23.976), ("23,976", 23.976), ("24000/1001", 24000 / 1001)]
-    + [(text, None) for text in ("", "film", "0", "-25", "1/0", "nan", "inf", "1e999")],
+    + [
+        (text, None)
+        for text in ("", "film", "0", "-25", "1/0", "nan", "inf", "1e999", "1e999999999", "1/2/3")
+    ],
 )
 def test_rates_are_read_in_every_way_they_are_written(text: str, rate: float | None) -> None:
     assert parse_rate(text) == (None if rate is None else pytest.approx(rate))
