@@ -47,7 +47,8 @@ def lines_of(page: Path) -> list[str]:
 
 
 def all_lines() -> list[str]:
-    lines = dict.fromkeys(line for page in PAGES for line in lines_of(page))
+    # What speaks of a bucket needs a server: test_remote_build.py.
+    lines = dict.fromkeys(line for page in PAGES for line in lines_of(page) if "://" not in line)
     order = ["init", "propose", "plan", "build", "forget"]
 
     def rank(line: str) -> tuple[int, bool]:
