@@ -81,8 +81,9 @@ def _classes(confusion: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
 
 
 def _settings(section: Mapping[str, Any]) -> str:
-    """A section on one line; what is not set is left out."""
-    told = ", ".join(f"{name}={value}" for name, value in section.items() if value is not None)
+    """A section on one line; what is not set is left out, and the folder of weights, which is nobody's business."""
+    shown = {name: value for name, value in section.items() if value is not None and name != "weights"}
+    told = ", ".join(f"{name}={value}" for name, value in shown.items())
     return told or "not recorded"
 
 

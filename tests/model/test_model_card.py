@@ -16,7 +16,11 @@ from emodal_model.training import train
 from .conftest import write_dataset
 from .test_scores import POSTER, predictions
 
-ABOUT = {"clips": {"reel_size": 32}, "face": {}, "audio": {"window_s": 0.05, "none": None}}
+ABOUT = {
+    "clips": {"reel_size": 32},
+    "face": {"weights": "/home/anna"},
+    "audio": {"window_s": 0.05, "none": None},
+}
 
 
 def metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
