@@ -63,7 +63,7 @@ def _count(
     histograms = [(measure, tallies.histogram(timed, measure)) for measure in measures]
     return {
         "funnel": tallies.funnel(ledger),
-        "reasons": tallies.reason_rows(ledger),
+        "reasons": tallies.reason_rows(ledger, clips),
         "films": tallies.film_rows(ledger, clips),
         "classes": tallies.class_rows(clips),
         "histograms": [(measure, rows) for measure, rows in histograms if rows],

@@ -78,11 +78,17 @@ def funnel(ledger: pd.DataFrame) -> list[Row]:
     return rows
 
 
-def reason_rows(ledger: pd.DataFrame) -> list[Row]:
-    """The reasons that occur, the most frequent first: reason, rows, and what to do."""
+def reason_rows(ledger: pd.DataFrame, clips: pd.DataFrame) -> list[Row]:
+    """The reasons that occur, the most frequent first: reason, rows, clips (0: it was the row's), and what to do."""
+    of_clips = clips["reason"].value_counts()
     counts = ledger["reason"].value_counts()
     rows = [
-        {"reason": str(name), "rows": int(count), "advice": ADVICE[Reason(str(name))]}
+        {
+            "reason": str(name),
+            "rows": int(count),
+            "clips": int(of_clips.get(name, 0)),
+            "advice": ADVICE[Reason(str(name))],
+        }
         for name, count in counts.items()
     ]
     return sorted(rows, key=lambda row: (-row["rows"], row["reason"]))

@@ -57,11 +57,12 @@ def test_rows_of_each_film_are_kept_or_lost_at_a_stage(reported: Path) -> None:
 
 
 def test_reasons_come_with_what_to_do_the_most_frequent_first(reported: Path) -> None:
-    rows = tallies.reason_rows(read_ledger(reported))
-    assert [(row["reason"], row["rows"]) for row in rows] == [
-        ("no_face", 12),
-        ("label_tie", 2),
-        ("face_turned_away", 1),
+    ledger = read_ledger(reported)
+    rows = tallies.reason_rows(ledger, clip_table(ledger, reported))
+    assert [(row["reason"], row["rows"], row["clips"]) for row in rows] == [
+        ("no_face", 12, 12),
+        ("label_tie", 2, 1),
+        ("face_turned_away", 1, 1),
     ]
     assert rows[0]["advice"] == "no face in the middle frame: move the span"
 

@@ -14,7 +14,7 @@ emodal.figures = (() => {
       view: { stroke: null },
       axis: { labelColor: soft, titleColor: soft, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontWeight: "normal" },
       axisY: { labelColor: ink, grid: false, ticks: false, domain: false, labelPadding: 6 },
-      legend: { labelColor: ink, labelFontSize: 12, symbolType: "square", columns: Math.max(1, Math.floor(width / 140)) },
+      legend: { labelColor: ink, labelFontSize: 12, symbolType: "square", columns: Math.max(1, Math.floor((width - 170) / 130)) },
     };
   }
 

@@ -50,9 +50,11 @@ emodal.filters = (() => {
     emodal.sheet.show(left.sort((a, b) => place(a) - place(b) || a.n - b.n));
   }
 
-  // Show only the clips with these answers, such as {film: "heat.mkv"}.
+  // Show only the clips with these answers, such as {film: "heat.mkv"}; answers that no clip has change nothing.
   function only(answers) {
     const form = document.getElementById("filters");
+    const known = ([name, value]) => [...form.elements[name].options].some((option) => option.value === value);
+    if (!Object.entries(answers).every(known)) return;
     form.reset();
     for (const [name, value] of Object.entries(answers)) form.elements[name].value = value;
     apply();
