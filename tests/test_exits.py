@@ -15,6 +15,7 @@ import typer
 
 from emodal_data.annotations.columns import misspelt_columns
 from flows.cli import app
+from flows.exits import clear_errors
 
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -38,6 +39,26 @@ def test_wrong_arguments_are_one_line_that_says_where_help_is(arguments: str, li
     run = python(code, *arguments.split())
     assert (run.returncode, run.stdout, len(run.stderr.splitlines())) == (2, "", 1), run.stderr
     assert run.stderr.startswith(f"emodal: {line}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "init s3://bucket/new",
+        "export no-build --to webdataset --out s3://bucket/new",
+        "propose --films s3://bucket/new --out here",
+        "propose --films here --out s3://bucket/new",
+    ],
+)
+def test_what_works_on_this_machine_only_says_so_and_makes_no_folder(
+    arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended, clear_errors():
+        app(arguments.split(), standalone_mode=False)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("emodal: s3://bucket/new: must be on this machine; ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_fault_is_two_lines_and_a_log_with_versions_command_and_traceback() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands.options import Json, dataset_in, model_in, print_result
+from flows.commands.options import Json, dataset_in, model_in, on_this_machine, print_result
 
 
 class To(StrEnum):
@@ -39,6 +39,7 @@ def export(
 
     Example: emodal export build --to huggingface --out for-the-hub
     """
+    out = on_this_machine(out)
     result = _export_dataset(path, to, out) if to in _OF_DATASETS else _export_model(path, to, out)
     print_result(result, "\n".join(result["files"]), as_json)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import Json, print_result
+from flows.commands.options import Json, on_this_machine, print_result
 
 
 def init(
@@ -20,7 +20,7 @@ def init(
     """
     from flows.starter import CONFIG, write_starter
 
-    written = write_starter(folder)
+    written = write_starter(on_this_machine(folder))
     go = f"cd {folder}; " if folder != Path() else ""
     then = f"next: {go}emodal plan --config {CONFIG}"
     print_result({"written": [str(path) for path in written]}, "\n".join([*map(str, written), then]), as_json)

@@ -37,3 +37,14 @@ def dataset_in(out: Path) -> Path:
 def model_in(out: Path) -> Path:
     """The model of a build's folder; a model's own folder, or a .keras file, is itself."""
     return out / "model" if (out / "model").is_dir() else out
+
+
+def on_this_machine(path: Path) -> Path:
+    """The path, unless it is a URL: then InputError. For what is read or written where it lies."""
+    from emodal_data.errors import InputError
+    from emodal_data.storage import local_path, shown, url_of
+
+    local = local_path(path)
+    if url_of(local) is not None:
+        raise InputError(f"{shown(local)}: must be on this machine; copy it from there, or there afterwards")
+    return local

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import ConfigFile, Films, Json, Settings, print_result
+from flows.commands.options import ConfigFile, Films, Json, Settings, on_this_machine, print_result
 
 
 def propose(
@@ -33,6 +33,8 @@ def propose(
 
     annotations = out / ANNOTATIONS if out else None
     tree = load_config(config, set_ or [], films=films, annotations=annotations, out=out, workers=workers)
+    for path in (tree.films, tree.out):
+        on_this_machine(path)
     with watched_on_terminal():
         result = make_proposal(tree, per_film, with_clips=not no_clips)
     lines = [f"{count:>6} spans  {film}" for film, count in result["spans"].items()]
