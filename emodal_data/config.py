@@ -170,6 +170,15 @@ class ReportConfig(Section):
     """Measure on the training side what a leaking split would seem to gain, and put it into manifest and card."""
 
 
+class CardConfig(Section):
+    """What only you can say about the dataset; its card passes it on."""
+
+    film_licence: str | None = None
+    """Under what right the films were used, and what may be done with what is made of them."""
+    contact: str | None = None
+    """Whom people ask who are in the films, or who find a fault."""
+
+
 class DatasetConfig(Section):
     """The sections that decide what a dataset holds: what its manifest records."""
 
@@ -180,3 +189,4 @@ class DatasetConfig(Section):
     augment: AugmentConfig = AugmentConfig()
     shards: ShardsConfig = ShardsConfig()
     report: ReportConfig = ReportConfig()
+    card: CardConfig = CardConfig()

@@ -56,6 +56,7 @@ def write_croissant(folder: Path, manifest: Mapping[str, Any]) -> None:
 def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The description of a dataset whose shards have this schema."""
     counts = manifest["counts"]
+    licence = manifest["config"].get("card", {}).get("film_licence")
     about = "train, test or unlabelled: the first word of the shard's name"
     split = _field("split", about, "sc:Text", {"fileProperty": "filename"})
     split["source"]["transform"] = {"regex": "^(train|test|unlabelled)-"}
@@ -68,6 +69,7 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
             f"Emotions in films: {counts['clips']} clips from {len(manifest['films'])} films, a frontal face and 68 "
             f"speech features each; {counts['samples']} samples with the augmented copies of the training side."
         ),
+        **({"license": licence} if licence else {}),
         "version": f"{SCHEMA_VERSION}.0.0+{manifest['dataset_hash'][:12]}",
         "distribution": [
             {

@@ -19,9 +19,11 @@ def write_card(folder: Path, manifest: dict[str, Any]) -> None:
         autoescape=False,
     )
     environment.filters |= {"alpha": _alpha, "cell": _cell, "percent": lambda share: f"{100 * share:.1f} %"}
+    environment.filters["line"] = lambda text: " ".join(text.split())
     splits = [split for split in SPLITS if manifest["counts"]["samples_per_split"].get(split)]
     text = environment.get_template("dataset_card.md.j2").render(
         manifest=manifest,
+        card=manifest["config"].get("card", {}),
         counts=manifest["counts"],
         splits=splits,
         labels=LABELS,

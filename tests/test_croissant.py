@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 from published import written
 
 from emodal_data import read_split
@@ -50,3 +51,26 @@ def test_every_column_of_the_schema_is_described(tmp_path: Path) -> None:
     assert all(field["description"] for field in described)
     assert fields["samples/audio_features"]["arrayShape"] == "68"
     assert fields["samples/egemaps"]["arrayShape"] == "2"
+
+
+def test_the_licence_of_the_films_is_passed_on_as_declared(tmp_path: Path) -> None:
+    declared = {
+        "film_licence": 'CC BY-NC 4.0, see "rights.txt"\nof the archive',
+        "contact": "lab@example.org",
+    }
+    folder = written(tmp_path, "dataset", DatasetConfig.model_validate({"card": declared}))
+    dataset = mlcroissant.Dataset(jsonld=folder / "croissant.json")
+    assert not dataset.metadata.ctx.issues.errors
+    assert dataset.metadata.license == [declared["film_licence"]]
+    card = (folder / "README.md").read_text()
+    front = yaml.safe_load(card.split("---")[1])
+    told = 'CC BY-NC 4.0, see "rights.txt" of the archive'
+    assert (front["license"], front["license_name"]) == ("other", told)
+    assert f"declares for the films: {told}\n" in card
+    assert "Contact: lab@example.org\n" in card
+    plain = (written(tmp_path / "plain", "dataset") / "README.md").read_text()
+    assert "license" not in yaml.safe_load(plain.split("---")[1])
+    assert "has declared no licence of the films" in plain
+    for text in (card, plain):
+        assert "Regulation (EU) 2024/1689, Article 5(1)(f)" in text
+        assert "## Intended use" in text

@@ -1,0 +1,93 @@
+"""kill -9 at any moment of a build, and again while it goes on: the end has the bytes of an undisturbed build.
+
+EMODAL_KILLS=50 makes it fifty kills; the suite makes a few. EMODAL_KILLS_SEED chooses other moments.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(3600)]
+
+KILLS = int(os.environ.get("EMODAL_KILLS", "3"))
+SEED = int(os.environ.get("EMODAL_KILLS_SEED", "0"))
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def start(samples: Path, out: Path) -> subprocess.Popen[bytes]:
+    from prefect.settings import PREFECT_API_URL
+
+    command = [sys.executable, "-m", "flows", "build", "--no-train", "--films", str(samples / "films")]
+    command += ["--annotations", str(samples / "annotations.csv"), "--out", str(out)]
+    for setting in ("split.allow_imbalance=true", "clips.reel_size=2", "shards.rows=16"):
+        command += ["--set", setting]
+    # The suite's server: starting one would take most of each build's time.
+    environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def cpu_s(build: subprocess.Popen[bytes]) -> float:
+    """What a build and its workers have computed: a moment of its work, however busy the machine is."""
+    total = 0.0
+    for process in [psutil.Process(build.pid), *psutil.Process(build.pid).children(recursive=True)]:
+        try:
+            total += sum(process.cpu_times()[:2])
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def kill_after(build: subprocess.Popen[bytes], moment_s: float) -> bool:
+    """Kill a build once it has computed so long. Returns whether it was still at work."""
+    while build.poll() is None:
+        if cpu_s(build) >= moment_s:
+            workers = psutil.Process(build.pid).children(recursive=True)
+            build.kill()
+            build.wait()
+            assert psutil.wait_procs(workers, timeout=60)[1] == [], "processes were left behind"
+            return True
+        time.sleep(0.01)
+    assert build.returncode == 0
+    return False
+
+
+def test_builds_killed_at_random_moments_end_with_the_same_bytes(sample_films: Path, tmp_path: Path) -> None:
+    undisturbed = start(sample_films, tmp_path / "undisturbed")
+    whole_s = 0.0
+    while undisturbed.poll() is None:
+        whole_s = max(whole_s, cpu_s(undisturbed))
+        time.sleep(0.05)
+    assert undisturbed.returncode == 0
+    expected = hashes(tmp_path / "undisturbed" / "dataset")
+    assert len(expected) > 7
+
+    draw, kills, builds, stages = random.Random(SEED), 0, 0, dict.fromkeys(("reading", "writing", "other"), 0)
+    while kills < KILLS:
+        out, ended = tmp_path / f"killed{builds}", False
+        builds += 1
+        while not ended and kills < KILLS:
+            if kill_after(start(sample_films, out), draw.uniform(0, whole_s)):
+                kills += 1
+                at_shards, at_reels = (out / ".dataset-new").exists(), any(out.glob("clips/*/*.parquet"))
+                stages["writing" if at_shards else "reading" if at_reels else "other"] += 1
+            else:
+                ended = True
+        assert start(sample_films, out).wait() == 0
+        assert hashes(out / "dataset") == expected
+        assert not [path for path in out.rglob("*") if path.name.endswith((".tmp", "-new", "-old"))]
+        shutil.rmtree(out)
+    print(f"{kills} kills of {builds} builds, undisturbed {whole_s:.1f} CPU-s; found at work: {stages}")
