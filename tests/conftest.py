@@ -49,6 +49,21 @@ def sample_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def few_films(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some clips of the sample films, for builds that are repeated: just enough for both sides of a split."""
+    import pandas as pd
+
+    folder = tmp_path_factory.mktemp("few")
+    table = pd.read_csv(sample_films / "annotations.csv", dtype=str, keep_default_na=False)
+    table = table[table["film"].isin(sorted(table["film"].unique())[:3])].groupby("film").head(4)
+    table.to_csv(folder / "annotations.csv", index=False)
+    (folder / "films").mkdir()
+    for film in table["film"].unique():
+        shutil.copy(sample_films / "films" / film, folder / "films")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """A real Prefect server of its own for the flows that run in this process."""
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
-import pandas as pd
 import pytest
 from s3 import s3_server
 
@@ -28,26 +27,13 @@ URL = f"s3://{BUCKET}"
 
 
 @pytest.fixture(scope="module")
-def samples(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few of the sample films: enough to have both sides of a split."""
-    folder = tmp_path_factory.mktemp("few")
-    table = pd.read_csv(sample_films / "annotations.csv", dtype=str, keep_default_na=False)
-    table = table[table["film"].isin(sorted(table["film"].unique())[:3])].groupby("film").head(4)
-    table.to_csv(folder / "annotations.csv", index=False)
-    (folder / "films").mkdir()
-    for film in table["film"].unique():
-        shutil.copy(sample_films / "films" / film, folder / "films")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bucket(samples: Path) -> Iterator[str]:
+def bucket(few_films: Path) -> Iterator[str]:
     """A bucket with the films."""
     with s3_server():
         store = fsspec.filesystem("s3")
-        for film in (samples / "films").iterdir():
+        for film in (few_films / "films").iterdir():
             store.put_file(str(film), f"{BUCKET}/films/{film.name}")
-        store.put_file(str(samples / "annotations.csv"), f"{BUCKET}/spans.csv")
+        store.put_file(str(few_films / "annotations.csv"), f"{BUCKET}/spans.csv")
         yield URL
 
 
@@ -66,12 +52,12 @@ def hashes_at(url: str) -> dict[str, str]:
 
 
 def test_a_build_in_a_bucket_equals_the_one_on_disk(
-    bucket: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bucket: str, few_films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "reader"))
     local = Config(
-        films=samples / "films",
-        annotations=samples / "annotations.csv",
+        films=few_films / "films",
+        annotations=few_films / "annotations.csv",
         out=tmp_path / "local",
         split=SplitConfig(allow_imbalance=True),
         train=False,
@@ -93,7 +79,7 @@ def test_a_build_in_a_bucket_equals_the_one_on_disk(
     assert verify_dataset(open_dataset(f"{bucket}/out")) == []
     assert read_split(f"{bucket}/out/dataset", "train").num_rows > 0
 
-    film = min(path.name for path in (samples / "films").iterdir())
+    film = min(path.name for path in (few_films / "films").iterdir())
     forget(config(here).out, film=film)
     left = {name for name in hashes_at(f"{bucket}/out") if Path(film).stem in name}
     assert left == set()

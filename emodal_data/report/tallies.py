@@ -195,7 +195,7 @@ def _read_features(dataset: Path) -> tuple[Sequence[str], np.ndarray, np.ndarray
         original = table.filter(pc.equal(table["augmentation"], "none")).combine_chunks()
         labels.append(original["label"].to_numpy())
         flat = original["audio_features"].combine_chunks().flatten().to_numpy()
-        features.append(flat.reshape(len(original), -1).astype(np.float64))
+        features.append(flat.reshape(-1, 68).astype(np.float64))
     return names, np.concatenate(labels), np.concatenate(features)
 
 
