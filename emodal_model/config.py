@@ -58,5 +58,7 @@ class ModelConfig(BaseModel):
     """Trainings with as many seeds, from `seed` on; the table then gives mean and deviation over them."""
     fold: Annotated[int, Field(ge=0)] | None = None
     """Test on this fold of the training side, and train on the others; none: the dataset's own test side."""
+    memory_mb: Annotated[float, Field(ge=0)] = 4096
+    """Decoded pictures beyond this are kept in a file of the model's folder while training, not in memory."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the hidden layers; "auto" takes bfloat16 on a GPU or a CPU that multiplies it."""

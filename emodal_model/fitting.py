@@ -18,6 +18,7 @@ from emodal_model.errors import ModelWorkError
 from emodal_model.input import FEATURES, IMAGE_SIZE, LABELS, Samples, batches
 from emodal_model.losses import h_score, total_loss
 from emodal_model.network import MAIN_HEAD, NetworkName, build_network, head_layers, normalisation_of
+from emodal_model.pictures import Pictures
 from emodal_model.scores import best_temperature, cross_entropy, softmax
 from emodal_model.stages import Stage, StageName, learning_rate, stages_of
 
@@ -197,7 +198,7 @@ def make_step(
 
 
 def outputs_of(
-    network: Any, images: np.ndarray, audio_features: np.ndarray, batch_size: int = 256
+    network: Any, images: np.ndarray | Pictures, audio_features: np.ndarray, batch_size: int = 256
 ) -> dict[str, np.ndarray]:
     """Every output of the network for every sample, in order: (n, ...) float32 per output name."""
     if len(images) == 0:  # convolutions refuse an empty batch

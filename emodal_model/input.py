@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_model.errors import ModelInputError
+from emodal_model.pictures import Pictures, on_disk
 
 LABELS = ("angry", "happy", "neutral", "sad")
 IMAGE_SIZE = 128
@@ -29,11 +30,12 @@ _COLUMNS = ["clip_id", "film", "speaker", "label", "image", "audio_features", "a
 class Samples:
     """Samples side by side. All arrays have the same length n.
 
-    images: (n, 128, 128) uint8. audio_features: (n, 68) float32. labels: (n,) int64, -1 where unlabelled.
+    images: (n, 128, 128) uint8, an array or Pictures on disk. audio_features: (n, 68) float32.
+    labels: (n,) int64, -1 where unlabelled.
     clip_ids, films, speakers: (n,) str; a missing speaker is "". originals: (n,) bool, not an augmented copy.
     """
 
-    images: np.ndarray
+    images: np.ndarray | Pictures
     audio_features: np.ndarray
     labels: np.ndarray
     clip_ids: np.ndarray
@@ -46,28 +48,43 @@ class Samples:
 
     def take(self, chosen: np.ndarray) -> "Samples":
         """The samples of a boolean mask or of indices, in that order."""
-        return Samples(**{name: column[chosen] for name, column in vars(self).items()})
+        columns = {name: column[chosen] for name, column in vars(self).items() if name != "images"}
+        images = self.images.take(chosen) if isinstance(self.images, Pictures) else self.images[chosen]
+        return Samples(images=images, **columns)
 
 
 def join(parts: list[Samples]) -> Samples:
     """Several sets of samples as one, in order."""
-    return Samples(**{name: np.concatenate([vars(p)[name] for p in parts]) for name in vars(parts[0])})
+    columns = {
+        name: np.concatenate([vars(p)[name] for p in parts]) for name in vars(parts[0]) if name != "images"
+    }
+    on_disk = [part.images for part in parts if isinstance(part.images, Pictures)]
+    in_memory = [part.images for part in parts if isinstance(part.images, np.ndarray)]
+    return Samples(images=Pictures.join(on_disk) if on_disk else np.concatenate(in_memory), **columns)
 
 
-def read_samples(dataset: Path, split: str) -> Samples:
+def pictures_mb(dataset: Path) -> float:
+    """Size of all decoded pictures of a dataset, in MB of 2**20 bytes."""
+    rows = sum(_metadata(path).num_rows for path in shards(dataset, "*"))
+    return float(rows * IMAGE_SIZE * IMAGE_SIZE / 2**20)
+
+
+def read_samples(dataset: Path, split: str, spill: Path | None = None) -> Samples:
     """All samples of a split, "train", "test" or "unlabelled"; none if the dataset has no such split.
 
+    spill: a folder for the pictures, as Pictures in a file without a name; None: in memory.
     Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray
     images and 68 finite features.
     """
     tables = [_read_table(path) for path in shards(dataset, split)]
     rows = sum(table.num_rows for table in tables)
     # Filled in place: 11,606 images are 190 MB, a list of them and its copy would be three times that.
-    images = np.empty((rows, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    shape = (rows, IMAGE_SIZE, IMAGE_SIZE)
+    images = on_disk(shape, spill) if spill else np.empty(shape, np.uint8)
     for index, (clip_id, png) in enumerate(_pngs(tables)):
         images[index] = _decode(png, clip_id, dataset)
     return Samples(
-        images=images,
+        images=Pictures([images]) if spill else images,
         audio_features=_join([_audio_features(table, dataset) for table in tables], np.float32, (FEATURES,)),
         labels=_join([_labels(table, dataset) for table in tables], np.int64),
         clip_ids=_join([_strings(table["clip_id"]) for table in tables], np.str_),
@@ -133,6 +150,13 @@ def batches(rows: int, size: int, seed: tuple[int, ...]) -> Iterator[np.ndarray]
         starts.pop()
     for start, end in zip(starts, [*starts[1:], rows], strict=True):
         yield order[start:end]
+
+
+def _metadata(path: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as exc:
+        raise ModelInputError(f"{path}: cannot be read as Parquet ({_line(exc)}); build it again") from exc
 
 
 def _read_table(path: Path) -> pa.Table:

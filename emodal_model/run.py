@@ -49,7 +49,8 @@ def git_revision(folder: Path | None = None) -> str | None:
 
 def identity(data_hash: str, config: ModelConfig) -> str:
     """What a run depends on - data, settings, versions - as one hash of 16 digits."""
-    parts = json.dumps([data_hash, config.model_dump(mode="json"), versions()], sort_keys=True)
+    settings = config.model_dump(mode="json", exclude={"memory_mb", "seeds"})  # they change no weight
+    parts = json.dumps([data_hash, settings, versions()], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 

@@ -19,7 +19,16 @@ from emodal_model.describe import describe_run
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.evaluation import evaluate_on, judged
 from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
-from emodal_model.input import LABELS, Samples, dataset_hash, join, read_folds, read_manifest, read_samples
+from emodal_model.input import (
+    LABELS,
+    Samples,
+    dataset_hash,
+    join,
+    pictures_mb,
+    read_folds,
+    read_manifest,
+    read_samples,
+)
 from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
 from emodal_model.predictor import Predictor, load, save
 from emodal_model.run import finished, git_revision, identity, versions, write_json
@@ -51,16 +60,16 @@ def train(
         )
     data_hash = dataset_hash(dataset)
     run = identity(data_hash, config)
-    samples, test = _sides(dataset, config.fold)
+    spill = out if pictures_mb(dataset) > config.memory_mb else None
+    if spill:
+        _make_folder(out)
+    samples, test = _sides(dataset, config.fold, spill)
     _refuse_useless(samples, dataset)
     group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
     held = hold_out(samples, group_by, config.validation_fraction, config.seed)
     fit_side, validation = samples.take(held.fit), samples.take(held.validation)
     labelled = fit_side.take(fit_side.labels >= 0)
-    try:
-        (out / "logs").mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise ModelInputError(f"{out}: cannot be written ({exc.strerror}); choose another --out") from exc
+    _make_folder(out / "logs")
 
     networks: list[Predictor] = []
     training: dict[str, Any] = {}
@@ -108,9 +117,16 @@ def _names(config: ModelConfig) -> tuple[NetworkName, ...]:
     return (config.name,)
 
 
-def _sides(dataset: Path, fold: int | None) -> tuple[Samples, Samples]:
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ModelInputError(f"{folder}: cannot be written ({exc.strerror}); choose another --out") from exc
+
+
+def _sides(dataset: Path, fold: int | None, spill: Path | None) -> tuple[Samples, Samples]:
     """What may be learnt from, unlabelled clips included, and what is judged."""
-    labelled, unlabelled = read_samples(dataset, "train"), read_samples(dataset, "unlabelled")
+    labelled, unlabelled = (read_samples(dataset, split, spill) for split in ("train", "unlabelled"))
     if fold is None:
         return join([labelled, unlabelled]), judged(read_samples(dataset, "test"))
     held = read_folds(dataset) == fold
