@@ -59,6 +59,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 def test_a_run_leaves_three_networks_metrics_and_logs(trained: tuple) -> None:
     out, metrics, _ = trained
     assert sorted(p.name for p in out.iterdir()) == [
+        "README.md",
         "audio.keras",
         "emodal.keras",
         "image.keras",
