@@ -3,27 +3,29 @@
 A unit is a span; its votes are those that votes.py counts, so a span dropped later for its face is a unit too.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from emodal_data.annotations import count_ballots
 from emodal_data.reasons import Reason
 from emodal_data.schema import LABELS
 
+#: The columns that votes are counted from.
+VOTES_FROM: Final = ["film", "clip_id", "label", "annotator", "reason"]
 
-def agreement(ledger: pa.Table) -> dict[str, Any]:
-    """The agreement of the annotators of a ledger, for the manifest.
 
-    ledger: film, clip_id, label, annotator and reason, one line an annotation row.
+def agreement(rows: pd.DataFrame) -> dict[str, Any]:
+    """How far the annotators of a plan's or a ledger's rows agree.
+
+    rows: film, clip_id, label, annotator and reason, one line an annotation row.
     Returns annotators (names that differ), spans that have two votes or more, votes on those, alpha, per_class
     (alpha of this class against the rest) and per_film (spans, votes and alpha; films that have such a span).
     alpha is null where it is not defined: see nominal_alpha.
     """
-    rows = counted_rows(ledger)
+    rows = counted_rows(rows)
     ballots = count_ballots(rows)
     ballots = ballots[ballots.sum(axis=1) >= 2]
     films = rows.drop_duplicates("clip_id").set_index("clip_id")["film"].reindex(ballots.index)
@@ -37,9 +39,8 @@ def agreement(ledger: pa.Table) -> dict[str, Any]:
     }
 
 
-def counted_rows(ledger: pa.Table) -> pd.DataFrame:
-    """The rows of a ledger whose labels are votes: those that speak of a clip, but no annotator's second one."""
-    rows: pd.DataFrame = ledger.select(["film", "clip_id", "label", "annotator", "reason"]).to_pandas()
+def counted_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose labels are votes: those that speak of a clip, but no annotator's second one."""
     return rows[rows["clip_id"].notna() & (rows["reason"] != Reason.DUPLICATE_VOTE)]
 
 

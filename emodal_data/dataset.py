@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.agreement import agreement
+from emodal_data.agreement import VOTES_FROM, agreement
 from emodal_data.audio_features import FEATURES_VERSION
 from emodal_data.config import AugmentConfig, DatasetConfig, SplitConfig
 from emodal_data.copies import plan_copies
@@ -247,7 +247,7 @@ def manifest_contents(
         },
         "split": sides,
         "balance": {str(film): _counts(part) for film, part in classes.groupby(originals["film"], sort=True)},
-        "agreement": agreement(ledger),
+        "agreement": agreement(ledger.select(VOTES_FROM).to_pandas()),
         "leak_proof": dict(proof),
         "shards": [asdict(shard) for shard in shards],
         "films": dict(sorted(films.items())),

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.agreement import counted_rows
+from emodal_data.agreement import VOTES_FROM, counted_rows
 from emodal_data.annotations import count_ballots
 from emodal_data.dataset import dataset_hash, read_manifest
 from emodal_data.errors import InputError
@@ -92,7 +92,9 @@ def _ledger_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
 def _vote_problems(dataset: Path) -> list[str]:
     """Labels, and shares of votes where they were asked for, against the rows of the ledger."""
     ledger = pq.read_table(dataset / "ledger.parquet")
-    ballots = relabel_ballots(count_ballots(counted_rows(ledger)), _relabelled(ledger))
+    ballots = relabel_ballots(
+        count_ballots(counted_rows(ledger.select(VOTES_FROM).to_pandas())), _relabelled(ledger)
+    )
     problems = []
     for path in sorted((dataset / "data").glob("*.parquet")):
         wanted = ["clip_id", "label", "label_votes"]

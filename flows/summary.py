@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from emodal_data.agreement import agreement
 from emodal_data.annotations import read_annotations
 from emodal_data.film_copies import film_at_hand, name_films
 from emodal_data.isolation import WorkerPool
@@ -75,6 +76,7 @@ def plan_result(config: Config) -> dict[str, Any]:
         "clips_to_read": sum(len(reel.clips) for reel in plan.reels),
         "reels_to_read": len(plan.reels),
         "label_ties": int(plan.clips["tied"].sum()),
+        "agreement": agreement(plan.rows),
         "overrides": plan.clips["review"].value_counts().to_dict() if "review" in plan.clips else {},
         "beyond_the_film": _beyond(plan.clips, {name: fact.duration_s for name, fact in facts.items()}),
         "warnings": list(plan.warnings),
@@ -139,6 +141,10 @@ def plan_summary(result: dict[str, Any]) -> str:
         lines.append(
             f"overrides: {decided.get('drop', 0)} clips dropped, {decided.get('relabel', 0)} relabelled"
         )
+    told = result["agreement"]
+    if told["spans"]:
+        alpha = "not defined" if told["alpha"] is None else f"{told['alpha']:.3f}"
+        lines.append(f"{told['spans']} spans have two votes or more; Krippendorff's alpha {alpha}")
     if result["label_ties"]:
         lines.append(f"{result['label_ties']} clips have tied votes")
     lines += [

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -18,6 +17,9 @@ from emodal_data.config import DatasetConfig
 from emodal_data.dataset import plan_dataset
 from emodal_data.forget import forget
 from emodal_data.schema import LABELS
+from flows.config import load_config
+from flows.summary import plan_result, plan_summary
+from tests.media.films import Recipe, make_film
 
 
 def ballots(*raters: str) -> np.ndarray:
@@ -70,10 +72,9 @@ def test_alpha_is_observed_over_expected_disagreement_of_all_pairs(counts: list[
     assert alpha is None if expected == 0 else alpha == pytest.approx(1 - observed / expected)
 
 
-def ledger(*rows: tuple[str, str, str, str | None, str | None]) -> pa.Table:
+def ledger(*rows: tuple[str, str, str, str | None, str | None]) -> pd.DataFrame:
     """Rows of (film, clip_id, annotator, label, reason)."""
-    table = pd.DataFrame(rows, columns=["film", "clip_id", "annotator", "label", "reason"])
-    return pa.Table.from_pandas(table)
+    return pd.DataFrame(rows, columns=["film", "clip_id", "annotator", "label", "reason"])
 
 
 def test_every_counted_vote_of_a_span_counts_and_no_other() -> None:
@@ -121,7 +122,7 @@ def test_manifest_and_card_tell_agreement_and_the_balance_of_every_film(tmp_path
     dataset = voted(tmp_path)
     manifest = json.loads((dataset / "manifest.json").read_bytes())
     told = manifest["agreement"]
-    assert told == agreement(pq.read_table(dataset / "ledger.parquet"))
+    assert told == agreement(pq.read_table(dataset / "ledger.parquet").to_pandas())
     assert (told["annotators"], told["spans"], told["votes"]) == (2, 20, 40)
     assert told["alpha"] == pytest.approx(1 - 39 * 10 / (1600 - 25 - 225 - 100 - 100))
     assert manifest["balance"]["f0.mp4"] == dict.fromkeys(LABELS, 1)
@@ -151,3 +152,17 @@ def test_a_forgotten_film_leaves_the_agreement_too(tmp_path: Path) -> None:
     manifest = json.loads((dataset / "manifest.json").read_bytes())
     assert "f2.mp4" not in manifest["balance"].keys() | manifest["agreement"]["per_film"].keys()
     assert manifest["agreement"]["spans"] == 16
+
+
+def test_a_plan_tells_the_agreement_before_any_film_is_read(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    make_film(tmp_path / "films", Recipe(frames=50))
+    votes = [(0, "ann", "sad"), (0, "ben", "sad"), (1, "ann", "happy"), (1, "ben", "angry")]
+    lines = [f"film.mp4,{start},{start + 0.5},{label},{annotator}\n" for start, annotator, label in votes]
+    (tmp_path / "spans.csv").write_text("film,start,end,label,annotator\n" + "".join(lines))
+    config = load_config(
+        None, [], films=tmp_path / "films", annotations=tmp_path / "spans.csv", out=tmp_path / "out"
+    )
+    result = plan_result(config)
+    assert result["agreement"]["alpha"] == pytest.approx(1 - 3 * 2 / (16 - 4 - 1 - 1))
+    assert "2 spans have two votes or more; Krippendorff's alpha 0.400" in plan_summary(result).splitlines()
