@@ -81,6 +81,8 @@ def build_dataset(config: Config) -> dict[str, Any]:
     deployment announces its dataset instead, and training is a run of its own. Raises InputError or WorkError.
     """
     pull(config.annotations)
+    if config.overrides:
+        pull(config.overrides)
     name_films(config.films)
     with exclusive(config.out), exclusive_remote(config.out):
         remove_temporary(config.out)

@@ -62,7 +62,7 @@ class Config(DatasetConfig):
     out: Path
     """Folder of the build, or its URL."""
     overrides: Path | None = None
-    """CSV file of decisions made in the report: clips to drop or to relabel."""
+    """CSV file of decisions made in the report, or its URL: clips to drop or to relabel."""
     workers: Annotated[int, Field(ge=1)] | None = None
     """Worker processes; none: one for each core."""
     train: bool = True
@@ -70,15 +70,17 @@ class Config(DatasetConfig):
     model: ModelConfig = ModelConfig()
     engine: EngineConfig = EngineConfig()
 
-    @field_validator("films", "annotations", "out")
+    @field_validator("films", "annotations", "out", "overrides")
     @classmethod
-    def _where_it_is_on_this_machine(cls, path: Path, others: ValidationInfo) -> Path:
+    def _where_it_is_on_this_machine(cls, path: Path | None, others: ValidationInfo) -> Path | None:
+        if path is None:
+            return None
         cache = others.data["storage"].cache if "storage" in others.data else None
         return local_path(path, cache, NAMES if others.field_name == "films" else COPIES)
 
-    @field_serializer("films", "annotations", "out", when_used="json")
-    def _what_it_is_everywhere(self, path: Path) -> str:
-        return shown(path)
+    @field_serializer("films", "annotations", "out", "overrides", when_used="json")
+    def _what_it_is_everywhere(self, path: Path | None) -> str | None:
+        return shown(path) if path else None
 
     def on_a_schedule(self) -> "Config":
         """The same build for a server: paths that hold wherever it runs, and films given time to arrive."""

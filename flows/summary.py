@@ -54,6 +54,8 @@ def dataset_lines(result: dict[str, Any]) -> list[str]:
 def plan_result(config: Config) -> dict[str, Any]:
     """What a build would do, without doing it."""
     pull(config.annotations)
+    if config.overrides:
+        pull(config.overrides)
     name_films(config.films)
     # A build may be at work on its own copy.
     out = local_path(config.out, config.storage.cache, READING)

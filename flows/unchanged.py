@@ -28,6 +28,8 @@ def finished_build(config: Config) -> dict[str, Any] | None:
     Raises InputError for what is wrong with the input, the settings or OUT.
     """
     pull(config.annotations)
+    if config.overrides:
+        pull(config.overrides)
     name_films(config.films)
     rows, files = locate_films(read_annotations(config.annotations), config.films)
     if config.overrides:

@@ -78,6 +78,12 @@ def test_a_build_in_a_bucket_equals_the_one_on_disk(
 
     assert verify_dataset(open_dataset(f"{bucket}/out")) == []
     assert read_split(f"{bucket}/out/dataset", "train").num_rows > 0
+    clip_id = read_split(f"{bucket}/out/dataset", "train")["clip_id"][0].as_py()
+    decisions = f"clip_id,decision\n{clip_id},drop\n".encode()
+    fsspec.filesystem("s3").pipe_file(f"{BUCKET}/overrides.csv", decisions)
+    reviewed = config(there, overrides=f"{bucket}/overrides.csv")
+    assert plan_result(reviewed)["overrides"] == {"drop": 1}
+    assert Config.model_validate_json(reviewed.model_dump_json()) == reviewed
 
     film = min(path.name for path in (few_films / "films").iterdir())
     forget(config(here).out, film=film)
