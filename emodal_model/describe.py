@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emodal_model.input import Samples, read_manifest
-from emodal_model.model_card import model_card
+from emodal_model.input import Samples
+from emodal_model.model_card import write_card
 from emodal_model.predictor import Predictor
 from emodal_model.report import write_report
-from emodal_model.run import write_text
 
 
 def describe_run(
@@ -22,5 +21,4 @@ def describe_run(
     outputs = network.outputs(test)
     head = network.head_for(True, True)
     write_report(out / "report" / "index.html", metrics, test, outputs, head, dataset)
-    split_by = read_manifest(dataset).get("leak_proof", {}).get("group_by", "nothing that is known")
-    write_text(out / "README.md", model_card(out.name, metrics, network.about, split_by))
+    write_card(out, dataset, metrics, network.about)

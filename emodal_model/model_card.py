@@ -2,14 +2,22 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from emodal_model.config import ModelConfig
-from emodal_model.input import LABELS
+from emodal_model.input import LABELS, read_manifest
+from emodal_model.run import write_text
 from emodal_model.scores import wilson_interval
 from emodal_model.tables import TITLES
+
+
+def write_card(out: Path, dataset: Path, metrics: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    """Write OUT/README.md; arguments as model_card takes them. Raises ModelWorkError if it cannot be written."""
+    split_by = read_manifest(dataset).get("leak_proof", {}).get("group_by", "nothing that is known")
+    write_text(out / "README.md", model_card(out.name, metrics, about, split_by))
 
 
 def model_card(folder: str, metrics: Mapping[str, Any], about: Mapping[str, Any], split_by: str) -> str:

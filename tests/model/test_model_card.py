@@ -58,6 +58,19 @@ def test_it_says_what_it_is_for_what_it_learned_from_and_what_is_forbidden() -> 
     assert "emodal train DATASET --out model --set seed=3\n" in card
 
 
+def test_the_spread_over_seeds_is_told() -> None:
+    spread = {"accuracy": [0.5, 0.75, None], "mean": 0.625, "sd": 0.176777}
+    metrics = metrics_of(*predictions(POSTER)) | {
+        "repeats": {"by": "seed", "keys": [0, 1, 2], "networks": {"emodal": spread}}
+    }
+    card = model_card("model", metrics, ABOUT, "film")
+    assert "Accuracy % over 3 seeds" in card
+    assert "| audio+image (EMODal) | 62.5 | 17.7 | 50.0 75.0 - |" in card
+    assert "seeds, each trained anew" not in model_card(
+        "model", metrics_of(*predictions(POSTER)), ABOUT, "film"
+    )
+
+
 def test_without_a_test_side_no_number_is_made_up() -> None:
     card = model_card("model", metrics_of(np.empty((0, 4)), np.empty(0, int)), ABOUT, "film")
     assert "There was no test clip to judge it by." in card

@@ -53,7 +53,7 @@ def test_each_seed_is_a_run_of_its_own_and_the_first_fills_the_folder(seeded: tu
 
 
 def test_the_table_has_mean_and_deviation_over_the_seeds(seeded: tuple) -> None:
-    _, metrics = seeded
+    out, metrics = seeded
     assert metrics["repeats"]["keys"] == [5, 6]
     spread = metrics["repeats"]["networks"]["audio"]
     assert spread["mean"] == pytest.approx(np.mean(spread["accuracy"]))
@@ -63,6 +63,8 @@ def test_the_table_has_mean_and_deviation_over_the_seeds(seeded: tuple) -> None:
     start = lines.index("accuracy % over 2 seeds")
     assert lines[start + 2].split()[:2] == ["audio", f"{100 * spread['mean']:.2f}"]
     assert max(map(len, lines)) <= 100
+    card = (out / "README.md").read_text()
+    assert "over 2 seeds" in card and f"| audio | {100 * spread['mean']:.1f} |" in card
 
 
 def test_seeds_in_worker_processes_give_the_same_numbers(
