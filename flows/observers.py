@@ -19,6 +19,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+#: What a stage of training is called behind the network's name: see emodal_model.stages.
+_STAGES = {"common": ", what pairs have in common", "heads": ", softmaxes", "all": ""}
+
 
 class Observer(Protocol):
     """What a flow tells about its progress."""
@@ -91,8 +94,9 @@ class Terminal:
 
     def epoch(self, report: Any) -> None:
         """Move the bar of the network in training, with its validation figures."""
-        name = f"training {report.network}"
-        if self._task is None or self._name != name:
+        name = f"training {report.network}{_STAGES[report.stage]}"
+        # Epoch 1 of the same network again: another seed or fold.
+        if self._task is None or self._name != name or report.epoch == 1:
             self.stage(name, report.epochs, "epochs")
         seen = f"loss {report.train_loss:.3f}"
         if report.validation_accuracy is not None:
