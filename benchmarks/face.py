@@ -19,6 +19,9 @@ from skimage import data
 from skimage.metrics import structural_similarity
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from face_sheet import film_picture
 
 from emodal_data.config import FaceConfig
 from emodal_data.errors import Dropped
@@ -31,10 +34,15 @@ from emodal_data.face import (
     find_face,
     fit_pose,
     frontalize,
+    gate,
 )
+from emodal_data.face.frontal import _fill_from_other_side, _seen
 from emodal_data.face.measures import sharpness
 from emodal_data.face.parcels import as_rgb
+from emodal_data.face.pose import fit_head
 from emodal_data.face.surface import canonical_surface
+from emodal_data.sample_films.actors import draw_actor
+from emodal_data.sample_films.script import LABELS
 from tests.face.rendered import Actor
 
 CONFIG = FaceConfig()
@@ -113,10 +121,6 @@ def sizes(backend: FaceBackend, people: list[tuple[np.ndarray, Detection]]) -> I
 
 
 def frontal_quality(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
-    def seen(image: np.ndarray) -> np.ndarray:
-        whole = Detection((0.0, 0.0, 128.0, 128.0), 1.0)
-        return backend.landmarks(np.dstack([image] * 3), whole).landmarks68
-
     yield (
         "| landmarks | yaw | pose error, deg | yaw seen afterwards, deg | SSIM, face | SSIM, core | mouth | brow"
         " | eye | mirrored |\n|---|---|---|---|---|---|---|---|---|---|"
@@ -135,13 +139,13 @@ def frontal_quality(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
                 straight = front(actor.draw())
                 if straight is None:
                     continue
-                points = seen(straight.image)
+                points = seen_landmarks(backend, straight.image)
                 before, straight_yaw = openings(points), fit_pose(points).yaw_deg
                 for side in (-1, 1):
                     turned = front(actor.draw(side * yaw))
                     if turned is None:
                         continue
-                    points = seen(turned.image)
+                    points = seen_landmarks(backend, turned.image)
                     alike = structural_similarity(straight.image, turned.image, data_range=255, full=True)[1]
                     rows.append((
                         abs(turned.yaw_deg - side * yaw),
@@ -155,24 +159,58 @@ def frontal_quality(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
             yield f"| {source} | {yaw} | {values} |"
 
 
-def yaws(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
-    yield "| true yaw | faces found | fit: error, deg | passes 45 | measured: error, deg | passes 45 |"
+def yaws(backend: FaceBackend, drawers: list[Callable[[float], np.ndarray]]) -> Iterator[str]:
+    """drawers: for each person, what gives an RGB picture at a yaw in degrees."""
+    yield "| true yaw | faces found | fit: error, deg | yaw on record: error, deg | yaw passes 45 | passes the gate |"
     yield "|---|---|---|---|---|---|"
-    for yaw in (0, 15, 30, 40, 45, 50, 55, 60, 65):
+    for yaw in (0, 15, 30, 40, 45, 50, 60, 70):
         rows = []
-        for actor in actors:
+        for draw in drawers:
             for side in (-1, 1) if yaw else (1,):
-                rgb = actor.draw(side * yaw).rgb
+                rgb = draw(side * yaw)
                 with suppress(Dropped):
-                    measured = find_face(rgb, backend, CONFIG).measures.yaw_deg
-                    fitted = fit_pose(backend.faces(rgb)[0].landmarks68).yaw_deg
-                    rows.append((fitted * side, measured * side))
-        fitted, measured = np.array(rows).T
+                    measures = find_face(rgb, backend, CONFIG).measures
+                    fitted_deg = fit_pose(backend.faces(rgb)[0].landmarks68).yaw_deg
+                    clear = gate(measures, CONFIG) is None
+                    rows.append((fitted_deg * side, measures.yaw_deg * side, clear))
+        fitted, measured, clear = np.array(rows).T
         yield (
-            f"| {yaw} | {len(rows)} of {len(actors) * (2 if yaw else 1)} | {np.median(np.abs(fitted - yaw)):.1f} |"
-            f" {np.mean(np.abs(fitted) <= 45):.0%} | {np.median(np.abs(measured - yaw)):.1f} |"
-            f" {np.mean(np.abs(measured) <= 45):.0%} |"
+            f"| {yaw} | {len(rows)} of {len(drawers) * (2 if yaw else 1)} | {np.median(np.abs(fitted - yaw)):.1f} |"
+            f" {np.median(np.abs(measured - yaw)):.1f} | {np.mean(np.abs(measured) <= 45):.0%} |"
+            f" {np.mean(clear):.0%} |"
         )
+
+
+def limit_of_mirroring(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
+    """What any frontal view must lose: the true one with its hidden part mirrored, and the true one a pixel beside."""
+    yield "| the true front view, against itself | yaw seen afterwards, deg | SSIM, core |\n|---|---|---|"
+    cases: dict[str, list[tuple[float, float]]] = {}
+    for actor in actors:
+        drawn = actor.draw()
+        image = frontalize(drawn.rgb, drawn.landmarks468[LANDMARKS68]).image
+        depth_cm = SURFACE.with_depth_of(fit_head(drawn.landmarks468[LANDMARKS68]).points_cm)
+        changed = [("shifted by one pixel", np.roll(image, 1, axis=1))]
+        for yaw in (30, -30):
+            seen = _seen(SURFACE.x_cm, depth_cm, np.radians(yaw))
+            filled, _ = _fill_from_other_side(image.astype(np.float32), seen)
+            changed.append(("what 30 degrees hide taken from the other side", np.rint(filled).clip(0, 255)))
+        for name, other in changed:
+            left_deg = abs(seen_yaw_deg(backend, other.astype(np.uint8)) - seen_yaw_deg(backend, image))
+            alike = structural_similarity(image, other.astype(np.uint8), data_range=255, full=True)[1]
+            cases.setdefault(name, []).append((left_deg, alike[CORE].mean()))
+    for name, rows in cases.items():
+        left_deg, similarity = np.median(rows, axis=0)
+        yield f"| {name} | {left_deg:.2f} | {similarity:.2f} |"
+
+
+def seen_landmarks(backend: FaceBackend, image: np.ndarray) -> np.ndarray:
+    """The 68 landmarks that the backend sees in a frontal picture."""
+    whole = Detection((0.0, 0.0, 128.0, 128.0), 1.0)
+    return backend.landmarks(np.dstack([image] * 3), whole).landmarks68
+
+
+def seen_yaw_deg(backend: FaceBackend, image: np.ndarray) -> float:
+    return fit_pose(seen_landmarks(backend, image)).yaw_deg
 
 
 def openings(points: np.ndarray) -> np.ndarray:
@@ -212,6 +250,20 @@ def limits(backend: FaceBackend, people: list[tuple[np.ndarray, Detection]]) -> 
         yield f"| {share} | {low:.3f}, {middle:.3f}, {high:.3f} |"
 
 
+def film_actors(count: int) -> list[Callable[[float], np.ndarray]]:
+    """Actors of sample films, each drawn in a film's frame at a yaw."""
+    drawers = []
+    for number in range(count):
+        actor = draw_actor(number % 3, np.random.default_rng(100 + number))
+        emotion = LABELS[number % len(LABELS)]
+        drawers.append(
+            lambda yaw, actor=actor, emotion=emotion, number=number: film_picture(
+                actor, emotion, yaw, np.random.default_rng(number)
+            )
+        )
+    return drawers
+
+
 def spread(values: list[float]) -> str:
     return ", ".join(f"{value:.2f}" for value in (min(values), np.percentile(values, 5), np.median(values)))
 
@@ -243,7 +295,12 @@ def main() -> None:
             f"Frontal view of faces drawn at known poses ({len(actors)} people, medians)",
             frontal_quality(backend, actors),
         ),
-        (f"Yaw of faces drawn at known poses ({len(actors)} people, medians)", yaws(backend, actors)),
+        ("What bounds the frontal view", limit_of_mirroring(backend, actors)),
+        (
+            f"Yaw of faces drawn at known poses ({len(actors)} people, medians)",
+            yaws(backend, [lambda yaw, actor=actor: actor.draw(yaw).rgb for actor in actors]),
+        ),
+        ("Yaw of 12 actors of sample films drawn at known poses (medians)", yaws(backend, film_actors(12))),
         ("Where the gate's limits lie", limits(backend, people)),
     ):
         print(f"## {title}\n")
