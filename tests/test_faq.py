@@ -87,6 +87,12 @@ def the_table_may_hold_labels() -> None:
     emodal("propose", "--films", "films", "--out", "to-label")
 
 
+def a_decision_is_about_no_clip() -> None:
+    spans("film,start,end,label\nheat.mkv,1,2,sad\n")
+    Path("overrides.csv").write_text("clip_id,decision\n3ba7c8376610a97cfdbe,drop\n")
+    emodal("plan", *PATHS, "--overrides", "overrides.csv")
+
+
 def there_is_no_model() -> None:
     emodal("predict", "build/model", "heat.mkv")
 
@@ -111,6 +117,7 @@ SITUATIONS: dict[str, Callable[[], None]] = {
     "The folder is in use": the_folder_is_in_use,
     "Label Studio's file is refused": label_studio_s_file_is_refused,
     "The table may hold labels": the_table_may_hold_labels,
+    "A decision is about no clip": a_decision_is_about_no_clip,
     "There is no model": there_is_no_model,
     "A package is missing": a_package_is_missing,
 }
