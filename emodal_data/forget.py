@@ -38,7 +38,7 @@ from emodal_data.remote_lock import exclusive_remote
 from emodal_data.schema import LEDGER
 from emodal_data.shards import WrittenShard, copy_shards, read_samples
 from emodal_data.sources import FilmCatalogue
-from emodal_data.storage import local_path, url_of
+from emodal_data.storage import local_path, shown, url_of
 from emodal_data.verify import verify_dataset
 
 
@@ -172,7 +172,7 @@ def _find(
         if speaker is not None and clip_id not in named:
             clips.add(clip_id)
     if not is_known:
-        raise InputError(f"{out}: knows no {'film' if speaker is None else 'speaker'} {film or speaker!r}")
+        raise InputError(f"{shown(out)}: knows no {'film' if speaker is None else 'speaker'} {film or speaker!r}")
     return _Gone(gone.films, gone.hashes, speaker, frozenset(clips - {None}))
 
 
