@@ -65,15 +65,16 @@ def folder(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A folder with what the pages speak of: films, spans.csv, overrides.csv, export.json; after a build, its model."""
     here = tmp_path_factory.mktemp("docs")
     shutil.copytree(sample_films, here / "samples")
-    shutil.copytree(sample_films / "films", here / "films")
     names = {"film_002.mkv": "heat/part1.mkv", "film_003.mp4": "film.mkv"}
-    (here / "films" / "heat").mkdir()
+    (samples := here / "samples" / "films").joinpath("heat").mkdir()
     for old, new in names.items():
-        (here / "films" / old).rename(here / "films" / new)
-    shutil.copy(here / "films" / "film.mkv", here)
+        (samples / old).rename(samples / new)
+    shutil.copytree(samples, here / "films")  # the same films: what one page has read, the next has stored
+    shutil.copy(samples / "film.mkv", here)
     spans = pd.read_csv(here / "samples" / "annotations.csv", dtype=str, keep_default_na=False)
     spans["film"] = spans["film"].replace(names)
-    spans.to_csv(here / "spans.csv", index=False)
+    for table in ("samples/annotations.csv", "spans.csv"):
+        spans.to_csv(here / table, index=False)
     rows = spans.to_dict("records")
     first = spans.iloc[0]
     digest = hashlib.sha256((here / "films" / first["film"]).read_bytes()).hexdigest()
