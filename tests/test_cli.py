@@ -64,6 +64,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_the_data_rooms_never_import_tensorflow_or_prefect() -> None:
     code = (
         "import sys, emodal_data.dataset, emodal_data.ingest, emodal_data.report, emodal_data.isolation\n"
+        "import emodal_data.observe, emodal_data.spans.speech, emodal_data.spans.shots\n"
         "print([m for m in ('prefect', 'tensorflow', 'keras', 'torch', 'emodal_model') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
