@@ -14,7 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emodal_data.errors import InputError
-from emodal_data.storage import NAMES, download, is_same, list_remote, local_files, remote_file, shown, url_of
+from emodal_data.storage import (
+    cache_of,
+    download,
+    is_same,
+    list_remote,
+    local_files,
+    remote_file,
+    shown,
+    url_of,
+)
 
 _FILMS = "emodal-films"
 
@@ -44,11 +53,12 @@ def film_at_hand(path: Path, films: Path, limit_gb: float) -> Iterator[tuple[Pat
     limit_gb: room for copies on this machine; those not read for longest make place for new ones.
     Raises InputError or TransientError if the film cannot be fetched, WorkError if the disk is full.
     """
-    if url_of(path) is None:
+    cache = cache_of(path)
+    if cache is None:
         yield path, films
         return
     fact = remote_file(path)
-    folder = Path(*path.parts[: path.parts.index(NAMES)]) / _FILMS
+    folder = cache / _FILMS
     key = hashlib.sha256(f"{shown(path)} {fact.size_bytes} {fact.stamp_ns}".encode()).hexdigest()[:24]
     copy = folder / key / path.name
     with _held(folder / key, fcntl.LOCK_SH):

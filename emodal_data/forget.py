@@ -172,7 +172,9 @@ def _find(
         if speaker is not None and clip_id not in named:
             clips.add(clip_id)
     if not is_known:
-        raise InputError(f"{shown(out)}: knows no {'film' if speaker is None else 'speaker'} {film or speaker!r}")
+        raise InputError(
+            f"{shown(out)}: knows no {'film' if speaker is None else 'speaker'} {film or speaker!r}"
+        )
     return _Gone(gone.films, gone.hashes, speaker, frozenset(clips - {None}))
 
 

@@ -48,6 +48,7 @@ def local_path(location: Path | str, cache: Path | None = None, kind: str = COPI
     kind: COPIES, READING or NAMES. A URL may have lost a slash by being a Path.
     Raises InputError for a URL with credentials in it.
     """
+    cache = cache or cache_of(Path(location)) or default_cache()
     location = url_of(Path(location)) or str(location)
     parts = _URL.fullmatch(location)
     if parts is None:
@@ -57,16 +58,27 @@ def local_path(location: Path | str, cache: Path | None = None, kind: str = COPI
         return Path("/") / rest
     if "@" in rest.split("/")[0]:
         raise InputError(f"{protocol}://...: no credentials in URLs; set them as for any {protocol} program")
-    return (cache or default_cache()).absolute() / kind / protocol / rest.rstrip("/")
+    return cache.absolute() / kind / protocol / rest.rstrip("/")
 
 
 def url_of(path: Path) -> str | None:
     """The URL that a path stands for; None for a path that stands for itself."""
-    for kind in (COPIES, READING, NAMES):
-        if kind in path.parts:
-            protocol, *rest = path.parts[path.parts.index(kind) + 1 :]
-            return f"{protocol}://{'/'.join(rest)}"
-    return None
+    place = _place_of_kind(path)
+    if place is None:
+        return None
+    protocol, *rest = path.parts[place + 1 :]
+    return f"{protocol}://{'/'.join(rest)}"
+
+
+def cache_of(path: Path) -> Path | None:
+    """The cache that a path which stands for a URL is in."""
+    place = _place_of_kind(path)
+    return None if place is None else Path(*path.parts[:place])
+
+
+def _place_of_kind(path: Path) -> int | None:
+    found = [place for place, part in enumerate(path.parts) if part in (COPIES, READING, NAMES)]
+    return found[0] if found else None
 
 
 def shown(path: Path) -> str:

@@ -58,6 +58,7 @@ def test_a_url_has_one_path_and_the_path_tells_the_url(tmp_path: Path) -> None:
     assert url_of(path / "dataset" / "manifest.json") == "s3://bucket/out/dataset/manifest.json"
     assert local_path(Path("s3://bucket/out"), tmp_path) == path  # pathlib takes a slash away
     assert local_path(path, tmp_path / "other", NAMES) == tmp_path / "other" / NAMES / "s3" / "bucket" / "out"
+    assert local_path(path, kind=NAMES).is_relative_to(tmp_path / NAMES)  # a copy stays in its cache
     assert local_path("file:///films/a", tmp_path) == Path("/films/a")
     assert local_path("films/a", tmp_path) == Path("films/a")
     assert url_of(Path("films/a")) is None
