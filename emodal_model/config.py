@@ -22,7 +22,7 @@ class ModelConfig(BaseModel):
     """Width of the dense layer after the convolutions."""
     features: Annotated[int, Field(gt=0)] = 10
     """Width of each modality's feature (the poster: 10)."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Dropout rate."""
     audio_l2: Weight = 1e-2
     """Penalty on the squared weights of the audio branch's wide layers."""
