@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ _ARGUMENTS = [
 
 # No test talks to anybody, and TensorFlow says nothing.
 os.environ |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "HF_HUB_OFFLINE": "1"}
+
+# An example takes as long as the machine lets it; how long is no property of the code.
+hypothesis.settings.register_profile("emodal")
+hypothesis.settings.load_profile("emodal")
 
 
 def pytest_configure(config: pytest.Config) -> None:

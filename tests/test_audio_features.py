@@ -107,7 +107,7 @@ def sounds(draw: st.DrawFn) -> tuple[npt.NDArray, int, float]:
     return signal, rate_hz, draw(st.sampled_from([0.0125, 0.025, 0.050]))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(sounds())
 def test_features_equal_the_packages_whatever_the_samples(sound: tuple[npt.NDArray, int, float]):
     signal, rate_hz, step_s = sound

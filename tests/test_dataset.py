@@ -52,7 +52,7 @@ def test_the_ledger_has_the_columns_of_its_schema_first(tmp_path: Path) -> None:
     assert ledger.schema.field("label").type == LEDGER.field("label").type
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(["good", "bad row", "no face", "tie", "turned"]), min_size=1, max_size=40))
 def test_kept_and_dropped_add_up_to_the_rows_of_every_film(kinds: list[str]) -> None:
     rows = pd.DataFrame(

@@ -46,7 +46,7 @@ def folded(
     return fold_clips(table, config, before or {})
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(5, 15), st.integers(1, 7), st.integers(2, 5), st.integers(0, 5))
 def test_every_group_is_in_one_fold_with_all_of_its_clips(
     films: int, per_film: int, count: int, seed: int
@@ -81,7 +81,7 @@ def test_the_order_of_the_clips_changes_nothing_and_the_seed_does() -> None:
     assert not folds.equals(folded(table, seed=6))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(5, 12), st.integers(1, 6), st.integers(1, 6))
 def test_old_clips_stay_in_their_fold_when_films_are_added(old: int, per_film: int, new: int) -> None:
     grown = random_clips(old + new, per_film, seed=4)

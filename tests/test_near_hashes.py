@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emodal_data import near_hashes
@@ -22,7 +22,6 @@ def flipped(one: bytes, bits: np.ndarray) -> bytes:
     return np.packbits(all_bits).tobytes()
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.sampled_from([1, 40, 1 << 20]))
 def test_it_finds_what_comparing_every_pair_finds(seed: int, most_bits: int, block: int) -> None:
     draw = np.random.default_rng(seed)
@@ -34,7 +33,6 @@ def test_it_finds_what_comparing_every_pair_finds(seed: int, most_bits: int, blo
         assert near_any(hashes, others, most_bits).tolist() == every_pair(hashes, others, most_bits)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 255), st.integers(0, 2000))
 def test_it_holds_when_all_of_the_others_are_alike(bits: int, others: int) -> None:
     one = flipped(bytes(32), np.arange(bits))

@@ -39,7 +39,7 @@ def test_only_a_speaker_who_overlaps_himself_in_one_film_is_found() -> None:
     assert found.to_dict() == {"c1": 1.0, "c2": 0.5}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.integers(0, 20), st.integers(1, 5)),

@@ -31,7 +31,7 @@ def test_every_reason_belongs_to_exactly_one_stage() -> None:
     assert Reason.DUPLICATE_VOTE in stages()["annotation"]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from([None, *(reason.value for reason in Reason)]), min_size=1, max_size=60))
 def test_the_funnel_starts_with_all_rows_and_ends_with_those_kept(reasons: list[str | None]) -> None:
     rows = tallies.funnel(ledger_of(reasons))
@@ -97,7 +97,7 @@ def test_classes_are_counted_by_side(reported: Path) -> None:
     assert {row["split"] for row in rows} == {"train", "test"}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.floats(-1e4, 1e4) | st.just(float("nan")), st.booleans()), min_size=1, max_size=50),
     st.booleans(),
