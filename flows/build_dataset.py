@@ -107,7 +107,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
         "warnings": failed.lines(),
     }
     lines = dataset_lines(result)
-    observer().dataset(config.out, manifest, lines)
+    observer().dataset(config.out, manifest, lines, is_new=written)
     if runtime.deployment.id:
         result["announced"] = announce_dataset(config, manifest)
     elif config.train:

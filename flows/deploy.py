@@ -37,6 +37,13 @@ HEARTBEAT_S = 30
 #: A flow that said nothing for so long is dead.
 SILENCE_S = 90
 
+#: The environment of a run. It types no names; and plug-ins may not be loaded where Prefect looks for cancelled runs.
+RUN_ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+    "PREFECT_PLUGINS_ENABLED": "false",
+}
+
 _LIVES_OR_ENDED = ("heartbeat", "Completed", WITH_WARNINGS, "Failed", "Cancelled", "Crashed")
 
 
@@ -130,7 +137,7 @@ def _deployment(
         schedules=schedules or [],
         concurrency_limit=1,  # a second run waits for its turn
         work_pool_name=WORK_POOL,
-        job_variables={"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S)}},
+        job_variables={"env": RUN_ENVIRONMENT},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     return deployment

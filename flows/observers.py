@@ -35,7 +35,7 @@ class Observer(Protocol):
     def advance(self, amount: int = 1, note: str = "", film: str = "") -> None:
         """So much of the stage is done. note: counts worth showing. film: whose clips they are."""
 
-    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str]) -> None:
+    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
         """The dataset stands. manifest: as dataset.make_manifest gives it. lines: what came of it."""
 
     def epoch(self, report: Any) -> None:
@@ -103,7 +103,7 @@ class Terminal:
             seen += f", validation accuracy {report.validation_accuracy:.1%}"
         self.advance(note=seen)
 
-    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str]) -> None:
+    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
         """The command prints them at its end."""
 
     def say(self, line: str) -> None:

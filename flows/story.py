@@ -62,14 +62,16 @@ class Story:
             seen += f", validation accuracy {report.validation_accuracy:.1%}"
         self.say(f"{report.network}: epoch {report.epoch} of {report.epochs}, {seen}")
 
-    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str]) -> None:
-        """What became of the rows as a table, the report as a link, some faces as a picture."""
+    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
+        """What came of it as lines; of a new dataset the rows as a table, the report as a link, faces as a picture."""
         for line in lines:
-            self.say(line.strip())
+            self.say(" ".join(line.split()))
+        if not is_new:
+            return
         counts = manifest["counts"]
         create_table_artifact(
             attrition(counts),
-            key=key("rows", str(out)),
+            key=key("rows", out.name, str(out)),
             description=f"What became of the {counts['rows']} rows",
         )
         report = out / "dataset" / "report" / "index.html"
@@ -77,11 +79,13 @@ class Story:
             f"{self.report_url.rstrip('/')}/dataset/report/index.html" if self.report_url else report.as_uri()
         )
         create_link_artifact(
-            url, link_text=str(report), key=key("report", str(out)), description="The report"
+            url, link_text=str(report), key=key("report", out.name, str(out)), description="The report"
         )
         picture = base64.b64encode(contact_sheet(out / "dataset")).decode()
         create_image_artifact(
-            f"data:image/jpeg;base64,{picture}", key=key("faces", str(out)), description="Faces of each class"
+            f"data:image/jpeg;base64,{picture}",
+            key=key("faces", out.name, str(out)),
+            description="Faces of each class",
         )
 
     def say(self, line: str) -> None:
@@ -94,7 +98,7 @@ class _FilmProgress:
 
     def __init__(self, film: str, clips: int) -> None:
         self._film, self._clips, self._done = film, clips, 0
-        self._id: Any = create_progress_artifact(0.0, key=key("film", film), description=self._about())
+        self._id: Any = create_progress_artifact(0.0, key=key("film", film, film), description=self._about())
 
     def advance(self, clips: int) -> None:
         """So many clips more are read."""
@@ -117,10 +121,10 @@ def attrition(counts: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*table, {"step": "kept", "rows": "", "left": left, "what to do": ""}]
 
 
-def key(kind: str, name: str) -> str:
-    """The key of an artifact: letters, digits and dashes; the hash tells apart what would look the same."""
+def key(kind: str, name: str, whole: str) -> str:
+    """The key of an artifact: letters, digits and dashes. whole: tells apart what has the same name, by its hash."""
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[-60:].strip("-")
-    digits = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    digits = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:6]
     return "-".join(part for part in (kind, readable, digits) if part)
 
 
