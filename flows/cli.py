@@ -4,6 +4,7 @@ Results go to standard output, progress and messages to standard error.
 """
 
 import importlib.metadata
+import os
 import sys
 from typing import Annotated
 
@@ -45,6 +46,7 @@ app.command("sample-films", short_help="Films with known truth, to try things on
 
 def main() -> None:
     """Run the command; how it ends is told in flows/exits.py."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect tells its makers of its use, unless asked not to
     stop_at_once_on_signals()
     with clear_errors():
         # A number is the code of typer.Exit; a finished command returns none.

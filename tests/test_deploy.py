@@ -1,5 +1,9 @@
 """What `emodal deploy` leaves on a server, and that doing it twice leaves the same."""
 
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,6 +168,23 @@ def test_a_server_that_is_not_there_is_one_clear_line(config: Config) -> None:
         pytest.raises(WorkError, match="no Prefect server answers"),
     ):
         deploy(config, None)
+
+
+def test_the_command_tells_nobody_of_its_use(tmp_path: Path) -> None:
+    """On a terminal Prefect tells its makers that it is there, and says so, unless asked not to."""
+    command = [sys.executable, "-m", "flows", "deploy", "--films", "a", "--annotations", "b", "--out", "c"]
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "DO_NOT", "CI"))
+    }
+    own = {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    ours, theirs = pty.openpty()
+    terminal: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    run = subprocess.run(command, env=kept | own, check=False, timeout=120, **terminal)
+    told = os.read(ours, 4096).decode().split("\r\n")
+    assert run.returncode == 1
+    assert [line for line in told if line] == [
+        "emodal: http://127.0.0.1:9/api: no Prefect server answers there: start one, or correct PREFECT_API_URL"
+    ]
 
 
 @pytest.mark.parametrize(

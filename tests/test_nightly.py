@@ -1,13 +1,17 @@
 """Builds on a schedule: what is not read again, what waits, what is announced, and films that fail."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from prefect import flow
@@ -263,3 +267,50 @@ def test_the_budget_counts_films_not_clips() -> None:
     assert failed.lines() == ["a.mp4 failed, the next run tries again: the drive is gone"]
     with pytest.raises(WorkError, match="2 of 10 films failed"):
         failed.add("b.mp4", TransientError("the drive is gone"))
+
+
+def clip_readers(build: psutil.Process) -> list[psutil.Process]:
+    """The Dask workers of a build: its children that keep a worker process of their own."""
+    spawned = [child for child in build.children() if "spawn_main" in " ".join(child.cmdline())]
+    return [
+        child for child in spawned if any("spawn_main" in " ".join(own.cmdline()) for own in child.children())
+    ]
+
+
+def test_a_dask_worker_killed_in_a_reel_costs_that_reels_time_only(
+    samples: Path, first_night: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("prefect_dask", reason="the extra dask is not installed")
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "flows",
+        "build",
+        "--films",
+        samples / "films",
+        "--out",
+        out,
+        "--workers",
+        "2",
+    ]
+    command += ["--annotations", samples / "annotations.csv", "--no-train", "--json"]
+    settings = ["engine.kind=dask", "clips.reel_size=1", "split.allow_imbalance=true", "split.tolerance=1.0"]
+    command += [part for setting in settings for part in ("--set", setting)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as build:
+        deadline_s = time.monotonic() + 150
+        while not (stored := list(out.glob("clips/*/*.parquet"))) and time.monotonic() < deadline_s:
+            assert build.poll() is None, build.communicate()
+            time.sleep(0.02)
+        before = {path: path.stat().st_mtime_ns for path in stored}
+        victim = clip_readers(psutil.Process(build.pid))[0]
+        victim.kill()
+        told, complaints = build.communicate(timeout=150)
+    assert build.returncode == 0, complaints
+    result = json.loads(told)
+    assert (result["counts"]["kept"], result["warnings"]) == (8, [])
+    assert {path: path.stat().st_mtime_ns for path in before} == before, (
+        "a reel that was stored was read again"
+    )
+    shards = [sorted((folder / "dataset" / "data").iterdir()) for folder in (out, first_night)]
+    assert [path.read_bytes() for path in shards[0]] == [path.read_bytes() for path in shards[1]]

@@ -4,13 +4,23 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import Annotations, ConfigFile, Films, Json, Out, Settings, print_result
+from flows.commands.options import (
+    Annotations,
+    ConfigFile,
+    Films,
+    Json,
+    Out,
+    Overrides,
+    Settings,
+    print_result,
+)
 
 
 def deploy(
     films: Films = None,
     annotations: Annotations = None,
     out: Out = None,
+    overrides: Overrides = None,
     config: ConfigFile = None,
     set_: Settings = None,
     cron: Annotated[str, typer.Option(help="When to build; empty: only when asked.")] = "0 2 * * *",
@@ -27,7 +37,8 @@ def deploy(
     from flows.config import load_config
     from flows.deploy import deploy as deploy_to_server
 
-    tree = load_config(config, set_ or [], films=films, annotations=annotations, out=out)
+    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}
+    tree = load_config(config, set_ or [], **paths)
     result = deploy_to_server(tree.on_a_schedule(), cron or None, timezone)
     print_result(result, _text(result), as_json)
 
