@@ -134,6 +134,18 @@ def wait_for_state(api: Api, run: str, *states: str, timeout_s: float = 240) -> 
         pytest.fail(f"{failure}; it is {api.state(run)}")
 
 
+def retry(stack: Stack, api: Api, run: str) -> None:
+    """Retry, and again if the worker's last word on the death came in between, as it does on a slow machine."""
+    for _ in range(3):
+        prefect(stack, "flow-run", "retry", run)
+        wait_until(
+            "the retry is taken up", lambda: api.state(run) in ("RUNNING", "CRASHED", "COMPLETED"), 240
+        )
+        if api.state(run) != "CRASHED":
+            return
+    pytest.fail(f"{run} is crashed however often it is tried")
+
+
 def test_a_run_by_its_bare_name_builds_and_its_event_starts_the_training(
     stack: Stack, api: Api, films: Path
 ) -> None:
@@ -212,11 +224,8 @@ def test_killed_cancelled_and_bereft_of_its_server_a_build_goes_on_where_it_was(
     for process in stack.flow_processes():
         process.kill()
     wait_for_state(api, run, "CRASHED", timeout_s=60)
-    # The worker says so a second time a little later, which would end a run that was retried in between.
-    told = f"Reported flow run '{run}' as crashed: Flow run infrastructure"
-    wait_until("the worker has told of the death", lambda: told in stack.log("worker"), 60)
 
-    prefect(stack, "flow-run", "retry", run)
+    retry(stack, api, run)
     after = wait_for_reels(out, len(before))
     assert before.items() <= after.items(), "a reel that was stored was read again"
     prefect(stack, "flow-run", "cancel", run)
@@ -224,7 +233,7 @@ def test_killed_cancelled_and_bereft_of_its_server_a_build_goes_on_where_it_was(
     wait_until("the flow's processes are gone", lambda: not stack.flow_processes(), 30)
 
     cancelled = stored(out)
-    prefect(stack, "flow-run", "retry", run)
+    retry(stack, api, run)
     wait_for_reels(out, len(cancelled))
     stack.kill("server")
     time.sleep(3)
@@ -235,26 +244,20 @@ def test_killed_cancelled_and_bereft_of_its_server_a_build_goes_on_where_it_was(
     assert len(ledger) == MANY
 
 
-def test_a_flow_outlives_its_worker_and_without_both_it_is_found_dead(
+def test_a_run_whose_machine_died_is_found_dead_and_goes_on_elsewhere(
     stack: Stack, api: Api, films: Path
 ) -> None:
     shorten_silence(api)
-    orphan = start_build(stack, films, stack.folder / "orphan")
-    wait_for_reels(stack.folder / "orphan", 0)
-    stack.kill("worker")
-    wait_for_state(api, orphan, "COMPLETED")
-
-    stack.start_healthy("worker")
-    lost = start_build(stack, films, stack.folder / "lost")
+    run = start_build(stack, films, stack.folder / "lost")
     before = wait_for_reels(stack.folder / "lost", 0)
     stack.kill("worker")
     for process in stack.flow_processes():
         process.kill()
-    assert api.state(lost) == "RUNNING"
-    wait_for_state(api, lost, "CRASHED", timeout_s=SILENCE_S + 60)
+    assert api.state(run) == "RUNNING"
+    wait_for_state(api, run, "CRASHED", timeout_s=SILENCE_S + 60)
     stack.start_healthy("worker")
-    prefect(stack, "flow-run", "retry", lost)
-    wait_for_state(api, lost, "COMPLETED")
+    retry(stack, api, run)
+    wait_for_state(api, run, "COMPLETED")
     assert before.items() <= stored(stack.folder / "lost").items()
 
 
