@@ -44,6 +44,7 @@ bench: setup
 	$(BIN)/python benchmarks/media.py --out demo/benchmarks
 	$(BIN)/python benchmarks/sample_films.py
 	$(BIN)/python benchmarks/publish.py
+	$(BIN)/python benchmarks/orchestration.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/model.py speed
 	$(BIN)/python benchmarks/predict.py
