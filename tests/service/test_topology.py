@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from .topology import Stack, wait_until
 
 pytestmark = pytest.mark.timeout(1200)
 
+#: Seconds of silence after which a run is dead, here; a heartbeat comes every 30.
+SILENCE_S = 40
 #: Spans of a build that takes long enough to be killed.
 MANY = 50
 LABELS = ["angry", "happy", "neutral", "sad", ""] * MANY
@@ -244,6 +247,31 @@ def test_killed_cancelled_and_bereft_of_its_server_a_build_goes_on_where_it_was(
     assert cancelled.items() <= stored(out).items()
     ledger = pq.read_table(out / "dataset" / "ledger.parquet")
     assert len(ledger) == MANY
+
+
+def test_a_run_whose_machine_died_is_found_dead_and_goes_on_elsewhere(
+    stack: Stack, api: Api, films: Path
+) -> None:
+    shorten_silence(api)
+    run = start_build(stack, films, stack.folder / "lost")
+    before = wait_for_reels(stack.folder / "lost", 0)
+    stack.kill("worker")
+    for process in stack.flow_processes():
+        process.kill()
+    assert api.state(run) == "RUNNING"
+    wait_for_state(api, run, "CRASHED", timeout_s=SILENCE_S + 60)
+    stack.start_healthy("worker")
+    retry(stack, api, run)
+    wait_for_state(api, run, "COMPLETED")
+    assert before.items() <= stored(stack.folder / "lost").items()
+
+
+def shorten_silence(api: Api) -> None:
+    """Let the automation wait no longer than a test can."""
+    (automation,) = [item for item in api("POST", "/automations/filter", {}) if "heartbeat" in item["name"]]
+    automation["trigger"]["within"] = timedelta(seconds=SILENCE_S).total_seconds()
+    kept = {name: automation[name] for name in ("name", "description", "enabled", "trigger", "actions")}
+    api("PUT", f"/automations/{automation['id']}", kept)
 
 
 def test_no_log_tells_the_password_and_nothing_was_pickled(stack: Stack) -> None:
