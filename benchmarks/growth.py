@@ -39,7 +39,8 @@ def steps(folder: Path, rows: int, films: int) -> None:
     """Print CPU seconds and peak MB after each step."""
     from emodal_data.annotations import read_annotations
     from emodal_data.config import ClipsConfig, DatasetConfig, FaceConfig
-    from emodal_data.dataset import plan_dataset, write_ledger
+    from emodal_data.dataset import plan_dataset
+    from emodal_data.ledger import write_ledger
     from emodal_data.plan import locate_films, plan_build
     from emodal_data.sources import FilmFacts
 

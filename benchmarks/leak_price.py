@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sheet import finish, machine
 
-from emodal_data.dataset import read_manifest
+from emodal_data.dataset_folder import read_manifest
 from emodal_data.leak_price import format_price, leak_price
 
 

@@ -31,10 +31,12 @@ from emodal_data.augment import augment_clip
 from emodal_data.clear_clips import clear_clips
 from emodal_data.clip_store import read_measures, stored_clips, write_reel
 from emodal_data.config import DatasetConfig
-from emodal_data.dataset import make_manifest, plan_dataset, plan_shards, write_ledger
+from emodal_data.dataset import plan_dataset, plan_shards
 from emodal_data.describe import describe_dataset
 from emodal_data.ingest import encode_png
 from emodal_data.isolation import WorkerPool
+from emodal_data.ledger import write_ledger
+from emodal_data.manifest import make_manifest
 from emodal_data.plan import ingest_key
 from emodal_data.preview import preview_frame, preview_sound
 from emodal_data.schema import LABELS

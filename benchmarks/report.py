@@ -104,8 +104,10 @@ def publish(folder: Path, count: int) -> None:
     from emodal_data.clear_clips import clear_clips
     from emodal_data.clip_store import read_measures, write_reel
     from emodal_data.config import DatasetConfig
-    from emodal_data.dataset import make_manifest, plan_dataset, plan_shards, write_json, write_ledger
+    from emodal_data.dataset import plan_dataset, plan_shards
     from emodal_data.ingest import encode_png
+    from emodal_data.ledger import write_ledger
+    from emodal_data.manifest import make_manifest, write_json
     from emodal_data.plan import ingest_key
     from emodal_data.preview import preview_frame, preview_sound
     from emodal_data.schema import LABELS, VOTES_OF
@@ -197,7 +199,7 @@ def publish(folder: Path, count: int) -> None:
 
 def write(folder: Path) -> dict[str, float]:
     """Write the report; CPU seconds (those of the chart bundle's process too), memory before and at the peak, size."""
-    from emodal_data.dataset import read_manifest
+    from emodal_data.dataset_folder import read_manifest
     from emodal_data.report import write_report
 
     def cpu_s() -> float:

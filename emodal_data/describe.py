@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from emodal_data.croissant import write_croissant
-from emodal_data.dataset import write_json
 from emodal_data.dataset_card import write_card
+from emodal_data.manifest import write_json
 from emodal_data.report import write_report
 
 

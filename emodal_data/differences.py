@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.dataset import read_manifest
+from emodal_data.dataset_folder import read_manifest
 from emodal_data.errors import InputError
 from emodal_data.schema import QUALITY
 from emodal_data.shards import read_samples

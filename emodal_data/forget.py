@@ -19,20 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.clip_store import list_clips, remove_clips
-from emodal_data.dataset import (
-    manifest_contents,
-    read_manifest,
-    recover_dataset,
-    replace_dataset,
-    staging_folder,
-    write_ledger,
-)
+from emodal_data.dataset_folder import read_manifest, recover_dataset, replace_dataset, staging_folder
 from emodal_data.describe import describe_dataset
 from emodal_data.errors import InputError, WorkError
 from emodal_data.exports import remove_exports
 from emodal_data.files import exclusive, explain_os_errors, remove_temporary
 from emodal_data.leak_price import leak_price
 from emodal_data.leaks import prove_shards
+from emodal_data.ledger import write_ledger
+from emodal_data.manifest import manifest_contents
 from emodal_data.remote_dataset import pull_build, push_build
 from emodal_data.remote_lock import exclusive_remote
 from emodal_data.schema import LEDGER

@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 
 from emodal_data.agreement import VOTES_FROM, counted_rows
 from emodal_data.annotations import count_ballots
-from emodal_data.dataset import dataset_hash, read_manifest
+from emodal_data.dataset_folder import read_manifest
 from emodal_data.errors import InputError
 from emodal_data.files import TEMPORARY
+from emodal_data.manifest import dataset_hash
 from emodal_data.overrides import relabel_ballots
 from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
 from emodal_data.shards import content_sha256, read_samples, vote_shares

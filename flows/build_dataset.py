@@ -6,51 +6,42 @@ It reads top to bottom: plan, read the reels that are missing, publish what is c
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from prefect import flow, runtime, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, runtime
 from prefect.futures import as_completed
 from prefect.states import Completed
 
 from emodal_data.annotations import annotations_sha256, read_annotations
 from emodal_data.clear_clips import clear_clips
 from emodal_data.clip_store import read_measures, remove_damaged
-from emodal_data.dataset import (
-    DatasetPlan,
+from emodal_data.dataset import DatasetPlan, plan_dataset, plan_shards
+from emodal_data.dataset_folder import (
     folds_before,
     is_published,
-    make_ledger,
-    make_manifest,
-    plan_dataset,
-    plan_shards,
     read_manifest,
     recover_dataset,
     replace_dataset,
     sides_before,
     staging_folder,
-    write_ledger,
 )
 from emodal_data.describe import describe_dataset
 from emodal_data.errors import DamagedReel, EmodalError
-from emodal_data.exports import Export, plan_exports, write_exports
+from emodal_data.exports import plan_exports
 from emodal_data.files import exclusive, remove_temporary
-from emodal_data.film_copies import film_at_hand, name_films
-from emodal_data.ingest import IngestSettings, check_ready, ingest_guarded
-from emodal_data.leak_price import leak_price
+from emodal_data.film_copies import name_films
+from emodal_data.ingest import check_ready
+from emodal_data.ledger import make_ledger, write_ledger
+from emodal_data.manifest import make_manifest
 from emodal_data.overrides import override_plan
 from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build, reel_places
 from emodal_data.reasons import Reason
 from emodal_data.remote_dataset import pull_build, push_build
 from emodal_data.remote_lock import exclusive_remote
-from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
+from emodal_data.shards import WrittenShard
 from emodal_data.sources import (
     FilmCatalogue,
-    FilmFacts,
-    FilmFile,
-    inspect_guarded,
     not_read,
     still_growing,
 )
@@ -60,15 +51,14 @@ from flows.config import Config
 from flows.failures import FailedFilms
 from flows.observers import observer
 from flows.summary import dataset_lines, wrong_row_lines
-from flows.task_runners import Submit, engine, may_pass_next_time, workers
+from flows.task_runners import Submit, engine, workers
+from flows.tasks import look_at_film, make_export, make_shard, measure_leak_price, read_reel
 from flows.train_emodal import train_emodal
 
 #: The name of a run's last state when some of its films failed; its type is Completed.
 WITH_WARNINGS = "Completed with warnings"
 #: Seconds a worker may take to load its models.
 READY_TIMEOUT_S = 300.0
-#: Seconds a shard may take to be written.
-SHARD_TIMEOUT_S = 3600.0
 
 
 @flow(
@@ -113,58 +103,6 @@ def build_dataset(config: Config) -> dict[str, Any]:
     elif config.train:
         result["metrics"] = train_emodal(config.out / "dataset", config.out / "model", config.model)
     return _last_state(result, lines)
-
-
-@task(
-    task_run_name="look at {film.name}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retry_condition_fn=may_pass_next_time,
-)
-def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
-    """Hash a film and read its header, in a worker."""
-    with film_at_hand(film.path, config.films, config.storage.films_gb) as (path, films):
-        return inspect_guarded(replace(film, path=path), films, config.clips, workers(config))
-
-
-@task(
-    task_run_name="read {reel.film} {reel.first_s:.0f}-{reel.last_s:.0f} s",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retry_condition_fn=may_pass_next_time,
-)
-def read_reel(reel: Reel, config: Config) -> None:
-    """Read the clips of a reel into the clip store, in a worker."""
-    with film_at_hand(reel.path, config.films, config.storage.films_gb) as (path, films):
-        settings = IngestSettings(films, config.clips, config.face)
-        ingest_guarded(replace(reel, path=path), settings, workers(config))
-    send(reel.file.parent)
-
-
-@task(task_run_name="cut {export.film}", cache_policy=NO_CACHE, persist_result=False)
-def make_export(export: Export, config: Config) -> list[str]:
-    """Write some clips of a film as mp4 files, in a worker."""
-    with film_at_hand(export.path, config.films, config.storage.films_gb) as (path, films):
-        here, timeout_s = replace(export, path=path), export.timeout_s(config.clips)
-        failed = workers(config).run(timeout_s, write_exports, here, films, config.clips)
-    send(export.folder)
-    return failed
-
-
-@task(task_run_name="write {shard.path.name}", cache_policy=NO_CACHE, persist_result=False)
-def make_shard(shard: Shard, config: Config) -> WrittenShard:
-    """Write one shard, in a worker."""
-    fetch(shard.clips["store_file"])
-    written = workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
-    if config.engine.kind == "dask":
-        send(shard.path)  # this may be another machine than the one that publishes
-    return written
-
-
-@task(task_run_name="measure the price of a leak", cache_policy=NO_CACHE, persist_result=False)
-def measure_leak_price(folder: Path, config: Config) -> dict[str, Any] | None:
-    """Test simple models on the shards of a folder under splits that leak and one that does not, in a worker."""
-    return workers(config).run(SHARD_TIMEOUT_S, leak_price, folder)
 
 
 def make_plan(config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
@@ -267,7 +205,7 @@ def publish(
         send(ledger_of_failure)
         raise type(error)(f"{error} (what became of every row: {shown(ledger_of_failure)})") from error
     ledger_of_failure.unlink(missing_ok=True)
-    if is_published(chosen, dataset):
+    if is_published(chosen.key, dataset):
         return read_manifest(dataset), False
 
     folder = staging_folder(dataset)

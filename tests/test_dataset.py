@@ -19,17 +19,11 @@ from emodal_data import read_split
 from emodal_data.audio_features import FEATURE_NAMES, clip_features
 from emodal_data.clear_clips import clear_clips
 from emodal_data.config import DatasetConfig
-from emodal_data.dataset import (
-    is_published,
-    make_ledger,
-    plan_dataset,
-    recover_dataset,
-    replace_dataset,
-    staging_folder,
-    write_ledger,
-)
+from emodal_data.dataset import plan_dataset
+from emodal_data.dataset_folder import is_published, recover_dataset, replace_dataset, staging_folder
 from emodal_data.errors import InputError, WorkError
 from emodal_data.flac import encode_flac
+from emodal_data.ledger import make_ledger, write_ledger
 from emodal_data.reasons import Reason
 from emodal_data.schema import CLIP_STORE, LABELS, LEDGER
 from emodal_data.verify import verify_dataset
@@ -218,13 +212,12 @@ def test_datasets_loads_images_class_names_and_vectors(
 def test_a_published_dataset_is_known_until_it_changes(tmp_path: Path) -> None:
     dataset = written(tmp_path, "dataset")
     plan = planned(tmp_path / "clips")
-    assert is_published(plan, dataset)
-    assert not is_published(
-        planned(tmp_path / "clips", DatasetConfig.model_validate({"augment": {"per_clip": 1}})), dataset
-    )
+    assert is_published(plan.key, dataset)
+    other = planned(tmp_path / "clips", DatasetConfig.model_validate({"augment": {"per_clip": 1}}))
+    assert not is_published(other.key, dataset)
     shard = next((dataset / "data").glob("train-*"))
     shard.unlink()
-    assert not is_published(plan, dataset)
+    assert not is_published(plan.key, dataset)
 
 
 def test_a_kill_while_the_dataset_is_replaced_loses_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from published import fake_clips, publish, written
 
 from emodal_data.clear_clips import clear_clips
 from emodal_data.config import DatasetConfig
-from emodal_data.dataset import plan_dataset, sides_before
+from emodal_data.dataset import plan_dataset
+from emodal_data.dataset_folder import sides_before
 from emodal_data.differences import compare_datasets, format_differences, is_equal
 from emodal_data.errors import InputError
 

@@ -15,7 +15,8 @@ from emodal_data import read_split
 from emodal_data.annotations import read_annotations
 from emodal_data.clear_clips import clear_clips
 from emodal_data.config import DatasetConfig, SplitConfig
-from emodal_data.dataset import folds_before, plan_dataset, sides_before
+from emodal_data.dataset import plan_dataset
+from emodal_data.dataset_folder import folds_before, sides_before
 from emodal_data.errors import InputError, WorkError
 from emodal_data.folds import fold_clips, tally_folds
 from emodal_data.forget import forget

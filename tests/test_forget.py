@@ -12,9 +12,11 @@ from published import fake_clips, written
 from emodal_data import read_split
 from emodal_data.clip_store import list_clips, reel_file, store_folder
 from emodal_data.config import DatasetConfig
-from emodal_data.dataset import read_manifest, write_json, write_ledger
+from emodal_data.dataset_folder import read_manifest
 from emodal_data.errors import InputError, WorkError
 from emodal_data.forget import forget
+from emodal_data.ledger import write_ledger
+from emodal_data.manifest import write_json
 from emodal_data.schema import SPLITS
 from emodal_data.shards import read_samples
 from emodal_data.verify import verify_dataset

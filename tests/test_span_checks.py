@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from emodal_data.annotations import read_annotations
 from emodal_data.config import ClipsConfig, FaceConfig
-from emodal_data.dataset import make_ledger
+from emodal_data.ledger import make_ledger
 from emodal_data.plan import Plan, locate_films, plan_build
 from emodal_data.sources import FilmCatalogue, FilmFacts, inspect_film
 from emodal_data.span_checks import clock_notes, own_overlaps_s, parse_rate

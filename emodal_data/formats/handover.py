@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from emodal_data.dataset import read_manifest, staging_folder
+from emodal_data.dataset_folder import read_manifest, staging_folder
 from emodal_data.errors import InputError
 from emodal_data.files import explain_os_errors
 from emodal_data.formats import huggingface, tfrecord, webdataset

@@ -45,7 +45,7 @@ def export(
 
 
 def _export_dataset(path: Path, to: To, out: Path) -> dict[str, Any]:
-    from emodal_data.dataset import read_manifest
+    from emodal_data.dataset_folder import read_manifest
     from emodal_data.formats import export_dataset
     from flows.observers import watched_on_terminal
 

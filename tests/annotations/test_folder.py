@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from emodal_data.annotations import annotations_sha256, read_annotations
-from emodal_data.dataset import make_ledger
 from emodal_data.errors import InputError
+from emodal_data.ledger import make_ledger
 from emodal_data.plan import locate_films
 from tests.annotations.rows import spans_of
 

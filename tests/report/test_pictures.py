@@ -11,7 +11,7 @@ import pytest
 
 from emodal_data.clip_store import find_places
 from emodal_data.config import ReportConfig
-from emodal_data.dataset import read_manifest
+from emodal_data.dataset_folder import read_manifest
 from emodal_data.report import write_report
 from emodal_data.report.clip_table import clip_table, read_ledger
 from emodal_data.report.pictures import CLIPS_PER_SHEET, FACE_SIDE_PX, write_pictures
