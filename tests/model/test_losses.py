@@ -154,7 +154,8 @@ def test_an_unlabelled_batch_still_trains_the_common_loss() -> None:
     with tf.GradientTape() as tape:
         outputs = {"both": tf.concat([codes["a"], codes["i"]], 1)[:, :4]}
         outputs |= {"audio_code": codes["a"], "image_code": codes["i"]}
-        loss = total_loss(outputs, labels, np.ones(4, np.float32), ModelConfig())
+        config = ModelConfig(common_weight=0.7)
+        loss = total_loss(outputs, labels, np.ones(4, np.float32), config)
     gradient = tape.gradient(loss, codes["a"])
-    assert float(loss) == pytest.approx(-float(h_score(codes["a"], codes["i"])), abs=1e-6)
+    assert float(loss) == pytest.approx(-0.7 * float(h_score(codes["a"], codes["i"])), abs=1e-6)
     assert np.abs(np.asarray(gradient)).max() > 1e-3
