@@ -17,11 +17,7 @@ from emodal_data.ingest import IngestSettings, ingest_guarded
 from emodal_data.leak_price import leak_price
 from emodal_data.plan import Reel
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, write_shard
-from emodal_data.sources import (
-    FilmFacts,
-    FilmFile,
-    inspect_guarded,
-)
+from emodal_data.sources import FilmFacts, FilmFile, inspect_guarded
 from emodal_data.storage import fetch, send
 from flows.config import Config
 from flows.task_runners import may_pass_next_time, workers

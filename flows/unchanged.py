@@ -7,7 +7,7 @@ from emodal_data.clear_clips import clear_clips
 from emodal_data.clip_store import read_measures
 from emodal_data.dataset import plan_dataset
 from emodal_data.dataset_folder import folds_before, is_published, read_manifest, sides_before
-from emodal_data.errors import WorkError
+from emodal_data.errors import EmodalError
 from emodal_data.files import exclusive
 from emodal_data.film_copies import name_films
 from emodal_data.overrides import override_plan, read_overrides
@@ -64,5 +64,5 @@ def _is_published(plan: Plan, config: Config) -> bool:
         measures = read_measures(plan.places)
         clips = clear_clips(plan.clips, measures, config.clips, config.face, config.audio)
         return is_published(plan_dataset(plan.rows, clips, config.dataset, *before).key, dataset)
-    except WorkError:
+    except EmodalError:
         return False  # the build itself says why, and leaves the ledger; damaged clips it reads again

@@ -24,6 +24,7 @@ from emodal_model.config import ModelConfig
 from flows.build_dataset import build_dataset
 from flows.config import Config, EngineConfig
 from flows.observers import watched_on_terminal
+from flows.unchanged import finished_build
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -222,8 +223,10 @@ def test_a_split_that_cannot_be_stops_the_build_and_keeps_the_ledger(
     one_film.to_csv(tmp_path / "one.csv", index=False)
     shutil.copytree(built / "clips", tmp_path / "out" / "clips")
     alone = config(sample_films, tmp_path / "out", split=SplitConfig())
+    alone = alone.model_copy(update={"annotations": tmp_path / "one.csv"})
+    assert finished_build(alone) is None  # to say it is the build's own work: it leaves the ledger
     with pytest.raises(InputError, match="the only film group") as error:
-        build_dataset(alone.model_copy(update={"annotations": tmp_path / "one.csv"}))
+        build_dataset(alone)
     assert str(tmp_path / "out" / "failed-ledger.parquet") in str(error.value)
     assert len(pq.read_table(tmp_path / "out" / "failed-ledger.parquet")) == len(one_film)
 
