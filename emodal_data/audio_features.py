@@ -35,6 +35,9 @@ SHORT_TERM_NAMES: tuple[str, ...] = (
     "chroma_std",
 )
 
+#: The columns of with_deltas: the 34, and what each has changed by since the frame before.
+FRAME_NAMES: tuple[str, ...] = (*SHORT_TERM_NAMES, *(f"delta {name}" for name in SHORT_TERM_NAMES))
+
 _EPS = float(np.finfo(np.float64).eps)
 _BLOCKS = 10
 _ROLLOFF = 0.90
@@ -72,25 +75,43 @@ def clip_features(
     The tail that does not fill a window is left out. Equal to pyAudioAnalysis within 1e-9 * max(1, |ref|).
     Raises InputError for another shape, type, rate, window or name; Dropped for less than one window or for NaN.
     """
-    if statistics not in get_args(Statistics) or backend not in get_args(Backend):
-        known = f"{get_args(Statistics)} and {get_args(Backend)}"
-        raise InputError(f"statistics {statistics!r}, backend {backend!r}: choose from {known}")
-    short_term = _package_short_term if backend == "pyaudioanalysis" else short_term_features
-    frames = short_term(signal, rate_hz, window_s, step_s)
+    return summarised(short_term_features(signal, rate_hz, window_s, step_s, backend), statistics)
+
+
+def summarised(frames: Floats, statistics: Statistics = "mean_std") -> Floats:
+    """The 68 features of a clip, (68,), from its short-term features, (frames, 34). Errors as clip_features."""
+    if statistics not in get_args(Statistics):
+        raise InputError(f"statistics {statistics!r}: choose from {get_args(Statistics)}")
     if statistics == "delta_mean":
         # The first delta is 0, the others telescope.
         return np.concatenate([frames.mean(axis=0), (frames[-1] - frames[0]) / len(frames)])
     return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
 
 
+def with_deltas(frames: Floats) -> Floats:
+    """Short-term features, (frames, 34), beside their change since the frame before, as (frames, 68); the first is 0.
+
+    These are the 68 rows of pyAudioAnalysis's feature_extraction with deltas, named by FRAME_NAMES.
+    """
+    return np.concatenate([frames, np.diff(frames, axis=0, prepend=frames[:1])], axis=1)
+
+
 def short_term_features(
-    signal: npt.ArrayLike, rate_hz: int = 16000, window_s: float = 0.050, step_s: float = 0.025
+    signal: npt.ArrayLike,
+    rate_hz: int = 16000,
+    window_s: float = 0.050,
+    step_s: float = 0.025,
+    backend: Backend = "numpy",
 ) -> Floats:
     """The short-term features of every frame, (frames, 34) float64; arguments and errors as clip_features.
 
     Formulas: pyAudioAnalysis 0.3.14, ShortTermFeatures.feature_extraction. Where it decides by comparing
     (sign changes, roll-off) the same operations run in the same order, so ties fall the same way.
     """
+    if backend not in get_args(Backend):
+        raise InputError(f"backend {backend!r}: choose from {get_args(Backend)}")
+    if backend == "pyaudioanalysis":
+        return _package_short_term(signal, rate_hz, window_s, step_s)
     window, step = _frame_samples(rate_hz, window_s, step_s)
     tables = _tables(rate_hz, window)
     wave = _normalised(_usable(signal, rate_hz, window))

@@ -101,6 +101,8 @@ class AudioConfig(Section):
     """Short-term step."""
     statistics: Literal["mean_std", "delta_mean"] = "mean_std"
     """Mean and deviation of 34 features, or the mean of 34 features and 34 deltas."""
+    short_term: bool = False
+    """Also write the short-term features of every step, 34 and their deltas: what a recurrent network learns from."""
     egemaps: bool = False
     """Also write the 88 eGeMAPS features as a column of their own; needs the package opensmile."""
     backend: Literal["numpy", "pyaudioanalysis"] = "numpy"

@@ -111,6 +111,10 @@ def _column(column: pa.Field) -> dict[str, Any]:
         field = _field(column.name, about, kind, source)
         field["source"]["transform"] = {"jsonPath": "bytes"}
         return field
+    if pa.types.is_list(column.type):
+        frame = column.type.value_type
+        field = _field(column.name, about, _TYPES[frame.value_type], source)
+        return field | {"isArray": True, "arrayShape": f"-1,{frame.list_size}"}
     if pa.types.is_fixed_size_list(column.type):
         field = _field(column.name, about, _TYPES[column.type.value_type], source)
         return field | {"isArray": True, "arrayShape": str(column.type.list_size)}

@@ -20,7 +20,7 @@ _SPAN = ["film", "start_s", "end_s"]
 _PARTS = {
     "picture": ["image"],
     "sound": ["audio"],
-    "speech features": ["audio_features", "egemaps"],
+    "speech features": ["audio_features", "short_term_features", "egemaps"],
     "measures": ["frame_s", "label_confidence", "label_votes", *(field.name for field in QUALITY)],
 }
 #: Changes of a span listed in the text; the JSON has all.
@@ -122,6 +122,10 @@ def _flat_column(column: pa.Array) -> pa.Array:
         return column.field("bytes")
     if pa.types.is_fixed_size_list(column.type):
         rows = column.flatten().to_numpy().reshape(-1, column.type.list_size)
+        return pa.array([row.tobytes() for row in rows], pa.binary())
+    if pa.types.is_list(column.type):
+        ends = np.cumsum(column.value_lengths().to_numpy() * column.type.value_type.list_size)
+        rows = np.split(column.flatten().flatten().to_numpy(), ends[:-1])
         return pa.array([row.tobytes() for row in rows], pa.binary())
     return column
 

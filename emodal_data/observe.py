@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emodal_data.audio_check import audio_gate, measure_audio
-from emodal_data.audio_features import clip_features
 from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.errors import Dropped
 from emodal_data.face import FaceBackend, gate
@@ -21,8 +20,8 @@ from emodal_data.isolation import WorkerCrashed, WorkerPool, WorkerTimedOut, rea
 from emodal_data.media import Film, open_film
 from emodal_data.middle_face import loaded_backend, middle_face
 from emodal_data.reasons import Reason
-from emodal_data.schema import RATE_HZ
 from emodal_data.spans import Span
+from emodal_data.speech import Float32s, Speech, describe_speech
 
 #: Seconds each further span adds to the time limit of the first.
 _PATIENCE_S = 4.0
@@ -41,16 +40,18 @@ class ObserveSettings:
 class Observation:
     """What there is of a span.
 
-    image: (128, 128) uint8, the face turned to the front; audio_features: (68,) float32. Where one is missing
-    (None) its reason is set. frame_s: time stamp of the frame taken, None if there is none.
+    image: (128, 128) uint8, the face turned to the front; audio_features: (68,). Where one is missing (None) its reason
+    is set. short_term: (frames, 68), where the settings ask for it. frame_s: time stamp of the frame taken, None if
+    there is none.
     """
 
     span: Span
     frame_s: float | None = None
     image: NDArray[np.uint8] | None = None
     face_reason: Reason | None = None
-    audio_features: NDArray[np.float32] | None = None
+    audio_features: Float32s | None = None
     sound_reason: Reason | None = None
+    short_term: Float32s | None = None
 
 
 def observe(path: Path, spans: Sequence[Span], settings: ObserveSettings) -> list[Observation]:
@@ -80,7 +81,7 @@ def observe_guarded(
 
 
 def _observe(film: Film, span: Span, backend: FaceBackend, settings: ObserveSettings) -> Observation:
-    frame_s, image, features = None, None, None
+    frame_s, image, speech = None, None, None
     face_reason: Reason | None = None
     sound_reason: Reason | None = None
     try:
@@ -96,23 +97,21 @@ def _observe(film: Film, span: Span, backend: FaceBackend, settings: ObserveSett
     except Dropped as drop:
         face_reason = drop.reason
     try:
-        features = _features(film, span, settings.audio)
+        speech = _speech(film, span, settings.audio)
     except Dropped as drop:
         sound_reason = drop.reason
-    return Observation(span, frame_s, image, face_reason, features, sound_reason)
+    features, short_term = (speech.features, speech.short_term) if speech else (None, None)
+    return Observation(span, frame_s, image, face_reason, features, sound_reason, short_term)
 
 
-def _features(film: Film, span: Span, audio: AudioConfig) -> NDArray[np.float32]:
-    """The 68 numbers of 16-bit sound, as the clip store keeps it. Raises Dropped for sound that is no use."""
+def _speech(film: Film, span: Span, audio: AudioConfig) -> Speech:
+    """The numbers of 16-bit sound, as the clip store keeps it. Raises Dropped for sound that is no use."""
     sound = film.audio_span(span.start_s, span.end_s)
     wave = sound.samples / sound.full_scale
     verdict = audio_gate(measure_audio(wave), audio)
     if verdict:
         raise Dropped(verdict[0], measured=verdict[1])
-    features = clip_features(
-        pcm16(wave), RATE_HZ, audio.window_s, audio.step_s, audio.statistics, backend=audio.backend
-    )
-    return features.astype(np.float32)
+    return describe_speech(pcm16(wave), audio)
 
 
 def _nothing(spans: Sequence[Span], reason: Reason) -> list[Observation]:

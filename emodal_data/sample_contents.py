@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from emodal_data.audio_features import clip_features
 from emodal_data.config import AudioConfig
 from emodal_data.egemaps import egemaps_features
 from emodal_data.flac import encode_flac
 from emodal_data.ingest import encode_png
-from emodal_data.schema import RATE_HZ
+from emodal_data.speech import Float32s, describe_speech
 
 
 @dataclass(frozen=True)
@@ -28,15 +26,16 @@ class ContentSettings:
 
 @dataclass(frozen=True)
 class Contents:
-    """The heavy columns of a sample. egemaps and flac are None where the settings do not ask for them.
+    """The heavy columns of a sample. The last three are None where the settings do not ask for them.
 
-    audio_features: (68,) float32. egemaps: (88,) float32.
+    audio_features: (68,). short_term: (frames, 68). egemaps: (88,).
     """
 
     png: bytes
-    audio_features: npt.NDArray[np.float32]
+    audio_features: Float32s
     augmentation: str
-    egemaps: npt.NDArray[np.float32] | None
+    short_term: Float32s | None
+    egemaps: Float32s | None
     flac: bytes | None
 
 
@@ -52,13 +51,12 @@ def make_contents(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: Con
         face = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
         face, sound, augmentation = augment_clip(face, sound, clip_id, copy, settings.augment_seed)
         png = encode_png(face)
-    features = clip_features(
-        sound, RATE_HZ, audio.window_s, audio.step_s, audio.statistics, backend=audio.backend
-    )
+    speech = describe_speech(sound, audio)
     return Contents(
         png,
-        features.astype(np.float32),
+        speech.features,
         augmentation,
+        speech.short_term,
         egemaps_features(sound).astype(np.float32) if audio.egemaps else None,
         encode_flac(sound) if settings.with_sound else None,
     )

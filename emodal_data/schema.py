@@ -167,6 +167,11 @@ SHARD_OPTIONS: Final = {
         ),
         _field("fold", pa.int32(), "fold of the training side for cross-validation, from 0"),
         _field("audio", _BYTES, "the sound that the features were computed from: FLAC, 16 kHz mono"),
+        _field(
+            "short_term_features",
+            pa.list_(pa.list_(pa.float32(), FEATURE_COUNT)),
+            "34 short-term features and their deltas for every step of the sound",
+        ),
     )
 }
 
@@ -176,11 +181,13 @@ def shard_schema(
     audio: dict[str, object],
     egemaps_names: Sequence[str] = (),
     options: Sequence[str] = (),
+    frame_names: Sequence[str] = (),
 ) -> pa.Schema:
     """The schema of the dataset's shards, with the metadata that other readers understand.
 
     feature_names: the 68 names in order. audio: the settings that the features were computed with.
     egemaps_names: names of the optional eGeMAPS column. options: names of further columns, of SHARD_OPTIONS.
+    frame_names: names of the numbers of a step, where the options have short_term_features.
     The `huggingface` key makes `datasets.load_dataset("parquet", ...)` return Image, ClassLabel and vectors.
     """
     fields = list(_SHARD_FIELDS)
@@ -190,6 +197,8 @@ def shard_schema(
         fields.append(_field("egemaps", kind, "eGeMAPS v02 functionals, beside the 68"))
         emodal["egemaps_names"] = list(egemaps_names)
     fields += [SHARD_OPTIONS[name] for name in options]
+    if frame_names:
+        emodal["short_term_names"] = list(frame_names)
     features = {field.name: _huggingface_feature(field) for field in fields}
     return pa.schema(
         fields,
@@ -207,6 +216,8 @@ def _huggingface_feature(field: pa.Field) -> dict[str, object]:
         return {"sampling_rate": RATE_HZ, "_type": "Audio"}
     if field.name == "label":
         return {"names": list(LABELS), "_type": "ClassLabel"}
+    if pa.types.is_list(field.type):
+        return {"feature": _huggingface_feature(field.type.value_field), "_type": "Sequence"}
     if pa.types.is_fixed_size_list(field.type):
         value = {"dtype": "float32", "_type": "Value"}
         return {"feature": value, "length": field.type.list_size, "_type": "Sequence"}

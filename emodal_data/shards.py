@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.audio_features import FEATURES_VERSION, feature_names
+from emodal_data.audio_features import FEATURES_VERSION, FRAME_NAMES, feature_names
 from emodal_data.clip_store import read_heavy
 from emodal_data.config import DatasetConfig
 from emodal_data.egemaps import egemaps_names
@@ -52,6 +52,7 @@ class ShardSettings:
             "label_votes": config.shards.soft_labels,
             "fold": config.split.folds is not None,
             "audio": config.shards.audio,
+            "short_term_features": config.audio.short_term,
         }
         options = tuple(name for name, wanted in asked.items() if wanted)
         contents = ContentSettings(config.audio, config.augment.seed, config.shards.audio)
@@ -79,7 +80,10 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
         "rate_hz": RATE_HZ,
         "version": FEATURES_VERSION,
     }
-    schema = shard_schema(names, described, egemaps_names() if audio.egemaps else (), settings.options)
+    egemaps = egemaps_names() if audio.egemaps else ()
+    schema = shard_schema(
+        names, described, egemaps, settings.options, FRAME_NAMES if audio.short_term else ()
+    )
     starts = range(0, len(shard.samples), settings.row_group_rows)
     parts = (shard.samples.iloc[start : start + settings.row_group_rows] for start in starts)
     rows = (part.join(shard.clips, on="clip_id") for part in parts)
@@ -204,6 +208,8 @@ def _columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
         extra["label_votes"] = list(vote_shares(samples[list(VOTES_OF)].to_numpy()))
     if "audio" in settings.options:
         extra["audio"] = [{"bytes": contents.flac, "path": None} for contents in made]
+    if "short_term_features" in settings.options:
+        extra["short_term_features"] = _sequences([c.short_term for c in made if c.short_term is not None])
     return {
         "sample_id": [
             f"{clip}-{copy}" for clip, copy in zip(samples["clip_id"], samples["copy"], strict=True)
@@ -228,6 +234,13 @@ def vote_shares(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     return shares
 
 
+def _sequences(rows: Sequence[npt.NDArray[np.float32]]) -> pa.Array:
+    """Rows of (frames, 68), each with its own number of frames, as a column."""
+    frames = np.concatenate(rows)
+    values = pa.FixedSizeListArray.from_arrays(pa.array(frames.ravel()), frames.shape[1])
+    return pa.ListArray.from_arrays(np.cumsum([0, *map(len, rows)], dtype=np.int32), values)
+
+
 def _heavy(samples: pd.DataFrame) -> Iterator[tuple[bytes, bytes]]:
     """Pictures and sounds in the order of the samples; each run of one store file is read at once."""
     runs = (samples["store_file"] != samples["store_file"].shift()).cumsum()
@@ -243,7 +256,10 @@ def _update_digest(digest: "hashlib._Hash", table: pa.Table) -> None:
         digest.update(column.is_null().to_numpy(zero_copy_only=False).tobytes())
         if pa.types.is_struct(field.type):
             column = column.field("bytes")
-        if pa.types.is_fixed_size_list(field.type):
+        if pa.types.is_list(field.type):
+            digest.update(column.value_lengths().fill_null(0).to_numpy().tobytes())
+            column = column.flatten()
+        if pa.types.is_fixed_size_list(column.type):
             column = column.flatten()
         if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
             for value in column.cast(pa.binary()).to_pylist():

@@ -15,10 +15,13 @@ from pydantic import ValidationError
 
 from emodal_data.audio_features import (
     FEATURE_NAMES,
+    FRAME_NAMES,
     SHORT_TERM_NAMES,
     clip_features,
     feature_names,
     short_term_features,
+    summarised,
+    with_deltas,
 )
 from emodal_data.config import AudioConfig
 from emodal_data.errors import Dropped, InputError
@@ -138,6 +141,18 @@ def test_the_package_as_backend_gives_the_same_numbers(statistics):
     assert ours.shape == theirs.shape == (68,)
     assert ours.dtype == theirs.dtype == np.float64
     assert worst_error(ours, theirs) <= 1e-9
+
+
+def test_frames_with_deltas_are_the_packages_rows_under_the_packages_names():
+    from pyAudioAnalysis import ShortTermFeatures
+
+    signal = signals()["noise"]
+    matrix, names = ShortTermFeatures.feature_extraction(signal * 32768.0, 16000, 800, 400, deltas=True)
+    frames = with_deltas(short_term_features(signal))
+    assert frames.shape == matrix.T.shape and tuple(names) == FRAME_NAMES
+    assert worst_error(frames, matrix.T) <= 1e-9
+    assert (frames[0, 34:] == 0).all()
+    assert (summarised(frames[:, :34]) == clip_features(signal)).all()
 
 
 def test_names_are_the_packages_names_in_the_packages_order():

@@ -18,7 +18,7 @@ mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant comes with 
 
 
 def test_the_records_are_the_rows_of_the_shards(tmp_path: Path) -> None:
-    config = DatasetConfig.model_validate({"shards": {"rows": 20}})
+    config = DatasetConfig.model_validate({"shards": {"rows": 20}, "audio": {"short_term": True}})
     folder = written(tmp_path, "dataset", config)
     dataset = mlcroissant.Dataset(jsonld=folder / "croissant.json")
     assert not dataset.metadata.ctx.issues.errors
@@ -31,6 +31,8 @@ def test_the_records_are_the_rows_of_the_shards(tmp_path: Path) -> None:
         face = cv2.imdecode(np.frombuffer(row.pop("image")["bytes"], np.uint8), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(np.asarray(record.pop("image")), face)
         assert list(map(float, record.pop("audio_features"))) == row.pop("audio_features")
+        frames = np.stack([np.asarray(frame, np.float32) for frame in record.pop("short_term_features")])
+        np.testing.assert_array_equal(frames, np.float32(row.pop("short_term_features")))
         for name, value in row.items():
             found = record[name].decode() if isinstance(value, str) else record[name]
             assert found == value, name
@@ -51,6 +53,8 @@ def test_every_column_of_the_schema_is_described(tmp_path: Path) -> None:
     assert all(field["description"] for field in described)
     assert fields["samples/audio_features"]["arrayShape"] == "68"
     assert fields["samples/egemaps"]["arrayShape"] == "2"
+    framed = make_croissant(shard_schema(["f"] * 68, {}, (), ["short_term_features"]), manifest)
+    assert framed["recordSet"][1]["field"][-1]["arrayShape"] == "-1,68"
 
 
 def test_the_licence_of_the_films_is_passed_on_as_declared(tmp_path: Path) -> None:

@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 from published import CLEAR, fake_clips, planned, written
 
 from emodal_data import read_split
-from emodal_data.audio_features import FEATURE_NAMES, clip_features
+from emodal_data.audio_features import (
+    FEATURE_NAMES,
+    FRAME_NAMES,
+    clip_features,
+    short_term_features,
+    with_deltas,
+)
 from emodal_data.clear_clips import clear_clips
 from emodal_data.config import DatasetConfig
 from emodal_data.dataset import plan_dataset
@@ -351,6 +357,52 @@ def test_the_sound_stands_in_a_column_of_its_own_to_the_last_sample(
     (reel,) = (tmp_path / "clips").glob(f"f{film}-*/*.parquet")
     stored = pq.read_table(reel).to_pylist()[clip]
     np.testing.assert_array_equal(decoded(read), np.frombuffer(stored["audio"], "<i2"))
+
+
+def test_short_term_frames_stand_in_a_column_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = DatasetConfig.model_validate({"shards": {"audio": True}, "audio": {"short_term": True}})
+    dataset, again = written(tmp_path, "dataset", config), written(tmp_path, "again", config)
+    for path in sorted((dataset / "data").iterdir()):
+        assert path.read_bytes() == (again / "data" / path.name).read_bytes()
+    assert verify_dataset(dataset) == []
+    table = read_split(dataset, "train")
+    assert json.loads(table.schema.metadata[b"emodal"])["short_term_names"] == list(FRAME_NAMES)
+    off = DatasetConfig.model_validate({"shards": {"audio": True}})
+    plain = read_split(written(tmp_path / "plain", "dataset", off), "train")
+    assert "short_term_names" not in json.loads(plain.schema.metadata[b"emodal"])
+    lengths = set()
+    for row, without in zip(table.to_pylist(), plain.to_pylist(), strict=True):
+        frames = np.float32(row.pop("short_term_features"))
+        assert row == without
+        # Of augmented copies too: the frames of the very sound that the row holds.
+        expected = with_deltas(short_term_features(decoded(row["audio"]["bytes"])))
+        np.testing.assert_array_equal(frames, expected.astype(np.float32))
+        lengths.add(len(frames))
+    assert len(lengths) > 1
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    import datasets
+
+    files = {"train": str(dataset / "data" / "train-*")}
+    loaded = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))["train"]
+    frames = loaded.remove_columns(["audio", "image"]).with_format("numpy")[1]["short_term_features"]
+    np.testing.assert_array_equal(np.stack(frames), np.float32(table["short_term_features"][1].as_py()))
+    assert loaded.features["short_term_features"].feature.length == 68
+
+
+def test_a_frame_more_is_another_content(tmp_path: Path) -> None:
+    config = DatasetConfig.model_validate({"audio": {"short_term": True}})
+    dataset = written(tmp_path, "dataset", config)
+    shard = next((dataset / "data").glob("test-*"))
+    table = pq.read_table(shard)
+    place = table.schema.get_field_index("short_term_features")
+    frames = table["short_term_features"].to_pylist()
+    # The same numbers, but the first frame of the second sample has become the last of the first.
+    frames[0].append(frames[1].pop(0))
+    moved = pa.array(frames, table.schema.field(place).type)
+    pq.write_table(table.set_column(place, table.schema.field(place), moved), shard)
+    assert "its content is not what was written" in verify_dataset(dataset)[0]
 
 
 def decoded(flac: bytes) -> np.ndarray:

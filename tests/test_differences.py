@@ -1,15 +1,17 @@
 """The differences of two builds: nothing where there is nothing, and the reason where there is something."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from published import fake_clips, publish, written
 
 from emodal_data.clear_clips import clear_clips
-from emodal_data.config import DatasetConfig
+from emodal_data.config import AudioConfig, DatasetConfig
 from emodal_data.dataset import plan_dataset
 from emodal_data.dataset_folder import sides_before
 from emodal_data.differences import compare_datasets, format_differences, is_equal
@@ -128,3 +130,18 @@ def test_rows_at_fault_are_told_apart(one: Path, tmp_path: Path) -> None:
 def test_a_folder_without_a_dataset_is_named(one: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no dataset here"):
         compare_datasets(one, tmp_path)
+
+
+def test_frames_that_differ_are_speech_features_that_differ(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"audio": AudioConfig(short_term=True)})
+    one = written(tmp_path, "one", config)
+    two = shutil.copytree(one, tmp_path / "two")
+    shard = next((two / "data").glob("test-*"))
+    table = pq.read_table(shard)
+    place = table.schema.get_field_index("short_term_features")
+    frames = table["short_term_features"].to_pylist()
+    frames[1][-1][0] += 1.0
+    field = table.schema.field(place)
+    pq.write_table(table.set_column(place, field, pa.array(frames, field.type)), shard)
+    spans = compare_datasets(one, two)["spans"]["changed"]
+    assert [span["changed"] for span in spans] == [{"contents": ["speech features"]}]

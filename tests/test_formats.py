@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from published import written
 
-from emodal_data.config import DatasetConfig, ShardsConfig, SplitConfig
+from emodal_data.config import AudioConfig, DatasetConfig, ShardsConfig, SplitConfig
 from emodal_data.errors import InputError, WorkError
 from emodal_data.formats import FORMATS, export_dataset
 from emodal_data.formats.tfrecord import example
@@ -26,7 +26,8 @@ from emodal_data.verify import verify_dataset
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One with every column that can be asked for."""
     shards, split = ShardsConfig(soft_labels=True, audio=True), SplitConfig(folds=2)
-    return written(tmp_path_factory.mktemp("dataset"), "dataset", DatasetConfig(shards=shards, split=split))
+    config = DatasetConfig(shards=shards, split=split, audio=AudioConfig(short_term=True))
+    return written(tmp_path_factory.mktemp("dataset"), "dataset", config)
 
 
 def exported(dataset: Path, to: str, out: Path) -> Path:
@@ -98,7 +99,8 @@ def test_webdataset_reads_the_tars_sample_by_sample(dataset: Path, tmp_path: Pat
             assert sample["label.cls"] == row["label"]
             assert sample["audio.flac"] == row["audio"]["bytes"]
             assert sample["label_votes.npy"].tolist() == row["label_votes"]
-            files = ("image", "audio", "audio_features", "label_votes")
+            assert sample["short_term_features.npy"].tolist() == row["short_term_features"]
+            files = ("image", "audio", "audio_features", "label_votes", "short_term_features")
             assert sample["json"] == {name: row[name] for name in row if name not in files}
 
 
@@ -112,6 +114,10 @@ def test_tensorflow_reads_the_records_by_the_card_s_own_lines(dataset: Path, tmp
     read = list(names["samples"].as_numpy_iterator())
     assert [int(sample["label"]) for sample in read] == [row["label"] for row in rows]
     assert [sample["audio_features"].tolist() for sample in read] == [row["audio_features"] for row in rows]
+    frames = names["tf"].io.FixedLenSequenceFeature([68], names["tf"].float32, allow_missing=True)
+    record = next(iter(names["tf"].data.TFRecordDataset(names["files"]))).numpy()
+    found = names["tf"].io.parse_single_example(record, {"short_term_features": frames})
+    assert found["short_term_features"].numpy().tolist() == rows[0]["short_term_features"]
     faces = list(names["faces"].as_numpy_iterator())
     assert np.array_equal(faces[0][:, :, 0], pixels(rows[0]["image"]["bytes"]))
 

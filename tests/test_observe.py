@@ -58,6 +58,12 @@ def test_a_film_without_faces_keeps_its_sound_and_one_without_sound_track_says_s
     assert seen.audio_features is not None and seen.audio_features.shape == (68,)
     assert seen.sound_reason is None
     assert seen.frame_s == pytest.approx(1.72)
+    assert seen.short_term is None
+    framed = ObserveSettings(SETTINGS.clips, SETTINGS.face, AudioConfig(short_term=True))
+    (again,) = observe(with_sound, [Span(1.0, 2.5)], framed)
+    np.testing.assert_array_equal(again.audio_features, seen.audio_features)
+    assert again.short_term is not None and again.short_term.shape == (59, 68)  # 1 + (1.5 - 0.05) / 0.025
+    np.testing.assert_allclose(again.short_term[:, :34].mean(axis=0), seen.audio_features[:34], rtol=1e-5)
     (mute,) = observe(silent, [Span(1.0, 2.5)], SETTINGS)
     assert (mute.image, mute.audio_features) == (None, None)
     assert mute.sound_reason is Reason.NO_AUDIO

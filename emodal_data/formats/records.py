@@ -31,7 +31,8 @@ def kinds(shard: Path) -> dict[str, str]:
     with _opened(shard) as file:
         schema = file.schema_arrow
     files = {field.name: FILES for field in schema if pa.types.is_struct(field.type)}
-    return files | {field.name: VECTORS for field in schema if pa.types.is_fixed_size_list(field.type)}
+    is_vector = (pa.types.is_fixed_size_list, pa.types.is_list)
+    return files | {field.name: VECTORS for field in schema if any(has(field.type) for has in is_vector)}
 
 
 def card(dataset: Path) -> tuple[str, str]:

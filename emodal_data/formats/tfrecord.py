@@ -53,7 +53,8 @@ def framed(data: bytes, checksum: Callable[[bytes], int]) -> bytes:
 def example(record: Mapping[str, Any]) -> bytes:
     """A tf.train.Example with a feature for each value that is not None.
 
-    Text and bytes become a bytes_list, whole numbers an int64_list, numbers and lists of numbers a float_list.
+    Text and bytes become a bytes_list, whole numbers an int64_list, numbers and lists of numbers a float_list; lists of
+    lists are written one after the other.
     """
     features = b""
     for name, value in record.items():
@@ -68,7 +69,9 @@ def _feature(value: object) -> bytes:
         return _field(1, _field(1, value.encode() if isinstance(value, str) else value))
     if isinstance(value, int):
         return _field(3, _field(1, _varint(value % 2**64)))
-    numbers = value if isinstance(value, list) else [value]
+    numbers: list[Any] = value if isinstance(value, list) else [value]
+    if numbers and isinstance(numbers[0], list):
+        numbers = [number for row in numbers for number in row]
     return _field(2, _field(1, struct.pack(f"<{len(numbers)}f", *numbers)))
 
 
