@@ -1,6 +1,8 @@
 """Which hashes of one set nearly equal one of another, found without comparing every pair."""
 
+import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -8,8 +10,22 @@ import numpy.typing as npt
 Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
-#: Pairs compared at once; keeps the tables of differences at a few tens of megabytes.
-_BLOCK_PAIRS = 1 << 20
+
+@dataclass(frozen=True)
+class _Band:
+    """Some bits of many hashes as codes, in the order of the codes: what is compared lies together in memory.
+
+    order: (hashes,) the place of each before. words: (words, hashes). codes: (hashes,). begin: where each code begins.
+    """
+
+    order: Places
+    words: Words
+    codes: Places
+    begin: Places
+
+
+#: Pairs compared at once: what is looked at stays in the cache of a core.
+_BLOCK_PAIRS = 1 << 15
 #: Bits of a band at most; a table of 2^18 places is small, and few pairs agree in as many bits by chance.
 _BAND_BITS = 18
 
@@ -47,37 +63,54 @@ def _near_pairs(
 ) -> Iterator[tuple[Places, Places]]:
     """Places of near pairs, in parts; a pair may come more than once. done: hashes to pass over from now on.
 
-    Exact: of most_bits // 2 + 1 bands of bits, one differs in a single bit at most when the whole differs in no more
-    than most_bits, so only pairs that agree so far in a band are compared. Method: the multi-index hashing of
-    Norouzi, Punjani and Fleet, Fast Exact Search in Hamming Space with Multi-Index Hashing (2014).
+    Exact: hashes in `bands` bands of bits that differ in no more than most_bits differ in no bit of some band, or in
+    a single bit of one of the first most_bits + 1 - bands; only such pairs are compared. Method: the multi-index
+    hashing of Norouzi, Punjani and Fleet, Fast Exact Search in Hamming Space with Multi-Index Hashing (2014).
     """
     one, two = _words(hashes), _words(others)
     width = 64 * len(one)
     bands = min(max(most_bits // 2 + 1, -(-width // _BAND_BITS)), width)
     for band in range(bands):
         bits = range(band, width, bands)
-        codes, other_codes = _codes(one, bits), _codes(two, bits)
-        in_order = np.argsort(other_codes, kind="stable")
-        partners = two[:, in_order]
-        begin = np.zeros((1 << len(bits)) + 1, dtype=np.int64)  # where the partners with a code begin
-        np.cumsum(np.bincount(other_codes, minlength=1 << len(bits)), out=begin[1:])
-        for flipped in (0, *(1 << bit for bit in range(len(bits)))):
-            left = np.flatnonzero(~done)
-            probes = codes[left] ^ flipped
-            for rows, places in _pairs(left, begin[probes], begin[probes + 1]):
-                near_rows, near_places = _near(one, rows, partners, places, most_bits)
-                yield near_rows, in_order[near_places]
+        flips = [0, *(1 << bit for bit in range(len(bits)))] if band < most_bits + 1 - bands else [0]
+        rows = np.flatnonzero(~done)
+        mine, theirs = _in_order(one[:, rows], bits), _in_order(two, bits)
+        if len(rows) <= len(others):
+            for seekers, found in _agreeing(mine, theirs, flips, most_bits):
+                yield rows[seekers], found
+        else:  # the fewer seek the more: each look costs as much as some comparisons
+            for seekers, found in _agreeing(theirs, mine, flips, most_bits):
+                yield rows[found], seekers
 
 
-def _pairs(left: Places, begin: Places, end: Places) -> Iterator[tuple[Places, Places]]:
-    """Each row of `left` with each place from its begin to its end, about _BLOCK_PAIRS pairs at a time."""
-    some = np.flatnonzero(end > begin)
-    counts = end[some] - begin[some]
-    blocks = np.cumsum(counts) // _BLOCK_PAIRS
-    for part in np.split(np.arange(len(some)), np.flatnonzero(np.diff(blocks)) + 1):
-        many = counts[part]
-        offsets = np.repeat(begin[some[part]] - (np.cumsum(many) - many), many)
-        yield np.repeat(left[some[part]], many), offsets + np.arange(len(offsets))
+def _in_order(words: Words, bits: range) -> _Band:
+    codes = _codes(words, bits)
+    order = np.argsort(codes)
+    begin = np.zeros((1 << len(bits)) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(codes, minlength=1 << len(bits)), out=begin[1:])
+    return _Band(order, words[:, order], codes[order], begin)
+
+
+def _agreeing(
+    seekers: _Band, band: _Band, flips: list[int], most_bits: int
+) -> Iterator[tuple[Places, Places]]:
+    """Places of the pairs whose codes are equal after one of the flips, and that differ in at most most_bits."""
+    for flip in flips:
+        probes = seekers.codes ^ flip
+        first = band.begin[probes]
+        counts = band.begin[1:][probes] - first
+        some = np.flatnonzero(counts)
+        first, counts = first[some], counts[some]
+        ends = np.cumsum(counts)
+        edges = np.searchsorted(ends, np.arange(_BLOCK_PAIRS, ends[-1] if len(ends) else 0, _BLOCK_PAIRS))
+        for begin, end in itertools.pairwise([0, *np.unique(edges), len(some)]):
+            many, before = counts[begin:end], ends[begin:end] - counts[begin:end]
+            places = np.repeat(first[begin:end] - before + before[:1], many)
+            places += np.arange(len(places))
+            rows, places = _near(
+                seekers.words, np.repeat(some[begin:end], many), band.words, places, most_bits
+            )
+            yield seekers.order[rows], band.order[places]
 
 
 def _near(one: Words, rows: Places, two: Words, places: Places, most_bits: int) -> tuple[Places, Places]:
@@ -85,7 +118,7 @@ def _near(one: Words, rows: Places, two: Words, places: Places, most_bits: int) 
     differing = np.zeros(len(rows), dtype=np.uint16)
     for x, y in zip(one, two, strict=True):
         differing = differing + np.bitwise_count(x[rows] ^ y[places])
-        close = differing <= most_bits
+        close = np.flatnonzero(differing <= most_bits)
         rows, places, differing = rows[close], places[close], differing[close]
     return rows, places
 
