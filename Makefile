@@ -24,7 +24,7 @@ setup: $(VENV)/installed-dev
 
 demo: $(VENV)/installed-demo
 	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 12
-	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD)
+	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD) --set model.members=1
 
 test: setup
 	$(BIN)/python -m pytest

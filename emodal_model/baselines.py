@@ -1,7 +1,6 @@
 """What EMODal must beat: linear classifiers on fixed features of one modality, and two ways to fuse them.
 
-All of them learn from the very samples the networks learn from, and choose their penalty on the same
-validation side.
+All of them choose their penalty on the networks' validation side, and then learn from that side too.
 """
 
 from collections.abc import Callable
@@ -37,7 +36,7 @@ class Linear:
     estimator: Estimator
 
     def logits(self, train: Samples, validation: Samples, test: Samples) -> np.ndarray:
-        """(n test, 4): fitted on train, with the penalty that does best on validation."""
+        """(n test, 4): fitted on train and validation, with the penalty that does best on validation without it."""
         x, y = self.features(train), train.labels
         penalty = PENALTIES[1]
         if len(validation):
@@ -46,6 +45,7 @@ class Linear:
                 np.mean(self.estimator(c).fit(x, y).predict(x_held) == validation.labels) for c in PENALTIES
             ]
             penalty = PENALTIES[int(np.argmax(scores))]
+            x, y = np.concatenate([x, x_held]), np.concatenate([y, validation.labels])
         return _all_classes(self.estimator(penalty).fit(x, y), self.features(test))
 
 

@@ -56,6 +56,8 @@ class ModelConfig(BaseModel):
     """Seeds initial weights, shuffling and dropout."""
     seeds: Annotated[int, Field(gt=0)] = 1
     """Trainings with as many seeds, from `seed` on; the table then gives mean and deviation over them."""
+    members: Annotated[int, Field(gt=0)] | None = None
+    """Trainings that answer together, each with its own seed and validation; none: 5 below 1,000 clips, else 1."""
     fold: Annotated[int, Field(ge=0)] | None = None
     """Test on this fold of the training side, and train on the others; none: the dataset's own test side."""
     memory_mb: Annotated[float, Field(ge=0)] = 4096

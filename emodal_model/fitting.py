@@ -102,7 +102,7 @@ def fit(
         first_judged = _first_judged(stage, config, warmed_up=number > 0)
         judged = len(validation) > 0 and stage.name != "heads"
         for epoch in range(len(done) + 1, stage.config.epochs + 1):
-            if judged and best_epoch and epoch - 1 - best_epoch >= config.patience:
+            if _is_over(stage, epoch - 1, best_epoch if judged else 0):
                 break
             _seed_dropout(network, (config.seed, number, epoch))
             rate = learning_rate(stage.config, epoch)
@@ -132,7 +132,8 @@ def fit(
                 name, stage.name, epoch, stage.config.epochs, train_loss, loss, accuracy, rate, is_best
             )
             history.append(report)
-            if checkpoint and checkpoint.is_due():
+            # The last state too: a run killed later, in another network, does not do this one again.
+            if checkpoint and (checkpoint.is_due() or _is_over(stage, epoch, best_epoch if judged else 0)):
                 moments = [variable.numpy() for variable in optimizer.variables]
                 reports = [asdict(report) for report in history]
                 checkpoint.write(Checkpoint(weights, moments, averaged, best_weights, reports))
@@ -146,6 +147,11 @@ def fit(
     last = [report for report in history if report.stage == "all"]
     warm_up = [report for report in history if report.stage != "all"]
     return Fitted(kept, last, best_epoch, time.monotonic() - started_s, warm_up)
+
+
+def _is_over(stage: Stage, done: int, best_epoch: int) -> bool:
+    """Whether a stage ends after `done` epochs. best_epoch: 0 where there is none, and nothing to be patient for."""
+    return done >= stage.config.epochs or (best_epoch > 0 and done - best_epoch >= stage.config.patience)
 
 
 def _first_judged(stage: Stage, config: ModelConfig, warmed_up: bool) -> int:

@@ -94,10 +94,10 @@ def read_samples(dataset: Path, split: str, spill: Path | None = None) -> Sample
     )
 
 
-def read_folds(dataset: Path) -> np.ndarray:
-    """(n,) int64 fold of each sample of read_samples(dataset, "train"); -1 where the dataset has none."""
+def read_folds(dataset: Path, split: str) -> np.ndarray:
+    """(n,) int64 fold of each sample of read_samples(dataset, split); -1 where it is in none."""
     parts = []
-    for path in shards(dataset, "train"):
+    for path in shards(dataset, split):
         with pq.ParquetFile(path) as file:
             if "fold" in file.schema_arrow.names:
                 column = file.read(columns=["fold"])["fold"]

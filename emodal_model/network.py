@@ -4,6 +4,7 @@ Every network maps named inputs (images, audio_features) to a dictionary of logi
 layers serve EMODal and the two networks of one modality. Normalisation lives inside, as plain layers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -116,12 +117,30 @@ def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype
     return keras.layers.Dense(config.features, name="image_code", dtype="float32")(x)
 
 
-def with_probabilities(network: Any, temperatures: dict[str, float]) -> Any:
-    """The network to keep: logits divided by each head's temperature, then softmax; codes as they are."""
-    outputs: dict[str, Any] = {}
-    for name, output in network.output.items():
-        if name in temperatures:
-            output = keras.layers.Rescaling(1.0 / temperatures[name], name=f"{name}_tempered")(output)
-            output = keras.layers.Softmax(name=f"{name}_probabilities", dtype="float32")(output)
-        outputs[name] = output
-    return keras.Model(network.input, outputs, name=network.name)
+def with_probabilities(members: Sequence[tuple[Any, dict[str, float]]]) -> Any:
+    """The network to keep: logits divided by each head's temperature, the mean over the members, then softmax.
+
+    members: networks of one name, each with its temperatures. Codes are the first member's: other members' axes
+    mean something else.
+    """
+    first, heads = members[0]
+    inputs, answers = first.input, [first.output]
+    if len(members) > 1:
+        inputs = {name: keras.Input(i.shape[1:], name=name, dtype=i.dtype) for name, i in first.input.items()}
+        answers = [
+            keras.Model(network.input, network.output, name=f"{first.name}_{number}")(inputs)
+            for number, (network, _) in enumerate(members, start=1)
+        ]
+    outputs = {name: output for name, output in answers[0].items() if name not in heads}
+    for head in heads:
+        logits = [
+            keras.layers.Rescaling(1.0 / temperatures[head], name=f"{head}_tempered_{number}")(answer[head])
+            for number, (answer, (_, temperatures)) in enumerate(zip(answers, members, strict=True), start=1)
+        ]
+        mean = (
+            keras.layers.Average(name=f"{head}_mean", dtype="float32")(logits)
+            if len(logits) > 1
+            else logits[0]
+        )
+        outputs[head] = keras.layers.Softmax(name=f"{head}_probabilities", dtype="float32")(mean)
+    return keras.Model(inputs, outputs, name=first.name)

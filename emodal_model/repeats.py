@@ -49,7 +49,7 @@ def repeats_of(dataset: Path, out: Path, config: ModelConfig, by_fold: bool = Fa
         ]
     if config.seeds > 1 or config.fold is not None:
         raise ModelInputError("--folds trains once a fold: leave model.seeds and model.fold out")
-    folds = sorted({int(fold) for fold in read_folds(dataset) if fold >= 0})
+    folds = sorted({int(fold) for fold in read_folds(dataset, "train") if fold >= 0})
     if not folds:
         raise ModelInputError(f"{dataset}: has no folds; build it with --set split.folds=5")
     return [Repeat(None, dataset, out, one)] + [

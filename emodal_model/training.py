@@ -4,7 +4,7 @@ OUT/emodal.keras (audio.keras, image.keras), metrics.json, report/index.html, lo
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from emodal_model.baselines import baseline_probabilities
 from emodal_model.checkpoint import CheckpointFile
 from emodal_model.config import ModelConfig
 from emodal_model.describe import describe_run
+from emodal_model.ensemble import Member, members_of
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.evaluation import evaluate_on, judged
 from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
@@ -33,7 +34,6 @@ from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
 from emodal_model.predictor import Predictor, load, save
 from emodal_model.run import finished, git_revision, identity, versions, write_json
 from emodal_model.scores import best_temperature, score, softmax
-from emodal_model.validation import Holdout, hold_out
 
 
 def train(
@@ -66,29 +66,28 @@ def train(
     samples, test = _sides(dataset, config.fold, spill)
     _refuse_useless(samples, dataset)
     group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
-    held = hold_out(samples, group_by, config.validation_fraction, config.seed)
-    fit_side, validation = samples.take(held.fit), samples.take(held.validation)
-    labelled = fit_side.take(fit_side.labels >= 0)
+    members = members_of(samples, group_by, config)
     _make_folder(out / "logs")
 
     networks: list[Predictor] = []
     training: dict[str, Any] = {}
     for name in _names(config):
-        checkpoint = CheckpointFile(out / f".{name}.checkpoint.npz", run)
-        try:
-            # Only EMODal's common loss can learn from a clip without a label.
-            side = fit_side if name == "emodal" else labelled
-            fitted = fit(name, side, validation, config, checkpoint, _logged(out / "logs" / name, on_epoch))
-        except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
-            raise ModelWorkError(
-                f"{name}: not enough memory; lower model.batch_size or model.filters"
-            ) from exc
-        temperatures, validation_scores = _calibrate(fitted, validation, MAIN_HEAD[name])
-        about = about_model(dataset, data_hash, config)
-        save(with_probabilities(fitted.network, temperatures), about, out / f"{name}.keras")
+        trained: list[tuple[Any, dict[str, float]]] = []
+        stories: list[dict[str, Any]] = []
+        for number, member in enumerate(members, start=1):
+            checkpoint = CheckpointFile(out / f".{name}-{number}.checkpoint.npz", run)
+            title = name if len(members) == 1 else f"{name} {number} of {len(members)}"
+            log = _logged(out / "logs" / title.replace(" ", "-"), title, on_epoch)
+            network, story = _train_member(name, member, samples, checkpoint, log)
+            trained.append((network, story["temperatures"]))
+            stories.append(story)
+        about = about_model(dataset, data_hash, config) | {"members": len(members)}
+        save(with_probabilities(trained), about, out / f"{name}.keras")
         networks.append(load(out / f"{name}.keras"))
-        training[name] = _story(fitted) | {"temperatures": temperatures, "validation": validation_scores}
+        training[name] = stories[0] | {"other_members": stories[1:]}
 
+    fit_side, validation = (samples.take(side) for side in (members[0].held.fit, members[0].held.validation))
+    labelled = fit_side.take(fit_side.labels >= 0)
     baselines = baseline_probabilities(labelled, validation, test) if config.name == "all" else {}
     metrics = {
         "run": run,
@@ -98,7 +97,7 @@ def train(
         | _counts(
             fit=labelled, unlabelled=fit_side.take(fit_side.labels < 0), validation=validation, test=test
         ),
-        "validation": _validation(held),
+        "validation": _validation(members),
         "config": config.model_dump(mode="json"),
         "versions": versions(),
         "git_revision": git_revision(),
@@ -106,9 +105,29 @@ def train(
     describe_run(out, dataset, metrics, networks[-1], test)
     # Last: where metrics.json is, the run is whole.
     write_json(out / "metrics.json", metrics)
-    for name in _names(config):
-        (out / f".{name}.checkpoint.npz").unlink(missing_ok=True)
+    for left in out.glob(".*.checkpoint.npz"):
+        left.unlink()
     return metrics
+
+
+def _train_member(
+    name: NetworkName,
+    member: Member,
+    samples: Samples,
+    checkpoint: CheckpointFile,
+    on_epoch: Callable[[EpochReport], None],
+) -> tuple[Any, dict[str, Any]]:
+    """One training of one network: the network (logits), and what metrics.json tells of it."""
+    validation = samples.take(member.held.validation)
+    # Only EMODal's common loss can learn from a clip without a label.
+    useful = (samples.labels >= 0) | (name == "emodal")
+    try:
+        side = samples.take(member.held.fit & useful)
+        fitted = fit(name, side, validation, member.config, checkpoint, on_epoch)
+    except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
+        raise ModelWorkError(f"{name}: not enough memory; lower model.batch_size or model.filters") from exc
+    temperatures, scores = _calibrate(fitted, validation, MAIN_HEAD[name])
+    return fitted.network, _story(fitted) | {"temperatures": temperatures, "validation": scores}
 
 
 def _names(config: ModelConfig) -> tuple[NetworkName, ...]:
@@ -129,11 +148,11 @@ def _sides(dataset: Path, fold: int | None, spill: Path | None) -> tuple[Samples
     labelled, unlabelled = (read_samples(dataset, split, spill) for split in ("train", "unlabelled"))
     if fold is None:
         return join([labelled, unlabelled]), judged(read_samples(dataset, "test"))
-    held = read_folds(dataset) == fold
+    held = read_folds(dataset, "train") == fold
     if not held.any():
         raise ModelInputError(f"{dataset}: has no fold {fold}; build it with --set split.folds=5")
-    # Nor is anything learnt from what else the held-out films show.
-    others = ~np.isin(unlabelled.films, labelled.films[held])
+    # Nor is anything learnt from what else the held-out groups show: unlabelled clips are in the fold of their group.
+    others = read_folds(dataset, "unlabelled") != fold
     return join([labelled.take(~held), unlabelled.take(others)]), judged(labelled.take(held))
 
 
@@ -171,8 +190,14 @@ def _story(fitted: Fitted) -> dict[str, Any]:
     }
 
 
-def _validation(held: Holdout) -> dict[str, Any]:
-    return {"group_by": held.group_by, "groups": held.groups, "note": held.note}
+def _validation(members: list[Member]) -> dict[str, Any]:
+    held = members[0].held
+    return {
+        "group_by": held.group_by,
+        "groups": held.groups,
+        "note": held.note,
+        "members": len(members),
+    }
 
 
 def _counts(**sides: Samples) -> dict[str, dict[str, int]]:
@@ -183,8 +208,10 @@ def _counts(**sides: Samples) -> dict[str, dict[str, int]]:
     }
 
 
-def _logged(folder: Path, on_epoch: Callable[[EpochReport], None] | None) -> Callable[[EpochReport], None]:
-    """on_epoch that also writes the numbers for TensorBoard."""
+def _logged(
+    folder: Path, title: str, on_epoch: Callable[[EpochReport], None] | None
+) -> Callable[[EpochReport], None]:
+    """on_epoch that hears of the training by its title, and also writes the numbers for TensorBoard."""
     writer = tf.summary.create_file_writer(str(folder))
     # What tf.summary.scalar writes; that function itself asks for the tensorboard package.
     scalar = tf.compat.v1.SummaryMetadata(
@@ -198,6 +225,6 @@ def _logged(folder: Path, on_epoch: Callable[[EpochReport], None] | None) -> Cal
                     tf.summary.write(name, tf.constant(value, tf.float32), metadata=scalar)
         writer.flush()
         if on_epoch:
-            on_epoch(report)
+            on_epoch(replace(report, network=title))
 
     return log

@@ -28,11 +28,14 @@ class Holdout:
     note: str
 
 
-def hold_out(samples: Samples, group_by: str, fraction: float, seed: int) -> Holdout:
+def hold_out(
+    samples: Samples, group_by: str, fraction: float, seed: int, earlier: np.ndarray | None = None
+) -> Holdout:
     """Hold back groups of about `fraction` of the labelled clips, all classes staying on the fit side.
 
-    group_by: "film", "speaker" or "clip". When there are too few films (or speakers) for that, falls back
-    to the next finer groups, at last to none at all, and says so in the note.
+    group_by: "film", "speaker" or "clip". earlier: (n,) bool, what other members of an ensemble hold back; such groups
+    are avoided. When there are too few films (or speakers) for that, falls back to the next finer groups, at last to
+    none at all, and says so in the note.
     """
     note = ""
     wanted = [group_by] + [name for name in ("speaker", "clip") if name != group_by]
@@ -43,7 +46,7 @@ def hold_out(samples: Samples, group_by: str, fraction: float, seed: int) -> Hol
             note = note or "no speaker is named"
             continue
         keys = _keys(samples, name)
-        held = _best_draw(keys, samples, fraction, seed)
+        held = _best_draw(keys, samples, fraction, seed, earlier)
         if held is not None:
             inside = np.isin(keys, held)
             validation = inside & samples.originals & (samples.labels >= 0)
@@ -63,13 +66,19 @@ def _keys(samples: Samples, group_by: str) -> np.ndarray:
     return samples.clip_ids
 
 
-def _best_draw(keys: np.ndarray, samples: Samples, fraction: float, seed: int) -> np.ndarray | None:
-    """Of many random draws of groups, the one with the share and class mix nearest to what is wanted."""
+def _best_draw(
+    keys: np.ndarray, samples: Samples, fraction: float, seed: int, earlier: np.ndarray | None
+) -> np.ndarray | None:
+    """Of many random draws of groups, the one with the share and class mix nearest to what is wanted.
+
+    Groups that were held back earlier count against a draw by their share of it.
+    """
     labelled = samples.originals & (samples.labels >= 0)
     groups, member = np.unique(keys, return_inverse=True)
     counts = np.zeros((len(groups), len(LABELS)))
     np.add.at(counts, (member[labelled], samples.labels[labelled]), 1)
     total = counts.sum(axis=0)
+    again = np.isin(groups, keys[earlier] if earlier is not None else [])
     if len(groups) < 2 or total.sum() < 2:
         return None
     rng = np.random.default_rng((seed, len(groups)))
@@ -84,6 +93,7 @@ def _best_draw(keys: np.ndarray, samples: Samples, fraction: float, seed: int) -
             continue
         off = abs(inside.sum() / total.sum() - fraction)
         mix = np.abs(inside / inside.sum() - total / total.sum()).sum()
-        if off <= TOLERANCE and (best is None or off + mix < best[0]):
-            best = (float(off + mix), groups[held])
+        cost = float(off + mix + counts[held[again[held]]].sum() / inside.sum())
+        if off <= TOLERANCE and (best is None or cost < best[0]):
+            best = (cost, groups[held])
     return None if best is None else best[1]

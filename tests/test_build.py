@@ -29,7 +29,7 @@ from flows.unchanged import finished_build
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 #: Small enough for a test: the networks only have to run, not to be good.
-TINY = ModelConfig(filters=(2, 2, 2), image_dense=4, epochs=2)
+TINY = ModelConfig(filters=(2, 2, 2), image_dense=4, epochs=2, members=1)
 
 
 def config(samples: Path, out: Path, **changes: object) -> Config:

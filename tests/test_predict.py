@@ -51,7 +51,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     heads = dict.fromkeys(("audio", "image", "both"), 1.0)
     about = {"labels": LABELS, "clips": {}, "face": {"min_width_px": 40.0}, "audio": {"step_s": 0.03}}
-    save(with_probabilities(network, heads), about, out / "model" / "emodal.keras")
+    save(with_probabilities([(network, heads)]), about, out / "model" / "emodal.keras")
     return out
 
 

@@ -14,7 +14,7 @@ from emodal_model.config import ModelConfig
 from emodal_model.input import FEATURES, Samples
 
 #: Small enough that a network trains in a second.
-TINY = ModelConfig(filters=(2, 2, 4), image_dense=8, epochs=2, batch_size=16)
+TINY = ModelConfig(filters=(2, 2, 4), image_dense=8, epochs=2, batch_size=16, members=1)
 
 
 def write_dataset(folder: Path, manifest: dict[str, Any] | None = None, **splits: Samples) -> Path:

@@ -24,12 +24,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model")
     network = build_network("emodal", TINY, normalisation_of(SAMPLES))
     save(
-        with_probabilities(network, dict.fromkeys(HEADS, 2.0)),
+        with_probabilities([(network, dict.fromkeys(HEADS, 2.0))]),
         {"labels": ["a", "h", "n", "s"]},
         path / "emodal.keras",
     )
     audio = build_network("audio", TINY, normalisation_of(SAMPLES))
-    save(with_probabilities(audio, {"audio": 1.0}), {"labels": ["a", "h", "n", "s"]}, path / "audio.keras")
+    save(
+        with_probabilities([(audio, {"audio": 1.0})]), {"labels": ["a", "h", "n", "s"]}, path / "audio.keras"
+    )
     return path
 
 
@@ -58,7 +60,7 @@ def test_probabilities_are_the_softmax_of_logits_divided_by_the_temperature() ->
     network = build_network("emodal", config, normalisation_of(SAMPLES))
     inputs = {"images": SAMPLES.images, "audio_features": SAMPLES.audio_features}
     logits = np.asarray(network(inputs)["both"])
-    kept = with_probabilities(network, dict.fromkeys(HEADS, 2.5))
+    kept = with_probabilities([(network, dict.fromkeys(HEADS, 2.5))])
     np.testing.assert_allclose(np.asarray(kept(inputs)["both"]), softmax(logits / 2.5), atol=1e-6)
 
 

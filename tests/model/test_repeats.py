@@ -1,5 +1,6 @@
 """Several seeds and folds: each a run of its own, and one table of them all."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         test=draw_samples(24, seed=2),
         unlabelled=draw_samples(20, seed=3, labelled=0),
     )
-    for path in (folder / "data").glob("train-*"):
+    for path in [*(folder / "data").glob("train-*"), *(folder / "data").glob("unlabelled-*")]:
         table = pq.read_table(path)
         folds = [int(film.split()[1]) % 2 for film in table["film"].to_pylist()]
         pq.write_table(table.append_column("fold", pa.array(folds, pa.int32())), path)
@@ -86,6 +87,19 @@ def test_a_held_out_fold_is_judged_and_its_films_teach_nothing(dataset: Path, tm
     assert sides["unlabelled"]["clips"] <= 10
 
 
+def test_unlabelled_clips_of_a_held_out_fold_teach_nothing_in_whatever_film_they_are(
+    dataset: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(dataset, tmp_path / "dataset")
+    path = next((copy / "data").glob("unlabelled-*"))
+    table = pq.read_table(path).drop_columns("fold")
+    # Fold 1 by their faces, although none of its films is theirs; one is in no fold at all.
+    folds = pa.array([1] * (len(table) - 1) + [None], pa.int32())
+    pq.write_table(table.append_column("fold", folds), path)
+    metrics = train(copy, tmp_path / "m", SOUND.model_copy(update={"fold": 1}))
+    assert metrics["dataset"]["unlabelled"]["clips"] == 1
+
+
 def test_folds_are_all_trained_beside_the_whole(dataset: Path, tmp_path: Path) -> None:
     repeats = repeats_of(dataset, tmp_path, SOUND, by_fold=True)
     assert [(r.key, r.out, r.config.fold) for r in repeats] == [
@@ -102,7 +116,7 @@ def test_folds_are_all_trained_beside_the_whole(dataset: Path, tmp_path: Path) -
 
 def test_folds_that_are_not_there_are_refused(dataset: Path, tmp_path: Path) -> None:
     without = write_dataset(tmp_path / "d", train=draw_samples(6, seed=1))
-    assert read_folds(without).tolist() == [-1] * 6
+    assert read_folds(without, "train").tolist() == [-1] * 6
     with pytest.raises(ModelInputError, match="has no folds"):
         repeats_of(without, tmp_path, ModelConfig(), by_fold=True)
     with pytest.raises(ModelInputError, match="has no fold 7"):

@@ -26,7 +26,7 @@ SILENCE_S = 40
 #: Spans of a build that takes long enough to be killed.
 MANY = 50
 LABELS = ["angry", "happy", "neutral", "sad", ""] * MANY
-TINY = {"filters": [2, 2, 2], "image_dense": 4, "epochs": 1, "name": "audio"}
+TINY = {"filters": [2, 2, 2], "image_dense": 4, "epochs": 1, "members": 1, "name": "audio"}
 
 
 @pytest.fixture(scope="module")
