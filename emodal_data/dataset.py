@@ -20,6 +20,7 @@ from emodal_data.copies import plan_copies
 from emodal_data.errors import WorkError
 from emodal_data.face_hash import NEAR_BITS
 from emodal_data.folds import fold_clips
+from emodal_data.layout import cut_samples
 from emodal_data.leaks import prove_no_leak
 from emodal_data.ledger import make_ledger
 from emodal_data.near_hashes import near_any
@@ -89,10 +90,10 @@ def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
     shards = []
     for side in SPLITS:
         samples = plan.samples[plan.samples["split"] == side]
-        count = -(-len(samples) // rows)
-        for index in range(count):
-            path = folder / "data" / shard_name(side, index, count)
-            part = samples[["clip_id", "copy"]].iloc[index * rows : (index + 1) * rows]
+        runs = cut_samples(samples["film"].tolist(), samples["clip_id"].tolist(), rows)
+        for index, (start, stop) in enumerate(runs):
+            path = folder / "data" / shard_name(side, index, len(runs))
+            part = samples[["clip_id", "copy"]].iloc[start:stop]
             shards.append(Shard(path, part, plan.clips.loc[part["clip_id"].unique()]))
     return shards
 
@@ -114,7 +115,8 @@ def _samples(kept: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     train = (kept["split"] == "train").to_numpy()
     copies = np.zeros(len(kept), dtype=np.int64)
     other = int((kept["split"] == "test").sum())
-    copies[train] = plan_copies(kept.loc[train, "label"].to_numpy(), other, config)
+    trained = kept[train]
+    copies[train] = plan_copies(trained["label"].to_numpy(), trained["film"].tolist(), other, config)
     clips = kept[[name for name in ("film", "split", "label", "fold") if name in kept]].reset_index()
     samples = clips.loc[clips.index.repeat(copies + 1)]
     return samples.assign(copy=samples.groupby(level=0).cumcount()).reset_index(drop=True)

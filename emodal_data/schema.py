@@ -176,6 +176,10 @@ SHARD_OPTIONS: Final = {
 }
 
 
+#: Columns of a shard that are made of a clip's picture and sound, and cost the time; the others are known before.
+CONTENTS: Final = ("image", "audio_features", "augmentation", "egemaps", "audio", "short_term_features")
+
+
 def shard_schema(
     feature_names: Sequence[str],
     audio: dict[str, object],

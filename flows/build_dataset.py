@@ -32,6 +32,7 @@ from emodal_data.exports import plan_exports
 from emodal_data.files import exclusive, remove_temporary
 from emodal_data.film_copies import name_films
 from emodal_data.ingest import check_ready
+from emodal_data.kept_shards import keep_shards
 from emodal_data.ledger import make_ledger, write_ledger
 from emodal_data.manifest import make_manifest
 from emodal_data.overrides import override_plan
@@ -39,7 +40,7 @@ from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build, r
 from emodal_data.reasons import Reason
 from emodal_data.remote_dataset import pull_build, push_build
 from emodal_data.remote_lock import exclusive_remote
-from emodal_data.shards import WrittenShard
+from emodal_data.shards import ShardSettings, WrittenShard
 from emodal_data.sources import (
     FilmCatalogue,
     not_read,
@@ -224,15 +225,21 @@ def publish(
 
 
 def write_shards(chosen: DatasetPlan, folder: Path, config: Config, submit: Submit) -> list[WrittenShard]:
-    """Write the shards, in any order; returned in theirs."""
+    """Keep the shards that stay the same and write the others, in any order; returned in theirs."""
     observer().stage("writing shards", len(chosen.samples), "samples")
     shards = plan_shards(chosen, folder, config.shards.rows)
-    futures = [submit(make_shard, shard=shard, config=config) for shard in shards]
+    kept, missing = keep_shards(config.out / "dataset", shards, ShardSettings.of(config.dataset))
+    written = {shard.name: shard for shard in kept}
+    if kept:
+        note = f"{len(kept)} of {len(shards)} shards stay as they are"
+        observer().advance(sum(shard.rows for shard in kept), note=note)
+    futures = [submit(make_shard, shard=shard, config=config) for shard in missing]
     for future in as_completed(futures):
+        written[future.result().name] = future.result()
         observer().advance(future.result().rows)
-    fetch(shard.path for shard in shards)
+    fetch(shard.path for shard in missing)
     remove_remote(folder)
-    return [future.result() for future in futures]
+    return [written[shard.path.name] for shard in shards]
 
 
 def export_clips(plan: Plan, config: Config, submit: Submit) -> None:

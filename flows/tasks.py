@@ -65,7 +65,7 @@ def make_export(export: Export, config: Config) -> list[str]:
 @task(task_run_name="write {shard.path.name}", cache_policy=NO_CACHE, persist_result=False)
 def make_shard(shard: Shard, config: Config) -> WrittenShard:
     """Write one shard, in a worker."""
-    fetch(shard.clips["store_file"])
+    fetch([*shard.clips["store_file"], *shard.before])
     written = workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
     if config.engine.kind == "dask":
         send(shard.path)  # this may be another machine than the one that publishes

@@ -11,6 +11,7 @@ from emodal_data.config import DatasetConfig
 from emodal_data.dataset import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.describe import describe_dataset
 from emodal_data.ingest import encode_png, pcm16
+from emodal_data.kept_shards import keep_shards
 from emodal_data.leak_price import leak_price
 from emodal_data.ledger import write_ledger
 from emodal_data.manifest import make_manifest
@@ -96,9 +97,19 @@ def written(tmp_path: Path, name: str, config: DatasetConfig | None = None) -> P
     return publish(planned(tmp_path / "clips", config), tmp_path / name, config)
 
 
-def publish(plan: DatasetPlan, folder: Path, config: DatasetConfig, film_hash: str = "0" * 64) -> Path:
+def publish(
+    plan: DatasetPlan,
+    folder: Path,
+    config: DatasetConfig,
+    film_hash: str = "0" * 64,
+    before: Path | None = None,
+) -> Path:
+    """Write a dataset as a build does. before: the dataset that stands there."""
     settings = ShardSettings.of(config)
-    shards = [write_shard(shard, settings) for shard in plan_shards(plan, folder, config.shards.rows)]
+    wanted = plan_shards(plan, folder, config.shards.rows)
+    kept, missing = keep_shards(before or folder / "none", wanted, settings)
+    made = {shard.name: shard for shard in [*kept, *(write_shard(shard, settings) for shard in missing)]}
+    shards = [made[shard.path.name] for shard in wanted]
     manifest = make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)
     if config.report.leak_price:
         manifest["leak_price"] = leak_price(folder)

@@ -1,0 +1,67 @@
+"""Shards of the dataset that stands there already: those that would come out the same to the byte are kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.dataset_folder import read_manifest
+from emodal_data.files import file_sha256, link_or_copy
+from emodal_data.shards import Shard, ShardSettings, WrittenShard, shard_key
+
+
+def keep_shards(
+    dataset: Path, shards: Sequence[Shard], settings: ShardSettings
+) -> tuple[list[WrittenShard], list[Shard]]:
+    """Put what is the same already in the place of planned shards; the dataset itself stays as it is.
+
+    A shard is kept when its key is that of a planned one and its bytes are those it was written with.
+    Returns the shards that are in place, and those to be written, with the files that may hold some of their samples.
+    """
+    manifest = read_manifest(dataset)
+    if manifest.get("contents_key") != settings.contents_key:
+        return [], list(shards)
+    before = {shard.key or shard.name: shard for shard in map(_written, manifest["shards"])}
+    kept, missing = [], []
+    for shard in shards:
+        known = before.get(shard_key(shard, settings))
+        path = dataset / "data" / known.name if known else None
+        if known and path and file_sha256(path) == known.file_sha256:
+            link_or_copy(path, shard.path)
+            kept.append(replace(known, name=shard.path.name))
+            del before[str(known.key)]
+        else:
+            missing.append(shard)
+    left = {dataset / "data" / shard.name: shard.file_sha256 for shard in before.values()}
+    films = {path: films for path in left if (films := _films(path))}
+    return kept, [
+        replace(shard, before={path: left[path] for path in films if _may_share(shard, films[path])})
+        for shard in missing
+    ]
+
+
+def _written(entry: Mapping[str, Any]) -> WrittenShard:
+    """A shard of a manifest, which may be an older one or a newer."""
+    known = {field.name for field in fields(WrittenShard)}
+    return WrittenShard(**{name: value for name, value in entry.items() if name in known})
+
+
+def _films(path: Path) -> tuple[str, str] | None:
+    """The first and the last film of a shard in order of names, as its footer has them."""
+    try:
+        about = pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return None
+    column = about.schema.to_arrow_schema().get_field_index("film")
+    seen = [about.row_group(group).column(column).statistics for group in range(about.num_row_groups)]
+    if not all(found and found.has_min_max for found in seen):
+        return None
+    return min(found.min for found in seen), max(found.max for found in seen)
+
+
+def _may_share(shard: Shard, films: tuple[str, str]) -> bool:
+    first, last = films
+    return bool(first <= shard.clips["film"].max() and shard.clips["film"].min() <= last)
