@@ -22,16 +22,18 @@ ABOUT = "emodal.json"
 READING = ("clips", "face", "audio")
 
 
-def about_model(dataset: Path, data_hash: str, config: ModelConfig) -> dict[str, Any]:
+def about_model(
+    dataset: Path, data_hash: str, config: ModelConfig, by_frames: bool = False
+) -> dict[str, Any]:
     """What a network trained on this dataset has to say, as JSON values.
 
     clips, face, audio: the dataset's settings, empty if its manifest has none; the same reading gives the same
-    meaning. feature_names: the 68 in order, empty if the shards do not name them.
+    meaning. feature_names: the 68 in order, of a clip or (by_frames) of a frame; empty if the shards do not name them.
     """
     settings = read_manifest(dataset).get("config", {})
     return {
         "labels": list(LABELS),
-        "feature_names": feature_names(dataset),
+        "feature_names": feature_names(dataset, by_frames),
         **{section: settings.get(section, {}) for section in READING},
         "dataset_hash": data_hash,
         "config": config.model_dump(mode="json"),
@@ -39,12 +41,16 @@ def about_model(dataset: Path, data_hash: str, config: ModelConfig) -> dict[str,
     }
 
 
-def feature_names(dataset: Path) -> list[str]:
-    """The names of the 68 speech features, from the metadata of the training shards; empty if they have none."""
+def feature_names(dataset: Path, by_frames: bool = False) -> list[str]:
+    """The names of the 68 speech features, from the metadata of the training shards; empty if they have none.
+
+    by_frames: the names of the 68 of a frame.
+    """
+    key = "short_term_names" if by_frames else "feature_names"
     for path in shards(dataset, "train"):
         try:
             metadata = pq.read_schema(path).metadata or {}
-            return [str(name) for name in json.loads(metadata[b"emodal"])["feature_names"]]
+            return [str(name) for name in json.loads(metadata[b"emodal"])[key]]
         except (KeyError, ValueError, TypeError, OSError, pa.ArrowException):
             return []
     return []

@@ -51,7 +51,7 @@ class Linear:
 
 def audio_features(samples: Samples) -> np.ndarray:
     """(n, 68), as they are; the estimators standardise."""
-    return samples.audio_features.astype(np.float64)
+    return np.asarray(samples.audio_features, np.float64)
 
 
 def image_features(samples: Samples) -> np.ndarray:

@@ -14,8 +14,9 @@ class ModelConfig(BaseModel):
         extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
     )
 
-    name: Literal["emodal", "audio", "image", "compare", "all"] = "compare"
-    """Which network to train; "compare": all three, for the poster's Table 1; "all": linear baselines too."""
+    name: Literal["emodal", "audio", "audio_recurrent", "image", "compare", "all"] = "compare"
+    """Which network to train; "compare": emodal, audio and image, for the poster's Table 1; "all": the recurrent one
+    too, where the dataset has short-term frames, and linear baselines."""
     filters: tuple[int, int, int] = (16, 32, 64)
     """Filters of the three 3x3 convolutions."""
     image_dense: Annotated[int, Field(gt=0)] = 128
@@ -26,6 +27,10 @@ class ModelConfig(BaseModel):
     """Dropout rate."""
     audio_l2: Weight = 1e-2
     """Penalty on the squared weights of the audio branch's wide layers."""
+    recurrent_units: Annotated[int, Field(gt=0)] = 32
+    """Width of the recurrent layer, each way."""
+    recurrent_l2: Weight = 1e-3
+    """Penalty on the squared weights from the frames into the recurrent layer."""
     image_l2: Weight = 1e-4
     """Penalty on the squared weights of the image branch's wide layer."""
     head_l2: Weight = 1e-2

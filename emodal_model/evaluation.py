@@ -12,7 +12,7 @@ import numpy as np
 
 from emodal_model.about import model_files
 from emodal_model.errors import ModelInputError
-from emodal_model.input import Samples, read_manifest, read_samples
+from emodal_model.input import NO_FRAMES, Samples, has_frames, read_manifest, read_samples
 from emodal_model.losses import h_score
 from emodal_model.predictor import Predictor, load
 from emodal_model.scores import paired_p, score
@@ -25,11 +25,12 @@ class Evaluation:
 
     networks: name -> scores (see scores.score), by_film and by_speaker (n, accuracy), p_against_emodal.
     "emodal_audio" and "emodal_image" are EMODal answering with one modality missing.
-    h_score: held-out, of EMODal's two codes.
+    h_score: held-out, of EMODal's two codes. left_out: networks that the dataset is not enough for, and why.
     """
 
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
     h_score: float | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -41,31 +42,49 @@ def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
 
     Raises ModelInputError if either cannot be read, or the dataset's audio features are not those of the model.
     """
-    load(model_path)  # says clearly what is wrong with the path before the dataset is read
+    dataset = Path(dataset)
     networks = [load(path) for path in model_files(Path(model_path))]
+    if not networks:
+        load(model_path)  # says clearly what is wrong with the path
+    manifest = read_manifest(dataset)
     for network in networks:
-        _refuse_other_features(network, read_manifest(Path(dataset)), dataset)
-    return evaluate_on(networks, judged(read_samples(Path(dataset), "test")))
+        _refuse_other_features(network, manifest, dataset)
+    with_frames = has_frames(dataset)
+    able = [network for network in networks if with_frames or not network.hears_frames]
+    if not able:
+        raise ModelInputError(f"{dataset}: {NO_FRAMES}")
+    left_out = {network.name: NO_FRAMES for network in networks if network not in able}
+    test = read_samples(dataset, "test", with_frames=any(network.hears_frames for network in able))
+    return evaluate_on(able, judged(test), left_out=left_out)
 
 
-def _refuse_other_features(network: Predictor, manifest: dict[str, Any], dataset: str | Path) -> None:
+def _refuse_other_features(network: Predictor, manifest: dict[str, Any], dataset: Path) -> None:
     """Means over another window are other numbers under the same names: an answer to them means nothing."""
-    theirs = manifest.get("config", {}).get("audio", {})
-    for key in ("window_s", "step_s", "statistics"):
-        ours = network.about["audio"].get(key)
-        if ours is not None and key in theirs and theirs[key] != ours:
-            raise ModelInputError(
-                f"{dataset}: built with audio.{key}={theirs[key]}, but the {network.name} network learned from "
-                f"{ours}; build it with --set audio.{key}={ours}"
-            )
+    theirs, ours = manifest.get("config", {}).get("audio", {}), network.about["audio"]
+    # A frame has no mean and no deviation.
+    meaning = ("window_s", "step_s") if network.hears_frames else ("window_s", "step_s", "statistics")
+    other = [key for key in meaning if key in ours and key in theirs and theirs[key] != ours[key]]
+    if other:
+        built, learned, cure = (
+            joint.join(f"audio.{key}={settings[key]}" for key in other)
+            for joint, settings in ((", ", theirs), (", ", ours), (" --set ", ours))
+        )
+        raise ModelInputError(
+            f"{dataset}: built with {built}, but the {network.name} network learned from {learned}; "
+            f"build it with --set {cure}"
+        )
 
 
 def evaluate_on(
-    networks: list[Predictor], test: Samples, others: Mapping[str, np.ndarray] | None = None
+    networks: list[Predictor],
+    test: Samples,
+    others: Mapping[str, np.ndarray] | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Evaluate networks on samples of the test side; scores are None where there is no sample.
 
-    test: as from `judged`. others: probabilities that something else gave for the same samples, by name.
+    test: as from `judged`. others: probabilities that something else gave for the same samples, by name. left_out: as
+    in the Evaluation.
     """
     answers: dict[str, np.ndarray] = {}
     held_out_h = None
@@ -92,7 +111,7 @@ def evaluate_on(
         for name in TITLES
         if name in answers
     }
-    return Evaluation(scores, held_out_h)
+    return Evaluation(scores, held_out_h, dict(left_out or {}))
 
 
 def judged(test: Samples) -> Samples:

@@ -14,7 +14,8 @@ import numpy as np
 
 from emodal_model.backend import without_stderr
 from emodal_model.errors import ModelInputError, ModelWorkError
-from emodal_model.input import FEATURES, IMAGE_SIZE
+from emodal_model.fitting import answer
+from emodal_model.input import FEATURES, FRAMES, IMAGE_SIZE
 from emodal_model.predictor import Predictor, load, save
 
 #: Largest difference in a probability that an export may show.
@@ -38,9 +39,10 @@ def export(predictor: Predictor, folder: Path, to: str) -> tuple[Path, float]:
     """Write the network into a folder in one of FORMATS.
 
     Returns the file and its largest difference from the original's probabilities. Inputs are images (n, 128, 128)
-    uint8 and audio_features (n, 68) float32, as far as the network has them (n is 1 in LiteRT); outputs are those of
-    Predictor.outputs. Raises ModelInputError if a package is missing, ModelWorkError if the file cannot be written or
-    does not answer as the network does.
+    uint8, audio_features (n, 68) float32 and short_term_features (n, frames, 68) float32 with zeros after a clip's
+    end, as far as the network has them (n is 1 in LiteRT); outputs are those of Predictor.outputs. Raises
+    ModelInputError if a package is missing or the format cannot hold the network, ModelWorkError if the file cannot
+    be written or does not answer as the network does.
     """
     form = FORMATS[to]
     path = folder / f"{predictor.name}{form.suffix}"
@@ -76,9 +78,10 @@ def _largest_difference(ask: Ask, predictor: Predictor) -> float:
         every = {
             "images": rng.integers(0, 256, (1, IMAGE_SIZE, IMAGE_SIZE), np.uint8),
             "audio_features": rng.standard_normal((1, FEATURES)).astype(np.float32),
+            FRAMES: rng.standard_normal((1, rng.integers(1, 200), FEATURES)).astype(np.float32),
         }
         given = {name: every[name] for name in predictor.network.input}
-        original = predictor.network(given, training=False)
+        original = answer(predictor.network, given)
         exported = ask(given)
         differences += [
             exported[name] - np.asarray(original[name]) for name in original if "_code" not in name
@@ -92,10 +95,14 @@ def _write_keras(predictor: Predictor, path: Path) -> None:
 
 def _open_keras(path: Path) -> Ask:
     network = load(path).network
-    return lambda given: {name: np.asarray(value) for name, value in network(given, training=False).items()}
+    return lambda given: {name: np.asarray(value) for name, value in answer(network, dict(given)).items()}
 
 
 def _write_litert(predictor: Predictor, path: Path) -> None:
+    if predictor.hears_frames:
+        raise ModelInputError(
+            "LiteRT alone cannot run a recurrent network over frames of any number; export it to onnx or keras"
+        )
     predictor.network.export(path, format="litert", verbose=False)
 
 
@@ -118,7 +125,8 @@ def _write_onnx(predictor: Predictor, path: Path) -> None:
     for name in ("tf2onnx", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     network = predictor.network
-    network({name: np.zeros((1, *i.shape[1:]), i.dtype) for name, i in network.input.items()})
+    shapes = {name: [size or 1 for size in i.shape] for name, i in network.input.items()}
+    network({name: np.zeros(shape, network.input[name].dtype) for name, shape in shapes.items()})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # Keras looks for a name that numpy 2 took away
         network.export(path, format="onnx", verbose=False)

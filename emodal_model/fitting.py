@@ -15,11 +15,12 @@ from emodal_model.backend import choose_precision, keras, repeatable, tf
 from emodal_model.checkpoint import Checkpoint, CheckpointFile
 from emodal_model.config import ModelConfig
 from emodal_model.errors import ModelWorkError
-from emodal_model.input import FEATURES, IMAGE_SIZE, LABELS, Samples, batches
+from emodal_model.input import FEATURES, FRAMES, IMAGE_SIZE, LABELS, Samples, batches
 from emodal_model.losses import h_score, total_loss
 from emodal_model.network import MAIN_HEAD, NetworkName, build_network, head_layers, normalisation_of
 from emodal_model.pictures import Pictures
 from emodal_model.scores import best_temperature, cross_entropy, softmax
+from emodal_model.sequences import Sequences
 from emodal_model.stages import Stage, StageName, learning_rate, stages_of
 
 #: Epochs that the average of the weights reaches back, about.
@@ -183,12 +184,13 @@ def make_step(
 
     A batch may have any size. variables: what learns, all if None; optimizer: already built for them.
     """
+    sound = (None, None, FEATURES) if FRAMES in network.input else (None, FEATURES)
     learning = network.trainable_variables if variables is None else variables
 
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[
             tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8),
-            tf.TensorSpec((None, FEATURES), tf.float32),
+            tf.TensorSpec(sound, tf.float32),
             tf.TensorSpec((None,), tf.int64),
         ]
     )
@@ -204,23 +206,40 @@ def make_step(
 
 
 def outputs_of(
-    network: Any, images: np.ndarray | Pictures, audio_features: np.ndarray, batch_size: int = 256
+    network: Any,
+    images: np.ndarray | Pictures,
+    audio_features: np.ndarray | Sequences,
+    batch_size: int = 256,
 ) -> dict[str, np.ndarray]:
     """Every output of the network for every sample, in order: (n, ...) float32 per output name."""
     if len(images) == 0:  # convolutions refuse an empty batch
-        dummy = np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.uint8), np.zeros((1, FEATURES), np.float32)
+        sound = (1, 1, FEATURES) if FRAMES in network.input else (1, FEATURES)
+        dummy = np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.uint8), np.zeros(sound, np.float32)
         return {name: value[:0] for name, value in outputs_of(network, *dummy).items()}
     parts = []
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
         inputs = _inputs(network, images[rows], audio_features[rows])
-        parts.append({name: np.asarray(value) for name, value in network(inputs, training=False).items()})
+        parts.append({name: np.asarray(value) for name, value in answer(network, inputs).items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def answer(network: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The outputs of a network for one batch, both by name."""
+    if FRAMES not in network.input:
+        return cast(dict[str, Any], network(inputs, training=False))
+    # Compiled, and kept with the network: Python would go through a recurrent layer frame by frame.
+    if not hasattr(network, "compiled_call"):
+        frames = tf.TensorSpec((None, None, FEATURES), tf.float32)
+        network.compiled_call = tf.function(
+            lambda given: network(given, training=False), input_signature=[{FRAMES: frames}]
+        )
+    return cast(dict[str, Any], network.compiled_call(inputs))
 
 
 def _inputs(network: Any, images: Any, audio: Any) -> dict[str, Any]:
     """What this network asks for, by input name."""
-    given = {"images": images, "audio_features": audio}
+    given = {"images": images, "audio_features": audio, FRAMES: audio}
     return {name: given[name] for name in network.input}
 
 

@@ -6,7 +6,7 @@ Also the validation groups: which training clips are held back for early stoppin
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from emodal_model.errors import ModelInputError
 from emodal_model.pictures import Pictures, on_disk
+from emodal_model.sequences import Sequences
 
 LABELS = ("angry", "happy", "neutral", "sad")
 IMAGE_SIZE = 128
@@ -24,43 +25,65 @@ FEATURES = 68
 UNLABELLED = -1
 
 _COLUMNS = ["clip_id", "film", "speaker", "label", "image", "audio_features", "augmentation"]
+#: The column of frames, in datasets that were built with audio.short_term.
+FRAMES = "short_term_features"
+NO_FRAMES = "the dataset has no short-term frames; build it with --set audio.short_term=true"
 
 
 @dataclass(frozen=True)
 class Samples:
     """Samples side by side. All arrays have the same length n.
 
-    images: (n, 128, 128) uint8, an array or Pictures on disk. audio_features: (n, 68) float32.
-    labels: (n,) int64, -1 where unlabelled.
+    images: (n, 128, 128) uint8, an array or Pictures on disk. audio_features: (n, 68) float32, or what by_frames puts
+    there. labels: (n,) int64, -1 where unlabelled.
     clip_ids, films, speakers: (n,) str; a missing speaker is "". originals: (n,) bool, not an augmented copy.
+    frames: n rows of (frames, 68), where they were read.
     """
 
     images: np.ndarray | Pictures
-    audio_features: np.ndarray
+    audio_features: np.ndarray | Sequences
     labels: np.ndarray
     clip_ids: np.ndarray
     films: np.ndarray
     speakers: np.ndarray
     originals: np.ndarray
+    frames: Sequences | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, chosen: np.ndarray) -> "Samples":
         """The samples of a boolean mask or of indices, in that order."""
-        columns = {name: column[chosen] for name, column in vars(self).items() if name != "images"}
-        images = self.images.take(chosen) if isinstance(self.images, Pictures) else self.images[chosen]
-        return Samples(images=images, **columns)
+        return Samples(**{name: _taken(column, chosen) for name, column in vars(self).items()})
+
+    def by_frames(self) -> "Samples":
+        """The same samples for a network that hears frames: they stand where the 68 features stood.
+
+        Raises ModelInputError where no frames were read.
+        """
+        if self.frames is None:
+            raise ModelInputError(NO_FRAMES)
+        return replace(self, audio_features=self.frames, frames=None)
 
 
 def join(parts: list[Samples]) -> Samples:
     """Several sets of samples as one, in order."""
-    columns = {
-        name: np.concatenate([vars(p)[name] for p in parts]) for name in vars(parts[0]) if name != "images"
-    }
-    on_disk = [part.images for part in parts if isinstance(part.images, Pictures)]
-    in_memory = [part.images for part in parts if isinstance(part.images, np.ndarray)]
-    return Samples(images=Pictures.join(on_disk) if on_disk else np.concatenate(in_memory), **columns)
+    return Samples(**{name: _joined([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+
+
+def _taken(column: Any, chosen: np.ndarray) -> Any:
+    if column is None:
+        return None
+    return column.take(chosen) if isinstance(column, Pictures | Sequences) else column[chosen]
+
+
+def _joined(columns: list[Any]) -> Any:
+    if isinstance(columns[0], Sequences):
+        return Sequences([row for column in columns for row in column])
+    on_disk = [column for column in columns if isinstance(column, Pictures)]
+    if on_disk:
+        return Pictures.join(on_disk)
+    return None if columns[0] is None else np.concatenate(columns)
 
 
 def pictures_mb(dataset: Path) -> float:
@@ -69,14 +92,21 @@ def pictures_mb(dataset: Path) -> float:
     return float(rows * IMAGE_SIZE * IMAGE_SIZE / 2**20)
 
 
-def read_samples(dataset: Path, split: str, spill: Path | None = None) -> Samples:
+def has_frames(dataset: Path) -> bool:
+    """Whether the samples of a dataset have their short-term frames."""
+    return any(FRAMES in _schema(path).names for path in shards(dataset, "*")[:1])
+
+
+def read_samples(dataset: Path, split: str, spill: Path | None = None, with_frames: bool = False) -> Samples:
     """All samples of a split, "train", "test" or "unlabelled"; none if the dataset has no such split.
 
-    spill: a folder for the pictures, as Pictures in a file without a name; None: in memory.
+    spill: a folder for the pictures, as Pictures in a file without a name; None: in memory. with_frames: read the
+    short-term frames too.
     Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray
     images and 68 finite features.
     """
-    tables = [_read_table(path) for path in shards(dataset, split)]
+    wanted = [*_COLUMNS, FRAMES] if with_frames else _COLUMNS
+    tables = [_read_table(path, wanted) for path in shards(dataset, split)]
     rows = sum(table.num_rows for table in tables)
     # Filled in place: 11,606 images are 190 MB, a list of them and its copy would be three times that.
     shape = (rows, IMAGE_SIZE, IMAGE_SIZE)
@@ -91,6 +121,9 @@ def read_samples(dataset: Path, split: str, spill: Path | None = None) -> Sample
         films=_join([_strings(table["film"]) for table in tables], np.str_),
         speakers=_join([_strings(table["speaker"]) for table in tables], np.str_),
         originals=_join([_strings(table["augmentation"]) == "none" for table in tables], np.bool_),
+        frames=Sequences([row for table in tables for row in _frames(table, dataset)])
+        if with_frames
+        else None,
     )
 
 
@@ -159,14 +192,18 @@ def _metadata(path: Path) -> pq.FileMetaData:
         raise ModelInputError(f"{path}: cannot be read as Parquet ({_line(exc)}); build it again") from exc
 
 
-def _read_table(path: Path) -> pa.Table:
+def _schema(path: Path) -> pa.Schema:
+    return _metadata(path).schema.to_arrow_schema()
+
+
+def _read_table(path: Path, wanted: list[str]) -> pa.Table:
     try:
         # Read as one file: the folder's other splits must not be taken for partitions of it.
         file = pq.ParquetFile(path)
-        missing = [name for name in _COLUMNS if name not in file.schema_arrow.names]
+        missing = [name for name in wanted if name not in file.schema_arrow.names]
         if missing:
             raise ModelInputError(f"{path}: lacks the columns {', '.join(missing)}; build the dataset again")
-        return file.read(_COLUMNS).select(_COLUMNS)
+        return file.read(wanted).select(wanted)
     except (pa.ArrowException, OSError) as exc:
         raise ModelInputError(f"{path}: cannot be read as Parquet ({_line(exc)}); build it again") from exc
 
@@ -198,6 +235,18 @@ def _audio_features(table: pa.Table, dataset: Path) -> np.ndarray:
         row = int(np.flatnonzero(~np.isfinite(values))[0]) // FEATURES
         raise ModelInputError(f"{dataset}: clip {table['clip_id'][row]}: audio_features are not finite")
     return values.reshape(-1, FEATURES)
+
+
+def _frames(table: pa.Table, dataset: Path) -> list[np.ndarray]:
+    """The frames of each sample, (frames, 68) float32, without a copy."""
+    column = table[FRAMES].combine_chunks()
+    counts = column.value_lengths().fill_null(0).to_numpy()
+    values = column.flatten().flatten().to_numpy(zero_copy_only=False)
+    if (counts == 0).any() or values.size != counts.sum() * FEATURES or not np.isfinite(values).all():
+        raise ModelInputError(
+            f"{dataset}: {FRAMES} must hold {FEATURES} finite numbers a frame; build it again"
+        )
+    return np.split(np.asarray(values, np.float32).reshape(-1, FEATURES), np.cumsum(counts)[:-1])
 
 
 def _labels(table: pa.Table, dataset: Path) -> np.ndarray:

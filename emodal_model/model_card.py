@@ -11,7 +11,7 @@ from emodal_model.config import ModelConfig
 from emodal_model.input import LABELS, read_manifest
 from emodal_model.run import write_text
 from emodal_model.scores import wilson_interval
-from emodal_model.tables import TITLES
+from emodal_model.tables import TITLES, TRAINED
 
 
 def write_card(out: Path, dataset: Path, metrics: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -37,7 +37,7 @@ def model_card(folder: str, metrics: Mapping[str, Any], about: Mapping[str, Any]
     environment.filters["settings"] = _settings
     environment.filters["plain"] = lambda name: " ".join(name.replace("`", "'").split())
     networks = metrics["networks"]
-    main_name = next((name for name in ("emodal", "image", "audio") if name in networks), None)
+    main_name = next((name for name in reversed(TRAINED) if name in networks), None)
     main = networks[main_name] if main_name else None
     films = sorted(
         ((name, f["accuracy"]) for name, f in (main or {}).get("by_film", {}).items()), key=_second

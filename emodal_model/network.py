@@ -1,7 +1,8 @@
 """The poster's networks: image branch, audio branch, and the softmaxes on them.
 
 Every network maps named inputs (images, audio_features) to a dictionary of logits and features; the same
-layers serve EMODal and the two networks of one modality. Normalisation lives inside, as plain layers.
+layers serve EMODal and the two networks of one modality. A recurrent one, the poster's prior work, hears frames
+instead (short_term_features). Normalisation lives inside, as plain layers.
 """
 
 from collections.abc import Sequence
@@ -12,12 +13,18 @@ import numpy as np
 
 from emodal_model.backend import keras
 from emodal_model.config import ModelConfig
-from emodal_model.input import FEATURES, IMAGE_SIZE, LABELS, Samples
+from emodal_model.input import FEATURES, FRAMES, IMAGE_SIZE, LABELS, Samples
+from emodal_model.sequences import Sequences
 
-NetworkName = Literal["emodal", "audio", "image"]
+NetworkName = Literal["emodal", "audio", "audio_recurrent", "image"]
 
 #: The head whose cross-entropy stops training and whose answer is the network's answer.
-MAIN_HEAD: dict[str, str] = {"emodal": "both", "audio": "audio", "image": "image"}
+MAIN_HEAD: dict[str, str] = {
+    "emodal": "both",
+    "audio": "audio",
+    "audio_recurrent": "audio",
+    "image": "image",
+}
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,15 @@ class Normalisation:
 def normalisation_of(samples: Samples) -> Normalisation:
     """Means and deviations of the samples. A constant feature keeps deviation 1."""
     pixels = samples.images[:: max(1, len(samples) // 2048)]
-    audio_std = samples.audio_features.std(axis=0, dtype=np.float64)
+    if isinstance(samples.audio_features, Sequences):
+        audio_mean, audio_std = samples.audio_features.mean_and_std()
+    else:
+        audio_mean = samples.audio_features.mean(axis=0, dtype=np.float64)
+        audio_std = samples.audio_features.std(axis=0, dtype=np.float64)
     return Normalisation(
         pixel_mean=float(pixels.mean(dtype=np.float64)),
         pixel_std=max(float(pixels.std(dtype=np.float64)), 1.0),
-        audio_mean=[float(x) for x in samples.audio_features.mean(axis=0, dtype=np.float64)],
+        audio_mean=[float(x) for x in audio_mean],
         audio_std=[float(x) if x > 1e-9 else 1.0 for x in audio_std],
     )
 
@@ -52,10 +63,13 @@ def build_network(
     """
     inputs: dict[str, Any] = {}
     codes: dict[str, Any] = {}
-    if name != "image":
+    if name == "audio_recurrent":
+        inputs[FRAMES] = keras.Input((None, FEATURES), name=FRAMES)
+        codes["audio"] = _recurrent_branch(inputs[FRAMES], config, scales)
+    elif name != "image":
         inputs["audio_features"] = keras.Input((FEATURES,), name="audio_features")
         codes["audio"] = _audio_branch(inputs["audio_features"], config, scales, dtype)
-    if name != "audio":
+    if name in ("emodal", "image"):
         inputs["images"] = keras.Input((IMAGE_SIZE, IMAGE_SIZE), name="images", dtype="uint8")
         codes["image"] = _image_branch(inputs["images"], config, scales, dtype)
     heads = dict(codes)
@@ -81,14 +95,8 @@ def head_layers(network: Any) -> list[Any]:
 
 
 def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
-    """Dense 128, 64, 10 on the 68 features, standardised and clipped to 3 deviations."""
-    # Rescaling with a list per feature: unlike Normalization it exports to ONNX as constants.
-    mean, std = np.asarray(scales.audio_mean), np.asarray(scales.audio_std)
-    x = keras.layers.Rescaling(
-        list(1.0 / std), offset=list(-mean / std), name="audio_standardised", dtype="float32"
-    )(audio)
-    # A new speaker or microphone is far out in some feature; it should not be louder than all others.
-    x = keras.ops.clip(x, -3.0, 3.0)
+    """Dense 128, 64, 10 on the 68 features."""
+    x = _standardised(audio, scales)
     decay = keras.regularizers.L2(config.audio_l2)
     for width in (128, 64):
         x = keras.layers.Dense(
@@ -96,6 +104,38 @@ def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype:
         )(x)
     x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype=dtype)(x)
     return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
+
+
+def _recurrent_branch(frames: Any, config: ModelConfig, scales: Normalisation) -> Any:
+    """A recurrent layer (GRU) that reads the frames forwards and backwards; the mean of its states; dense 10.
+
+    In float32: over hundreds of steps the rounding of bfloat16 adds up.
+    """
+    is_there = keras.ops.any(keras.ops.not_equal(frames, 0.0), axis=-1)
+    layer = keras.layers.GRU(
+        config.recurrent_units,
+        return_sequences=True,
+        kernel_regularizer=keras.regularizers.L2(config.recurrent_l2),
+        name="audio_recurrent",
+        dtype="float32",
+    )
+    states = keras.layers.Bidirectional(layer, name="audio_both_ways", dtype="float32")(
+        _standardised(frames, scales), mask=is_there
+    )
+    x = keras.layers.GlobalAveragePooling1D(name="audio_mean", dtype="float32")(states, mask=is_there)
+    x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype="float32")(x)
+    return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
+
+
+def _standardised(audio: Any, scales: Normalisation) -> Any:
+    """The 68 numbers of a clip, or of each frame, standardised and clipped to 3 deviations."""
+    # Rescaling with a list per feature: unlike Normalization it exports to ONNX as constants.
+    mean, std = np.asarray(scales.audio_mean), np.asarray(scales.audio_std)
+    x = keras.layers.Rescaling(
+        list(1.0 / std), offset=list(-mean / std), name="audio_standardised", dtype="float32"
+    )(audio)
+    # A new speaker or microphone is far out in some feature; it should not be louder than all others.
+    return keras.ops.clip(x, -3.0, 3.0)
 
 
 def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:

@@ -16,8 +16,9 @@ from emodal_model.about import ABOUT, model_file, read_about
 from emodal_model.backend import keras
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.fitting import outputs_of
-from emodal_model.input import FEATURES, IMAGE_SIZE, Samples
+from emodal_model.input import FEATURES, FRAMES, IMAGE_SIZE, Samples
 from emodal_model.network import MAIN_HEAD
+from emodal_model.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,27 @@ class Answer:
 
 
 class Predictor:
-    """A loaded network. name: "emodal", "audio" or "image". about: what it was trained on and with."""
+    """A loaded network.
+
+    name: "emodal", "audio", "audio_recurrent" or "image". about: what it was trained on and with. hears_frames: its
+    sound is short-term frames, not the 68 features of a clip.
+    """
 
     def __init__(self, network: Any, about: dict[str, Any]) -> None:
         self.network, self.about = network, about
         self.name: str = network.name
+        self.hears_frames: bool = FRAMES in network.input
         self.labels: tuple[str, ...] = tuple(about["labels"])
 
     def predict(self, images: Any = None, audio_features: Any = None) -> np.ndarray:
         """(n, 4) float32 probabilities of angry, happy, neutral, sad.
 
-        images: (n, 128, 128) uint8, audio_features: (n, 68); either may be None, a missing modality: EMODal
-        then answers by the softmax on the other one. Raises ModelInputError if nothing is left to answer by.
+        images: (n, 128, 128) uint8, audio_features: (n, 68), or where the network hears frames n arrays of
+        (frames, 68); either may be None, a missing modality: EMODal then answers by the softmax on the other one.
+        Raises ModelInputError if nothing is left to answer by.
         """
+        if self.hears_frames and audio_features is not None:
+            audio_features = _checked_frames(audio_features)
         images, audio_features = _checked(images, audio_features)
         head = self.head_for(images is not None, audio_features is not None)
         n = len(audio_features) if images is None else len(images)
@@ -61,7 +70,8 @@ class Predictor:
     ) -> list[Answer]:
         """An answer a sample, in order, where each sample may lack its image, its sound, or both.
 
-        images: (128, 128) uint8 or None; audio_features: (68,) or None.
+        images: (128, 128) uint8 or None; audio_features: (68,), or (frames, 68) where the network hears frames, or
+        None.
         """
         heads = [
             self._head_or_none(image is not None, audio is not None)
@@ -72,9 +82,7 @@ class Predictor:
             rows = [row for row, used in enumerate(heads) if used == head]
             if rows:
                 faces = None if head == "audio" else np.stack([np.asarray(images[row]) for row in rows])
-                sounds = (
-                    None if head == "image" else np.stack([np.asarray(audio_features[row]) for row in rows])
-                )
+                sounds = None if head == "image" else [np.asarray(audio_features[row]) for row in rows]
                 for row, probabilities in zip(rows, self.predict(faces, sounds), strict=True):
                     answers[row] = Answer(probabilities, head)
         return answers
@@ -96,6 +104,8 @@ class Predictor:
 
     def outputs(self, samples: Samples) -> dict[str, np.ndarray]:
         """Every output for every sample: probabilities per head and, for EMODal, the two codes."""
+        if self.hears_frames:
+            samples = samples.by_frames()
         return outputs_of(self.network, samples.images, samples.audio_features)
 
 
@@ -125,13 +135,24 @@ def save(network: Any, about: dict[str, Any], path: Path) -> None:
         raise ModelWorkError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
 
 
-def _checked(images: Any, audio_features: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _checked_frames(sounds: Any) -> Sequences:
+    """Frames of several clips. Raises ModelInputError."""
+    rows = [np.asarray(sound, np.float32) for sound in sounds]
+    wrong = [row.shape for row in rows if row.ndim != 2 or row.shape[1] != FEATURES or not len(row)]
+    if wrong:
+        raise ModelInputError(f"each sound must be (frames, {FEATURES}) short-term features, not {wrong[0]}")
+    if not all(np.isfinite(row).all() for row in rows):
+        raise ModelInputError("short-term features must be finite; drop such clips, or pass None for all")
+    return Sequences(rows)
+
+
+def _checked(images: Any, audio_features: Any) -> tuple[np.ndarray | None, np.ndarray | Sequences | None]:
     """The two inputs as arrays of the right shape and type. Raises ModelInputError."""
     if images is not None:
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
             raise ModelInputError(f"images must be (n, 128, 128) uint8, not {images.shape} {images.dtype}")
-    if audio_features is not None:
+    if audio_features is not None and not isinstance(audio_features, Sequences):
         audio_features = np.asarray(audio_features, np.float32)
         if audio_features.ndim != 2 or audio_features.shape[1] != FEATURES:
             raise ModelInputError(f"audio_features must be (n, {FEATURES}), not {audio_features.shape}")

@@ -8,6 +8,7 @@ from emodal_model.input import LABELS
 #: Rows of the first table: the poster's, then EMODal with one modality missing, then what it must beat.
 TITLES = {
     "audio": "audio",
+    "audio_recurrent": "audio, recurrent",
     "image": "image",
     "emodal": "audio+image (EMODal)",
     "emodal_audio": "EMODal, face missing",
@@ -20,6 +21,10 @@ TITLES = {
     "early_fusion": "early fusion, logistic",
     "late_fusion": "late fusion, logistic",
 }
+
+
+#: The networks that are trained, in the order of TITLES; the last one that is there is what a run is about.
+TRAINED = ("audio", "audio_recurrent", "image", "emodal")
 
 
 def format_report(metrics: Mapping[str, Any]) -> str:
@@ -43,11 +48,13 @@ def format_report(metrics: Mapping[str, Any]) -> str:
         )
     if metrics.get("repeats"):
         lines += ["", *_repeat_lines(metrics["repeats"])]
-    for name in ("audio", "image", "emodal"):
+    for name in TRAINED:
         if name in networks:
             lines += ["", *_confusion_lines(TITLES[name], networks[name]["confusion"])]
     if metrics.get("h_score") is not None:
         lines += ["", f"H-score of the two codes on the test side: {metrics['h_score']:.3f}"]
+    for name, reason in metrics.get("left_out", {}).items():
+        lines += ["", f"note: without {TITLES[name]}: {reason}"]
     note = metrics.get("validation", {}).get("note")
     if note:
         lines += ["", f"note: {note}"]

@@ -22,8 +22,10 @@ from emodal_model.evaluation import evaluate_on, judged
 from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
 from emodal_model.input import (
     LABELS,
+    NO_FRAMES,
     Samples,
     dataset_hash,
+    has_frames,
     join,
     pictures_mb,
     read_folds,
@@ -63,7 +65,8 @@ def train(
     spill = out if pictures_mb(dataset) > config.memory_mb else None
     if spill:
         _make_folder(out)
-    samples, test = _sides(dataset, config.fold, spill)
+    names, left_out = _names(config, dataset)
+    samples, test = _sides(dataset, config.fold, spill, "audio_recurrent" in names)
     _refuse_useless(samples, dataset)
     group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
     members = members_of(samples, group_by, config)
@@ -71,7 +74,7 @@ def train(
 
     networks: list[Predictor] = []
     training: dict[str, Any] = {}
-    for name in _names(config):
+    for name in names:
         trained: list[tuple[Any, dict[str, float]]] = []
         stories: list[dict[str, Any]] = []
         for number, member in enumerate(members, start=1):
@@ -81,8 +84,8 @@ def train(
             network, story = _train_member(name, member, samples, checkpoint, log)
             trained.append((network, story["temperatures"]))
             stories.append(story)
-        about = about_model(dataset, data_hash, config) | {"members": len(members)}
-        save(with_probabilities(trained), about, out / f"{name}.keras")
+        about = about_model(dataset, data_hash, config, by_frames=name == "audio_recurrent")
+        save(with_probabilities(trained), about | {"members": len(members)}, out / f"{name}.keras")
         networks.append(load(out / f"{name}.keras"))
         training[name] = stories[0] | {"other_members": stories[1:]}
 
@@ -91,7 +94,7 @@ def train(
     baselines = baseline_probabilities(labelled, validation, test) if config.name == "all" else {}
     metrics = {
         "run": run,
-        **evaluate_on(networks, test, baselines).as_dict(),
+        **evaluate_on(networks, test, baselines, left_out).as_dict(),
         "training": training,
         "dataset": {"path": str(dataset), "hash": data_hash}
         | _counts(
@@ -118,6 +121,8 @@ def _train_member(
     on_epoch: Callable[[EpochReport], None],
 ) -> tuple[Any, dict[str, Any]]:
     """One training of one network: the network (logits), and what metrics.json tells of it."""
+    if name == "audio_recurrent":
+        samples = samples.by_frames()
     validation = samples.take(member.held.validation)
     # Only EMODal's common loss can learn from a clip without a label.
     useful = (samples.labels >= 0) | (name == "emodal")
@@ -130,10 +135,18 @@ def _train_member(
     return fitted.network, _story(fitted) | {"temperatures": temperatures, "validation": scores}
 
 
-def _names(config: ModelConfig) -> tuple[NetworkName, ...]:
-    if config.name == "compare" or config.name == "all":
-        return ("audio", "image", "emodal")
-    return (config.name,)
+def _names(config: ModelConfig, dataset: Path) -> tuple[list[NetworkName], dict[str, str]]:
+    """The networks to train, EMODal last, and those that this dataset is not enough for, with the reason."""
+    if config.name == "compare":
+        return ["audio", "image", "emodal"], {}
+    with_frames = config.name in ("all", "audio_recurrent") and has_frames(dataset)
+    if config.name == "all":
+        if with_frames:
+            return ["audio", "audio_recurrent", "image", "emodal"], {}
+        return ["audio", "image", "emodal"], {"audio_recurrent": NO_FRAMES}
+    if config.name == "audio_recurrent" and not with_frames:
+        raise ModelInputError(f"{dataset}: {NO_FRAMES}")
+    return [config.name], {}
 
 
 def _make_folder(folder: Path) -> None:
@@ -143,11 +156,13 @@ def _make_folder(folder: Path) -> None:
         raise ModelInputError(f"{folder}: cannot be written ({exc.strerror}); choose another --out") from exc
 
 
-def _sides(dataset: Path, fold: int | None, spill: Path | None) -> tuple[Samples, Samples]:
+def _sides(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> tuple[Samples, Samples]:
     """What may be learnt from, unlabelled clips included, and what is judged."""
-    labelled, unlabelled = (read_samples(dataset, split, spill) for split in ("train", "unlabelled"))
+    labelled, unlabelled = (
+        read_samples(dataset, split, spill, with_frames) for split in ("train", "unlabelled")
+    )
     if fold is None:
-        return join([labelled, unlabelled]), judged(read_samples(dataset, "test"))
+        return join([labelled, unlabelled]), judged(read_samples(dataset, "test", None, with_frames))
     held = read_folds(dataset, "train") == fold
     if not held.any():
         raise ModelInputError(f"{dataset}: has no fold {fold}; build it with --set split.folds=5")

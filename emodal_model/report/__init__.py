@@ -12,7 +12,7 @@ from emodal_model.palette import COLOURS
 from emodal_model.report.charts import code_scatter, curves, history_lines, reliability_diagram
 from emodal_model.report.mistakes import Mistake, worst_mistakes
 from emodal_model.run import write_text
-from emodal_model.tables import TITLES
+from emodal_model.tables import TITLES, TRAINED
 
 #: Films or speakers shown: those the network does worst on.
 _MOST_GROUPS = 12
@@ -42,7 +42,7 @@ def write_report(
 def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "") -> str:
     """The whole page. scatter: ready-made SVG."""
     networks = metrics["networks"]
-    trained = [name for name in ("audio", "image", "emodal") if name in networks]
+    trained = [name for name in TRAINED if name in networks]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("emodal_model.report", "."),
         autoescape=True,

@@ -13,7 +13,9 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     model: Annotated[
         str | None,
-        typer.Option(help="emodal, audio, image, compare (the three), or all (with linear baselines)."),
+        typer.Option(
+            help="emodal, audio, audio_recurrent, image, compare (all but the recurrent), or all (with baselines)."
+        ),
     ] = None,
     folds: Annotated[
         bool, typer.Option("--folds", help="Also hold out each fold of the training side in turn.")

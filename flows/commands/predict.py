@@ -47,7 +47,8 @@ def predict(
     from emodal_model.predictor import load
 
     network = load(file)
-    answers = network.predict_each([s.image for s in observed], [s.audio_features for s in observed])
+    sounds = [s.short_term if network.hears_frames else s.audio_features for s in observed]
+    answers = network.predict_each([s.image for s in observed], sounds)
     lines = predictions(questions, observed, answers, network.labels)
     text = as_csv(lines, network.labels)
     files: list[Path] = []

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emodal_model.config import ModelConfig
-from emodal_model.input import FEATURES, Samples
+from emodal_model.input import FEATURES, FRAMES, Samples
 
 #: Small enough that a network trains in a second.
 TINY = ModelConfig(filters=(2, 2, 4), image_dense=8, epochs=2, batch_size=16, members=1)
@@ -30,6 +30,7 @@ def write_dataset(folder: Path, manifest: dict[str, Any] | None = None, **splits
 
 
 def _table(samples: Samples) -> pa.Table:
+    frames = {} if samples.frames is None else {FRAMES: [row.tolist() for row in samples.frames]}
     pngs = [cv2.imencode(".png", image)[1].tobytes() for image in samples.images]
     return pa.table(
         {
@@ -45,6 +46,10 @@ def _table(samples: Samples) -> pa.Table:
                 pa.array(samples.audio_features.ravel(), pa.float32()), FEATURES
             ),
             "augmentation": pa.array(["none" if x else "flip" for x in samples.originals], pa.string()),
+            **{
+                name: pa.array(rows, pa.list_(pa.list_(pa.float32(), FEATURES)))
+                for name, rows in frames.items()
+            },
         }
     )
 
