@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import t, ttest_1samp
 
 from emodal_model.config import ModelConfig
 from emodal_model.errors import ModelInputError
@@ -74,7 +75,7 @@ def train_repeats(repeats: Sequence[Repeat], run_all: RunAll) -> dict[str, Any]:
             "by": "seed" if repeats[0].key is not None else "fold",
             "keys": [key for key, _ in counted],
             "networks": {
-                name: _spread([each["networks"][name]["accuracy"] for _, each in counted])
+                name: _spread(_accuracies(counted, name), _accuracies(counted, "emodal"))
                 for name in metrics[0]["networks"]
             },
         }
@@ -90,11 +91,30 @@ def train_repeat(repeat: Repeat) -> dict[str, Any]:
     return train(repeat.dataset, repeat.out, repeat.config)
 
 
-def _spread(accuracies: Sequence[float | None]) -> dict[str, Any]:
-    """Mean and sample deviation; None where no test clip was judged."""
+def _accuracies(counted: Sequence[tuple[int, dict[str, Any]]], name: str) -> list[float | None]:
+    return [each["networks"].get(name, {}).get("accuracy") for _, each in counted]
+
+
+def _spread(accuracies: Sequence[float | None], of_emodal: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, sample deviation, and the 95 % interval of the mean (Student's t); None where too few were judged.
+
+    p_against_emodal: of the paired t-test over the repeats.
+    """
     known = [accuracy for accuracy in accuracies if accuracy is not None]
+    mean, sd = float(np.mean(known)) if known else None, None
+    interval = None
+    if mean is not None and len(known) > 1:
+        sd = float(np.std(known, ddof=1))
+        half = float(t.ppf(0.975, len(known) - 1)) * sd / len(known) ** 0.5
+        interval = [max(0.0, mean - half), min(1.0, mean + half)]
+    pairs = [(a, e) for a, e in zip(accuracies, of_emodal, strict=True) if a is not None and e is not None]
+    differences = [a - e for a, e in pairs]
+    # Differences that do not vary have no test: EMODal against itself, or a single repeat.
+    tested = len(pairs) > 1 and float(np.ptp(differences)) > 0
     return {
         "accuracy": list(accuracies),
-        "mean": float(np.mean(known)) if known else None,
-        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+        "mean": mean,
+        "sd": sd,
+        "interval": interval,
+        "p_against_emodal": float(ttest_1samp(differences, 0.0).pvalue) if tested else None,
     }

@@ -22,6 +22,9 @@ TITLES = {
     "late_fusion": "late fusion, logistic",
 }
 
+#: Repeats shown one by one: a line holds so many.
+_MOST_REPEATS = 5
+
 
 #: The networks that are trained, in the order of TITLES; the last one that is there is what a run is about.
 TRAINED = ("audio", "audio_recurrent", "image", "emodal")
@@ -66,15 +69,24 @@ def format_report(metrics: Mapping[str, Any]) -> str:
 
 
 def _repeat_lines(repeats: Mapping[str, Any]) -> list[str]:
-    """Accuracy over seeds or folds: mean, deviation, and each."""
+    """Accuracy over seeds or folds: mean, deviation, interval of the mean, test against EMODal, and each."""
     keys = repeats["keys"]
-    lines = [f"accuracy % over {len(keys)} {repeats['by']}s", f"{'':24}{'mean':>9}{'sd':>8}   each"]
+    lines = [
+        f"accuracy % over {len(keys)} {repeats['by']}s",
+        f"{'':24}{'mean':>9}{'sd':>8}{'95 % interval':>15}{'p':>8}   each",
+    ]
     for name, spread in repeats["networks"].items():
-        each = " ".join(_percent(accuracy) for accuracy in spread["accuracy"][:8])
-        more = " ..." if len(keys) > 8 else ""
+        each = " ".join(_percent(accuracy) for accuracy in spread["accuracy"][:_MOST_REPEATS])
+        more = " ..." if len(keys) > _MOST_REPEATS else ""
+        interval = spread["interval"]
+        between = "-" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
         lines.append(
-            f"{TITLES.get(name, name):24}{_percent(spread['mean']):>9}{_percent(spread['sd']):>8}   {each}{more}"
+            f"{TITLES.get(name, name):24}{_percent(spread['mean']):>9}{_percent(spread['sd']):>8}"
+            f"{between:>15}{_p(spread['p_against_emodal']):>8}   {each}{more}"
         )
+    lines.append(
+        f"interval: of the mean over {repeats['by']}s; p: paired t-test against EMODal over {repeats['by']}s"
+    )
     return lines
 
 

@@ -66,7 +66,9 @@ def train(
     if spill:
         _make_folder(out)
     names, left_out = _names(config, dataset)
-    samples, test = _sides(dataset, config.fold, spill, "audio_recurrent" in names)
+    with_frames = "audio_recurrent" in names
+    test = _judged_side(dataset, config.fold, spill, with_frames)
+    samples = _learning_side(dataset, config.fold, spill, with_frames)
     _refuse_useless(samples, dataset)
     group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
     members = members_of(samples, group_by, config)
@@ -113,6 +115,18 @@ def train(
     return metrics
 
 
+def describe_again(dataset: Path, out: Path, config: ModelConfig, metrics: dict[str, Any]) -> None:
+    """Write the report and card of a finished training anew: its metrics have learnt of other trainings since.
+
+    Raises ModelInputError if dataset or model cannot be read, ModelWorkError if a file cannot be written.
+    """
+    spill = out if pictures_mb(dataset) > config.memory_mb else None
+    network = load(out)
+    describe_run(
+        out, dataset, metrics, network, _judged_side(dataset, config.fold, spill, network.hears_frames)
+    )
+
+
 def _train_member(
     name: NetworkName,
     member: Member,
@@ -156,19 +170,26 @@ def _make_folder(folder: Path) -> None:
         raise ModelInputError(f"{folder}: cannot be written ({exc.strerror}); choose another --out") from exc
 
 
-def _sides(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> tuple[Samples, Samples]:
-    """What may be learnt from, unlabelled clips included, and what is judged."""
+def _learning_side(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> Samples:
+    """What may be learnt from, unlabelled clips included: all but the test side, or but one fold."""
     labelled, unlabelled = (
         read_samples(dataset, split, spill, with_frames) for split in ("train", "unlabelled")
     )
     if fold is None:
-        return join([labelled, unlabelled]), judged(read_samples(dataset, "test", None, with_frames))
+        return join([labelled, unlabelled])
+    # Nor is anything learnt from what else the held-out groups show: unlabelled clips are in the fold of their group.
+    rest, others = (read_folds(dataset, split) != fold for split in ("train", "unlabelled"))
+    return join([labelled.take(rest), unlabelled.take(others)])
+
+
+def _judged_side(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> Samples:
+    """What is judged: the test side, or one fold of the training side. Raises ModelInputError without that fold."""
+    if fold is None:
+        return judged(read_samples(dataset, "test", None, with_frames))
     held = read_folds(dataset, "train") == fold
     if not held.any():
         raise ModelInputError(f"{dataset}: has no fold {fold}; build it with --set split.folds=5")
-    # Nor is anything learnt from what else the held-out groups show: unlabelled clips are in the fold of their group.
-    others = read_folds(dataset, "unlabelled") != fold
-    return join([labelled.take(~held), unlabelled.take(others)]), judged(labelled.take(held))
+    return judged(read_samples(dataset, "train", spill, with_frames).take(held))
 
 
 def _refuse_useless(samples: Samples, dataset: Path) -> None:

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emodal_data.isolation import WorkerPool
-from emodal_model.about import model_file, read_about
 from emodal_model.config import ModelConfig
-from emodal_model.model_card import write_card
 from emodal_model.repeats import Repeat, repeats_of, train_repeat, train_repeats
 
 #: A training may take days; a worker that hangs longer is stopped.
@@ -61,8 +59,10 @@ def train_all(
             pool.close()
 
     metrics = train_repeats(repeats, in_workers if workers > 1 and len(repeats) > 1 else here)
-    if "repeats" in metrics:  # the card that the first training wrote knows nothing of the others
-        write_card(out, dataset, metrics, read_about(model_file(out)))
+    if "repeats" in metrics:  # what the first training wrote for people knows nothing of the others
+        from emodal_model.training import describe_again
+
+        describe_again(dataset, out, repeats[0].config, metrics)
     return metrics
 
 

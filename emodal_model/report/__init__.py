@@ -1,6 +1,7 @@
 """The report of a training run: one HTML page that opens from disk, with everything it shows inside it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,14 @@ import numpy as np
 
 from emodal_model.input import LABELS, Samples
 from emodal_model.palette import COLOURS
-from emodal_model.report.charts import code_scatter, curves, history_lines, reliability_diagram
+from emodal_model.report.charts import (
+    code_scatter,
+    curves,
+    history_lines,
+    reliability_diagram,
+    spread_chart,
+    warm_up_line,
+)
 from emodal_model.report.mistakes import Mistake, worst_mistakes
 from emodal_model.run import write_text
 from emodal_model.tables import TITLES, TRAINED
@@ -61,6 +69,8 @@ def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "
         colours=COLOURS,
         reliability={n: reliability_diagram(networks[n]["reliability"], TITLES[n]) for n in trained},
         curves={name: _curve(name, run) for name, run in metrics["training"].items()},
+        warm_ups={n: c for n, run in metrics["training"].items() if (c := _warm_up_curve(n, run))},
+        repeats=_repeats_chart(metrics.get("repeats")),
         scatter=scatter,
         mistakes=mistakes,
         films=_hardest(networks[main].get("by_film", {})) if main else [],
@@ -69,8 +79,30 @@ def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "
 
 
 def _curve(name: str, run: Mapping[str, Any]) -> str:
-    lines, unit = history_lines(run["history"])
-    return curves(lines, run["best_epoch"], f"{lines[0].name} of {TITLES.get(name, name)}", unit)
+    """The first member's curve over those of the others."""
+    (own,), unit = history_lines(run["history"])
+    others = [
+        replace(line, name=f"{line.name} of member {number}", colour="var(--line)")
+        for number, other in enumerate(run.get("other_members", []), start=2)
+        for line in history_lines(other["history"])[0]
+    ]
+    return curves([*others, own], run["best_epoch"], f"{own.name} of {TITLES.get(name, name)}", unit)
+
+
+def _warm_up_curve(name: str, run: Mapping[str, Any]) -> str:
+    warm_up = run.get("warm_up", [])
+    line = warm_up_line(warm_up)
+    if line is None:
+        return ""
+    best = max((r["epoch"] for r in warm_up if r["stage"] == "common" and r["is_best"]), default=0)
+    return curves([line], best, f"{line.name} of {TITLES.get(name, name)}", "H-score")
+
+
+def _repeats_chart(repeats: Mapping[str, Any] | None) -> str:
+    if repeats is None:
+        return ""
+    rows = [(TITLES.get(name, name), spread) for name, spread in repeats["networks"].items()]
+    return spread_chart(rows, repeats["by"])
 
 
 def _hardest(groups: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, int, float]]:

@@ -71,6 +71,54 @@ def curves(lines: Sequence[Line], best_epoch: int, title: str, unit: str) -> Mar
     return _svg(axes + marks + drawn, f"{title}: {ends}; kept epoch {best_epoch}")
 
 
+def spread_chart(rows: Sequence[tuple[str, dict[str, Any]]], by: str) -> Markup:
+    """Accuracy of every repeat, a dot each, and the 95 % interval of the mean as a bar; a row a network.
+
+    rows: titles, with "accuracy", "mean" and "interval" as in metrics["repeats"]; by: what is repeated.
+    """
+    known = [
+        (title, spread, [accuracy for accuracy in spread["accuracy"] if accuracy is not None])
+        for title, spread in rows
+        if spread["mean"] is not None
+    ]
+    if not known:
+        return Markup()
+    left, width, step = 170, 620, 24
+    every = [number for _, spread, each in known for number in [*each, *(spread["interval"] or [])]]
+    low, high = min(every) - 0.01, max(every) + 0.01
+
+    def x(accuracy: float) -> float:
+        return float(left + (accuracy - low) / (high - low) * (width - left - 20))
+
+    parts, said = [], []
+    for number, (title, spread, each) in enumerate(known):
+        y = 20 + step * number
+        parts.append(f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{escape(title)}</text>')
+        if spread["interval"] is not None:
+            start, end = (x(side) for side in spread["interval"])
+            parts.append(
+                f'<line x1="{start:.1f}" x2="{end:.1f}" y1="{y}" y2="{y}" stroke="var(--one)" '
+                'stroke-width="8" stroke-opacity=".3"/>'
+            )
+        parts += [
+            f'<circle cx="{x(accuracy):.1f}" cy="{y}" r="3" fill="var(--one)" fill-opacity=".8">'
+            f"<title>{100 * accuracy:.1f} %</title></circle>"
+            for accuracy in each
+        ]
+        middle = x(spread["mean"])
+        parts.append(
+            f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="{y - 7}" y2="{y + 7}" stroke="var(--ink)" '
+            'stroke-width="1.5"/>'
+        )
+        said.append(f"{title} {100 * spread['mean']:.1f} %")
+    bottom = 20 + step * len(known)
+    parts.append(
+        f'<text x="{left}" y="{bottom + 6}">{100 * low:.0f} %</text>'
+        f'<text x="{width - 20}" y="{bottom + 6}" text-anchor="end">{100 * high:.0f} %</text>'
+    )
+    return _svg("".join(parts), f"Mean accuracy over {by}s: " + "; ".join(said), width, bottom + 14)
+
+
 def code_plane(
     audio_code: np.ndarray, image_code: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
@@ -169,3 +217,13 @@ def history_lines(history: Sequence[dict[str, Any]]) -> tuple[list[Line], str]:
             Line("validation cross-entropy", [r["validation_loss"] for r in history], "var(--one)")
         ], "nats"
     return [Line("training loss", [r["train_loss"] for r in history], "var(--one)", dashed=True)], "loss"
+
+
+def warm_up_line(warm_up: Sequence[dict[str, Any]]) -> Line | None:
+    """Held-out H-score by epoch of the stage that learns what face and sound have in common; None without one."""
+    values = [
+        -report["validation_loss"]
+        for report in warm_up
+        if report["stage"] == "common" and report["validation_loss"] is not None
+    ]
+    return Line("H-score of validation pairs", values, "var(--one)") if values else None

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.stats import ttest_rel
 
 from emodal_model.config import ModelConfig
 from emodal_model.errors import ModelInputError
@@ -63,9 +64,12 @@ def test_the_table_has_mean_and_deviation_over_the_seeds(seeded: tuple) -> None:
     lines = format_report(metrics).splitlines()
     start = lines.index("accuracy % over 2 seeds")
     assert lines[start + 2].split()[:2] == ["audio", f"{100 * spread['mean']:.2f}"]
+    low, high = spread["interval"]
+    assert f"{100 * low:.1f} to {100 * high:.1f}" in lines[start + 2]
     assert max(map(len, lines)) <= 100
     card = (out / "README.md").read_text()
     assert "over 2 seeds" in card and f"| audio | {100 * spread['mean']:.1f} |" in card
+    assert "Over 2 seeds" in (out / "report" / "index.html").read_text()
 
 
 def test_seeds_in_worker_processes_give_the_same_numbers(
@@ -112,6 +116,28 @@ def test_folds_are_all_trained_beside_the_whole(dataset: Path, tmp_path: Path) -
     assert together["networks"]["audio"]["accuracy"] == 0.9
     assert together["repeats"]["by"] == "fold"
     assert together["repeats"]["networks"]["audio"]["mean"] == pytest.approx(0.6)
+
+
+def test_repeats_have_the_interval_of_their_mean_and_a_paired_test_against_emodal(tmp_path: Path) -> None:
+    repeats = repeats_of(tmp_path, tmp_path, SOUND.model_copy(update={"seeds": 4}))
+    audio, emodal = [0.50, 0.52, 0.51, 0.55], [0.60, 0.61, 0.63, 0.64]
+    answers = [
+        {"networks": {"audio": {"accuracy": a}, "emodal": {"accuracy": e}, "image": {"accuracy": None}}}
+        for a, e in zip(audio, emodal, strict=True)
+    ]
+    spread = train_repeats(repeats, lambda _: answers)["repeats"]["networks"]
+    # Student's t for three degrees of freedom, by a table: 3.182.
+    half = 3.182 * np.std(audio, ddof=1) / 2
+    assert spread["audio"]["interval"] == pytest.approx([0.52 - half, 0.52 + half], abs=1e-4)
+    assert spread["audio"]["p_against_emodal"] == pytest.approx(ttest_rel(audio, emodal).pvalue)
+    assert spread["emodal"]["p_against_emodal"] is None
+    assert spread["image"] == {
+        "accuracy": [None] * 4,
+        "mean": None,
+        "sd": None,
+        "interval": None,
+        "p_against_emodal": None,
+    }
 
 
 def test_folds_that_are_not_there_are_refused(dataset: Path, tmp_path: Path) -> None:

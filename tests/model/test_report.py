@@ -15,7 +15,14 @@ import pytest
 from emodal_model.input import Samples
 from emodal_model.known_truth import draw_samples
 from emodal_model.report import render, write_report
-from emodal_model.report.charts import code_plane, code_scatter, curves, history_lines, reliability_diagram
+from emodal_model.report.charts import (
+    code_plane,
+    code_scatter,
+    curves,
+    history_lines,
+    reliability_diagram,
+    spread_chart,
+)
 from emodal_model.report.mistakes import worst_mistakes
 from emodal_model.scores import score
 
@@ -147,6 +154,51 @@ def test_a_curve_has_a_point_an_epoch_and_a_mark_at_the_one_kept() -> None:
     assert f'x1="{points[1][0]:.1f}"' in mark
     assert ">1.00<" in chart and ">3.00<" in chart
     assert "from 3.00 to 2.00; kept epoch 2" in chart
+
+
+def test_the_warm_up_and_the_other_members_are_shown_beside_the_first() -> None:
+    metrics = metrics_of(np.eye(4)[TEST.labels], TEST.labels)
+    warm_up = [
+        {"stage": stage, "epoch": epoch, "validation_loss": loss, "is_best": epoch == 2}
+        for stage, epoch, loss in (("common", 1, -0.5), ("common", 2, -1.25), ("heads", 1, None))
+    ]
+    run = metrics["training"]["emodal"]
+    run |= {"warm_up": warm_up, "other_members": [{"history": run["history"]}]}
+    text = render(metrics, [])
+    assert "H-score of validation pairs from 0.50 to 1.25; kept epoch 2" in text
+    assert "validation cross-entropy of member 2 from 1.20 to 1.20" in text
+    assert "what face and sound of unlabelled clips have in common" in text
+    assert Page(text).open == []
+
+
+def test_repeats_are_dots_around_their_mean_within_its_interval() -> None:
+    spread = {"accuracy": [0.5, None, 0.7], "mean": 0.6, "sd": 0.1, "interval": [0.55, 0.65]}
+    unknown = {"accuracy": [None] * 3, "mean": None, "sd": None, "interval": None}
+    chart = str(spread_chart([("<audio>", spread), ("image", unknown)], "seed"))
+    dots = [float(x) for x in re.findall(r'<circle cx="([\d.]+)"', chart)]
+    bars = [tuple(map(float, pair)) for pair in re.findall(r'x1="([\d.]+)" x2="([\d.]+)"', chart)]
+    (start, end), (mean, _) = bars
+    assert mean == pytest.approx(np.mean(dots), abs=0.1)
+    assert dots[0] < start < mean < end < dots[1]
+    assert end - mean == pytest.approx((dots[1] - mean) / 2, abs=0.2)
+    assert "Mean accuracy over seeds: &lt;audio&gt; 60.0 %" in chart and "image" not in chart
+    assert str(spread_chart([("image", unknown)], "seed")) == ""
+
+
+def test_the_page_tells_of_repeats_where_there_are_some() -> None:
+    metrics = metrics_of(np.eye(4)[TEST.labels], TEST.labels)
+    assert "seeds</h2>" not in render(metrics, [])
+    spread = {
+        "accuracy": [0.5, 0.7],
+        "mean": 0.6,
+        "sd": 0.1,
+        "interval": [0.3, 0.9],
+        "p_against_emodal": 0.04,
+    }
+    metrics["repeats"] = {"by": "seed", "keys": [0, 1], "networks": {"emodal": spread}}
+    text = render(metrics, [])
+    assert "Over 2 seeds</h2>" in text and "<td>30.0 to 90.0</td>" in text and "<td>0.040</td>" in text
+    assert Page(text).open == []
 
 
 def test_honest_confidence_lies_on_the_diagonal() -> None:

@@ -1,0 +1,135 @@
+"""Small sets, where linear models are strong: the default networks against them, on speakers that nobody learnt from.
+
+    python benchmarks/small_sets.py films BUILD/dataset       the test side of a dataset: EMODal
+    python benchmarks/small_sets.py voices FOLDER             RAVDESS speech (FLAC, 16 kHz), six folds of actors: the
+                                                              audio network
+
+Prints the accuracy of every member of the ensemble by itself, of all of them together, and of the baselines.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+from sheet import machine
+
+from emodal_data.audio_features import clip_features
+from emodal_model.baselines import LINEAR, baseline_probabilities
+from emodal_model.config import ModelConfig
+from emodal_model.ensemble import members_of
+from emodal_model.evaluation import judged
+from emodal_model.fitting import fit, outputs_of
+from emodal_model.input import LABELS, Samples, read_manifest, read_samples
+from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
+from emodal_model.scores import best_temperature, softmax
+
+FOLDS = 6
+#: RAVDESS: third field of a file's name. The last one is the actor.
+EMOTIONS = {"05": "angry", "03": "happy", "01": "neutral", "04": "sad"}
+
+Answers = dict[str, np.ndarray]
+
+
+def ensemble(name: NetworkName, train: Samples, test: Samples, group_by: str, config: ModelConfig) -> Answers:
+    """(n test, 4) probabilities of each member, "1" and so on, and of all: the default training, without its files."""
+    answers, members = {}, []
+    head = MAIN_HEAD[name]
+    for number, member in enumerate(members_of(train, group_by, config), start=1):
+        started = time.process_time()
+        validation = train.take(member.held.validation)
+        fitted = fit(name, train.take(member.held.fit), validation, member.config)
+        outputs = outputs_of(fitted.network, validation.images, validation.audio_features)
+        temperatures = {
+            each: best_temperature(outputs[each], validation.labels)
+            for each in outputs
+            if not each.endswith("_code")
+        }
+        members.append((fitted.network, temperatures))
+        logits = outputs_of(fitted.network, test.images, test.audio_features)[head]
+        answers[str(number)] = softmax(logits / temperatures[head])
+        right = 100 * float((logits.argmax(axis=1) == test.labels).mean())
+        print(
+            f"  member {number}: {right:.1f} %, epoch {fitted.best_epoch} of {len(fitted.history)}, "
+            f"{time.process_time() - started:.0f} CPU s",
+            flush=True,
+        )
+    joined = with_probabilities(members)
+    answers["together"] = outputs_of(joined, test.images, test.audio_features)[head]
+    return answers
+
+
+def linear(train: Samples, test: Samples, group_by: str, seed: int, sounds_only: bool) -> Answers:
+    """The baselines, with the validation groups of the first member."""
+    held = members_of(train, group_by, ModelConfig(seed=seed, members=1))[0].held
+    fit_side, validation = train.take(held.fit), train.take(held.validation)
+    if not sounds_only:
+        return baseline_probabilities(fit_side, validation, test)
+    return {
+        name: softmax(LINEAR[name].logits(fit_side, validation, test))
+        for name in ("audio_svm", "audio_logistic")
+    }
+
+
+def voices(folder: Path) -> Samples:
+    """The utterances as samples without pictures."""
+    files = sorted(folder.glob("*.flac"))
+    features, fields = [], [path.stem.split("-") for path in files]
+    for path in files:
+        with av.open(str(path)) as file:
+            signal = np.concatenate([frame.to_ndarray().ravel() for frame in file.decode(audio=0)])
+        features.append(clip_features(signal))
+    actors = np.asarray([field[-1] for field in fields])
+    return Samples(
+        images=np.zeros((len(files), 128, 128), np.uint8),
+        audio_features=np.asarray(features, np.float32),
+        labels=np.asarray([LABELS.index(EMOTIONS[field[2]]) for field in fields], np.int64),
+        clip_ids=np.asarray([path.stem for path in files]),
+        films=actors,
+        speakers=actors,
+        originals=np.ones(len(files), bool),
+    )
+
+
+def show(title: str, right: dict[str, np.ndarray]) -> None:
+    shares = "  ".join(f"{name} {100 * hits.mean():.1f}" for name, hits in right.items())
+    print(f"{title} ({len(next(iter(right.values())))} clips): {shares}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["films", "voices"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--only", choices=["networks", "baselines"], help="both, if left out")
+    parser.add_argument("--members", type=int, help="as model.members")
+    arguments = parser.parse_args()
+    print(machine("tensorflow"))
+    if arguments.what == "films":
+        group_by = read_manifest(arguments.folder)["config"]["split"]["group_by"]
+        sides = [(read_samples(arguments.folder, "train"), judged(read_samples(arguments.folder, "test")))]
+    else:
+        group_by, every = "speaker", voices(arguments.folder)
+        parts = np.array_split(np.unique(every.speakers), FOLDS)
+        held = [np.isin(every.speakers, part) for part in parts]
+        sides = [(every.take(~test), every.take(test)) for test in held]
+    name: NetworkName = "emodal" if arguments.what == "films" else "audio"
+    for seed in arguments.seeds:
+        right: dict[str, list[np.ndarray]] = {}
+        for train, test in sides:
+            answers: Answers = {}
+            if arguments.only != "baselines":
+                config = ModelConfig(seed=seed, members=arguments.members)
+                answers |= ensemble(name, train, test, group_by, config)
+            if arguments.only != "networks":
+                answers |= linear(train, test, group_by, seed, name == "audio")
+            for each, given in answers.items():
+                right.setdefault(each, []).append(given.argmax(axis=1) == test.labels)
+        show(f"seed {seed}", {each: np.concatenate(hits) for each, hits in right.items()})
+
+
+if __name__ == "__main__":
+    main()
