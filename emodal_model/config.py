@@ -1,6 +1,8 @@
-"""The settings of the networks and their training."""
+"""The settings of the networks and their training, and a point of a grid of them."""
 
-from typing import Annotated, Literal
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,3 +71,19 @@ class ModelConfig(BaseModel):
     """Decoded pictures beyond this are kept in a file of the model's folder while training, not in memory."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the hidden layers; "auto" takes bfloat16 on a GPU or a CPU that multiplies it."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the grid. settings: the swept ones by name. config: all of them."""
+
+    settings: dict[str, Any]
+    config: ModelConfig
+
+    @property
+    def title(self) -> str:
+        """The swept settings on one line."""
+        shown = {
+            n: value if isinstance(value, str) else json.dumps(value) for n, value in self.settings.items()
+        }
+        return " ".join(f"{name}={value}" for name, value in shown.items())

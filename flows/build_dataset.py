@@ -102,7 +102,9 @@ def build_dataset(config: Config) -> dict[str, Any]:
     if runtime.deployment.id:
         result["announced"] = announce_dataset(config, manifest)
     elif config.train:
-        result["metrics"] = train_emodal(config.out / "dataset", config.out / "model", config.model)
+        result["metrics"] = train_emodal(
+            config.out / "dataset", config.out / "model", config.model, config.engine, config.workers or 1
+        )
     return _last_state(result, lines)
 
 

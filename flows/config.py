@@ -4,18 +4,21 @@ The flow build-dataset takes exactly this tree as its one parameter.
 """
 
 import difflib
+import itertools
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, ValidationInfo, field_serializer, field_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_serializer, field_validator
 
 from emodal_data.config import DatasetConfig, Section
 from emodal_data.errors import InputError
 from emodal_data.storage import COPIES, NAMES, local_path, shown
-from emodal_model.config import ModelConfig
+from emodal_model.config import ModelConfig, Point
+
+S = TypeVar("S", bound=BaseModel)
 
 #: engine.settle_s of a build that nobody starts by hand.
 SCHEDULED_SETTLE_S = 120.0
@@ -118,15 +121,45 @@ def load_config(file: Path | None, settings: Sequence[str], **top: object) -> Co
         raise InputError("\n".join(_explain(problem) for problem in error.errors())) from error
 
 
-def load_model_config(settings: Sequence[str]) -> ModelConfig:
-    """The model section alone, from `key=value` settings (`model.` before the key may be left out)."""
-    tree: dict[str, Any] = {}
+def load_training_config(file: Path | None, settings: Sequence[str]) -> tuple[ModelConfig, EngineConfig]:
+    """The sections of a training, from a build's TOML file, then `key=value` settings.
+
+    `model.` before a key may be left out. Raises InputError with one line for each thing that is wrong.
+    """
+    tree: dict[str, Any] = _read_toml(file) if file else {}
+    tree = {name: dict(tree.get(name, {})) for name in ("model", "engine")}
     for setting in settings:
-        _set(tree, setting.removeprefix("model."))
+        is_whole = setting.startswith(("model.", "engine."))
+        _set(tree, setting if is_whole else f"model.{setting}")
+    return _section(ModelConfig, tree["model"], "model."), _section(EngineConfig, tree["engine"], "engine.")
+
+
+def load_sweep(base: ModelConfig, sweeps: Sequence[str]) -> list[Point]:
+    """The grid of `key=value,value` sweeps about a configuration, the last key running fastest.
+
+    Raises InputError with one line for each thing that is wrong.
+    """
+    grid: dict[str, list[Any]] = {}
+    for sweep in sweeps:
+        key, equals, text = sweep.removeprefix("model.").partition("=")
+        if not equals or not text:
+            raise InputError(f"--sweep {sweep}: write key=value,value, such as model.dropout=0.2,0.4")
+        try:
+            values = tomllib.loads(f"values = [{text}]")["values"]
+        except tomllib.TOMLDecodeError:
+            values = text.split(",")
+        grid[key] = [value for place, value in enumerate(values) if value not in values[:place]]
+    return [
+        Point(settings, _section(ModelConfig, base.model_dump() | settings, "model."))
+        for settings in (dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values()))
+    ]
+
+
+def _section(section: type[S], tree: Mapping[str, Any], name: str) -> S:
     try:
-        return ModelConfig.model_validate(tree)
+        return section.model_validate(tree)
     except ValidationError as error:
-        raise InputError("\n".join(_explain(problem, "model.") for problem in error.errors())) from error
+        raise InputError("\n".join(_explain(problem, name) for problem in error.errors())) from error
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

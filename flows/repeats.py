@@ -1,69 +1,121 @@
-"""Trainings with several seeds or folds, one after the other or each in a worker process of its own."""
+"""Several trainings - seeds, folds, points of a sweep - in this process, in worker processes, or on a Dask cluster."""
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from emodal_data.errors import InputError
 from emodal_data.isolation import WorkerPool
-from emodal_model.config import ModelConfig
+from emodal_data.remote_dataset import open_dataset
+from emodal_data.storage import shown, url_of
+from emodal_model.config import ModelConfig, Point
 from emodal_model.repeats import Repeat, repeats_of, train_repeat, train_repeats
+from emodal_model.sweep import ranked, sweep_repeats, write_sweep
+from flows.config import EngineConfig
 
 #: A training may take days; a worker that hangs longer is stopped.
 TIMEOUT_S = 14 * 24 * 3600.0
+_PROCESSES = EngineConfig()
 
 
-def train_all(
-    dataset: Path,
-    out: Path,
-    config: ModelConfig,
-    by_fold: bool = False,
-    workers: int = 1,
-    on_epoch: Callable[[Any], None] | None = None,
-    on_done: Callable[[Repeat], None] | None = None,
-) -> dict[str, Any]:
-    """Train every seed or fold, and return the metrics of the first with "repeats" of all.
+@dataclass(frozen=True)
+class Fan:
+    """Where trainings run. workers: trainings at a time, each in a process of its own; 1: in this process.
 
-    workers: trainings at a time, each in a process of its own. on_epoch: heard from trainings in this process
-    only; on_done: of every training, where there are several. Raises ModelError if a training fails; those that
-    are done are kept.
+    on_epoch: heard from trainings in this process only; on_done: of every training, where there are several.
     """
-    repeats = repeats_of(dataset, out, config, by_fold)
-    if len(repeats) == 1:
-        on_done = None
 
-    def here(repeats: Sequence[Repeat]) -> list[dict[str, Any]]:
+    workers: int = 1
+    engine: EngineConfig = _PROCESSES
+    on_epoch: Callable[[Any], None] | None = None
+    on_done: Callable[[Repeat], None] = lambda repeat: None
+
+    def run(self, repeats: Sequence[Repeat]) -> list[dict[str, Any]]:
+        """Train them all; their metrics, in order. Raises ModelError if one fails; those that are done are kept."""
+        if len(repeats) > 1 and self.engine.kind == "dask":
+            return self._on_dask(repeats)
+        if len(repeats) > 1 and self.workers > 1:
+            return self._in_workers(repeats)
         from emodal_model.training import train  # TensorFlow takes seconds to import
 
         metrics = []
         for repeat in repeats:
-            metrics.append(train(repeat.dataset, repeat.out, repeat.config, on_epoch))
-            if on_done:
-                on_done(repeat)
+            metrics.append(train(repeat.dataset, repeat.out, repeat.config, self.on_epoch))
+            self._tell(repeat, len(repeats))
         return metrics
 
-    def in_workers(repeats: Sequence[Repeat]) -> list[dict[str, Any]]:
-        pool = WorkerPool(min(workers, len(repeats)), _memory_mb())
+    def _in_workers(self, repeats: Sequence[Repeat]) -> list[dict[str, Any]]:
+        pool = WorkerPool(min(self.workers, len(repeats)), _memory_mb())
 
         def one(repeat: Repeat) -> dict[str, Any]:
             metrics = pool.run(TIMEOUT_S, train_repeat, repeat)
-            if on_done:
-                on_done(repeat)
+            self._tell(repeat, len(repeats))
             return metrics
 
         try:
-            with ThreadPoolExecutor(workers) as threads:
+            with ThreadPoolExecutor(self.workers) as threads:
                 return list(threads.map(one, repeats))
         finally:
             pool.close()
 
-    metrics = train_repeats(repeats, in_workers if workers > 1 and len(repeats) > 1 else here)
+    def _on_dask(self, repeats: Sequence[Repeat]) -> list[dict[str, Any]]:
+        from flows.task_runners import dask_client
+
+        out = repeats[0].out
+        if self.engine.dask_address and url_of(out) is not None:
+            raise InputError(
+                f"{shown(out)}: trainings on a cluster need an --out that all its machines see as a path"
+            )
+        from distributed import as_completed
+
+        with dask_client(self.engine, min(self.workers, len(repeats))) as client:
+            # The cluster's workers have other working folders.
+            places = [replace(r, dataset=r.dataset.absolute(), out=r.out.absolute()) for r in repeats]
+            futures = client.map(train_on_cluster, places, pure=False)
+            number = {future.key: place for place, future in enumerate(futures)}
+            for future in as_completed(futures):
+                future.result()  # the first error ends them all
+                self._tell(repeats[number[future.key]], len(repeats))
+            return [future.result() for future in futures]
+
+    def _tell(self, repeat: Repeat, of: int) -> None:
+        if of > 1:
+            self.on_done(repeat)
+
+
+def train_all(
+    dataset: Path, out: Path, config: ModelConfig, by_fold: bool = False, fan: Fan | None = None
+) -> dict[str, Any]:
+    """Train every seed or fold, and return the metrics of the first with "repeats" of all. Errors as Fan.run."""
+    fan = fan or Fan()
+    repeats = repeats_of(dataset, out, config, by_fold)
+    metrics = train_repeats(repeats, fan.run)
     if "repeats" in metrics:  # what the first training wrote for people knows nothing of the others
         from emodal_model.training import describe_again
 
         describe_again(dataset, out, repeats[0].config, metrics)
     return metrics
+
+
+def train_sweep(dataset: Path, out: Path, points: Sequence[Point], fan: Fan) -> dict[str, Any]:
+    """Train every point of a grid, write OUT/sweep.json and OUT/best.toml, and return what sweep.ranked says."""
+    repeats = sweep_repeats(dataset, out, points)
+    metrics = iter(fan.run([repeat for of_point in repeats for repeat in of_point]))
+    result = ranked(points, [list(itertools.islice(metrics, len(of_point))) for of_point in repeats])
+    write_sweep(out, result)
+    return result
+
+
+def train_on_cluster(repeat: Repeat) -> dict[str, Any]:
+    """One training, in a process of the cluster's worker: the worker itself stays small and alive."""
+    from flows.task_runners import worker_pool
+
+    here = replace(repeat, dataset=open_dataset(repeat.dataset))
+    return worker_pool(1, _memory_mb()).run(TIMEOUT_S, train_repeat, here)
 
 
 def _memory_mb() -> int:

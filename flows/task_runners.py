@@ -12,7 +12,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from emodal_data.errors import InputError, TransientError
 from emodal_data.isolation import WorkerPool
-from flows.config import Config
+from flows.config import Config, EngineConfig
 
 
 class Submit(Protocol):
@@ -40,7 +40,7 @@ def engine(config: Config) -> Iterator[Submit]:
     finally:
         # After an error threads may still wait for their workers: end those first.
         workers(config).close()
-        _pool.cache_clear()
+        worker_pool.cache_clear()
 
 
 def workers(config: Config) -> WorkerPool:
@@ -49,7 +49,7 @@ def workers(config: Config) -> WorkerPool:
     With Dask every worker of the cluster keeps one: its own process must not be the one that a film crashes.
     """
     count = 1 if config.engine.kind == "dask" else config.worker_count
-    return _pool(count, config.clips.memory_mb)
+    return worker_pool(count, config.clips.memory_mb)
 
 
 def _thread_runner(config: Config) -> TaskRunner[Any]:
@@ -59,20 +59,51 @@ def _thread_runner(config: Config) -> TaskRunner[Any]:
 
 
 def _dask_runner(config: Config) -> TaskRunner[Any]:
-    try:
-        import dask
+    with _dask_at_hand():
         from prefect_dask import DaskTaskRunner
-    except ImportError as error:
-        raise InputError("engine.kind = dask needs Dask: pip install 'emodal[dask]'") from error
-    # Dask's workers may have no children unless told so; ours end by themselves when their parent does. Workers of
-    # a cluster elsewhere are told by DASK_DISTRIBUTED__WORKER__DAEMON=False in their environment.
-    dask.config.set({"distributed.worker.daemon": False})
-    local = {"n_workers": config.worker_count, "threads_per_worker": 1, "dashboard_address": None}
     address = config.engine.dask_address
     runner: TaskRunner[Any] = (
-        DaskTaskRunner(address=address) if address else DaskTaskRunner(cluster_kwargs=local)
+        DaskTaskRunner(address=address)
+        if address
+        else DaskTaskRunner(cluster_kwargs=_local_cluster(config.worker_count))
     )
     return runner
+
+
+@contextlib.contextmanager
+def dask_client(config: EngineConfig, worker_count: int) -> Iterator[Any]:
+    """A client of the engine's Dask cluster, for work that Prefect does not show; one of this machine ends with it.
+
+    Raises InputError if Dask is not installed or no scheduler answers.
+    """
+    with _dask_at_hand():
+        from distributed import Client, LocalCluster
+    with contextlib.ExitStack() as open_ones:
+        address: Any = config.dask_address
+        if address is None:
+            address = open_ones.enter_context(LocalCluster(**_local_cluster(worker_count)))
+        try:
+            client = open_ones.enter_context(Client(address))
+        except OSError as error:
+            raise InputError(f"engine.dask_address = {address}: no scheduler answers there") from error
+        yield client
+
+
+@contextlib.contextmanager
+def _dask_at_hand() -> Iterator[None]:
+    try:
+        import dask
+
+        # Dask's workers may have no children unless told so; ours end by themselves when their parent does. Workers
+        # of a cluster elsewhere are told by DASK_DISTRIBUTED__WORKER__DAEMON=False in their environment.
+        dask.config.set({"distributed.worker.daemon": False})
+        yield
+    except ImportError as error:
+        raise InputError("engine.kind = dask needs Dask: pip install 'emodal[dask]'") from error
+
+
+def _local_cluster(worker_count: int) -> dict[str, Any]:
+    return {"n_workers": worker_count, "threads_per_worker": 1, "dashboard_address": None}
 
 
 def may_pass_next_time(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -87,5 +118,6 @@ def may_pass_next_time(task: Task[..., Any], run: TaskRun, state: State[Any]) ->
 
 
 @functools.cache
-def _pool(workers: int, memory_mb: int) -> WorkerPool:
+def worker_pool(workers: int, memory_mb: int) -> WorkerPool:
+    """A pool of this process, the same one for the same numbers."""
     return WorkerPool(workers, memory_mb)

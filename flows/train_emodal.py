@@ -9,16 +9,25 @@ from emodal_data.remote_dataset import open_dataset
 from emodal_data.storage import local_path, pull, push, url_of
 from emodal_model.config import ModelConfig
 from emodal_model.run import finished
+from flows.config import EngineConfig
 from flows.observers import observer
-from flows.repeats import train_all
+from flows.repeats import Fan, train_all
 
 _DEFAULTS = ModelConfig()
+_ENGINE = EngineConfig()
 
 
 @flow(name="train-emodal", flow_run_name="train {out}", persist_result=False)
-def train_emodal(dataset: Path, out: Path, config: ModelConfig = _DEFAULTS) -> dict[str, Any]:
+def train_emodal(
+    dataset: Path,
+    out: Path,
+    config: ModelConfig = _DEFAULTS,
+    engine: EngineConfig = _ENGINE,
+    workers: int = 1,
+) -> dict[str, Any]:
     """Train on a dataset folder and write the model folder; both may be URLs.
 
+    engine, workers: where several seeds are trained, and how many at a time.
     Returns the metrics. A finished training of this very dataset with these settings is not repeated.
     Raises ModelError if the dataset cannot be trained on.
     """
@@ -30,6 +39,6 @@ def train_emodal(dataset: Path, out: Path, config: ModelConfig = _DEFAULTS) -> d
     if done is not None:
         return done
     observer().stage("training", 0, "epochs")
-    metrics = train_all(dataset, out, config, on_epoch=observer().epoch)
+    metrics = train_all(dataset, out, config, fan=Fan(workers, engine, observer().epoch))
     push(out)
     return metrics

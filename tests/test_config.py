@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emodal_data.errors import InputError
-from flows.config import Config, load_config, load_model_config, setting_names
+from flows.config import Config, load_config, load_training_config, setting_names
 
 PATHS = {"films": Path("films"), "annotations": Path("spans.csv"), "out": Path("out")}
 
@@ -67,9 +67,9 @@ def test_a_config_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_the_model_section_can_be_set_alone() -> None:
-    assert load_model_config(["epochs=3", "model.batch_size=8"]).epochs == 3
+    assert load_training_config(None, ["epochs=3", "model.batch_size=8"])[0].epochs == 3
     with pytest.raises(InputError, match=r"model\.epochs = 0"):
-        load_model_config(["epochs=0"])
+        load_training_config(None, ["epochs=0"])
 
 
 def test_every_setting_is_documented() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import Json, Settings, dataset_in, print_result
+from flows.commands.options import ConfigFile, Json, Settings, dataset_in, print_result
 
 
 def train(
@@ -20,38 +20,53 @@ def train(
     folds: Annotated[
         bool, typer.Option("--folds", help="Also hold out each fold of the training side in turn.")
     ] = False,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Values to try, such as learning_rate=1e-3,3e-4. Repeated, a grid; nothing else is trained."
+        ),
+    ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Seeds or folds trained at a time, each in a process of its own.")
+        int, typer.Option(min=1, help="Trainings at a time, each in a process of its own.")
     ] = 1,
+    config: ConfigFile = None,
     set_: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Train on a dataset and print accuracy, UAR, macro-F1 and the confusion table.
 
-    With several seeds (--set seeds=3) or --folds, mean and deviation too; they are in OUT/seeds and OUT/folds.
+    With several seeds (--set seeds=3) or --folds, mean and deviation too; they are in OUT/seeds and OUT/folds. With
+    --sweep, settings in the order of their validation score; the best ones are in OUT/best.toml for --config.
+    Several trainings run at once with --workers, or on the cluster of --set engine.kind=dask.
 
     Example: emodal train build/dataset --out build/model --set epochs=30
     """
-    from flows.config import load_model_config
+    from emodal_data.errors import InputError
+    from flows.config import load_sweep, load_training_config
 
-    settings = load_model_config([*(set_ or []), *([f"name={model}"] if model else [])])
+    if sweep and folds:
+        raise InputError("--sweep and --folds: choose one; a sweep is judged by the validation side")
+    settings, engine = load_training_config(config, [*(set_ or []), *([f"name={model}"] if model else [])])
+    points = load_sweep(settings, sweep) if sweep else []
     from emodal_data.storage import local_path, pull, push
     from flows.observers import watched_on_terminal
-    from flows.repeats import train_all
+    from flows.repeats import Fan, train_all, train_sweep
 
     folder = local_path(out)
     pull(folder)
     with watched_on_terminal() as terminal:
-        metrics = train_all(
-            dataset_in(dataset),
-            folder,
-            settings,
-            folds,
-            workers,
-            on_epoch=terminal.epoch,
-            on_done=lambda repeat: terminal.say(f"trained {repeat.out}"),
-        )
+        fan = Fan(workers, engine, terminal.epoch, lambda repeat: terminal.say(f"trained {repeat.out}"))
+        if points:
+            result = train_sweep(dataset_in(dataset), folder, points, fan)
+        else:
+            metrics = train_all(dataset_in(dataset), folder, settings, folds, fan)
     push(folder)
+    if points:
+        from emodal_model.sweep import format_sweep
+
+        best = f"best: emodal train {dataset} --out {out} --config {out / 'best.toml'}"
+        print_result(result, f"{format_sweep(result)}\n\n{best}", as_json)
+        return
     from emodal_model.tables import format_report
 
     print_result(metrics, format_report(metrics), as_json)

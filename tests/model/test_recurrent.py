@@ -21,7 +21,9 @@ from emodal_model.training import train
 
 from .conftest import TINY, write_dataset
 
-RECURRENT = TINY.model_copy(update={"name": "audio_recurrent", "recurrent_units": 8, "epochs": 3, "members": 1})
+RECURRENT = TINY.model_copy(
+    update={"name": "audio_recurrent", "recurrent_units": 8, "epochs": 3, "members": 1}
+)
 AUDIO = {
     "config": {"audio": {"window_s": 0.05, "step_s": 0.025, "statistics": "mean_std", "short_term": True}}
 }

@@ -17,7 +17,7 @@ from emodal_model.predictor import load
 from emodal_model.repeats import repeats_of, train_repeats
 from emodal_model.tables import format_report
 from emodal_model.training import train
-from flows.repeats import train_all
+from flows.repeats import Fan, train_all
 
 from .conftest import TINY, write_dataset
 
@@ -77,7 +77,7 @@ def test_seeds_in_worker_processes_give_the_same_numbers(
 ) -> None:
     done: list[str] = []
     config = SOUND.model_copy(update={"seeds": 2, "seed": 5})
-    at_once = train_all(dataset, tmp_path, config, workers=2, on_done=lambda r: done.append(r.out.name))
+    at_once = train_all(dataset, tmp_path, config, fan=Fan(2, on_done=lambda r: done.append(r.out.name)))
     assert at_once["repeats"] == seeded[1]["repeats"]
     assert sorted(done) == sorted([tmp_path.name, "6"])
 
