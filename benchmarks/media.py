@@ -82,7 +82,7 @@ def floor_video(path: Path, clips: Clips) -> None:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         packets = [p for p in container.demux(stream) if p.pts is not None]
-    wanted = sorted({_on_screen(packets, (a + b) / 2) for a, b in clips})
+    wanted = _on_screen(packets, [(a + b) / 2 for a, b in clips])
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
@@ -101,8 +101,10 @@ def floor_video(path: Path, clips: Clips) -> None:
                     break
 
 
-def _on_screen(packets: list[av.Packet], t_s: float) -> int:
-    return max(p.pts for p in packets if p.pts * p.time_base <= t_s + 1e-6)
+def _on_screen(packets: list[av.Packet], times_s: list[float]) -> list[int]:
+    pts = np.sort([p.pts for p in packets])
+    ticks = (np.array(times_s) + 1e-6) / float(packets[0].time_base)
+    return sorted({int(n) for n in pts[np.searchsorted(pts, ticks, side="right") - 1]})
 
 
 def floor_audio(path: Path, clips: Clips) -> None:

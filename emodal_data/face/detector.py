@@ -1,4 +1,4 @@
-"""BlazeFace, the embedded detector: letterboxed view in, boxes out, and a closer second look for small faces.
+"""BlazeFace, the embedded detector: letterboxed view in, boxes out, and closer looks for small faces.
 
 Numbers of the model come from MediaPipe's face_detection back-camera graph.
 """
@@ -12,12 +12,11 @@ from emodal_data.face.parcels import Box, Detection, Picture, Points
 MODEL = "face_detection_back.tflite"
 MIN_SCORE = 0.5
 MAX_OVERLAP = 0.3
-#: Faces narrower than this share of the frame's longer side are few pixels in the whole view: look closer.
-SMALL_FRACTION = 0.1
-#: Below this best score the frame is also looked at upside down.
+#: A lower score is doubted: it may be a piece of background, and ends no search; or a face on its head.
 SURE_SCORE = 0.75
-#: A tile's side as a share of the frame's longer side. Tiles overlap: a small face is whole in one of them.
-TILE_FRACTION = 1 / 3
+#: The closer looks, as shares of the frame's longer side: while the largest sure face is narrower than this (96 and
+#: 72 px of 1280), look at tiles of that side. Tiles overlap by as much: a small face is whole in one of them.
+CLOSER_LOOKS = ((0.075, 9 / 16), (0.056, 1 / 3))
 
 
 class Detector:
@@ -32,21 +31,32 @@ class Detector:
         height, width = rgb.shape[:2]
         longer = max(height, width)
         found = self._look(rgb, 0, 0)
-        if not len(found) or _widths(found).max() < SMALL_FRACTION * longer:
-            side = max(self._model.side_px // 2, round(TILE_FRACTION * longer))
-            views = [found]
-            for top in _tile_starts(height, side):
-                for left in _tile_starts(width, side):
-                    tile = self._look(rgb[top : top + side, left : left + side], left, top)
-                    # What fills a tile is not small: it is a part of something the whole view already judged.
-                    views.append(tile[_widths(tile) < side / 2])
-            found = _merge(np.concatenate(views))
+        for small, tile in CLOSER_LOOKS:
+            if _widths(found[found[:, 16] >= SURE_SCORE]).max(initial=0.0) >= small * longer:
+                break
+            side = max(self._model.side_px // 2, round(tile * longer))
+            found = self._look_closer(rgb, found, side, small * longer)
         if not len(found) or found[:, 16].max() < SURE_SCORE:
             # A face on its head scores a little, with eyes and mouth confused; the right way up it is sure.
             turned = self._look(rgb[::-1, ::-1], 0, 0)
             found = _replace_weaker(found, _half_turn(turned[turned[:, 16] >= SURE_SCORE], width, height))
         found = found[np.lexsort((found[:, 0], -_widths(found)))]
         return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2), row[8:10]) for row in found]
+
+    def _look_closer(self, rgb: Picture, found: Points, side: int, shared_px: float) -> Points:
+        """What was found, and what shows in square tiles; neighbours share `shared_px` at least."""
+        views = []
+        for top in _tile_starts(rgb.shape[0], side, shared_px):
+            for left in _tile_starts(rgb.shape[1], side, shared_px):
+                tile = self._look(rgb[top : top + side, left : left + side], left, top)
+                # What fills a tile is not small: it is a part of something that a wider view already judged.
+                views.append(tile[_widths(tile) < side / 2])
+        closer = _merge(np.concatenate(views))
+        seen_better = [
+            _widths(row[np.newaxis])[0] < shared_px and (_overlap(row, closer) > MAX_OVERLAP).any()
+            for row in found
+        ]
+        return _merge(np.concatenate([found[~np.array(seen_better, dtype=bool)], closer]))
 
     def _look(self, rgb: Picture, left: int, top: int) -> Points:
         """(n, 17) rows x0, y0, x1, y1, six keypoints, score; in pixels of the frame the view was cut from."""
@@ -132,9 +142,9 @@ def _box(row: Points) -> Box:
     return float(row[0]), float(row[1]), float(row[2]), float(row[3])
 
 
-def _tile_starts(length: int, side: int) -> list[int]:
-    """Starts of overlapping tiles (by a quarter at least) that cover `length` pixels."""
+def _tile_starts(length: int, side: int, shared_px: float) -> list[int]:
+    """Starts of tiles that cover `length` pixels, neighbours sharing `shared_px` at least."""
     if length <= side:
         return [0]
-    count = 1 + int(np.ceil((length - side) / (0.75 * side)))
+    count = 1 + int(np.ceil((length - side) / (side - shared_px)))
     return [round(i * (length - side) / (count - 1)) for i in range(count)]

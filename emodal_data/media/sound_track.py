@@ -6,8 +6,8 @@ Positions count samples of the stream's own rate from the start of the film.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
-from math import ceil, floor, gcd
+from functools import cache, cached_property
+from math import ceil, floor, gcd, lcm
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,20 @@ class FrameGrid:
 
     def position(self, pts: int, expected: int | None) -> int:
         """Where a frame starts; expected: the end of the frame before it, if that is known."""
-        stamped = round(self.clock.seconds(pts) * self.rate_hz)
+        scale, shift, divisor = self._line
+        whole, left = divmod(scale * pts - shift, divisor)
+        stamped = whole + (2 * left > divisor or (2 * left == divisor and whole % 2))  # as round() does
         if expected is not None and abs(stamped - expected) <= self.tolerance:
             return expected
         snapped = self.origin + round(Fraction(stamped - self.origin, self.step)) * self.step
         return snapped if abs(stamped - snapped) <= self.tolerance else stamped
+
+    @cached_property
+    def _line(self) -> tuple[int, int, int]:
+        """Stamp to sample in whole numbers, (scale * pts - shift) / divisor: Fractions cost more than the decoder."""
+        scale, shift = self.clock.tick_s * self.rate_hz, self.clock.start_s * self.rate_hz
+        divisor = lcm(scale.denominator, shift.denominator)
+        return int(scale * divisor), int(shift * divisor), divisor
 
     def pts_at(self, position: int) -> int:
         """The stamp of a sample."""
