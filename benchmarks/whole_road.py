@@ -1,22 +1,30 @@
 """The whole road from films to a dataset: emodal beside what one writes by hand, and beside video2dataset.
 
-python benchmarks/whole_road.py [--samples FOLDER] [--films 4] [--script-clips 24] [--peer PYTHON] [--out FOLDER]
+python benchmarks/whole_road.py [--samples FOLDER] [--films 4] [--clips-per-film 58] [--every 10] [--peer PYTHON]
 --samples: as emodal sample-films writes it (made if absent). --peer: Python of an environment with video2dataset, see
 peer_video2dataset.py. Every way runs as a process of its own; CPU is its own and its children's, memory that of its
-largest process. The script sees fewer clips: its cost a clip does not depend on their number.
+largest process. emodal reads every clip, and its start-up counts. The scripts read one clip in --every, over all films;
+video2dataset, which encodes a film whole, all clips of one film in --every. What these cost a clip does not depend on
+how many there are, once the scripts' start-up (a run over two clips, taken off) is done.
 """
 
 import argparse
+import functools
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import imageio_ffmpeg
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
+from scipy.io import wavfile
+from scipy.signal import correlate
 from sheet import finish, machine
 
 from emodal_data.media import open_film
@@ -25,6 +33,9 @@ from emodal_data.sample_films import make_sample_films
 HERE = Path(__file__).parent
 #: Clips whose frame and sound are held against the film's own.
 CHECKED = 24
+RATE_HZ = 16000
+#: How far around its place a sound is looked for, samples.
+NEAR = 3200
 
 
 @dataclass(frozen=True)
@@ -36,12 +47,18 @@ class Cost:
     wall_s: float
     peak_mb: float
 
-    def row(self, name: str, ours: "Cost", exact: str) -> str:
+    def after(self, start: "Cost") -> "Cost":
+        """Without a short run of the same, and its clips."""
+        return Cost(
+            self.clips - start.clips, self.cpu_s - start.cpu_s, self.wall_s - start.wall_s, self.peak_mb
+        )
+
+    def row(self, name: str, ours: "Cost", frames: str, sounds: str) -> str:
         each_s = self.cpu_s / self.clips
         ratio = each_s / (ours.cpu_s / ours.clips)
         return (
             f"| {name} | {self.clips} | {1000 * each_s:.0f} | {ratio:.1f} | {self.clips / self.wall_s:.1f} "
-            f"| {self.peak_mb:.0f} | {exact} |"
+            f"| {self.peak_mb:.0f} | {frames} | {sounds} |"
         )
 
 
@@ -60,7 +77,7 @@ def measured(command: list[object], clips: int) -> Cost:
     return Cost(clips, *map(float, run.stdout.split()))
 
 
-def frames_off(films: Path, spans: pd.DataFrame, stems: dict[int, Path]) -> str:
+def frames_off(films: Path, spans: pd.DataFrame, stems: Mapping[int, Path]) -> str:
     """How many frames the pictures of a way are off: the neighbour of the middle frame that each looks like most."""
     off = []
     for row, stem in stems.items():
@@ -75,60 +92,100 @@ def frames_off(films: Path, spans: pd.DataFrame, stems: dict[int, Path]) -> str:
         if near[0].shape != shown.shape:
             shown = cv2.resize(shown, near[0].shape[1::-1])
         off.append(int(np.argmin([np.abs(frame - shown).mean() for frame in near])) - 4)
+    return told(off)
+
+
+def sounds_off(films: Path, spans: pd.DataFrame, sounds: Mapping[int, np.ndarray]) -> str:
+    """How many samples the sounds of a way are off: where each lies in ffmpeg's resample of the whole film."""
+    off = []
+    for row, sound in sounds.items():
+        span = spans.loc[row]
+        first, last = round(span["start"] * RATE_HZ), round(span["end"] * RATE_HZ)
+        around = np.pad(whole_sound(films / span["film"]), NEAR)[first : last + 2 * NEAR]
+        if np.abs(around).max() > 1e-3:  # silence lies anywhere
+            heard = sound[: last - first].astype(np.float32)
+            off.append(int(np.argmax(correlate(around, heard, "valid"))) - NEAR)
+    return told(off)
+
+
+@functools.cache
+def whole_sound(film: Path) -> np.ndarray:
+    """(n,) float32, 16 kHz mono, from the film's start."""
+    form = ["-ac", "1", "-ar", str(RATE_HZ), "-af", "aresample=first_pts=0", "-f", "f32le", "-"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(film), "-vn", *form]
+    return np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
+
+
+def told(off: list[int]) -> str:
     right = sum(k == 0 for k in off)
-    return f"{right} of {len(off)} frames right" + (
-        f" (off by {min(off):+} to {max(off):+})" if right < len(off) else ""
-    )
+    wrong = f" (off by {min(off):+} to {max(off):+})" if right < len(off) else ""
+    return f"{right} of {len(off)} right{wrong}"
 
 
-def compare(samples: Path, films: int, script_clips: int, peer: Path | None, work: Path) -> list[str]:
-    spans = pd.read_csv(samples / "annotations.csv")
-    chosen = sorted(spans["film"].unique())[:films]
-    spans = spans[spans["film"].isin(chosen)].reset_index(drop=True)
-    table = work / "spans.csv"
-    spans.to_csv(table, index=False)
-    build = [
-        sys.executable, "-m", "flows", "build", "--films", samples / "films", "--annotations", table,
-        "--no-train", "--set", "augment.per_clip=0", "--set", "split.allow_imbalance=true",
-    ]  # fmt: skip
-    ours = measured([*build, "--out", work / "ours"], len(spans))
-    one = measured([*build, "--out", work / "one", "--workers", "1"], len(spans))
-    script = [sys.executable, HERE / "handwritten.py", samples / "films", table]
-    by_hand = measured([*script, work / "hand", "--clips", script_clips], script_clips)
-    pooled = measured([*script, work / "pool", "--pool"], len(spans))
-    every = np.linspace(0, len(spans) - 1, script_clips).round().astype(int)
+def our_exactness(samples: Path, clips: Path, spans: pd.DataFrame) -> tuple[str, str]:
+    """Frames against the films' truth, sounds against the whole film's, of what a build stored."""
+    stored = pd.concat([pq.read_table(file).to_pandas() for file in sorted(clips.glob("*/*.parquet"))])
+    truth = pd.read_csv(samples / "truth.csv").rename(columns={"start": "start_s", "end": "end_s"})
+    both = stored.merge(truth, on=["film", "start_s", "end_s"]).dropna(subset=["frame_s"])
+    right = int(((both["frame_s"] - both["middle_pts_s"]).abs() < 1e-3).sum())
+    heard = stored[stored["audio"].notna()].set_index(["film", "start_s", "end_s"])["audio"]
+    places = {row: tuple(spans.loc[row, ["film", "start", "end"]]) for row in checked(spans)}
+    sounds = {row: np.frombuffer(heard[place], "<i2") for row, place in places.items() if place in heard}
+    return f"{right} of {len(both)} right", sounds_off(samples / "films", spans, sounds)
+
+
+def checked(spans: pd.DataFrame) -> list[int]:
+    """Rows evenly from a table."""
+    return sorted({int(row) for row in np.linspace(0, len(spans) - 1, CHECKED).round()})
+
+
+def compare(samples: Path, count: int, every: int, peer: Path | None, work: Path) -> list[str]:
+    films, spans = samples / "films", pd.read_csv(samples / "annotations.csv")
+    names = sorted(spans["film"].unique())[:count]
+    spans = spans[spans["film"].isin(names)].reset_index(drop=True)
+    some = spans.iloc[every // 2 :: every].reset_index(drop=True)
+    whole = spans[spans["film"].isin(names[::every])].reset_index(drop=True)
+    spans.to_csv(work / "spans.csv", index=False)
+    spans.iloc[:2].to_csv(work / "two.csv", index=False)
+
+    def cost(program: list[object], table: pd.DataFrame, folder: str, *options: str) -> Cost:
+        """What a way takes beyond its start-up."""
+        table.to_csv(work / f"{folder}.csv", index=False)
+        start = measured([*program, films, work / "two.csv", work / "start", *options], 2)
+        used = measured([*program, films, work / f"{folder}.csv", work / folder, *options], len(table))
+        return used.after(start)
+
+    build = [sys.executable, "-m", "flows", "build", "--films", films, "--annotations", work / "spans.csv"]
+    build += ["--out", work / "ours", "--no-train", "--set", "augment.per_clip=0"]
+    ours = measured([*build, "--set", "split.allow_imbalance=true"], len(spans))
     lines = [
-        "| way | clips | CPU ms a clip | times ours | clips/s | largest process, MB | frames |",
-        "|---|---|---|---|---|---|---|",
-        ours.row(f"emodal build, {os.cpu_count()} workers", ours, "exact by test"),
-        one.row("emodal build, 1 worker", ours, "exact by test"),
-        pooled.row(
-            "one ffmpeg a clip, process pool",
+        "| way | clips | CPU ms a clip | times ours | clips/s | largest process, MB | frames | sounds |",
+        "|---|---|---|---|---|---|---|---|",
+        ours.row(
+            f"emodal build, {os.cpu_count()} workers",
             ours,
-            frames_off(samples / "films", spans, stems(work / "pool", every)),
-        ),
-        by_hand.row(
-            "ffmpeg-python script, one process",
-            ours,
-            frames_off(samples / "films", spans, stems(work / "hand", every)),
+            *our_exactness(samples, work / "ours" / "clips", spans),
         ),
     ]
+    for title, folder, options in (
+        ("one ffmpeg a clip, process pool", "pool", ["--pool"]),
+        ("ffmpeg-python script, one process", "hand", []),
+    ):
+        used = cost([sys.executable, HERE / "handwritten.py"], some, folder, *options)
+        stems = {row: work / folder / f"{row:05}" for row in checked(some)}
+        sounds = {row: wavfile.read(f"{stem}.wav")[1] for row, stem in stems.items()}
+        lines.append(used.row(title, ours, frames_off(films, some, stems), sounds_off(films, some, sounds)))
     if peer:
-        cost = measured(
-            [peer, HERE / "peer_video2dataset.py", samples / "films", table, work / "v2d"], len(spans)
-        )
-        order = spans.groupby("film").cumcount()
-        named = {
-            int(row): work / "v2d" / f"{Path(spans['film'][row]).stem}_{order[row]:05}"
-            for row in every[:CHECKED]
+        whole.to_csv(work / "whole.csv", index=False)
+        program = [peer, HERE / "peer_video2dataset.py", films, work / "whole.csv", work / "v2d"]
+        used = measured(program, len(whole))  # of two clips it would cost the whole film too
+        order = whole.groupby("film").cumcount()
+        stems = {
+            row: work / "v2d" / f"{Path(whole['film'][row]).stem}_{order[row]:05}" for row in checked(whole)
         }
-        right = frames_off(samples / "films", spans, named)
-        lines.append(cost.row("video2dataset, cut and frame only", ours, right))
+        right = frames_off(films, whole, stems)
+        lines.append(used.row("video2dataset, cut and frame only", ours, right, "not made"))
     return lines
-
-
-def stems(folder: Path, rows: np.ndarray) -> dict[int, Path]:
-    return {int(row): folder / f"{row:05}" for row in rows[:CHECKED]}
 
 
 def main() -> None:
@@ -138,7 +195,7 @@ def main() -> None:
     parser.add_argument("--samples", type=Path)
     parser.add_argument("--films", type=int, default=4)
     parser.add_argument("--clips-per-film", type=int, default=58)
-    parser.add_argument("--script-clips", type=int, default=24)
+    parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--peer", type=Path)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -147,7 +204,7 @@ def main() -> None:
         samples = args.samples or work / "samples"
         if not (samples / "annotations.csv").exists():
             make_sample_films(samples, args.films, args.clips_per_film)
-        lines = compare(samples, args.films, args.script_clips, args.peer, work)
+        lines = compare(samples, args.films, args.every, args.peer, work)
     facts = f"{machine('av', 'ffmpeg-python', 'pyAudioAnalysis')}; {args.films} films of 25 frames a second"
     finish(
         "whole-road",

@@ -1,0 +1,199 @@
+"""Where a clip's time goes, stage by stage, and how far each stage is from what cannot be saved.
+
+python benchmarks/stages.py [--samples FOLDER] [--films 2] [--clips-per-film 58] [--out FOLDER]
+--samples: as emodal sample-films writes it (made if absent). Reels are read in this process, as a worker reads them;
+every stage is its calls' own CPU time, without that of other stages called from it. Floors: the same clips, same run.
+"""
+
+import argparse
+import functools
+import io
+import tempfile
+import time
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest import mock
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from audio_features import framed
+from media import floor_audio, floor_video
+from sheet import finish, machine
+
+from emodal_data import ingest, middle_face
+from emodal_data.audio_features import clip_features
+from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.face import find
+from emodal_data.face.detector import Detector
+from emodal_data.face.mesh import Mesh
+from emodal_data.face.models import Model
+from emodal_data.ingest import IngestSettings, check_ready, encode_png, ingest_reel
+from emodal_data.media.film import Film
+from emodal_data.media.picture import Darkroom
+from emodal_data.media.sound_track import resampled
+from emodal_data.media.video import VideoReader
+from emodal_data.plan import Clip, Reel
+from emodal_data.sample_films import make_sample_films
+
+DECODE, SOUND, VIEWS, CROPS = "decode pictures", "decode sound", "views and boxes", "crops and points"
+MODELS, FRONT, PNG, STORE = "run the models", "pose and frontal view", "PNG", "write the store"
+#: Where each stage is called, and why it is needed.
+STAGES: dict[str, tuple[list[tuple[object, str]], str]] = {
+    DECODE: ([(VideoReader, "frame_on_screen")], "up to the middle frame; frames that no other needs are skipped"),
+    MODELS: ([(Model, "__call__")], "one look for faces or more, five at the landmarks, three at the frontal view"),
+    SOUND: ([(Film, "audio_span")], "the span and 0.3 s before it, resampled"),
+    VIEWS: ([(Detector, "__call__")], "the frame at the size that the detector wants; boxes"),
+    FRONT: ([(find, "frontalize")], "fit of the head, remapping, mirrored side"),
+    "Opus for the report": ([(ingest, "preview_sound")], "kept so that a report reads no film"),
+    CROPS: ([(Mesh, "__call__"), (Mesh, "presence")], "upright faces as the mesh wants them"),
+    "colours": ([(Darkroom, "develop")], "exact RGB of the whole frame, once"),
+    "JPEG for the report": ([(ingest, "preview_frame")], "kept so that a report reads no film"),
+    PNG: ([(ingest, "encode_png")], "the picture of the dataset"),
+    STORE: ([(ingest, "write_reel")], "one file a reel, on the disk before it counts"),
+    "measures of the face": ([(middle_face, "find_face")], "sharpness, choice, turn that is left"),
+}  # fmt: skip
+
+
+@dataclass
+class Times:
+    """CPU seconds and calls of each stage; `whole_s`: all that was watched, and what lies between."""
+
+    own_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    calls: Counter[str] = field(default_factory=Counter)
+    whole_s: float = 0.0
+    _inner_s: list[float] = field(default_factory=lambda: [0.0])
+
+    def watch(self, stage: str, function: Callable[..., object]) -> Callable[..., object]:
+        """The function, its time charged to a stage and not to the stage that called it."""
+
+        @functools.wraps(function)
+        def watched(*args: object, **kwargs: object) -> object:
+            begin_s = time.process_time()
+            self._inner_s.append(0.0)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                took_s = time.process_time() - begin_s
+                self.own_s[stage] += took_s - self._inner_s.pop()
+                self._inner_s[-1] += took_s
+                self.calls[stage] += 1
+
+        return watched
+
+
+def read_films(samples: Path, spans: pd.DataFrame, store: Path) -> tuple[Times, list[Path]]:
+    """Read all spans into a clip store, watched; a reel a film. Returns the reels' files too."""
+    settings = IngestSettings(samples / "films", ClipsConfig(max_packets=10**7), FaceConfig())
+    check_ready(settings.face, AudioConfig())
+    times, files = Times(), []
+    with ExitStack() as patches:
+        for stage, (places, _) in STAGES.items():
+            for owner, name in places:
+                patches.enter_context(
+                    mock.patch.object(owner, name, times.watch(stage, getattr(owner, name)))
+                )
+        for film, its in spans.groupby("film"):
+            clips = tuple(
+                Clip(str(n), a, b) for n, a, b in zip(its.index, its["start"], its["end"], strict=True)
+            )
+            reel = Reel(str(film), Path(str(film)), clips, store / f"key-{film}.parquet")
+            begin_s = time.process_time()
+            ingest_reel(reel, settings)
+            times.whole_s += time.process_time() - begin_s
+            files.append(reel.file)
+    return times, files
+
+
+def cpu_s(work: Callable[[], object]) -> float:
+    begin_s = time.process_time()
+    work()
+    return time.process_time() - begin_s
+
+
+def floors(
+    samples: Path, spans: pd.DataFrame, files: list[Path], times: Times
+) -> list[tuple[str, float, float, str]]:
+    """(stage, CPU s of ours, CPU s of its floor, what the floor is), all of the same clips."""
+    by_film = {
+        samples / "films" / str(film): list(zip(its["start"], its["end"], strict=True))
+        for film, its in spans.groupby("film")
+    }
+    tables = [pq.read_table(file) for file in files]
+    kept = [row for table in tables for row in table.select(["image", "audio"]).to_pylist() if row["image"]]
+    faces = [cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_GRAYSCALE) for row in kept]
+    sounds = [np.frombuffer(row["audio"], "<i2") for row in kept]
+    frames = [framed(sound) for sound in sounds]
+    stereo = [np.zeros((2, round(48000 * (b - a))), np.float32) for film in by_film.values() for a, b in film]
+    level, face_stages = 6, (MODELS, VIEWS, CROPS, FRONT, "measures of the face")
+    return [
+        (DECODE, times.own_s[DECODE], cpu_s(lambda: [floor_video(*film) for film in by_film.items()]),
+         "the frames that the wanted ones are made of, decoded once, no seeking"),
+        (SOUND, times.own_s[SOUND], cpu_s(lambda: (
+            [floor_audio(*film) for film in by_film.items()],
+            [resampled(sound, "stereo", 48000) for sound in stereo],
+        )), "the spans' packets decoded, and as much silence resampled from 48 kHz stereo"),
+        ("the face, all of it", sum(times.own_s[stage] for stage in face_stages), times.own_s[MODELS],
+         "the models' runs in it"),
+        ("68 features", cpu_s(lambda: [clip_features(sound) for sound in sounds]),
+         cpu_s(lambda: [np.fft.rfft(block, axis=1) for block in frames]), "their rffts"),
+        (PNG, cpu_s(lambda: [encode_png(face) for face in faces]),
+         cpu_s(lambda: [zlib.compress(np.diff(face, axis=0), level) for face in faces]),
+         "zlib of the rows' differences at the same level"),
+        (STORE, times.own_s[STORE],
+         cpu_s(lambda: [pq.write_table(table, io.BytesIO(), compression="zstd") for table in tables]),
+         "the same table written to memory"),
+    ]  # fmt: skip
+
+
+def sheet(times: Times, clips: int, rows: list[tuple[str, float, float, str]]) -> list[str]:
+    each_ms = 1000 / clips
+    rest_s = times.whole_s - sum(times.own_s.values())
+    lines = [
+        f"{clips} clips, {times.whole_s * each_ms:.1f} CPU ms a clip.", "",
+        "| stage | CPU ms a clip | calls a clip | what for |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for stage, spent_s in sorted(times.own_s.items(), key=lambda item: -item[1]):
+        calls = times.calls[stage] / clips
+        lines.append(f"| {stage} | {spent_s * each_ms:.1f} | {calls:.2f} | {STAGES[stage][1]} |")
+    lines += [f"| the rest | {rest_s * each_ms:.1f} | | hashes, sound measures, rows, opening films |", ""]
+    lines += [
+        "| stage | ours, CPU ms a clip | floor | times the floor | the floor is |",
+        "|---|---|---|---|---|",
+    ]
+    for stage, ours_s, floor_s, what in rows:
+        ratio = ours_s / floor_s
+        lines.append(f"| {stage} | {ours_s * each_ms:.2f} | {floor_s * each_ms:.2f} | {ratio:.2f} | {what} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--samples", type=Path)
+    parser.add_argument("--films", type=int, default=2)
+    parser.add_argument("--clips-per-film", type=int, default=58)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        samples = args.samples or work / "samples"
+        if not (samples / "annotations.csv").exists():
+            make_sample_films(samples, args.films, args.clips_per_film)
+        spans = pd.read_csv(samples / "annotations.csv").sort_values(["film", "start", "end"])
+        spans = spans[spans["film"].isin(sorted(spans["film"].unique())[: args.films])]
+        times, files = read_films(samples, spans, work)
+        lines = sheet(times, len(spans), floors(samples, spans, files, times))
+    facts = machine("av", "ai-edge-litert", "opencv-python", "pyarrow")
+    finish("stages", "Reading a clip, stage by stage", "\n".join([facts, "", *lines]), args.out)
+
+
+if __name__ == "__main__":
+    main()
