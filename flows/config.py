@@ -40,6 +40,8 @@ class EngineConfig(Section):
     settle_s: Annotated[float, Field(ge=0)] = 0.0
     """A new film that changed less than this ago may still be being copied: it waits for the next run. On a schedule
     120 unless set."""
+    mlflow: str = ""
+    """Tell every training to MLflow: its tracking URI, or a folder for an SQLite store (needs the extra `mlflow`)."""
     report_url: str | None = None
     """Address under which OUT is served, such as http://127.0.0.1:8080, for links in Prefect's pages; none: the
     path."""

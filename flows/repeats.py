@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from flows.config import EngineConfig
 #: A training may take days; a worker that hangs longer is stopped.
 TIMEOUT_S = 14 * 24 * 3600.0
 _PROCESSES = EngineConfig()
+#: Hears of each training that is done, with its metrics.
+Done = Callable[[Repeat, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -36,24 +39,38 @@ class Fan:
 
     def run(self, repeats: Sequence[Repeat]) -> list[dict[str, Any]]:
         """Train them all; their metrics, in order. Raises ModelError if one fails; those that are done are kept."""
+        tracking = None
+        if self.engine.mlflow:
+            from emodal_model.tracking import Tracking
+
+            tracking = Tracking(self.engine.mlflow)  # says before the training what is wrong with it
+        lock = threading.Lock()
+
+        def done(repeat: Repeat, metrics: dict[str, Any]) -> None:
+            with lock:
+                if tracking:
+                    tracking.tell(repeat.out, metrics)
+                if len(repeats) > 1:
+                    self.on_done(repeat)
+
         if len(repeats) > 1 and self.engine.kind == "dask":
-            return self._on_dask(repeats)
+            return self._on_dask(repeats, done)
         if len(repeats) > 1 and self.workers > 1:
-            return self._in_workers(repeats)
+            return self._in_workers(repeats, done)
         from emodal_model.training import train  # TensorFlow takes seconds to import
 
         metrics = []
         for repeat in repeats:
             metrics.append(train(repeat.dataset, repeat.out, repeat.config, self.on_epoch))
-            self._tell(repeat, len(repeats))
+            done(repeat, metrics[-1])
         return metrics
 
-    def _in_workers(self, repeats: Sequence[Repeat]) -> list[dict[str, Any]]:
+    def _in_workers(self, repeats: Sequence[Repeat], done: Done) -> list[dict[str, Any]]:
         pool = WorkerPool(min(self.workers, len(repeats)), _memory_mb())
 
         def one(repeat: Repeat) -> dict[str, Any]:
             metrics = pool.run(TIMEOUT_S, train_repeat, repeat)
-            self._tell(repeat, len(repeats))
+            done(repeat, metrics)
             return metrics
 
         try:
@@ -62,7 +79,7 @@ class Fan:
         finally:
             pool.close()
 
-    def _on_dask(self, repeats: Sequence[Repeat]) -> list[dict[str, Any]]:
+    def _on_dask(self, repeats: Sequence[Repeat], done: Done) -> list[dict[str, Any]]:
         from flows.task_runners import dask_client
 
         out = repeats[0].out
@@ -78,13 +95,8 @@ class Fan:
             futures = client.map(train_on_cluster, places, pure=False)
             number = {future.key: place for place, future in enumerate(futures)}
             for future in as_completed(futures):
-                future.result()  # the first error ends them all
-                self._tell(repeats[number[future.key]], len(repeats))
+                done(repeats[number[future.key]], future.result())  # the first error ends them all
             return [future.result() for future in futures]
-
-    def _tell(self, repeat: Repeat, of: int) -> None:
-        if of > 1:
-            self.on_done(repeat)
 
 
 def train_all(
