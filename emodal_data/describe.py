@@ -9,13 +9,14 @@ from emodal_data.manifest import write_json
 from emodal_data.report import write_report
 
 
-def describe_dataset(folder: Path, manifest: dict[str, Any], store: Path) -> None:
+def describe_dataset(folder: Path, manifest: dict[str, Any], store: Path, before: Path | None = None) -> None:
     """Write the descriptions of the shards and the ledger that are in the folder.
 
     manifest: as dataset.make_manifest gives it; written last, so that a folder with a manifest is whole.
-    store: folder of the clip store, for the pictures and sounds of the report.
+    store: folder of the clip store, for the pictures and sounds of the report. before: the dataset that stands there,
+    whose report may have some of them already.
     """
     write_card(folder, manifest)
     write_croissant(folder, manifest)
-    write_report(folder, manifest, store)
+    write_report(folder, manifest, store, before)
     write_json(folder / "manifest.json", manifest)

@@ -214,7 +214,8 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
         contents["leak_price"] = leak_price(folder)
     write_ledger(folder / "ledger.parquet", ledger)
     # No inputs lead to this dataset by themselves: the next build makes its own.
-    describe_dataset(folder, manifest | contents | {"build_key": None}, dataset.parent / "clips")
+    fresh = manifest | contents | {"build_key": None}
+    describe_dataset(folder, fresh, dataset.parent / "clips", dataset)
     problems = verify_dataset(folder)
     if problems:
         raise WorkError(f"{dataset}: left as it was; the new one would be wrong: {problems[0]}")

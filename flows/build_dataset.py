@@ -221,7 +221,7 @@ def publish(
         manifest["leak_price"] = submit(measure_leak_price, folder=folder, config=config).result()
         observer().advance()
     write_ledger(folder / "ledger.parquet", chosen.ledger)
-    describe_dataset(folder, manifest, config.out / "clips")
+    describe_dataset(folder, manifest, config.out / "clips", dataset)
     replace_dataset(folder, dataset)
     return manifest, True
 

@@ -1,6 +1,7 @@
 """Datasets that were published from clips that were never in a film."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,14 +106,25 @@ def publish(
     before: Path | None = None,
 ) -> Path:
     """Write a dataset as a build does. before: the dataset that stands there."""
+    manifest = publish_shards(plan, folder, config, film_hash, before)
+    if config.report.leak_price:
+        manifest["leak_price"] = leak_price(folder)
+    write_ledger(folder / "ledger.parquet", plan.ledger)
+    describe_dataset(folder, manifest, folder.parent / "clips", before)
+    return folder
+
+
+def publish_shards(
+    plan: DatasetPlan,
+    folder: Path,
+    config: DatasetConfig,
+    film_hash: str = "0" * 64,
+    before: Path | None = None,
+) -> dict[str, Any]:
+    """Write the shards of a dataset; its manifest is returned."""
     settings = ShardSettings.of(config)
     wanted = plan_shards(plan, folder, config.shards.rows)
     kept, missing = keep_shards(before or folder / "none", wanted, settings)
     made = {shard.name: shard for shard in [*kept, *(write_shard(shard, settings) for shard in missing)]}
     shards = [made[shard.path.name] for shard in wanted]
-    manifest = make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)
-    if config.report.leak_price:
-        manifest["leak_price"] = leak_price(folder)
-    write_ledger(folder / "ledger.parquet", plan.ledger)
-    describe_dataset(folder, manifest, folder.parent / "clips")
-    return folder
+    return make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)

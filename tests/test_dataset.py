@@ -144,7 +144,7 @@ def test_unlabelled_clips_of_test_films_stay_out_of_training(tmp_path: Path) -> 
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     one, two = written(tmp_path / "x", "one"), written(tmp_path / "y", "one")
     files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
-    assert {Path("manifest.json"), Path("README.md"), Path("report/data/clips-000.js")} <= set(files)
+    assert {Path("manifest.json"), Path("README.md"), Path("report/data/sheets.json")} <= set(files)
     for file in files:
         assert (one / file).read_bytes() == (two / file).read_bytes(), file
 

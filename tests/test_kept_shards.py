@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from published import fake_clips, publish
+from published import fake_clips, publish, publish_shards
 
 from emodal_data import shards
 from emodal_data.clear_clips import clear_clips
@@ -15,6 +15,7 @@ from emodal_data.config import DatasetConfig
 from emodal_data.dataset import DatasetPlan, plan_dataset
 from emodal_data.dataset_folder import read_manifest
 from emodal_data.forget import forget
+from emodal_data.manifest import write_json
 
 PER_CLIP = {"shards": {"rows": 16, "row_group_rows": 5}}
 TARGET = PER_CLIP | {"augment": {"target_size": 190}}
@@ -25,15 +26,41 @@ MORE = {
 }
 
 
-def plan(folder: Path, films: int, config: DatasetConfig, sides: dict[str, str] | None = None) -> DatasetPlan:
-    """A dataset of so many films of six clips; each film's clips are the same however many films there are."""
-    rows, clips, measures = fake_clips(folder / "clips", films, 6, config)
+Clips = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """Rows, clips and measures of eight films of six clips."""
+    return fake_clips(tmp_path_factory.mktemp("store") / "clips", 8, 6)
+
+
+def of_films(tables: Clips, names: set[str]) -> Clips:
+    rows, clips, measures = (table[table["film"].isin(names)].copy() for table in tables)
+    return rows, clips, measures
+
+
+def planned(tables: Clips, config: DatasetConfig, sides: dict[str, str] | None = None) -> DatasetPlan:
+    rows, clips, measures = tables
     clear = clear_clips(clips, measures, config.clips, config.face, config.audio)
     return plan_dataset(rows, clear, config, sides or {})
 
 
+def plan(
+    tables: Clips, films: int, config: DatasetConfig, sides: dict[str, str] | None = None
+) -> DatasetPlan:
+    """A dataset of so many of the films."""
+    return planned(of_films(tables, {f"f{film}.mp4" for film in range(films)}), config, sides)
+
+
 def sides(made: DatasetPlan) -> dict[str, str]:
     return made.clips["split"].dropna().to_dict()
+
+
+def put(made: DatasetPlan, folder: Path, config: DatasetConfig, before: Path | None = None) -> Path:
+    """The shards of a dataset and its manifest."""
+    write_json(folder / "manifest.json", publish_shards(made, folder, config, before=before))
+    return folder
 
 
 def files(dataset: Path) -> dict[str, bytes]:
@@ -57,40 +84,40 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("settings", [PER_CLIP, TARGET, MORE])
 def test_a_dataset_that_grew_film_by_film_has_the_bytes_of_one_made_at_once(
-    tmp_path: Path, made: list[str], settings: dict[str, object]
+    tmp_path: Path, clips: Clips, made: list[str], settings: dict[str, object]
 ) -> None:
     config = DatasetConfig.model_validate(settings)
     before, last, seen = None, None, set[str]()
-    for films in range(5, 9):
-        last = plan(tmp_path, films, config, sides(last) if last else {})
-        before = publish(last, tmp_path / f"of{films}", config, before=before)
+    for films in range(6, 9):
+        last = plan(clips, films, config, sides(last) if last else {})
+        before = put(last, tmp_path / f"of{films}", config, before=before)
         samples = {f"{row.clip_id}-{row.copy}" for row in last.samples.itertuples()}
         assert set(made) == samples - seen
         assert len(made) == len(set(made))
         seen = samples
         made.clear()
     assert before and last
-    assert files(before) == files(publish(last, tmp_path / "at-once", config))
+    assert files(before) == files(put(last, tmp_path / "at-once", config))
     assert len(made) == len(last.samples)
     assert len(read_manifest(before)["shards"]) > 5
 
 
-def test_a_film_that_is_added_leaves_most_shards_where_they_are_on_disk(tmp_path: Path) -> None:
+def test_a_film_that_is_added_leaves_most_shards_where_they_are_on_disk(tmp_path: Path, clips: Clips) -> None:
     config = DatasetConfig.model_validate(PER_CLIP)
-    first = plan(tmp_path, 11, config)
-    one = publish(first, tmp_path / "one", config)
-    two = publish(plan(tmp_path, 12, config, sides(first)), tmp_path / "two", config, before=one)
+    first = plan(clips, 7, config)
+    one = put(first, tmp_path / "one", config)
+    two = put(plan(clips, 8, config, sides(first)), tmp_path / "two", config, before=one)
     inodes = [{path.stat().st_ino for path in (dataset / "data").iterdir()} for dataset in (one, two)]
     assert len(inodes[0] - inodes[1]) <= 1
     assert len(inodes[1] - inodes[0]) <= 3
 
 
 def test_where_there_are_no_links_kept_shards_are_copies_that_carry_their_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clips: Clips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = DatasetConfig.model_validate(PER_CLIP)
-    first = plan(tmp_path, 5, config)
-    one = publish(first, tmp_path / "one", config)
+    first = plan(clips, 5, config)
+    one = put(first, tmp_path / "one", config)
     for path in (one / "data").iterdir():
         os.utime(path, ns=(1, 1))
 
@@ -98,16 +125,18 @@ def test_where_there_are_no_links_kept_shards_are_copies_that_carry_their_time(
         raise OSError(errno.EPERM, "no links here")
 
     monkeypatch.setattr(Path, "hardlink_to", no_links)
-    two = publish(first, tmp_path / "two", config, before=one)
+    two = put(first, tmp_path / "two", config, before=one)
     assert files(two) == files(one)
     assert {path.stat().st_mtime_ns for path in (two / "data").iterdir()} == {1}
     assert not list(two.rglob("*.tmp"))
 
 
-def test_a_shard_that_was_damaged_is_neither_kept_nor_read(tmp_path: Path, made: list[str]) -> None:
+def test_a_shard_that_was_damaged_is_neither_kept_nor_read(
+    tmp_path: Path, clips: Clips, made: list[str]
+) -> None:
     config = DatasetConfig.model_validate(PER_CLIP)
-    first = plan(tmp_path, 5, config)
-    one = publish(first, tmp_path / "one", config)
+    first = plan(clips, 5, config)
+    one = put(first, tmp_path / "one", config)
     expected = files(one)
     train = sorted((one / "data").glob("train-*"))
     for path, place in zip(train, (4, -4, 400), strict=False):  # in a page, in the footer, in a page
@@ -116,7 +145,7 @@ def test_a_shard_that_was_damaged_is_neither_kept_nor_read(tmp_path: Path, made:
         path.write_bytes(whole)
     train[3].unlink()
     made.clear()
-    assert files(publish(first, tmp_path / "two", config, before=one)) == expected
+    assert files(put(first, tmp_path / "two", config, before=one)) == expected
     damaged = {path.name for path in train[:4]}
     rows = [shard["rows"] for shard in read_manifest(one)["shards"] if shard["name"] in damaged]
     assert len(rows) == 4
@@ -134,64 +163,55 @@ def test_a_shard_that_was_damaged_is_neither_kept_nor_read(tmp_path: Path, made:
     ],
 )
 def test_another_setting_makes_again_what_it_decides(
-    tmp_path: Path, made: list[str], section: str, change: dict[str, object], makes: bool
+    tmp_path: Path, clips: Clips, made: list[str], section: str, change: dict[str, object], makes: bool
 ) -> None:
     config = DatasetConfig.model_validate(PER_CLIP)
-    first = plan(tmp_path, 5, config)
-    one = publish(first, tmp_path / "one", config)
+    first = plan(clips, 5, config)
+    one = put(first, tmp_path / "one", config)
     merged = PER_CLIP | {section: PER_CLIP.get(section, {}) | change}
     other = DatasetConfig.model_validate(merged)
-    again = plan(tmp_path, 5, other, sides(first))
+    again = plan(clips, 5, other, sides(first))
     made.clear()
-    two = publish(again, tmp_path / "two", other, before=one)
+    two = put(again, tmp_path / "two", other, before=one)
     assert len(made) == (len(again.samples) if makes else 0)
-    assert files(two) == files(publish(again, tmp_path / "fresh", other))
+    assert files(two) == files(put(again, tmp_path / "fresh", other))
 
 
 def test_another_label_takes_over_the_contents_and_another_measure_does_not(
-    tmp_path: Path, made: list[str]
+    tmp_path: Path, clips: Clips, made: list[str]
 ) -> None:
     config = DatasetConfig.model_validate(PER_CLIP)
-    first = plan(tmp_path, 5, config)
-    one = publish(first, tmp_path / "one", config)
+    first = plan(clips, 5, config)
+    one = put(first, tmp_path / "one", config)
     relabelled, measured = first.clips.index[first.clips["split"] == "train"][[0, 7]]
-    rows, clips, measures = fake_clips(tmp_path / "clips", 5, 6, config)
-    clips.loc[relabelled, ["label", "votes_angry", "votes_happy", "votes_neutral", "votes_sad"]] = [
-        "sad",
-        0,
-        0,
-        0,
-        1,
-    ]
+    rows, labels, measures = of_films(clips, set(first.clips["film"]))
+    votes = ["label", "votes_angry", "votes_happy", "votes_neutral", "votes_sad"]
+    labels.loc[relabelled, votes] = ["sad", 0, 0, 0, 1]
     measures.loc[measured, "blur"] = 0.3
-    clear = clear_clips(clips, measures, config.clips, config.face, config.audio)
-    again = plan_dataset(rows, clear, config, sides(first))
+    again = planned((rows, labels, measures), config, sides(first))
     made.clear()
-    two = publish(again, tmp_path / "two", config, before=one)
+    two = put(again, tmp_path / "two", config, before=one)
     assert sorted(made) == [f"{measured}-{copy}" for copy in range(3)]
-    assert files(two) == files(publish(again, tmp_path / "fresh", config))
+    assert files(two) == files(put(again, tmp_path / "fresh", config))
     label = (
         pq.read_table(two / "data", columns=["clip_id", "label"]).to_pandas().set_index("clip_id")["label"]
     )
     assert set(label.loc[[relabelled]]) == {3}
 
 
-def test_what_was_forgotten_is_not_taken_over_and_the_rest_is(tmp_path: Path, made: list[str]) -> None:
+def test_what_was_forgotten_is_not_taken_over_and_the_rest_is(
+    tmp_path: Path, clips: Clips, made: list[str]
+) -> None:
     config = DatasetConfig.model_validate(PER_CLIP)
-    first = plan(tmp_path, 6, config)
+    first = plan(clips, 6, config)
     out = tmp_path / "out"
     publish(first, out / "dataset", config)
     gone = first.clips.loc[first.clips["split"] == "train", "film"].iloc[0]
     forget(out, film=gone)
-    kept = [shard for shard in read_manifest(out / "dataset")["shards"] if shard["key"]]
-    assert kept
-    rows, clips, measures = (
-        part[part["film"] != gone] for part in fake_clips(tmp_path / "clips", 6, 6, config)
-    )
-    clear = clear_clips(clips, measures, config.clips, config.face, config.audio)
-    left = plan_dataset(rows, clear, config, sides(first))
+    assert [shard for shard in read_manifest(out / "dataset")["shards"] if shard["key"]]
+    left = planned(of_films(clips, set(first.clips["film"]) - {gone}), config, sides(first))
     made.clear()
-    again = publish(left, tmp_path / "again", config, before=out / "dataset")
+    again = put(left, tmp_path / "again", config, before=out / "dataset")
     assert made == []
-    assert gone not in set(pd.read_parquet(again / "ledger.parquet")["film"])
-    assert files(again) == files(publish(left, tmp_path / "fresh", config))
+    assert gone not in set(pq.read_table(again / "data", columns=["film"])["film"].to_pylist())
+    assert files(again) == files(put(left, tmp_path / "fresh", config))

@@ -4,6 +4,8 @@ report/index.html     the page; its scripts and style in report/app/
 report/data/          the table of clips, the charts, sheets of faces, and scripts of frames and sounds
 """
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from emodal_data.config import AudioConfig, FaceConfig, ReportConfig
 from emodal_data.files import write_bytes
 from emodal_data.report import figures, tallies
 from emodal_data.report.clip_table import clip_table, page_columns, read_ledger
-from emodal_data.report.pictures import CLIPS_PER_SHEET, script, write_pictures
+from emodal_data.report.pictures import CLIPS_PER_SHEET, Sheet, script, write_pictures
 from emodal_data.report.vega import vega_script
 from emodal_data.schema import LABELS
 
@@ -27,10 +29,11 @@ _SOURCES = (
 )
 
 
-def write_report(folder: Path, manifest: dict[str, Any], store: Path) -> None:
+def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Path | None = None) -> None:
     """Write report/ into a dataset folder, from its shards, its ledger, and the clip store.
 
     manifest: as dataset.make_manifest gives it. store: folder of the clip store; what it lacks stays blank.
+    before: a dataset whose report may have some of the pictures already.
     """
     settings = manifest["config"]
     face, audio = FaceConfig(**settings["face"]), AudioConfig(**settings["audio"])
@@ -42,16 +45,18 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path) -> None:
 
     page = folder / "report"
     places = find_places(store, manifest.get("ingest_key", ""), frozenset(clips.index))
-    blank = write_pictures(page / "data", clips, places, report)
-    write_bytes(
-        page / "data" / "table.js", script("table", {"columns": page_columns(clips), **_about(measures)})
-    )
+    key = json.dumps([manifest.get("ingest_key"), manifest.get("versions")])
+    data_before = before / "report" / "data" if before else None
+    sheets = write_pictures(page / "data", clips, places, report, key, data_before)
+    table = {"columns": page_columns(clips), **_about(measures, sheets)}
+    write_bytes(page / "data" / "table.js", script("table", table))
     write_bytes(
         page / "data" / "figures.js", script("figures", _figures(counted, manifest.get("leak_price")))
     )
     for path in sorted(_PAGE.glob("*.css")) + sorted(_PAGE.glob("*.js")):
         write_bytes(page / "app" / path.name, path.read_bytes())
     write_bytes(page / "app" / "vega.js", vega_script())
+    blank = len(clips) - len(places)
     html = _page(manifest=manifest, report=report, blank=blank, clips=len(clips), **counted)
     write_bytes(page / "index.html", html.encode())
 
@@ -87,10 +92,11 @@ def _figures(counted: dict[str, Any], price: dict[str, Any] | None) -> dict[str,
     }
 
 
-def _about(measures: list[tallies.Measure]) -> dict[str, Any]:
-    """What the page must know to read the table: sizes, titles, thresholds."""
+def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet]) -> dict[str, Any]:
+    """What the page must know to read the table: sheets in the order of the clips, titles, thresholds."""
     return {
         "clips_per_sheet": CLIPS_PER_SHEET,
+        "sheets": [[sheet.name, sheet.stop - sheet.start] for sheet in sheets],
         "labels": list(LABELS),
         "colours": figures.CLASS_COLOURS,
         "measures": [{"column": m.column, "title": m.title, "low": m.low, "high": m.high} for m in measures],

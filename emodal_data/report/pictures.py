@@ -1,9 +1,11 @@
 """The report's pictures and sounds: faces as sheets of many, frames and sounds as scripts that load on demand.
 
-A page opened from disk may load pictures and scripts, but not fetch files: hence sounds inside scripts.
+A page opened from disk may load pictures and scripts, but not fetch files: hence sounds inside scripts. Sheets are
+named after what decides them, so that those of an earlier report are kept when a film is added.
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,15 +18,19 @@ import pandas as pd
 
 from emodal_data.clip_store import Places, read_reel
 from emodal_data.config import ReportConfig
-from emodal_data.files import write_bytes
+from emodal_data.files import file_sha256, link_or_copy, write_bytes
+from emodal_data.layout import cut_samples
+from emodal_data.report.clip_table import MEASURES
 
-#: Clips on one sheet of faces, and in one script of frames and sounds: about 200 kB and 1 MB.
+#: Clips on one sheet of faces, and in one script of frames and sounds, at most: about 200 kB and 1 MB.
 CLIPS_PER_SHEET = 64
 _SHEET_COLUMNS = 8
 #: Side of a face on the sheet, as it is in the dataset.
 FACE_SIDE_PX = 128
 _SHEET_QUALITY = 85
 _BACKGROUND = 128
+#: The file with the SHA-256 of each sheet's files.
+_HASHES = "sheets.json"
 
 
 @dataclass(frozen=True)
@@ -40,28 +46,76 @@ class _Stored:
 _NOTHING = _Stored(None, None, None, None)
 
 
-def write_pictures(folder: Path, clips: pd.DataFrame, places: Places, config: ReportConfig) -> int:
-    """Write faces-NNN.jpg and clips-NNN.js for every CLIPS_PER_SHEET clips, in the order of the table.
+@dataclass(frozen=True)
+class Sheet:
+    """The clips from start to stop in the order of the table: the files faces-NAME.jpg and clips-NAME.js."""
 
-    clips: from clip_table. places: where the clips are in the store; those that are not there stay blank.
-    Returns the number of those. Memory does not grow with the number of clips.
+    name: str
+    start: int
+    stop: int
+
+
+def write_pictures(
+    folder: Path,
+    clips: pd.DataFrame,
+    places: Places,
+    config: ReportConfig,
+    key: str = "",
+    before: Path | None = None,
+) -> list[Sheet]:
+    """Write the sheets of all clips, at most CLIPS_PER_SHEET on each. Memory does not grow with the number of clips.
+
+    clips: from clip_table. places: where the clips are in the store; those that are not there stay blank. key: names
+    the versions and settings that the store was filled with. before: the same folder of an earlier report.
     """
-    blank = 0
-    for number, start in enumerate(range(0, len(clips), CLIPS_PER_SHEET)):
-        part = clips.iloc[start : start + CLIPS_PER_SHEET]
-        stored = _read(part.index.tolist(), places)
-        blank += sum(clip is _NOTHING for clip in stored)
-        write_bytes(folder / f"faces-{number:03}.jpg", _sheet([_portrait(clip, config) for clip in stored]))
-        boxes = part[["x0", "y0", "x1", "y1"]].to_numpy(dtype=float)
-        entries = [_entry(clip, box, config) for clip, box in zip(stored, boxes, strict=True)]
-        write_bytes(folder / f"clips-{number:03}.js", script("pictures", entries, number))
-    return blank
+    earlier, hashes, sheets = _hashes(before), {}, []
+    runs = cut_samples(clips["film"].tolist(), clips.index.tolist(), CLIPS_PER_SHEET)
+    for start, stop in runs:
+        part = clips.iloc[start:stop]
+        sheet = Sheet(_sheet_name(part, places, config, key), start, stop)
+        files = [folder / name for name in _files(sheet.name)]
+        known = earlier.get(sheet.name)
+        if before and known and known == [file_sha256(before / file.name) for file in files]:
+            for file in files:
+                link_or_copy(before / file.name, file)
+        else:
+            stored = _read(part.index.tolist(), places)
+            write_bytes(files[0], _sheet([_portrait(clip, config) for clip in stored]))
+            boxes = part[["x0", "y0", "x1", "y1"]].to_numpy(dtype=float)
+            entries = [_entry(clip, box, config) for clip, box in zip(stored, boxes, strict=True)]
+            write_bytes(files[1], script("pictures", entries, sheet.name))
+            known = [str(file_sha256(file)) for file in files]
+        hashes[sheet.name] = known
+        sheets.append(sheet)
+    write_bytes(folder / _HASHES, json.dumps(hashes, indent=0).encode())
+    return sheets
 
 
-def script(name: str, value: Any, number: int | None = None) -> bytes:
-    """A script that hands a value to the page: emodal.receive(name, value, number)."""
+def _files(name: str) -> tuple[str, str]:
+    return f"faces-{name}.jpg", f"clips-{name}.js"
+
+
+def _hashes(folder: Path | None) -> dict[str, list[str]]:
+    """The SHA-256 of the files of each sheet in a folder; none that are known are as good as none."""
+    try:
+        known: dict[str, list[str]] = json.loads((folder / _HASHES).read_bytes()) if folder else {}
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def _sheet_name(clips: pd.DataFrame, places: Places, config: ReportConfig, key: str) -> str:
+    """Names all that decides the bytes of a sheet; pictures and sounds by their clip and what was measured of them."""
+    measured = pd.util.hash_pandas_object(clips[list(MEASURES)].astype(float))
+    stored = [[clip_id, clip_id in places] for clip_id in clips.index]
+    decisive = [key, config.frames, config.sound, stored, measured.tolist()]
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
+
+
+def script(name: str, value: Any, sheet: str | None = None) -> bytes:
+    """A script that hands a value to the page: emodal.receive(name, value, sheet)."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return f"emodal.receive({json.dumps(name)},{text},{json.dumps(number)});\n".encode()
+    return f"emodal.receive({json.dumps(name)},{text},{json.dumps(sheet)});\n".encode()
 
 
 def _read(clip_ids: Sequence[str], places: Places) -> list[_Stored]:

@@ -7,23 +7,26 @@ emodal.table = (() => {
     return column.codes ? (column.values[column.codes[n]] ?? null) : column[n];
   }
 
+  // Sheets follow each other as the clips do: the sheet of each clip, and its place there.
+  const places = about.sheets.flatMap(([sheet, count]) =>
+    Array.from({ length: count }, (_, place) => ({ sheet, place })));
+
   const clips = about.columns.clip_id.map((_, n) => {
     const clip = Object.fromEntries(columns.map(([name, column]) => [name, value(column, n)]));
-    return { ...clip, n, kept: Boolean(clip.kept), seconds: clip.end_s - clip.start_s };
+    return { ...clip, ...places[n], n, kept: Boolean(clip.kept), seconds: clip.end_s - clip.start_s };
   });
 
   // Where the face stands on its sheet of 8 columns.
   function showFace(target, clip) {
-    const sheet = Math.floor(clip.n / about.clips_per_sheet);
-    const place = clip.n % about.clips_per_sheet;
+    const { sheet, place } = clip;
     const rows = about.clips_per_sheet / 8;
-    target.style.backgroundImage = `url("data/faces-${String(sheet).padStart(3, "0")}.jpg")`;
+    target.style.backgroundImage = `url("data/faces-${sheet}.jpg")`;
     target.style.backgroundPosition = `${((place % 8) / 7) * 100}% ${(Math.floor(place / 8) / (rows - 1)) * 100}%`;
   }
 
   async function pictures(clip) {
-    const sheet = await emodal.pictures(Math.floor(clip.n / about.clips_per_sheet));
-    return sheet?.[clip.n % about.clips_per_sheet] ?? {};
+    const sheet = await emodal.pictures(clip.sheet);
+    return sheet?.[clip.place] ?? {};
   }
 
   function title(clip) {

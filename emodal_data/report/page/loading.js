@@ -3,8 +3,8 @@ window.emodal = (() => {
   const received = new Map();
   const keep = 6; // scripts of pictures held at a time, about 1 MB each
 
-  function receive(name, value, number) {
-    received.set(number === null ? name : `${name} ${number}`, value);
+  function receive(name, value, sheet) {
+    received.set(sheet === null ? name : `${name} ${sheet}`, value);
   }
 
   function get(name) {
@@ -13,25 +13,25 @@ window.emodal = (() => {
 
   // The pictures and sounds of one sheet: a promise of a list, null where the file is gone.
   const sheets = new Map();
-  function pictures(number) {
-    if (!sheets.has(number)) {
-      sheets.set(number, load(number));
+  function pictures(sheet) {
+    if (!sheets.has(sheet)) {
+      sheets.set(sheet, load(sheet));
       for (const old of [...sheets.keys()].slice(0, -keep)) {
         sheets.delete(old);
         received.delete(`pictures ${old}`);
       }
     }
-    return sheets.get(number);
+    return sheets.get(sheet);
   }
 
-  function load(number) {
+  function load(sheet) {
     return new Promise((resolve) => {
       const script = document.createElement("script");
       const done = () => {
         script.remove();
-        resolve(received.get(`pictures ${number}`) ?? null);
+        resolve(received.get(`pictures ${sheet}`) ?? null);
       };
-      script.src = `data/clips-${String(number).padStart(3, "0")}.js`;
+      script.src = `data/clips-${sheet}.js`;
       script.onload = script.onerror = done;
       document.head.append(script);
     });
