@@ -65,16 +65,18 @@ def read_overrides(path: Path) -> dict[str, Override]:
 def override_plan(plan: Plan, path: Path | None) -> Plan:
     """The plan with the decisions of a file: labels changed, and the columns review, review_label and review_note.
 
-    A relabelled clip has one vote, for its new label. Raises InputError as read_overrides does, and for a clip that
-    is not in the plan, unless its film could not be read this time.
+    A relabelled clip has one vote, for its new label. What was decided of a clip that the plan leaves out for its span
+    changes nothing. Raises InputError as read_overrides does, and for a clip that no row speaks of, unless its film
+    could not be read this time.
     """
     overrides = read_overrides(path) if path else {}
     away = set(plan.rows.loc[plan.rows["reason"].isin(stages()["film"]), "film"])
+    left_out = set(plan.rows["clip_id"]) - set(plan.clips.index)
     known = {}
     for clip_id, override in overrides.items():
         if clip_id in plan.clips.index:
             known[clip_id] = override
-        elif override.film not in away:
+        elif clip_id not in left_out and override.film not in away:
             raise InputError(
                 f"{path}: row {override.row}: there is no clip {clip_id!r}: its span or film is another now; "
                 "remove the row, or decide again in the report"

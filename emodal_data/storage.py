@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,24 +125,38 @@ def pull(path: Path) -> None:
 def push(path: Path) -> None:
     """Make the URL hold what the local copy holds, of folders the deepest files first and the manifest last.
 
-    Errors as list_remote.
+    A file that is there under another name is copied there, not uploaded. Errors as list_remote.
     """
     if url_of(path) is None:
         return
     remote, local = list_remote(path), local_files(path)
     changed = {file for file in local if file not in remote or not is_same(file, remote[file])}
     gone = remote.keys() - local
+    is_changed = bool(changed | gone)
     mark, before = path / _MARK, path / _MARK_BEFORE
-    if mark in remote and changed | gone:
+    if mark in remote and is_changed:
         write_remote(before, read_remote(mark) or b"")
         _delete(mark)
         gone.discard(mark)
+    changed -= _copy_there(changed - remote.keys() - {mark}, remote)
     for depth in sorted({len(file.parts) for file in changed}, reverse=True):
         _all(_put, ((file,) for file in sorted(changed - {mark}) if len(file.parts) == depth))
     _all(_delete, ((file,) for file in sorted(gone)))
-    if changed | gone:
+    if is_changed:
         _all(_put, ((file,) for file in local & {mark}))
         remove_remote(before)
+
+
+def _copy_there(files: Set[Path], remote: Mapping[Path, RemoteFile]) -> set[Path]:
+    """Copy within the store what it has under other names; returns the files that are there now.
+
+    A file that was only renamed still carries the time that its content had there.
+    """
+    names = {(fact.size_bytes, fact.stamp_ns): name for name, fact in remote.items()}
+    sources = {file: names.get((file.stat().st_size, file.stat().st_mtime_ns)) for file in files}
+    known = {file: source for file, source in sources.items() if source}
+    _all(_copy, ((source, file) for file, source in known.items()))
+    return set(known)
 
 
 def send(path: Path) -> None:
@@ -230,6 +244,12 @@ def _get(path: Path, fact: RemoteFile) -> None:
 def _put(path: Path) -> None:
     with _remote(path) as (store, key):
         store.put_file(str(path), key)
+    _carry(path, remote_file(path))
+
+
+def _copy(source: Path, path: Path) -> None:
+    with _remote(path) as (store, key), _remote(source) as (_, source_key):
+        store.cp_file(source_key, key)
     _carry(path, remote_file(path))
 
 

@@ -94,6 +94,18 @@ def test_a_clip_that_the_build_does_not_know_is_told_unless_its_film_is_away(tmp
     assert clips["review"].dropna().to_dict() == {"c0000": "drop"}
 
 
+def test_a_clip_that_is_left_out_for_its_span_may_have_been_decided_and_stays_out(tmp_path: Path) -> None:
+    plan, _ = plan_of(tmp_path)
+    rows = plan.rows.copy()
+    rows.loc[rows["clip_id"] == "c0002", "reason"] = Reason.OVERLAPS_SAME_SPEAKER.value
+    left = replace(plan, rows=rows, clips=plan.clips.drop(index="c0002"))
+    path = csv_of(tmp_path, "c0000,f0.mp4,0,1,drop,,", "c0002,f0.mp4,2,3,relabel,sad,")
+    decided = override_plan(left, path)
+    assert decided.clips["review"].dropna().to_dict() == {"c0000": "drop"}
+    assert "c0002" not in decided.clips.index
+    assert decided.rows.equals(rows)
+
+
 def test_without_decisions_the_plan_is_as_it_was(tmp_path: Path) -> None:
     plan, _ = plan_of(tmp_path)
     assert override_plan(plan, None) is plan

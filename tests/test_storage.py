@@ -101,6 +101,29 @@ def test_a_copy_becomes_what_its_url_holds_and_back(url: str) -> None:
     assert fsspec.filesystem("s3", use_listings_cache=False).info(f"{url}/two")["LastModified"] == before
 
 
+def test_a_renamed_file_is_copied_in_the_store_and_not_uploaded(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = local_path(url)
+    folder.mkdir(parents=True)
+    for name in ("a-of-2", "b-of-2"):
+        (folder / name).write_bytes(name.encode())
+    push(folder)
+    (folder / "a-of-2").rename(folder / "a-of-3")
+    (folder / "b-of-2").rename(folder / "c-of-3")
+    (folder / "b-of-3").write_bytes(b"new")
+    uploaded = []
+    put_before = storage._put
+    monkeypatch.setattr(storage, "_put", lambda path: (uploaded.append(path.name), put_before(path)))
+    push(folder)
+    assert uploaded == ["b-of-3"]
+    store = fsspec.filesystem("s3", use_listings_cache=False)
+    contents = {name: store.cat_file(f"{url}/{name}") for name in keys(url)}
+    assert contents == {"a-of-3": b"a-of-2", "b-of-3": b"new", "c-of-3": b"b-of-2"}
+    push(folder)  # nothing to do
+    assert uploaded == ["b-of-3"]
+
+
 def test_send_adds_and_never_overwrites_or_removes(url: str) -> None:
     folder = local_path(url)
     put(f"{url}/theirs", b"1")
