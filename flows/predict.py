@@ -25,6 +25,7 @@ from emodal_data.observe import Observation, ObserveSettings, observe_guarded
 from emodal_data.reasons import ADVICE
 from emodal_data.sources import INSPECT_TIMEOUT_S
 from emodal_data.spans import Span, find_candidates
+from emodal_data.storage import shown
 from flows.summary import wrong_rows
 
 #: Spans read together by one worker.
@@ -41,9 +42,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Questions:
-    """What is asked about a film. are_found: by shots and speech, not given. wrong_rows: what cannot be asked."""
+    """What is asked about a film. are_found: by shots and speech, not given. wrong_rows: what cannot be asked.
+
+    film: as it was named. path: the file to read, itself or a copy of one at a URL.
+    """
 
     film: Path
+    path: Path
     length_s: float
     asked: list[Question]
     are_found: bool
@@ -65,18 +70,20 @@ def settings_of(about: dict[str, Any]) -> ObserveSettings:
         ) from error
 
 
-def given_questions(film: Path, annotations: Path, config: ClipsConfig) -> Questions:
+def given_questions(film: Path, path: Path, annotations: Path, config: ClipsConfig) -> Questions:
     """The spans that annotations have of this film; rows of one span are one question, their labels votes.
 
+    film, path: as in Questions.
     Raises InputError if the film cannot be used, or no row is about it.
     """
-    length_s = _length_s(film, config)
+    length_s = _length_s(film, path, config)
     rows = read_annotations(annotations)
     mine = rows[rows["film"].map(lambda name: _is_meant(name, film))]
     if mine.empty:
         names = ", ".join(sorted(set(rows["film"]))[:3])
         raise InputError(
-            f"{annotations}: no row is about {film.name} (films there: {names}); the column film must end its path"
+            f"{shown(annotations)}: no row is about {film.name} (films there: {names}); "
+            "the column film must end its path"
         )
     good = mine[mine["reason"].isna()]
     named = good.assign(clip_id=[f"{a}-{b}" for a, b in zip(good["start_s"], good["end_s"], strict=True)])
@@ -87,25 +94,25 @@ def given_questions(film: Path, annotations: Path, config: ClipsConfig) -> Quest
         Question(Span(start_s, end_s), label)
         for start_s, end_s, label in zip(spans["start_s"], spans["end_s"], labels, strict=True)
     ]
-    return Questions(film, length_s, asked, False, wrong_rows(mine, annotations))
+    return Questions(film, path, length_s, asked, False, wrong_rows(mine, annotations))
 
 
-def found_questions(film: Path, config: ClipsConfig) -> Questions:
+def found_questions(film: Path, path: Path, config: ClipsConfig) -> Questions:
     """Spans of 1 to 6 seconds of speech within a shot, found by reading all of the film.
 
-    Raises InputError if the film cannot be used.
+    film, path: as in Questions. Raises InputError if the film cannot be used.
     """
-    length_s = _length_s(film, config)
+    length_s = _length_s(film, path, config)
     with _workers(1, config) as pool:
         try:
             # All of it is decoded, and that may take as long as watching it on a slow machine.
-            spans = pool.run(INSPECT_TIMEOUT_S + 2 * length_s, find_candidates, film, None, config)
+            spans = pool.run(INSPECT_TIMEOUT_S + 2 * length_s, find_candidates, path, None, config)
         except Dropped as drop:
-            raise InputError(f"{film}: {drop}") from drop
+            raise InputError(f"{shown(film)}: {drop}") from drop
         except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
             reason = reason_of(error)
-            raise InputError(f"{film}: {reason}: {ADVICE[reason]}") from error
-    return Questions(film, length_s, [Question(span) for span in spans], True, [])
+            raise InputError(f"{shown(film)}: {reason}: {ADVICE[reason]}") from error
+    return Questions(film, path, length_s, [Question(span) for span in spans], True, [])
 
 
 def observe_all(
@@ -117,7 +124,7 @@ def observe_all(
     count = min(len(os.sched_getaffinity(0)), max(1, len(parts)))
     seen: list[Observation] = []
     with _workers(count, settings.clips) as pool, ThreadPoolExecutor(count) as threads:
-        for part in threads.map(lambda s: observe_guarded(questions.film, s, settings, pool), parts):
+        for part in threads.map(lambda s: observe_guarded(questions.path, s, settings, pool), parts):
             seen += part
             on_progress(len(part))
     return seen
@@ -170,15 +177,15 @@ def _is_meant(name: str, film: Path) -> bool:
     )
 
 
-def _length_s(film: Path, config: ClipsConfig) -> float:
+def _length_s(film: Path, path: Path, config: ClipsConfig) -> float:
     with _workers(1, config) as pool:
         try:
-            return pool.run(INSPECT_TIMEOUT_S, probe, film, config=config).duration_s
+            return pool.run(INSPECT_TIMEOUT_S, probe, path, config=config).duration_s
         except Dropped as drop:
-            raise InputError(f"{film}: {drop}") from drop
+            raise InputError(f"{shown(film)}: {drop}") from drop
         except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
             reason = reason_of(error)
-            raise InputError(f"{film}: {reason}: {ADVICE[reason]}") from error
+            raise InputError(f"{shown(film)}: {reason}: {ADVICE[reason]}") from error
 
 
 @contextmanager

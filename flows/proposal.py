@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from emodal_data.annotations.label_studio_project import clip_file, write_projec
 from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped, InputError, WorkError
 from emodal_data.files import explain_os_errors, write_bytes
+from emodal_data.film_copies import film_at_hand, name_films
 from emodal_data.isolation import WorkerPool
 from emodal_data.media.export import export_clip
 from emodal_data.observe import ObserveSettings
@@ -35,6 +37,7 @@ def make_proposal(config: Config, per_film: int, with_clips: bool) -> dict[str, 
     table, project = config.out / ANNOTATIONS, config.out / PROJECT
     if table.exists():
         raise InputError(f"{table}: already there, and may hold labels; choose another --out")
+    name_films(config.films)
     films = list_films(config.films)
     settings = ObserveSettings(config.clips, config.face, config.audio)
     pool = WorkerPool(config.worker_count, config.clips.memory_mb)
@@ -42,7 +45,8 @@ def make_proposal(config: Config, per_film: int, with_clips: bool) -> dict[str, 
 
     def spans_of(film: str) -> list[Span]:
         try:
-            return propose_spans(config.films, film, per_film, settings, pool)
+            with _at_hand(film, config) as (path, folder):
+                return propose_spans(folder, path.relative_to(folder).as_posix(), per_film, settings, pool)
         except Dropped as drop:
             observer().say(f"{film}: {drop}")
             return []
@@ -68,10 +72,15 @@ def make_proposal(config: Config, per_film: int, with_clips: bool) -> dict[str, 
     return {"spans": {film: len(proposed[film]) for film in films}, "files": [str(file) for file in files]}
 
 
+def _at_hand(film: str, config: Config) -> AbstractContextManager[tuple[Path, Path]]:
+    """A film to read, itself or a copy of one at a URL, and the folder that it is in."""
+    films = config.films.resolve()
+    return film_at_hand(films / film, films, config.storage.films_gb)
+
+
 def _cut(found: list[tuple[str, Span]], project: Path, config: Config) -> None:
     """Cut the clips that are not there yet; ffmpeg runs in processes of its own."""
     clips: ClipsConfig = config.clips.model_copy(update={"export": "exact"})
-    root = config.films.resolve()
 
     def cut(one: tuple[str, Span]) -> None:
         film, span = one
@@ -81,7 +90,8 @@ def _cut(found: list[tuple[str, Span]], project: Path, config: Config) -> None:
         with explain_os_errors(to.parent):
             to.parent.mkdir(parents=True, exist_ok=True)
         try:
-            export_clip(root / film, span.start_s, span.end_s, to, root=root, config=clips)
+            with _at_hand(film, config) as (path, folder):
+                export_clip(path, span.start_s, span.end_s, to, root=folder, config=clips)
         except Dropped as drop:
             observer().say(f"{film} {span.start_s:g}-{span.end_s:g} s: no clip: {drop}")
 

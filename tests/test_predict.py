@@ -94,7 +94,7 @@ def test_every_annotated_span_gets_an_answer_or_a_reason(
 
 
 def test_without_annotations_spans_of_speech_are_found(film: Path) -> None:
-    questions = found_questions(film, ClipsConfig())
+    questions = found_questions(film, film, ClipsConfig())
     assert questions.are_found and len(questions.asked) >= 3
     assert all(1 <= question.span.length_s <= 6 for question in questions.asked)
     assert questions.length_s == pytest.approx(max(q.span.end_s for q in questions.asked), abs=5)
@@ -128,7 +128,7 @@ def test_rows_of_one_span_are_one_question_and_their_labels_votes(film: Path, tm
         "films/film_000,4,5,sad,a\nfilm_000.mp4,4,5,angry,b\nfilm_000.mp4,4,5,angry,c\n"
         "film_000.mp4,1,2,sad,a\nfilm_000.mp4,1,2,happy,b\nxfilm_000.mp4,7,8,sad,a\n"
     )
-    questions = given_questions(film, spans, ClipsConfig())
+    questions = given_questions(film, film, spans, ClipsConfig())
     assert questions.asked == [Question(Span(1.0, 2.0), None), Question(Span(4.0, 5.0), "angry")]
 
 
@@ -140,9 +140,8 @@ def test_a_film_is_read_with_the_settings_the_model_was_trained_with() -> None:
 
 
 def test_the_table_has_empty_cells_where_there_is_no_answer() -> None:
-    questions = Questions(
-        Path("a, b.mp4"), 9.0, [Question(Span(0, 1)), Question(Span(1, 2), "sad")], True, []
-    )
+    film = Path("a, b.mp4")
+    questions = Questions(film, film, 9.0, [Question(Span(0, 1)), Question(Span(1, 2), "sad")], True, [])
     observed = [
         Observation(Span(0, 1), face_reason=Reason.NO_FACE, sound_reason=Reason.AUDIO_SILENT),
         Observation(Span(1, 2), frame_s=1.48, face_reason=Reason.NO_FACE),

@@ -11,7 +11,7 @@ from flows.commands.options import Annotations, Json, model_in, print_result
 
 def predict(
     model: Annotated[Path, typer.Argument(help="Folder of a build, its model, or a .keras file.")],
-    film: Annotated[Path, typer.Argument(help="The film.")],
+    film: Annotated[Path, typer.Argument(help="The film, or its URL.")],
     annotations: Annotations = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for predictions.csv and timeline.png as well.")
@@ -25,19 +25,26 @@ def predict(
 
     Example: emodal predict build/model films/heat.mkv --out heat
     """
+    from emodal_data.film_copies import film_at_hand
+    from emodal_data.storage import NAMES, local_path, pull
     from emodal_model.about import model_file, read_about
+    from flows.config import StorageConfig
     from flows.observers import watched_on_terminal
     from flows.predict import as_csv, found_questions, given_questions, observe_all, predictions, settings_of
     from flows.summary import wrong_row_line
 
     file = model_file(model_in(model))
     settings = settings_of(read_about(file))
-    with watched_on_terminal() as terminal:
+    film = local_path(film, kind=NAMES)
+    room_gb = StorageConfig().films_gb
+    with watched_on_terminal() as terminal, film_at_hand(film, film.parent, room_gb) as (path, _):
         if annotations is not None:
-            questions = given_questions(film, annotations, settings.clips)
+            annotations = local_path(annotations)
+            pull(annotations)
+            questions = given_questions(film, path, annotations, settings.clips)
         else:
             terminal.say("looking for shots and speech")
-            questions = found_questions(film, settings.clips)
+            questions = found_questions(film, path, settings.clips)
         for wrong in questions.wrong_rows:
             terminal.say(f"emodal: {wrong_row_line(wrong)}")
         terminal.stage("reading spans", len(questions.asked), "spans")

@@ -33,8 +33,7 @@ def propose(
 
     annotations = out / ANNOTATIONS if out else None
     tree = load_config(config, set_ or [], films=films, annotations=annotations, out=out, workers=workers)
-    for path in (tree.films, tree.out):
-        on_this_machine(path)
+    on_this_machine(tree.out)
     with watched_on_terminal():
         result = make_proposal(tree, per_film, with_clips=not no_clips)
     lines = [f"{count:>6} spans  {film}" for film, count in result["spans"].items()]
