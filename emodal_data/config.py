@@ -152,7 +152,7 @@ class ShardsConfig(Section):
     """The Parquet files of the dataset."""
 
     rows: Annotated[int, Field(ge=1)] = 2048
-    """Samples in one shard."""
+    """Samples in one shard at most; about half as many on average, so that a film that is added changes few shards."""
     row_group_rows: Annotated[int, Field(ge=1)] = 256
     """Samples in one row group."""
     soft_labels: bool = False

@@ -295,7 +295,8 @@ def _remote(path: Path) -> Iterator[tuple[Any, str]]:
     except EmodalError:
         raise
     except ImportError as error:
-        hint = "; pip install 'emodal[s3]'" if url.startswith("s3") else ""
+        extra = {"s3": "s3", "gs": "gcs", "gcs": "gcs"}.get(url.split(":")[0])
+        hint = f"; pip install 'emodal[{extra}]'" if extra else ""
         raise InputError(f"{url}: {_line(error)}{hint}") from error
     except FileNotFoundError as error:
         raise InputError(f"{url}: not there: {_line(error)}") from error

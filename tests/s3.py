@@ -19,9 +19,7 @@ SECRET = "wJalrXUtnFEMI-test-secret"
 @contextlib.contextmanager
 def s3_server() -> Iterator[subprocess.Popen[bytes]]:
     """The server, for as long as the block runs; the environment points to it and to a bucket `films-and-faces`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     code = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
     server = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -39,7 +37,7 @@ def s3_server() -> Iterator[subprocess.Popen[bytes]]:
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "http_proxy"):
         patch.delenv(name, raising=False)
     try:
-        _wait_until_up(os.environ["AWS_ENDPOINT_URL"], server)
+        wait_until_up(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/", server)
         forget_connections()
         fsspec.filesystem("s3").mkdir("films-and-faces")
         yield server
@@ -57,11 +55,18 @@ def forget_connections() -> None:
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def _wait_until_up(url: str, server: "subprocess.Popen[bytes]") -> None:
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_up(url: str, server: "subprocess.Popen[bytes]") -> None:
     deadline_s = time.monotonic() + 120
     while time.monotonic() < deadline_s and server.poll() is None:
         with contextlib.suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
+            urllib.request.urlopen(url, timeout=5).close()
             return
         time.sleep(0.05)
-    raise RuntimeError(f"the S3 server did not start (exit code {server.poll()})")
+    raise RuntimeError(f"the server did not start (exit code {server.poll()})")

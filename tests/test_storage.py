@@ -1,14 +1,19 @@
-"""Files at URLs, against a real S3 server: copies, what a reader may trust, films on demand, locks, errors."""
+"""Files at URLs, against a real S3 server and an emulator of Google's.
+
+Copies, what a reader may trust, films on demand, locks, errors.
+"""
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
+from gcs import gcs_server
 from published import written
 from s3 import SECRET, forget_connections, s3_server
 
@@ -27,29 +32,42 @@ pytest.importorskip("moto", reason="moto comes with the extra dev")
 BUCKET = "films-and-faces"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator["subprocess.Popen[bytes]"]:
-    with s3_server() as process:
-        yield process
+@pytest.fixture(scope="module", params=["s3", "gs"])
+def protocol(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "gs":
+        # Not imported here: gcsfs looks at the environment when it is.
+        for name in ("gcsfs", "gcp_storage_emulator"):
+            if not find_spec(name):
+                pytest.skip(f"{name} comes with the extras gcs and dev")
+    with {"s3": s3_server, "gs": gcs_server}[request.param]():
+        yield request.param
 
 
 @pytest.fixture
 def url(
-    server: object, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    protocol: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
     """A place of its own in the bucket; copies go below the test's folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return f"s3://{BUCKET}/{request.node.name}"
+    return f"{protocol}://{BUCKET}/{request.node.originalname}"
+
+
+def store_of(url: str) -> Any:
+    return fsspec.core.url_to_fs(url, use_listings_cache=False)[0]
+
+
+def modified(url: str) -> str:
+    info = store_of(url).info(url)
+    return str(info.get("LastModified") or info["updated"])
 
 
 def keys(url: str) -> set[str]:
-    root = url.removeprefix("s3://")
-    store = fsspec.filesystem("s3", use_listings_cache=False)
+    store, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
     return {key.removeprefix(f"{root}/") for key in store.find(root)}
 
 
 def put(url: str, content: bytes) -> None:
-    fsspec.filesystem("s3").pipe_file(url, content)
+    store_of(url).pipe_file(url, content)
 
 
 def test_a_url_has_one_path_and_the_path_tells_the_url(tmp_path: Path) -> None:
@@ -86,7 +104,7 @@ def test_a_copy_becomes_what_its_url_holds_and_back(url: str) -> None:
     pull(folder)
     assert {f.name: f.read_bytes() for f in folder.rglob("*") if f.is_file()} == {"one": b"1", "two": b"2"}
     put(f"{url}/two", b"3")  # as long as before
-    fsspec.filesystem("s3").rm_file(f"{url}/a/one")
+    store_of(url).rm_file(f"{url}/a/one")
     pull(folder)
     assert sorted(p.name for p in folder.rglob("*")) == ["two"]
     assert (folder / "two").read_bytes() == b"3"
@@ -95,10 +113,10 @@ def test_a_copy_becomes_what_its_url_holds_and_back(url: str) -> None:
     (folder / "b" / "new").write_bytes(b"5")
     push(folder)
     assert keys(url) == {"two", "b/new", ".hidden"}
-    before = fsspec.filesystem("s3").info(f"{url}/two")["LastModified"]
+    before = modified(f"{url}/two")
     time.sleep(1.1)
     push(folder)  # nothing to do
-    assert fsspec.filesystem("s3", use_listings_cache=False).info(f"{url}/two")["LastModified"] == before
+    assert modified(f"{url}/two") == before
 
 
 def test_a_renamed_file_is_copied_in_the_store_and_not_uploaded(
@@ -117,7 +135,7 @@ def test_a_renamed_file_is_copied_in_the_store_and_not_uploaded(
     monkeypatch.setattr(storage, "_put", lambda path: (uploaded.append(path.name), put_before(path)))
     push(folder)
     assert uploaded == ["b-of-3"]
-    store = fsspec.filesystem("s3", use_listings_cache=False)
+    store = store_of(url)
     contents = {name: store.cat_file(f"{url}/{name}") for name in keys(url)}
     assert contents == {"a-of-3": b"a-of-2", "b-of-3": b"new", "c-of-3": b"b-of-2"}
     push(folder)  # nothing to do
@@ -133,7 +151,7 @@ def test_send_adds_and_never_overwrites_or_removes(url: str) -> None:
     (folder / "mine").write_bytes(b"3")
     send(folder)
     assert keys(url) == {"theirs", "both", "mine"}
-    assert fsspec.filesystem("s3").cat_file(f"{url}/both") == b"2"
+    assert store_of(url).cat_file(f"{url}/both") == b"2"
 
 
 def test_a_reader_trusts_only_whole_datasets(
@@ -196,7 +214,7 @@ def test_films_are_found_by_name_and_fetched_when_they_are_read(url: str) -> Non
         assert (path.name, path.read_bytes()) == ("a.mp4", b"a" * 1000)
         assert path.is_relative_to(root)
     put(f"{url}/deep/a.mp4", b"c" * 1000)
-    fsspec.filesystem("s3").rm_file(f"{url}/b.mkv")
+    store_of(url).rm_file(f"{url}/b.mkv")
     name_films(films)
     changed = find_film(films, "deep/a.mp4")
     assert changed.mtime_ns != found.mtime_ns
@@ -228,6 +246,7 @@ def test_copies_of_films_make_room_for_each_other_but_not_while_they_are_read(
         assert again.stat().st_ino == fetched
 
 
+@pytest.mark.parametrize("protocol", ["s3"], indirect=True)  # the emulator lets one overwrite what is there
 def test_one_build_at_a_time_at_a_url(url: str, tmp_path: Path) -> None:
     here, there = local_path(url, tmp_path / "here"), local_path(url, tmp_path / "there")
     with exclusive_remote(here):
@@ -245,6 +264,7 @@ def test_one_build_at_a_time_at_a_url(url: str, tmp_path: Path) -> None:
     assert keys(url) == set()
 
 
+@pytest.mark.parametrize("protocol", ["s3"], indirect=True)
 def test_errors_are_one_line_that_says_what_is_wrong(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
