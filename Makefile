@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAMPLES := demo/samples
 BUILD := demo/build
+BENCH_OUT := docs/benchmarks
 
 .PHONY: setup demo test lint docs bench bench-check clean
 
@@ -38,18 +39,21 @@ docs: setup
 	$(BIN)/python scripts/reference.py
 	$(BIN)/zensical build --strict
 
+# Twenty minutes on two quiet cores; larger sizes are in the help of each part.
 bench: setup
-	$(BIN)/python benchmarks/audio_features.py
-	$(BIN)/python benchmarks/face.py
-	$(BIN)/python benchmarks/media.py --out demo/benchmarks
-	$(BIN)/python benchmarks/sample_films.py
-	$(BIN)/python benchmarks/publish.py
-	$(BIN)/python benchmarks/orchestration.py
-	$(BIN)/python benchmarks/report.py
-	$(BIN)/python benchmarks/model.py speed
-	$(BIN)/python benchmarks/predict.py
-	$(BIN)/python benchmarks/growth.py --rows 1000 10000 100000
-	$(BIN)/python benchmarks/whole_road.py
+	mkdir -p $(BENCH_OUT)
+	$(BIN)/python benchmarks/audio_features.py --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/face.py --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/media.py --seconds 60 --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/sample_films.py --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/stages.py --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/publish.py --sizes 768 --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/orchestration.py --clips 1000 --films 10 --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/report.py --clips 2000 --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/model.py speed > $(BENCH_OUT)/$$(date +%F)-model-speed.md
+	$(BIN)/python benchmarks/predict.py --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/growth.py --rows 1000 10000 100000 --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/whole_road.py --out $(BENCH_OUT)
 
 bench-check: setup
 	$(BIN)/python benchmarks/check.py

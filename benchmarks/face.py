@@ -1,16 +1,14 @@
 """Faces: CPU time a frame, what is found by size, how good the frontal view is, and where the gate's limits lie.
 
-Writes docs/benchmarks/DATE-face.md to standard output. `python benchmarks/face.py [FOLDER OF PHOTOS]`
+python benchmarks/face.py [FOLDER OF PHOTOS] [--out docs/benchmarks]
 """
 
-import os
-import platform
+import argparse
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -22,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from face_sheet import film_picture
+from sheet import finish, machine
 
 from emodal_data.config import FaceConfig
 from emodal_data.errors import Dropped
@@ -269,25 +268,18 @@ def spread(values: list[float]) -> str:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", type=Path, nargs="?", help="folder of photos of people")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
     backend = create_backend("embedded")
     photo = np.asarray(data.astronaut())
-    photos = (
-        [photo] + [cv2.imread(str(p), cv2.IMREAD_COLOR_RGB) for p in sorted(folder.glob("*.jpg"))]
-        if folder
-        else [photo]
-    )
+    found = sorted(asked.photos.glob("*.jpg")) if asked.photos else []
+    photos = [photo] + [cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) for path in found]
     people = [(picture, detection) for picture in photos for detection in backend.detect(picture)]
     large = [(picture, detection) for picture, detection in people if detection.width_px >= 100]
     actors = [Actor(picture, backend, backend.landmarks(picture, detection)) for picture, detection in large]
-    print(f"# Faces, {datetime.now(UTC):%Y-%m-%d}\n")
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(
-        f"{machine}, OpenCV {cv2.__version__}, numpy {np.__version__}; one BLAS thread, load {os.getloadavg()[0]:.1f}."
-    )
-    print(
-        "CPU time of this process, medians. `python benchmarks/face.py FOLDER` makes this file; FOLDER: face photos.\n"
-    )
+    body = [f"{machine('opencv-python', 'numpy', 'ai-edge-litert')}; one BLAS thread. CPU time, medians."]
     for title, lines in (
         ("Speed", speed(backend, photo)),
         (f"Found, by size ({len(large)} people, pasted small into a frame)", sizes(backend, large)),
@@ -303,10 +295,8 @@ def main() -> None:
         ("Yaw of 12 actors of sample films drawn at known poses (medians)", yaws(backend, film_actors(12))),
         ("Where the gate's limits lie", limits(backend, people)),
     ):
-        print(f"## {title}\n")
-        for line in lines:
-            print(line)
-        print()
+        body += ["", f"## {title}", "", *lines]
+    finish("face", "Faces", "\n".join(body), asked.out)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ MODELS, FRONT, PNG, STORE = "run the models", "pose and frontal view", "PNG", "w
 #: Where each stage is called, and why it is needed.
 STAGES: dict[str, tuple[list[tuple[object, str]], str]] = {
     DECODE: ([(VideoReader, "frame_on_screen")], "up to the middle frame; frames that no other needs are skipped"),
-    MODELS: ([(Model, "__call__")], "one look for faces or more, five at the landmarks, three at the frontal view"),
+    MODELS: ([(Model, "__call__")], "a look for faces or more; three at landmarks, three at the frontal view"),
     SOUND: ([(Film, "audio_span")], "the span and 0.3 s before it, resampled"),
     VIEWS: ([(Detector, "__call__")], "the frame at the size that the detector wants; boxes"),
     FRONT: ([(find, "frontalize")], "fit of the head, remapping, mirrored side"),
