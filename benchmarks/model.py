@@ -4,6 +4,7 @@
     python benchmarks/model.py truth          accuracy against Bayes over seeds
     python benchmarks/model.py few-labels     the common loss with few labels and many unlabelled pairs;
                                               audio and image: the other modality missing at test
+    python benchmarks/model.py convergence    epochs and CPU seconds of EMODal until 99 % of the accuracy it ends with
 
 CPU time throughout; ratios of medians, measured in turns in one run.
 """
@@ -57,17 +58,24 @@ def speed(rows: int, turns: int, precisions: list[str]) -> None:
             for b in batches(rows, config.batch_size, (0,)):
                 step(samples.images[b], samples.audio_features[b], samples.labels[b])
 
+        def inputs() -> None:
+            for b in batches(rows, config.batch_size, (0,)):
+                for column in (samples.images, samples.audio_features, samples.labels):
+                    tf.constant(column[b])
+
         def same_steps(step: Callable[..., object] = step, resident: list = resident) -> None:
             for images, audio, labels in resident:
                 step(images, audio, labels)
 
         for batch in resident[:4]:  # compiled, and the threads awake
             step(*batch)
-        times = np.array([[cpu_s(epoch), cpu_s(same_steps)] for _ in range(turns)])
-        ours, floor = np.median(times, axis=0)
+        times = np.array([[cpu_s(epoch), cpu_s(same_steps), cpu_s(inputs)] for _ in range(turns)])
+        ours, floor, reading = np.median(times, axis=0)
         print(
             f"{dtype}: {1e3 * ours / rows:.2f} CPU ms a sample a step, resident {1e3 * floor / rows:.2f}: "
-            f"epoch / resident = {ours / floor:.3f}"
+            f"epoch / resident = {ours / floor:.3f}; input alone {1e6 * reading / rows:.0f} us, "
+            f"{100 * reading / floor:.1f} % of the step",
+            flush=True,
         )
 
 
@@ -76,13 +84,13 @@ def accuracy(network: object, head: str, test: Samples) -> float:
     return float((logits.argmax(axis=1) == test.labels).mean())
 
 
-def truth(names: list[str], seeds: int, rows: int, dropout: float) -> None:
+def truth(names: list[str], seeds: range, rows: int, dropout: float) -> None:
     test, hidden = draw_samples(TESTS, seed=999), draw_hidden(TESTS, seed=999)
     for name in names:
         known = bayes_posteriors(hidden, "both" if name == "emodal" else name).argmax(axis=1)
         best = 100 * float((known == hidden.labels).mean())
         reached = []
-        for seed in range(seeds):
+        for seed in seeds:
             sides = draw_samples(rows, seed=10 * seed + 1), draw_samples(rows // 6, seed=10 * seed + 2)
             config = FEW_FILTERS.model_copy(update={"seed": seed, "dropout": dropout})
             fitted = fit(name, *sides, config)
@@ -95,11 +103,32 @@ def truth(names: list[str], seeds: int, rows: int, dropout: float) -> None:
         )
 
 
-def few_labels(seeds: int, labelled: int, unlabelled: int) -> None:
+def convergence(rows: int, epochs: int) -> None:
+    train, validation = draw_samples(rows, seed=1), draw_samples(TESTS // 2, seed=2)
+    hidden = draw_hidden(TESTS // 2, seed=2)
+    best = float((bayes_posteriors(hidden, "both").argmax(axis=1) == hidden.labels).mean())
+    spent: list[float] = []
+    config = FEW_FILTERS.model_copy(update={"epochs": epochs, "patience": epochs})
+    started = time.process_time()
+    fitted = fit(
+        "emodal", train, validation, config, on_epoch=lambda _: spent.append(time.process_time() - started)
+    )
+    reached = [report.validation_accuracy or 0.0 for report in fitted.history]
+    end = reached[fitted.best_epoch - 1]
+    first = next(number for number, accuracy in enumerate(reached) if accuracy >= 0.99 * end)
+    print(
+        f"EMODal, {rows} samples: {100 * end:.1f} % of {len(validation)} validation clips at epoch "
+        f"{fitted.best_epoch} of {epochs} (Bayes {100 * best:.1f}), {spent[fitted.best_epoch - 1]:.0f} CPU s; "
+        f"99 % of that ({99 * end:.1f} %) in epoch {first + 1}, after {spent[first]:.0f} CPU s\n"
+        f"by epoch: {' '.join(f'{100 * accuracy:.1f}' for accuracy in reached)}"
+    )
+
+
+def few_labels(seeds: range, labelled: int, unlabelled: int) -> None:
     test = draw_samples(TESTS, seed=999)
     heads = ("both", "audio", "image")
     gains = []
-    for seed in range(seeds):
+    for seed in seeds:
         train = draw_samples(labelled + unlabelled, seed=10 * seed + 1, labelled=labelled)
         validation = draw_samples(100, seed=10 * seed + 2)
         reached = []
@@ -121,10 +150,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["speed", "truth", "few-labels"])
+    parser.add_argument("what", choices=["speed", "truth", "few-labels", "convergence"])
     parser.add_argument("--networks", nargs="+", default=list(BAYES_ACCURACY), help="which ones (truth)")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=4000, help="training samples (truth)")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--rows", type=int, default=4000, help="training samples (truth, convergence)")
+    parser.add_argument("--epochs", type=int, default=FEW_FILTERS.epochs, help="(convergence)")
     parser.add_argument("--samples", type=int, default=512, help="samples in memory (speed)")
     parser.add_argument("--turns", type=int, default=5, help="epochs measured (speed)")
     parser.add_argument("--precisions", nargs="+", default=["float32", "mixed_bfloat16"], help="(speed)")
@@ -133,9 +164,12 @@ if __name__ == "__main__":
     parser.add_argument("--unlabelled", type=int, default=1500)
     arguments = parser.parse_args()
     print(machine("tensorflow"))
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     if arguments.what == "speed":
         speed(arguments.samples, arguments.turns, arguments.precisions)
     elif arguments.what == "truth":
-        truth(arguments.networks, arguments.seeds, arguments.rows, arguments.dropout)
+        truth(arguments.networks, seeds, arguments.rows, arguments.dropout)
+    elif arguments.what == "convergence":
+        convergence(arguments.rows, arguments.epochs)
     else:
-        few_labels(arguments.seeds, arguments.labelled, arguments.unlabelled)
+        few_labels(seeds, arguments.labelled, arguments.unlabelled)
