@@ -29,3 +29,7 @@ def test_pictures_and_sounds_give_the_hidden_numbers_back() -> None:
 
 def test_only_the_first_ones_are_labelled_when_asked() -> None:
     assert (draw_samples(10, seed=3, labelled=4).labels >= 0).tolist() == [True] * 4 + [False] * 6
+
+
+def test_pictures_lie_one_after_the_other_in_memory_as_those_of_a_dataset_do() -> None:
+    assert draw_samples(3, seed=1).images.flags["C_CONTIGUOUS"]
