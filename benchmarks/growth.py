@@ -1,13 +1,19 @@
-"""Planning and publishing on paper as the table grows: CPU time and memory of each step, up to a million rows.
+"""Growth: planning and publishing on paper up to a million rows, and whole builds of more and more clips.
 
 python benchmarks/growth.py [--rows 1000 10000 100000 1000000] [--films 530] [--out docs/benchmarks]
 The films are named, not there; faces are hashes drawn at random, so that no clip is another's near-duplicate. Each
 size runs in a process of its own.
+
+python benchmarks/growth.py --clips 1000 10000 [--compare 1000] [--samples FOLDER] [--out docs/benchmarks]
+Real builds, of the same close-ups annotated ever more densely, by processes beside the cores; the size of --compare
+by one process, and by Dask, too. --samples: as emodal sample-films writes it, 16 films or more (made if absent).
 """
 
 import argparse
 import hashlib
+import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,8 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from processes import Cost, measured
 from sheet import finish, machine
 
+#: Films of the whole builds, and clips of the build that start-up is told by.
+GROWN_FILMS, START_CLIPS = 16, 160
 STEPS = ("read the table", "find the films", "plan", "split, proof, ledger", "write the ledger")
 
 
@@ -90,17 +99,103 @@ def measure(rows: int, films: int) -> list[tuple[float, float]]:
     return [(float(cpu), float(mb)) for cpu, mb in (line.split() for line in run.stdout.splitlines())]
 
 
+def build(folder: Path, films: Path, clips: int, name: str, more: tuple[str, ...]) -> Cost:
+    """Build a dataset of `clips` clips from nothing, and throw it away."""
+    from closeups import write_dense_table
+
+    table, out = folder / f"{clips}.csv", folder / "build"
+    if not table.exists():
+        write_dense_table(table, films, clips)
+    command = [sys.executable, "-m", "flows", "build", "--films", films, "--annotations", table, "--out", out]
+    settings = ["augment.per_clip=0", "split.allow_imbalance=true", *more]
+    try:
+        cost = measured([*command, "--no-train", *(word for one in settings for word in ("--set", one))])
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+    print(f"{clips} clips, {name}: {cost}", file=sys.stderr, flush=True)
+    return cost
+
+
+def builds(sizes: list[int], compare: int, samples: Path | None) -> list[str]:
+    """Whole builds: a line for each size, then those of one size by another engine. The smallest is the start-up."""
+    from closeups import make_closeups
+
+    cores = len(os.sched_getaffinity(0))
+    engines = {
+        f"{cores} processes": (f"workers={cores}",),
+        "1 process": ("workers=1",),
+        f"Dask, {cores} workers": (f"workers={cores}", "engine.kind=dask"),
+    }
+    pool, *others = engines
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        films = folder / "films"
+        make_closeups(films, samples or folder / "samples", GROWN_FILMS)
+        costs = {
+            (engine, clips): build(folder, films, clips, engine, engines[engine])
+            for engine in engines
+            for clips in [START_CLIPS, *(sorted({*sizes, compare}) if engine == pool else [compare])]
+        }
+    lines = ["| clips | engine | CPU s | wall s | CPU ms a clip more | parent, MB | largest worker, MB |"]
+    lines.append("|" + "---|" * 7)
+    slopes_ms = {}
+    for (engine, clips), cost in costs.items():
+        more = ""
+        if clips != START_CLIPS:
+            start = costs[engine, START_CLIPS]
+            slopes_ms[engine, clips] = 1000 * (cost.cpu_s - start.cpu_s) / (clips - START_CLIPS)
+            more = f"{slopes_ms[engine, clips]:.1f}"
+        lines.append(
+            f"| {clips} | {engine} | {cost.cpu_s:.1f} | {cost.wall_s:.1f} | {more} | {cost.parent_mb:.0f} "
+            f"| {cost.child_mb:.0f} |"
+        )
+    lines.append("")
+    first, last = min(sizes), max(sizes)
+    if last > first:
+        off = slopes_ms[pool, last] / slopes_ms[pool, first] - 1
+        grown = 1000 * (costs[pool, last].parent_mb - costs[pool, first].parent_mb) / (last - first)
+        lines.append(
+            f"From {first} to {last} clips a clip costs {off:+.1%}; the parent grows by {grown:.1f} MB a 1,000 clips."
+        )
+
+    def wall_s(engine: str) -> float:
+        return costs[engine, compare].wall_s - costs[engine, START_CLIPS].wall_s
+
+    one, dask = others
+    lines.append(
+        f"At {compare} clips, start-up aside: {pool} are {wall_s(one) / wall_s(pool):.2f} times as fast as one. Dask "
+        f"takes {costs[dask, compare].wall_s / costs[pool, compare].wall_s - 1:+.0%} wall and "
+        f"{costs[dask, compare].cpu_s / costs[pool, compare].cpu_s - 1:+.0%} CPU time, start-up and all; "
+        f"{wall_s(dask) / wall_s(pool) - 1:+.0%} and {slopes_ms[dask, compare] / slopes_ms[pool, compare] - 1:+.0%} "
+        "without it."
+    )
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, nargs="+", default=[1000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--films", type=int, default=530)
+    parser.add_argument("--clips", type=int, nargs="+")
+    parser.add_argument(
+        "--compare", type=int, help="clips of the builds by other engines (default: the fewest)"
+    )
+    parser.add_argument("--samples", type=Path)
     parser.add_argument("--steps", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if args.steps:
         steps(args.steps, args.rows[0], args.films)
+        return
+    if args.clips:
+        lines = builds(args.clips, args.compare or min(args.clips), args.samples)
+        about = (
+            f"{machine('pandas', 'pyarrow')}; {GROWN_FILMS} films of close-ups (benchmarks/closeups.py), one face "
+            "each, no augmentation; whole builds from nothing, CPU and memory of all processes."
+        )
+        finish("growth-builds", "Builds as the clips grow", "\n".join([about, "", *lines]), args.out)
         return
     lines = [
         f"| rows | {' | '.join(f'{step}, CPU s' for step in STEPS)} | all | peak after plan, MB | peak, MB |"

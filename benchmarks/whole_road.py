@@ -22,6 +22,7 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 import pandas as pd
+import processes
 import pyarrow.parquet as pq
 from scipy.io import wavfile
 from scipy.signal import correlate
@@ -64,17 +65,8 @@ class Cost:
 
 def measured(command: list[object], clips: int) -> Cost:
     """Run a command to its end."""
-    # A process of its own, so that the largest child is this command's and no earlier one's.
-    code = (
-        "import json,resource,subprocess,sys,time;t=time.perf_counter();"
-        "subprocess.run(sys.argv[1:],check=True,stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL);"
-        "u=resource.getrusage(resource.RUSAGE_CHILDREN);"
-        "print(u.ru_utime+u.ru_stime,time.perf_counter()-t,u.ru_maxrss/1e3)"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code, *map(str, command)], capture_output=True, text=True, check=True
-    )
-    return Cost(clips, *map(float, run.stdout.split()))
+    used = processes.measured(command)
+    return Cost(clips, used.cpu_s, used.wall_s, used.peak_mb)
 
 
 def frames_off(films: Path, spans: pd.DataFrame, stems: Mapping[int, Path]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def plan_dataset(
     rows: plan.Plan.rows. clips: from clear_clips. before: from sides_before. folds_before: likewise.
     Raises WorkError when no labelled clip is left, InputError when the split cannot be.
     """
-    clips = clips.copy()
+    clips = clips.copy(deep=False)
     clear = clips["reason"].isna()
     labelled = clear & clips["label"].notna()
     if not labelled.any():
@@ -122,6 +123,21 @@ def _samples(kept: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     return samples.assign(copy=samples.groupby(level=0).cumcount()).reset_index(drop=True)
 
 
+class _Digester(io.RawIOBase):
+    """A file that only digests what is written to it."""
+
+    def __init__(self, digest: "hashlib._Hash") -> None:
+        super().__init__()
+        self._digest = digest
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._digest.update(data)
+        return len(data)
+
+
 def _key(clips: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
     settings = {
         "version": importlib.metadata.version("emodal"),
@@ -134,6 +150,5 @@ def _key(clips: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
     # Where the store keeps a clip says nothing about what is in it.
     chosen = clips.drop(columns=["store_file", "store_row"]).reset_index()
     for table in (pa.Table.from_pandas(chosen, preserve_index=False), ledger):
-        pq.write_table(table, sink := pa.BufferOutputStream())  # Parquet leaves out what lies under nulls
-        digest.update(sink.getvalue())
+        pq.write_table(table, _Digester(digest))  # Parquet leaves out what lies under nulls
     return digest.hexdigest()

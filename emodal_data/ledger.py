@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emodal_data.files import atomic_path
 from emodal_data.schema import LEDGER, LEDGER_OPTIONS, SCHEMA_VERSION
+
+#: What a row and its clip both have: the row's own comes first.
+_VERDICT = ("reason", "measured", "detail")
+#: Columns that end the table.
+_LAST = ("annotator", "speaker")
 
 
 def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
@@ -17,38 +22,53 @@ def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
     rows: plan.Plan.rows. clips: with measures, reason and (when a dataset was made) split. Columns of the annotation
     file that the schema does not know follow as text.
     """
-    options = [field for field in LEDGER_OPTIONS if field.name in clips]
-    fields = [*LEDGER, *options]
-    names = [field.name for field in fields]
-    of_clip = [name for name in names if name in clips.columns and name not in rows.columns]
-    verdict = ["reason", "measured", "detail"]
-    ledger = rows.join(clips[of_clip], on="clip_id")
-    outcome = rows[["clip_id"]].join(clips[verdict], on="clip_id")
-    fine = rows["reason"].isna()
-    for name in verdict:
-        ledger[name] = rows[name].astype(object).where(~fine, outcome[name].astype(object))
-    dropped = ledger["reason"].notna()
-    odd = fine & ~dropped & rows["detail"].notna()  # not at fault, but told
-    of_clip_too = ("; " + ledger.loc[odd, "detail"].astype(object)).fillna("")
-    ledger.loc[odd, "detail"] = rows.loc[odd, "detail"] + of_clip_too
-    for name in {"split", "fold"} & set(ledger.columns):
-        ledger[name] = ledger[name].astype(object).where(~dropped, None)
-    ledger["outcome"] = np.where(dropped, "dropped", "kept")
-    known = {name: pa.array(ledger[name], from_pandas=True) for name in names if name in ledger}
+    fields = [*LEDGER, *(field for field in LEDGER_OPTIONS if field.name in clips)]
+    places = clips.index.get_indexer(pd.Index(rows["clip_id"]))
+    takes = pa.array(places, mask=places < 0)
+
+    def own(name: str, kind: pa.DataType) -> pa.Array:
+        return _values(rows[name], kind)
+
+    def of_clip(name: str, kind: pa.DataType) -> pa.Array:
+        return _values(clips[name], kind).take(takes)  # one column at a time: a join would hold them all
+
+    fine = pa.array(rows["reason"].isna())
     columns = {
-        field.name: known[field.name].cast(field.type)
-        if field.name in known
-        else pa.nulls(len(ledger), field.type)
+        field.name: pc.if_else(fine, of_clip(field.name, field.type), own(field.name, field.type))
         for field in fields
+        if field.name in _VERDICT
     }
+    dropped = columns["reason"].is_valid()
+    odd = pc.and_(
+        pc.and_not(fine, dropped), pc.is_valid(own("detail", pa.string()))
+    )  # not at fault, but told
+    of_clip_too = pc.coalesce(pc.binary_join_element_wise("; ", of_clip("detail", pa.string()), ""), "")
+    told = pc.binary_join_element_wise(own("detail", pa.string()), of_clip_too, "")
+    columns["detail"] = pc.if_else(odd, told, columns["detail"])
+    columns["outcome"] = pc.if_else(dropped, "dropped", "kept")
+    for field in fields:
+        if field.name in columns:
+            continue
+        if field.name in rows:
+            columns[field.name] = own(field.name, field.type)
+        elif field.name in clips:
+            columns[field.name] = of_clip(field.name, field.type)
+        else:
+            columns[field.name] = pa.nulls(len(rows), field.type)
+    for name in {"split", "fold"} & columns.keys():
+        columns[name] = pc.if_else(dropped, None, columns[name])
     schema = pa.schema(fields, metadata={"emodal_schema": str(SCHEMA_VERSION)})
-    table = pa.Table.from_pydict(columns, schema=schema)
-    for name in rows.columns:
-        if name not in names and name not in ("speaker", "annotator"):
-            table = table.append_column(name, pa.array(rows[name], pa.string(), from_pandas=True))
-    for name in ("annotator", "speaker"):
-        table = table.append_column(name, pa.array(rows[name].astype(object), pa.string(), from_pandas=True))
+    table = pa.Table.from_pydict({name: columns[name] for name in schema.names}, schema=schema)
+    more = [name for name in rows.columns if name not in schema.names and name not in _LAST]
+    for name in (*more, *_LAST):
+        table = table.append_column(name, own(name, pa.string()))
     return table
+
+
+def _values(column: pd.Series, kind: pa.DataType) -> pa.Array:
+    values = pa.array(column, from_pandas=True)
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return values.cast(kind)
 
 
 def write_ledger(path: Path, ledger: pa.Table) -> None:

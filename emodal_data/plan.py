@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from emodal_data.annotations import count_votes
-from emodal_data.annotations.columns import misspelt_columns
+from emodal_data.annotations.columns import map_repeated, misspelt_columns
 from emodal_data.clip_store import Places, reel_file, store_folder, stored_clips
 from emodal_data.config import ClipsConfig, FaceConfig
 from emodal_data.errors import Dropped, InputError
@@ -23,7 +23,7 @@ from emodal_data.storage import shown
 INGEST_VERSION = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """A span of a film."""
 
@@ -103,7 +103,7 @@ def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[st
         else:
             files[file.name] = file
             names[name] = file.name
-    rows["film"] = rows["film"].map(lambda name: names.get(name, name))
+    rows["film"] = map_repeated(rows["film"], lambda name: names.get(name, name)).astype("str")
     if good.any() and not files:
         first = rows[good].iloc[0]
         raise InputError(f"none of the films is in {shown(films)}: row {first['row']}: {first['detail']}")
@@ -211,7 +211,7 @@ def _name_clips(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFr
         first_name.setdefault(facts[name].sha256, name)
     good = rows["reason"].isna()
     names = {name: first_name[facts[name].sha256] for name in rows.loc[good, "film"].unique()}
-    rows.loc[good, "film"] = rows.loc[good, "film"].map(names)
+    rows.loc[good, "film"] = map_repeated(rows.loc[good, "film"], names.__getitem__).astype("str")
     columns = (rows["film"], rows["start_s"], rows["end_s"], good)
     spans = zip(*(column.tolist() for column in columns), strict=True)
     rows["clip_id"] = [clip_id_of(facts[f].sha256, start, end) if ok else None for f, start, end, ok in spans]

@@ -60,6 +60,8 @@ from flows.train_emodal import train_emodal
 WITH_WARNINGS = "Completed with warnings"
 #: Seconds a worker may take to load its models.
 READY_TIMEOUT_S = 300.0
+#: Seconds that describing a dataset may take, of however many clips.
+DESCRIBE_TIMEOUT_S = 4 * 3600.0
 
 
 @flow(
@@ -221,7 +223,8 @@ def publish(
         manifest["leak_price"] = submit(measure_leak_price, folder=folder, config=config).result()
         observer().advance()
     write_ledger(folder / "ledger.parquet", chosen.ledger)
-    describe_dataset(folder, manifest, config.out / "clips", dataset)
+    # The report goes through every picture: what that takes of memory goes with the worker that did it.
+    workers(config).run(DESCRIBE_TIMEOUT_S, describe_dataset, folder, manifest, config.out / "clips", dataset)
     replace_dataset(folder, dataset)
     return manifest, True
 

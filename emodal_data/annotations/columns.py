@@ -1,11 +1,13 @@
 """From the rows of text that a reader yields to one table with the known columns first."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from emodal_data.errors import InputError
 from emodal_data.schema import LEDGER, LEDGER_OPTIONS
@@ -18,6 +20,9 @@ _TAKEN = {*LEDGER.names, *(field.name for field in LEDGER_OPTIONS), "annotation_
     *REQUIRED,
     *OPTIONAL,
 }
+
+#: Rows that are held as Python's own strings at a time, which take several times the memory.
+_ROWS_AT_ONCE = 1 << 14
 
 #: The line of the file and its cells. The first row that a reader yields is the header.
 Row = tuple[int, Sequence[str]]
@@ -32,26 +37,35 @@ def table_of_rows(path: Path, rows: Iterable[Row]) -> pd.DataFrame:
     rows = iter(rows)
     header = [str(name).strip() for name in next(rows, (1, []))[1]]
     columns = _column_names(path, header)
+    schema = pa.schema([(name, pa.large_string()) for name in columns])
     lines: list[int] = []
-    cells: list[list[str]] = [[] for _ in columns]
-    seen: dict[str, str] = {}  # most cells repeat: a million rows then hold each text once
-    for line, values in rows:
-        if not any(values):
-            continue
-        if len(values) > len(columns) and any(values[len(columns) :]):
-            raise InputError(
-                f"{path}: row {line} has {len(values)} cells, the header has {len(columns)}: quote the separator"
-            )
-        lines.append(line)
-        for index, column in enumerate(cells):
-            cell = values[index].strip() if index < len(values) else ""
-            column.append(seen.setdefault(cell, cell))
-    table = pd.DataFrame(dict(zip(columns, cells, strict=True)), dtype="str")
+    batches = []
+    while part := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+        cells = []
+        for line, values in part:
+            if not any(values):
+                continue
+            if len(values) > len(columns) and any(values[len(columns) :]):
+                raise InputError(
+                    f"{path}: row {line} has {len(values)} cells, the header has {len(columns)}: quote the separator"
+                )
+            lines.append(line)
+            cells.append(values)
+        stripped = [[cell.strip() for cell in column] for column in _columns_of(cells, len(columns))]
+        batches.append(pa.record_batch(stripped, schema))
+    table: pd.DataFrame = pa.Table.from_batches(batches, schema).combine_chunks().to_pandas()
     for name in OPTIONAL:
         if name not in table:
             table[name] = ""
     table["row"] = np.array(lines, dtype=np.int64)
     return table[[*KNOWN, *(name for name in table.columns if name not in KNOWN)]]
+
+
+def map_repeated(texts: pd.Series, meaning: Callable[[str], str | None]) -> pd.Series:
+    """The meaning of every text, asked and held once for each that differs: most repeat. Of dtype object."""
+    codes, different = pd.factorize(texts)
+    meanings = np.array([meaning(text) for text in different], dtype=object)
+    return pd.Series(meanings[codes], index=texts.index, dtype=object)
 
 
 def misspelt_columns(names: Iterable[str]) -> dict[str, str]:
@@ -62,6 +76,13 @@ def misspelt_columns(names: Iterable[str]) -> dict[str, str]:
         if name not in KNOWN
     }
     return {name: meant[0] for name, meant in near.items() if meant}
+
+
+def _columns_of(rows: list[Sequence[str]], count: int) -> Iterable[Sequence[str]]:
+    """The first `count` columns of rows, short rows filled up with empty cells."""
+    if any(len(row) != count for row in rows):
+        rows = [[*row, *[""] * (count - len(row))][:count] for row in rows]
+    return zip(*rows, strict=True) if rows else [[]] * count
 
 
 def _column_names(path: Path, header: list[str]) -> list[str]:
