@@ -13,7 +13,7 @@ import pytest
 
 from emodal_data.config import ClipsConfig
 from emodal_data.errors import InputError
-from emodal_data.observe import Observation
+from emodal_data.observe import Observation, observe
 from emodal_data.reasons import Reason
 from emodal_data.spans import Span
 from emodal_model.predictor import Answer
@@ -91,6 +91,31 @@ def test_every_annotated_span_gets_an_answer_or_a_reason(
     table = list(csv.DictReader((tmp_path / "out" / "predictions.csv").open()))
     assert [row["predicted"] for row in table] == [s["predicted"] or "" for s in result["spans"]]
     assert (tmp_path / "out" / "timeline.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_recurrent_network_is_given_the_frames_of_each_span(film: Path, tmp_path: Path) -> None:
+    from emodal_model.config import ModelConfig
+    from emodal_model.input import FRAMES
+    from emodal_model.network import Normalisation, build_network, with_probabilities
+    from emodal_model.predictor import load, save
+
+    scales = Normalisation(0.0, 1.0, [0.0] * 68, [1.0] * 68)
+    network = build_network("audio_recurrent", ModelConfig(recurrent_units=4), scales)
+    audio = {"short_term": True, "step_s": 0.03}
+    file = tmp_path / "audio_recurrent.keras"
+    about = {"labels": LABELS, "clips": {}, "face": {}, "audio": audio}
+    save(with_probabilities([(network, {"audio": 1.0})]), about, file)
+    (tmp_path / "spans.csv").write_text(f"film,start,end,label\n{film.name},1,3.5,\n{film.name},900,901,\n")
+    run = emodal("predict", file, film, "--annotations", tmp_path / "spans.csv", "--json")
+    assert run.returncode == 0, run.stderr
+    heard, beyond = json.loads(run.stdout)["spans"]
+    assert (beyond["used"], beyond["sound_reason"]) == (None, "span_outside_film")
+    (seen,) = observe(film, [Span(1.0, 3.5)], settings_of(about))
+    assert seen.short_term is not None and seen.short_term.shape == (1 + (40000 - 800) // 480, 68)
+    assert list(load(file).network.input) == [FRAMES]
+    (expected,) = load(file).predict(None, [seen.short_term])
+    assert heard["used"] == "audio"
+    assert [heard[name] for name in LABELS] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
 def test_without_annotations_spans_of_speech_are_found(film: Path) -> None:
