@@ -1,5 +1,7 @@
 """kill -9 at any moment of a build, and again while it goes on: the end has the bytes of an undisturbed build.
 
+Every second build adds a film to a dataset that stands there, and ends with the same bytes, too.
+
 EMODAL_KILLS=50 makes it fifty kills; the suite makes a few. EMODAL_KILLS_SEED chooses other moments.
 """
 
@@ -26,12 +28,14 @@ def hashes(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def start(samples: Path, out: Path) -> subprocess.Popen[bytes]:
+def start(samples: Path, out: Path, annotations: Path | None = None) -> subprocess.Popen[bytes]:
     from prefect.settings import PREFECT_API_URL
 
     command = [sys.executable, "-m", "flows", "build", "--no-train", "--films", str(samples / "films")]
-    command += ["--annotations", str(samples / "annotations.csv"), "--out", str(out)]
-    for setting in ("split.allow_imbalance=true", "clips.reel_size=2", "shards.rows=8"):
+    command += ["--annotations", str(annotations or samples / "annotations.csv"), "--out", str(out)]
+    # Sides that were kept would be those of the dataset before.
+    settings = ("split.allow_imbalance=true", "split.keep_sides=false", "clips.reel_size=2", "shards.rows=8")
+    for setting in settings:
         command += ["--set", setting]
     # The suite's server: starting one would take most of each build's time.
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
@@ -75,9 +79,17 @@ def test_builds_killed_at_random_moments_end_with_the_same_bytes(few_films: Path
     expected = hashes(tmp_path / "undisturbed" / "dataset")
     assert len(expected) > 7
 
+    rows = (few_films / "annotations.csv").read_text().splitlines(keepends=True)
+    last = rows[-1].split(",")[0]
+    (tmp_path / "fewer.csv").write_text("".join(row for row in rows if not row.startswith(f"{last},")))
+    assert start(few_films, tmp_path / "before", tmp_path / "fewer.csv").wait() == 0
+    assert hashes(tmp_path / "before" / "dataset") != expected
+
     draw, kills, builds, stages = random.Random(SEED), 0, 0, dict.fromkeys(("reading", "writing", "other"), 0)
     while kills < KILLS:
         out, ended = tmp_path / f"killed{builds}", False
+        if builds % 2 == 0:
+            shutil.copytree(tmp_path / "before", out)
         builds += 1
         while not ended and kills < KILLS:
             if kill_after(start(few_films, out), draw.uniform(0, whole_s)):
