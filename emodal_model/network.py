@@ -138,36 +138,11 @@ def _standardised(audio: Any, scales: Normalisation) -> Any:
     return keras.ops.clip(x, -3.0, 3.0)
 
 
-def _local_contrast(plane: Any) -> Any:
-    """How far each pixel is from the mean around it, in deviations around it: (n, 128, 128, 1) in and out.
-
-    What a face shows stays, light and skin go: on a few hundred clips no network learns that from new people's
-    pictures alone. Means are over squares of 8 pixels, smooth in between.
-    """
-
-    def around(x: Any, what: str) -> Any:
-        x = keras.layers.AveragePooling2D(8, name=f"image_local_{what}", dtype="float32")(x)
-        smooth = keras.layers.UpSampling2D(
-            8, interpolation="bilinear", name=f"image_local_{what}_smooth", dtype="float32"
-        )
-        return smooth(x)
-
-    apart = keras.layers.Subtract(name="image_local_difference", dtype="float32")(
-        [plane, around(plane, "mean")]
-    )
-    # Where all is flat there is no contrast: a tenth of the pixels' deviation is noise.
-    return apart / keras.ops.sqrt(around(keras.ops.square(apart), "variance") + 0.01)
-
-
 def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
-    """Three 3x3 convolutions, each with max pooling; flatten; dense; dropout; dense 10.
-
-    The first one sees two planes: the picture, standardised by the training side, and its local contrast.
-    """
+    """Three 3x3 convolutions, each with max pooling; flatten; dense; dropout; dense 10."""
     gain = 1.0 / scales.pixel_std
     x = keras.layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="image_plane", dtype="float32")(images)
-    x = keras.layers.Rescaling(gain, -scales.pixel_mean * gain, name="image_standardised", dtype="float32")(x)
-    x = keras.layers.Concatenate(name="image_planes", dtype="float32")([x, _local_contrast(x)])
+    x = keras.layers.Rescaling(gain, -scales.pixel_mean * gain, name="image_standardised", dtype=dtype)(x)
     for number, filters in enumerate(config.filters, start=1):
         x = keras.layers.Conv2D(
             filters, 3, padding="same", activation="relu", name=f"image_conv_{number}", dtype=dtype
