@@ -94,7 +94,7 @@ def sounds_off(films: Path, spans: pd.DataFrame, sounds: Mapping[int, np.ndarray
         span = spans.loc[row]
         first, last = round(span["start"] * RATE_HZ), round(span["end"] * RATE_HZ)
         around = np.pad(whole_sound(films / span["film"]), NEAR)[first : last + 2 * NEAR]
-        if np.abs(around).max() > 1e-3:  # silence lies anywhere
+        if np.abs(sound).max() > 330:  # a hundredth of full scale: silence lies anywhere
             heard = sound[: last - first].astype(np.float32)
             off.append(int(np.argmax(correlate(around, heard, "valid"))) - NEAR)
     return told(off)
