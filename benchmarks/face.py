@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from face_sheet import film_picture
 from sheet import finish, machine
+from threadpoolctl import threadpool_limits
 
 from emodal_data.config import FaceConfig
 from emodal_data.errors import Dropped
@@ -295,7 +296,8 @@ def main() -> None:
         ("Yaw of 12 actors of sample films drawn at known poses (medians)", yaws(backend, film_actors(12))),
         ("Where the gate's limits lie", limits(backend, people)),
     ):
-        body += ["", f"## {title}", "", *lines]
+        with threadpool_limits(1):  # as the workers of a build have it
+            body += ["", f"## {title}", "", *lines]
     finish("face", "Faces", "\n".join(body), asked.out)
 
 

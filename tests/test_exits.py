@@ -46,7 +46,6 @@ def test_wrong_arguments_are_one_line_that_says_where_help_is(arguments: str, li
     [
         "init s3://bucket/new",
         "export no-build --to webdataset --out s3://bucket/new",
-        "propose --films s3://bucket/new --out here",
         "propose --films here --out s3://bucket/new",
     ],
 )
