@@ -122,9 +122,14 @@ def _clock(path: Path) -> tuple[float, Floats]:
         return (film.start_time or 0) / av.time_base, np.array(ticks) * float(video.time_base or 0)
 
 
+def frame_on_screen(t_s: float, frames_s: Floats) -> int:
+    """The last frame whose time is t_s or before, both in whole microseconds: a stamp hit exactly is not missed."""
+    return int(np.searchsorted(np.round(frames_s, 6), round(t_s, 6), side="right")) - 1
+
+
 def _truth(film: str, take: Take, start_s: float, frames_s: Floats) -> Truth:
     middle_s = start_s + (take.start_s + take.end_s) / 2
-    middle = int(np.searchsorted(frames_s, middle_s, side="right")) - 1
+    middle = frame_on_screen(middle_s, frames_s)
     face: list[float] = []
     if take.seen is not None:
         key, framing = take.seen

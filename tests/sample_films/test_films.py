@@ -12,6 +12,7 @@ from av.video.frame import PictureType
 
 from emodal_data.errors import InputError
 from emodal_data.sample_films import make_sample_films
+from emodal_data.sample_films.films import frame_on_screen
 
 FILMS, CLIPS = 3, 6
 
@@ -75,6 +76,13 @@ def test_the_middle_frame_of_the_truth_is_on_screen_at_the_middle_of_the_span(ma
         behind_s = middle_s - float(row["middle_pts_s"])
         assert -0.1 < behind_s < 0.1
         assert int(row["middle_frame"]) == pytest.approx(float(row["middle_pts_s"]) * 25, abs=1.0)
+
+
+def test_a_middle_that_is_a_frames_very_stamp_is_that_frame() -> None:
+    frames_s = np.arange(3000) / 25
+    middles_s = [(round(n / 25 - 0.935, 3) + round(n / 25 + 0.935, 3)) / 2 for n in range(25, 2975)]
+    assert any(middle_s < n / 25 for n, middle_s in enumerate(middles_s, 25))  # as floats, some fall short
+    assert [frame_on_screen(middle_s, frames_s) for middle_s in middles_s] == list(range(25, 2975))
 
 
 def test_spans_lie_inside_their_film_in_order(made: Path) -> None:
