@@ -9,8 +9,8 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pandas as pd
+from samples import samples_in
 
-from emodal_data.sample_films import make_sample_films
 from emodal_data.schema import LABELS
 
 #: Seconds of each take, its middle in the middle; and of each clip.
@@ -23,9 +23,7 @@ TAKES, MOST_YAW_DEG = 8, 25.0
 
 def make_closeups(folder: Path, samples: Path, films: int) -> None:
     """Write folder/*.mp4 from sample films, one each. samples: as emodal sample-films writes it; made if absent."""
-    if not (samples / "truth.csv").exists():
-        make_sample_films(samples, films, TAKES)
-    truth = pd.read_csv(samples / "truth.csv")
+    truth = pd.read_csv(samples_in(samples, films, TAKES) / "truth.csv")
     seen = truth[(truth["kind"] == "good") & (truth["yaw_deg"].abs() <= MOST_YAW_DEG)]
     folder.mkdir(parents=True, exist_ok=True)
     for film, takes in list(seen.groupby("film"))[:films]:

@@ -20,10 +20,11 @@ from emodal_model.baselines import LINEAR, baseline_probabilities
 from emodal_model.config import ModelConfig
 from emodal_model.ensemble import members_of
 from emodal_model.evaluation import judged
-from emodal_model.fitting import fit, outputs_of
+from emodal_model.fitting import outputs_of
 from emodal_model.input import LABELS, Samples, read_manifest, read_samples
 from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
-from emodal_model.scores import best_temperature, softmax
+from emodal_model.scores import softmax
+from emodal_model.training import train_member
 
 FOLDS = 6
 #: RAVDESS: third field of a file's name. The last one is the actor.
@@ -38,20 +39,13 @@ def ensemble(name: NetworkName, train: Samples, test: Samples, group_by: str, co
     head = MAIN_HEAD[name]
     for number, member in enumerate(members_of(train, group_by, config), start=1):
         started = time.process_time()
-        validation = train.take(member.held.validation)
-        fitted = fit(name, train.take(member.held.fit), validation, member.config)
-        outputs = outputs_of(fitted.network, validation.images, validation.audio_features)
-        temperatures = {
-            each: best_temperature(outputs[each], validation.labels)
-            for each in outputs
-            if not each.endswith("_code")
-        }
-        members.append((fitted.network, temperatures))
-        logits = outputs_of(fitted.network, test.images, test.audio_features)[head]
-        answers[str(number)] = softmax(logits / temperatures[head])
+        network, story = train_member(name, member, train)
+        members.append((network, story["temperatures"]))
+        logits = outputs_of(network, test.images, test.audio_features)[head]
+        answers[str(number)] = softmax(logits / story["temperatures"][head])
         right = 100 * float((logits.argmax(axis=1) == test.labels).mean())
         print(
-            f"  member {number}: {right:.1f} %, epoch {fitted.best_epoch} of {len(fitted.history)}, "
+            f"  member {number}: {right:.1f} %, epoch {story['best_epoch']} of {story['epochs']}, "
             f"{time.process_time() - started:.0f} CPU s",
             flush=True,
         )

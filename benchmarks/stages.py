@@ -24,6 +24,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from audio_features import framed
 from media import floor_audio, floor_video
+from samples import samples_in
 from sheet import finish, machine
 
 from emodal_data import ingest, middle_face
@@ -39,7 +40,6 @@ from emodal_data.media.picture import Darkroom
 from emodal_data.media.sound_track import resampled
 from emodal_data.media.video import VideoReader
 from emodal_data.plan import Clip, Reel
-from emodal_data.sample_films import make_sample_films
 
 DECODE, SOUND, VIEWS, CROPS = "decode pictures", "decode sound", "views and boxes", "crops and points"
 MODELS, FRONT, PNG, STORE = "run the models", "pose and frontal view", "PNG", "write the store"
@@ -184,9 +184,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        samples = args.samples or work / "samples"
-        if not (samples / "annotations.csv").exists():
-            make_sample_films(samples, args.films, args.clips_per_film)
+        samples = samples_in(args.samples or work / "samples", args.films, args.clips_per_film)
         spans = pd.read_csv(samples / "annotations.csv").sort_values(["film", "start", "end"])
         spans = spans[spans["film"].isin(sorted(spans["film"].unique())[: args.films])]
         times, files = read_films(samples, spans, work)

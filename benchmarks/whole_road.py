@@ -24,12 +24,12 @@ import numpy as np
 import pandas as pd
 import processes
 import pyarrow.parquet as pq
+from samples import samples_in
 from scipy.io import wavfile
 from scipy.signal import correlate
 from sheet import finish, machine
 
 from emodal_data.media import open_film
-from emodal_data.sample_films import make_sample_films
 
 HERE = Path(__file__).parent
 #: Clips whose frame and sound are held against the film's own.
@@ -193,9 +193,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        samples = args.samples or work / "samples"
-        if not (samples / "annotations.csv").exists():
-            make_sample_films(samples, args.films, args.clips_per_film)
+        samples = samples_in(args.samples or work / "samples", args.films, args.clips_per_film)
         lines = compare(samples, args.films, args.every, args.peer, work)
     facts = f"{machine('av', 'ffmpeg-python', 'pyAudioAnalysis')}; {args.films} films of 25 frames a second"
     finish(

@@ -83,7 +83,7 @@ def train(
             checkpoint = CheckpointFile(out / f".{name}-{number}.checkpoint.npz", run)
             title = name if len(members) == 1 else f"{name} {number} of {len(members)}"
             log = _logged(out / "logs" / title.replace(" ", "-"), title, on_epoch)
-            network, story = _train_member(name, member, samples, checkpoint, log)
+            network, story = train_member(name, member, samples, checkpoint, log)
             trained.append((network, story["temperatures"]))
             stories.append(story)
         about = about_model(dataset, data_hash, config, by_frames=name == "audio_recurrent")
@@ -127,14 +127,17 @@ def describe_again(dataset: Path, out: Path, config: ModelConfig, metrics: dict[
     )
 
 
-def _train_member(
+def train_member(
     name: NetworkName,
     member: Member,
     samples: Samples,
-    checkpoint: CheckpointFile,
-    on_epoch: Callable[[EpochReport], None],
+    checkpoint: CheckpointFile | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """One training of one network: the network (logits), and what metrics.json tells of it."""
+    """One training of one network: the network (logits), and what metrics.json tells of it.
+
+    samples: of which the member holds some back, as ensemble.members_of was given them. Errors as train.
+    """
     if name == "audio_recurrent":
         samples = samples.by_frames()
     validation = samples.take(member.held.validation)
