@@ -197,7 +197,7 @@ def _rows_left(ledger: pa.Table, gone: _Gone) -> pa.Table:
 
 def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, gone: _Gone) -> Path | None:
     """Write the dataset anew beside the old one, and verify it. None when no sample is left."""
-    shards = [WrittenShard(**shard) for shard in manifest["shards"]]
+    shards = [WrittenShard.of(shard) for shard in manifest["shards"]]
     folder = staging_folder(dataset)
     written = copy_shards(dataset, folder, shards, gone.clips)
     if not written:

@@ -1,9 +1,8 @@
 """Shards of the dataset that stands there already: those that would come out the same to the byte are kept."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +23,7 @@ def keep_shards(
     manifest = read_manifest(dataset)
     if manifest.get("contents_key") != settings.contents_key:
         return [], list(shards)
-    before = {shard.key or shard.name: shard for shard in map(_written, manifest["shards"])}
+    before = {shard.key or shard.name: shard for shard in map(WrittenShard.of, manifest["shards"])}
     kept, missing = [], []
     for shard in shards:
         known = before.get(shard_key(shard, settings))
@@ -41,12 +40,6 @@ def keep_shards(
         replace(shard, before={path: left[path] for path in films if _may_share(shard, films[path])})
         for shard in missing
     ]
-
-
-def _written(entry: Mapping[str, Any]) -> WrittenShard:
-    """A shard of a manifest, which may be an older one or a newer."""
-    known = {field.name for field in fields(WrittenShard)}
-    return WrittenShard(**{name: value for name, value in entry.items() if name in known})
 
 
 def _films(path: Path) -> tuple[str, str] | None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,11 @@ class WrittenShard:
     content_sha256: str
     file_sha256: str = ""
     key: str | None = None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "WrittenShard":
+        """The shard of a manifest's entry, which may be an older one or a newer."""
+        return cls(**{known.name: entry[known.name] for known in fields(cls) if known.name in entry})
 
 
 def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
