@@ -39,9 +39,8 @@ def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
         if field.name in _VERDICT
     }
     dropped = columns["reason"].is_valid()
-    odd = pc.and_(
-        pc.and_not(fine, dropped), pc.is_valid(own("detail", pa.string()))
-    )  # not at fault, but told
+    # Not at fault, but told.
+    odd = pc.and_(pc.and_not(fine, dropped), pc.is_valid(own("detail", pa.string())))
     of_clip_too = pc.coalesce(pc.binary_join_element_wise("; ", of_clip("detail", pa.string()), ""), "")
     told = pc.binary_join_element_wise(own("detail", pa.string()), of_clip_too, "")
     columns["detail"] = pc.if_else(odd, told, columns["detail"])

@@ -1,7 +1,7 @@
 """Metrics as text: the poster's two tables, in per cent. Nothing heavy is imported, so an old result prints at once."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from emodal_model.input import LABELS
 
@@ -22,12 +22,11 @@ TITLES = {
     "late_fusion": "late fusion, logistic",
 }
 
+#: The networks that are trained, in the order of TITLES; the last one that is there is what a run is about.
+TRAINED: Final = ("audio", "audio_recurrent", "image", "emodal")
+
 #: Repeats shown one by one: a line holds so many.
 _MOST_REPEATS = 5
-
-
-#: The networks that are trained, in the order of TITLES; the last one that is there is what a run is about.
-TRAINED = ("audio", "audio_recurrent", "image", "emodal")
 
 
 def format_report(metrics: Mapping[str, Any]) -> str:
