@@ -1,6 +1,5 @@
 """The whole road on sample films: what is kept, what is dropped, and what is never done twice."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ import pandas as pd
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from folder_hashes import hashes
 
 from emodal_data import read_split
 from emodal_data.audio_features import clip_features
@@ -35,11 +35,6 @@ TINY = ModelConfig(filters=(2, 2, 2), image_dense=4, epochs=2, members=1)
 def config(samples: Path, out: Path, **changes: object) -> Config:
     settings = {"split": SplitConfig(allow_imbalance=True), "train": False, "workers": 2} | changes
     return Config(films=samples / "films", annotations=samples / "annotations.csv", out=out, **settings)
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.fixture(scope="module")

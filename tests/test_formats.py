@@ -1,6 +1,5 @@
 """Exports of a dataset, each read back by the library whose format it is."""
 
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from folder_hashes import hashes
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -33,11 +33,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(dataset: Path, to: str, out: Path) -> Path:
     export_dataset(dataset, to, out)
     return out
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def samples(dataset: Path, split: str) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ Every second build adds a film to a dataset that stands there, and ends with the
 EMODAL_KILLS=50 makes it fifty kills; the suite makes a few. EMODAL_KILLS_SEED chooses other moments.
 """
 
-import hashlib
 import os
 import random
 import shutil
@@ -16,16 +15,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from folder_hashes import hashes
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(3600)]
 
 KILLS = int(os.environ.get("EMODAL_KILLS", "3"))
 SEED = int(os.environ.get("EMODAL_KILLS_SEED", "0"))
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def start(samples: Path, out: Path, annotations: Path | None = None) -> subprocess.Popen[bytes]:
