@@ -27,8 +27,9 @@ demo: $(VENV)/installed-demo
 	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 12
 	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD) --set model.members=1
 
+# A file at a time on each core: tests of one file share what they made.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .
