@@ -4,6 +4,7 @@ The first training fills OUT itself, the others OUT/seeds/<seed> or OUT/folds/<f
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +85,27 @@ def train_repeats(repeats: Sequence[Repeat], run_all: RunAll) -> dict[str, Any]:
     return together
 
 
-def train_repeat(repeat: Repeat) -> dict[str, Any]:
-    """One of them, as a function that a worker process can be handed."""
+def train_repeat(
+    repeat: Repeat, mlflow: str = "", on_epoch: Callable[[Any], None] | None = None
+) -> dict[str, Any]:
+    """One of them, as a function that a worker process can be handed. mlflow: where its epochs are told, if anywhere.
+
+    on_epoch hears of every epoch, a fitting.EpochReport.
+    """
     from emodal_model.training import train  # TensorFlow takes seconds to import
 
-    return train(repeat.dataset, repeat.out, repeat.config)
+    with ExitStack() as stack:
+        hearers = [on_epoch] if on_epoch else []
+        if mlflow:
+            from emodal_model.tracking import Tracking
+
+            hearers.append(stack.enter_context(Tracking(mlflow).training(repeat)))
+
+        def tell(report: Any) -> None:
+            for hear in hearers:
+                hear(report)
+
+        return train(repeat.dataset, repeat.out, repeat.config, tell)
 
 
 def _accuracies(counted: Sequence[tuple[int, dict[str, Any]]], name: str) -> list[float | None]:

@@ -67,8 +67,7 @@ def train(
         _make_folder(out)
     names, left_out = _names(config, dataset)
     with_frames = "audio_recurrent" in names
-    test = _judged_side(dataset, config.fold, spill, with_frames)
-    samples = _learning_side(dataset, config.fold, spill, with_frames)
+    samples, test = _sides(dataset, config.fold, spill, with_frames)
     _refuse_useless(samples, dataset)
     group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
     members = members_of(samples, group_by, config)
@@ -173,26 +172,38 @@ def _make_folder(folder: Path) -> None:
         raise ModelInputError(f"{folder}: cannot be written ({exc.strerror}); choose another --out") from exc
 
 
-def _learning_side(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> Samples:
-    """What may be learnt from, unlabelled clips included: all but the test side, or but one fold."""
+def _sides(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> tuple[Samples, Samples]:
+    """What may be learnt from, unlabelled clips included, and what is judged: the test side, or a fold of the other.
+
+    Every picture is decoded once. Raises ModelInputError without that fold.
+    """
+    held = _fold_of(dataset, fold)
     labelled, unlabelled = (
         read_samples(dataset, split, spill, with_frames) for split in ("train", "unlabelled")
     )
-    if fold is None:
-        return join([labelled, unlabelled])
+    if held is None:
+        return join([labelled, unlabelled]), _judged_side(dataset, None, spill, with_frames)
     # Nor is anything learnt from what else the held-out groups show: unlabelled clips are in the fold of their group.
-    rest, others = (read_folds(dataset, split) != fold for split in ("train", "unlabelled"))
-    return join([labelled.take(rest), unlabelled.take(others)])
+    others = read_folds(dataset, "unlabelled") != fold
+    return join([labelled.take(~held), unlabelled.take(others)]), judged(labelled.take(held))
 
 
 def _judged_side(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> Samples:
-    """What is judged: the test side, or one fold of the training side. Raises ModelInputError without that fold."""
-    if fold is None:
+    """What is judged, read alone. Raises ModelInputError without that fold."""
+    held = _fold_of(dataset, fold)
+    if held is None:
         return judged(read_samples(dataset, "test", None, with_frames))
-    held = read_folds(dataset, "train") == fold
+    return judged(read_samples(dataset, "train", spill, with_frames).take(held))
+
+
+def _fold_of(dataset: Path, fold: int | None) -> np.ndarray | None:
+    """(n train,) bool, what of the training side is in the fold; None where the test side is judged."""
+    if fold is None:
+        return None
+    held: np.ndarray = read_folds(dataset, "train") == fold
     if not held.any():
         raise ModelInputError(f"{dataset}: has no fold {fold}; build it with --set split.folds=5")
-    return judged(read_samples(dataset, "train", spill, with_frames).take(held))
+    return held
 
 
 def _refuse_useless(samples: Samples, dataset: Path) -> None:

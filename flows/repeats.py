@@ -57,11 +57,9 @@ class Fan:
             return self._on_dask(repeats, done)
         if len(repeats) > 1 and self.workers > 1:
             return self._in_workers(repeats, done)
-        from emodal_model.training import train  # TensorFlow takes seconds to import
-
         metrics = []
         for repeat in repeats:
-            metrics.append(train(repeat.dataset, repeat.out, repeat.config, self.on_epoch))
+            metrics.append(train_repeat(repeat, self.engine.mlflow, self.on_epoch))
             done(repeat, metrics[-1])
         return metrics
 
@@ -69,7 +67,7 @@ class Fan:
         pool = WorkerPool(min(self.workers, len(repeats)), _memory_mb())
 
         def one(repeat: Repeat) -> dict[str, Any]:
-            metrics = pool.run(TIMEOUT_S, train_repeat, repeat)
+            metrics = pool.run(TIMEOUT_S, train_repeat, repeat, self.engine.mlflow)
             done(repeat, metrics)
             return metrics
 
@@ -92,7 +90,9 @@ class Fan:
         with dask_client(self.engine, min(self.workers, len(repeats))) as client:
             # The cluster's workers have other working folders.
             places = [replace(r, dataset=r.dataset.absolute(), out=r.out.absolute()) for r in repeats]
-            futures = client.map(train_on_cluster, places, pure=False)
+            # Other machines see a server, not a folder or file of this one: then it is told at the end, from here.
+            mlflow = self.engine.mlflow if self.engine.mlflow.startswith(("http:", "https:")) else ""
+            futures = client.map(train_on_cluster, places, mlflow=mlflow, pure=False)
             number = {future.key: place for place, future in enumerate(futures)}
             for future in as_completed(futures):
                 done(repeats[number[future.key]], future.result())  # the first error ends them all
@@ -122,12 +122,12 @@ def train_sweep(dataset: Path, out: Path, points: Sequence[Point], fan: Fan) -> 
     return result
 
 
-def train_on_cluster(repeat: Repeat) -> dict[str, Any]:
+def train_on_cluster(repeat: Repeat, mlflow: str) -> dict[str, Any]:
     """One training, in a process of the cluster's worker: the worker itself stays small and alive."""
     from flows.task_runners import worker_pool
 
     here = replace(repeat, dataset=open_dataset(repeat.dataset))
-    return worker_pool(1, _memory_mb()).run(TIMEOUT_S, train_repeat, here)
+    return worker_pool(1, _memory_mb()).run(TIMEOUT_S, train_repeat, here, mlflow)
 
 
 def _memory_mb() -> int:

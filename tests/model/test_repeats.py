@@ -2,7 +2,10 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -89,6 +92,20 @@ def test_a_held_out_fold_is_judged_and_its_films_teach_nothing(dataset: Path, tm
     sides = metrics["dataset"]
     assert (sides["test"]["clips"], sides["fit"]["clips"] + sides["validation"]["clips"]) == (30, 30)
     assert sides["unlabelled"]["clips"] <= 10
+
+
+def test_a_held_out_fold_costs_no_picture_a_second_decoding(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[np.ndarray] = []
+
+    def decode(*args: Any) -> np.ndarray:
+        decoded.append(cv2.imdecode(*args))
+        return decoded[-1]
+
+    monkeypatch.setattr("emodal_model.input.cv2", SimpleNamespace(imdecode=decode, IMREAD_UNCHANGED=-1))
+    train(dataset, tmp_path, SOUND.model_copy(update={"fold": 0, "epochs": 1}))
+    assert len(decoded) == 60 + 20  # the training side and what is unlabelled
 
 
 def test_unlabelled_clips_of_a_held_out_fold_teach_nothing_in_whatever_film_they_are(

@@ -1,6 +1,10 @@
 """MLflow: what a training tells to a real store, read back by MLflow's own client."""
 
+import contextlib
 import json
+import signal
+import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,17 +19,24 @@ from flows.repeats import Fan, train_all
 
 from .conftest import TINY, write_dataset
 
+MlflowClient = pytest.importorskip("mlflow", reason="the extra mlflow is not installed").MlflowClient
+
 SOUND = TINY.model_copy(update={"name": "audio", "members": 2})
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any], Any]:
-    """A model folder, the folder of the store, the metrics, and MLflow's client."""
-    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
-    from mlflow import MlflowClient
+ROOT = Path(__file__).parents[2]
 
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "dataset"
+    return write_dataset(folder, train=draw_samples(60, seed=1), test=draw_samples(24, seed=2))
+
+
+@pytest.fixture(scope="module")
+def told(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any], Any]:
+    """A model folder, the folder of the store, the metrics, and MLflow's client."""
     folder = tmp_path_factory.mktemp("told")
-    dataset = write_dataset(folder / "dataset", train=draw_samples(60, seed=1), test=draw_samples(24, seed=2))
     fan = Fan(engine=EngineConfig(mlflow=str(folder / "runs")))
     metrics = train_all(dataset, folder / "model", SOUND, fan=fan)
     train_all(dataset, folder / "model", SOUND, fan=fan)  # done before: not told again
@@ -80,6 +91,131 @@ def test_settings_table_report_and_metrics_go_along_as_files(told: tuple, tmp_pa
     assert there.read_bytes() == (model / "metrics.json").read_bytes()
 
 
+def runs_in(folder: Path) -> list[Any]:
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    return list(client.search_runs([client.get_experiment_by_name("emodal").experiment_id]))
+
+
+def curves_in(folder: Path, run: Any) -> dict[str, list[int]]:
+    """The epochs of every curve of the run, in the order told."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    return {
+        name: [point.step for point in client.get_metric_history(run.info.run_id, name)]
+        for name in run.data.metrics
+    }
+
+
+def test_epochs_can_be_seen_while_it_trains(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emodal_model.tracking.EVERY_S", 0.0)
+    seen: list[tuple[str, dict[str, list[int]]]] = []
+
+    def look(report: Any) -> None:
+        assert not (tmp_path / "model" / "metrics.json").exists()
+        if (report.network, report.epoch) != ("audio 1 of 2", 1):  # told of after we hear of it
+            (run,) = runs_in(tmp_path / "runs")
+            seen.append((run.info.status, curves_in(tmp_path / "runs", run)))
+
+    fan = Fan(engine=EngineConfig(mlflow=str(tmp_path / "runs")), on_epoch=look)
+    train_all(dataset, tmp_path / "model", SOUND, fan=fan)
+    assert [status for status, _ in seen] == ["RUNNING"] * 3
+    assert [curves["audio/train_loss"] for _, curves in seen] == [[1], [1, 2], [1, 2]]
+    assert [curves.get("audio/member_2/validation_loss") for _, curves in seen] == [None, None, [1]]
+
+
+def test_a_training_killed_and_gone_on_is_one_run_with_every_epoch_once(
+    dataset: Path, tmp_path: Path
+) -> None:
+    kill = f"""
+import os, signal
+from pathlib import Path
+from flows.config import EngineConfig
+from flows.repeats import Fan, train_all
+from tests.model.test_tracking import SOUND
+
+def kill_in_the_second(report):
+    if (report.network, report.epoch) == ("audio 2 of 2", 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fan = Fan(engine=EngineConfig(mlflow={str(tmp_path / "runs")!r}), on_epoch=kill_in_the_second)
+train_all(Path({str(dataset)!r}), Path({str(tmp_path / "model")!r}), SOUND, fan=fan)
+"""
+    killed = subprocess.run([sys.executable, "-c", kill], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (before,) = runs_in(tmp_path / "runs")
+    assert (before.info.status, "audio/train_loss" in before.data.metrics) == ("RUNNING", True)
+    fan = Fan(engine=EngineConfig(mlflow=str(tmp_path / "runs")))
+    train_all(dataset, tmp_path / "model", SOUND, fan=fan)
+    (run,) = runs_in(tmp_path / "runs")
+    assert (run.info.run_id, run.info.status) == (before.info.run_id, "FINISHED")
+    curves = curves_in(tmp_path / "runs", run)
+    assert {name for name in curves if name.endswith("train_loss")} == {
+        "audio/train_loss",
+        "audio/member_2/train_loss",
+    }
+    assert all(steps == [1, 2] for name, steps in curves.items() if not name.startswith("test/"))
+    assert curves["test/audio/accuracy"] == [0]
+
+
+def test_a_training_that_fails_is_marked_and_goes_on_in_its_run(dataset: Path, tmp_path: Path) -> None:
+    def fail(report: Any) -> None:
+        if report.epoch == 2:
+            raise ModelWorkError("no more")
+
+    engine = EngineConfig(mlflow=str(tmp_path / "runs"))
+    with pytest.raises(ModelWorkError, match="no more"):
+        train_all(dataset, tmp_path / "model", SOUND, fan=Fan(engine=engine, on_epoch=fail))
+    (failed,) = runs_in(tmp_path / "runs")
+    assert failed.info.status == "FAILED"
+    train_all(dataset, tmp_path / "model", SOUND, fan=Fan(engine=engine))
+    (run,) = runs_in(tmp_path / "runs")
+    assert (run.info.run_id, run.info.status) == (failed.info.run_id, "FINISHED")
+
+
+def test_a_training_that_never_began_leaves_no_run(tmp_path: Path) -> None:
+    empty = write_dataset(tmp_path / "dataset", test=draw_samples(4, seed=1))
+    fan = Fan(engine=EngineConfig(mlflow=str(tmp_path / "runs")))
+    with pytest.raises(ModelInputError, match="no labelled training clip"):
+        train_all(empty, tmp_path / "model", SOUND, fan=fan)
+    assert runs_in(tmp_path / "runs") == []
+
+
+def test_a_store_that_is_lost_while_training_stops_nothing_and_is_told_the_rest(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("emodal_model.tracking.EVERY_S", 0.0)
+
+    def lose_and_find(report: Any) -> None:
+        renamed = {("audio 1 of 2", 2): "metrics TO lost", ("audio 2 of 2", 2): "lost TO metrics"}
+        if (report.network, report.epoch) in renamed:
+            tables = renamed[report.network, report.epoch]
+            with contextlib.closing(sqlite3.connect(tmp_path / "runs" / "mlflow.db")) as store:
+                store.execute(f"ALTER TABLE {tables.replace('TO', 'RENAME TO')}")
+
+    fan = Fan(engine=EngineConfig(mlflow=str(tmp_path / "runs")), on_epoch=lose_and_find)
+    train_all(dataset, tmp_path / "model", SOUND, fan=fan)
+    assert [record.message for record in caplog.records if "did not take an epoch" in record.message]
+    (run,) = runs_in(tmp_path / "runs")
+    assert run.info.status == "FINISHED"
+    assert curves_in(tmp_path / "runs", run)["audio/member_2/train_loss"] == [1, 2]
+
+
+def test_trainings_in_worker_processes_tell_their_epochs_themselves(dataset: Path, tmp_path: Path) -> None:
+    two = SOUND.model_copy(update={"members": 1, "seeds": 2})
+    train_all(
+        dataset, tmp_path / "model", two, fan=Fan(2, engine=EngineConfig(mlflow=str(tmp_path / "runs")))
+    )
+    client = MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    runs = runs_in(tmp_path / "runs")
+    assert sorted(run.info.run_name for run in runs) == ["1", "model"]
+    for run in runs:
+        number = run.info.run_id
+        first, _ = client.get_metric_history(number, "audio/train_loss")
+        (end,) = client.get_metric_history(number, "test/audio/accuracy")
+        assert first.timestamp < end.timestamp  # what is told at the end only is told in one moment
+
+
 def test_the_stages_before_the_last_have_curves_of_their_own() -> None:
     report = {
         "epoch": 1,
@@ -102,7 +238,6 @@ def test_the_stages_before_the_last_have_curves_of_their_own() -> None:
 
 
 def test_a_store_that_cannot_be_used_is_told_before_anything_is_trained(tmp_path: Path) -> None:
-    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelInputError, match=r"engine\.mlflow = .*file/runs: cannot be used"):
         train_all(
