@@ -54,9 +54,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with explain_os_errors(path):
             yield temporary
             temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would hide results from colleagues
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -68,7 +68,10 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def link_or_copy(path: Path, to: Path) -> None:
-    """Give a file a second name, or a copy that carries its time where there are no links. Errors as atomic_path."""
+    """Give a file a second name, or a copy that carries its time where there are no links. Errors as atomic_path.
+
+    The name is on disk once the folder is: see sync.
+    """
     with explain_os_errors(to):
         to.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -77,7 +80,15 @@ def link_or_copy(path: Path, to: Path) -> None:
             with atomic_path(to) as temporary:
                 shutil.copyfile(path, temporary)
             shutil.copystat(path, to)
-        _sync(to.parent)
+
+
+def sync(path: Path) -> None:
+    """See to it that a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def file_sha256(path: Path) -> str | None:
@@ -140,11 +151,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.dataset_folder import read_manifest
-from emodal_data.files import file_sha256, link_or_copy
+from emodal_data.files import file_sha256, link_or_copy, sync
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, shard_key
 
 
@@ -34,6 +34,8 @@ def keep_shards(
             del before[str(known.key)]
         else:
             missing.append(shard)
+    if kept:
+        sync(shards[0].path.parent)
     left = {dataset / "data" / shard.name: shard.file_sha256 for shard in before.values()}
     films = {path: films for path in left if (films := _films(path))}
     return kept, [

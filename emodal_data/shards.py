@@ -19,7 +19,7 @@ from emodal_data.config import DatasetConfig
 from emodal_data.earlier_contents import EarlierContents
 from emodal_data.egemaps import egemaps_names
 from emodal_data.errors import InputError, WorkError
-from emodal_data.files import atomic_path, file_sha256, link_or_copy
+from emodal_data.files import atomic_path, file_sha256, link_or_copy, sync
 from emodal_data.plan import ingest_key
 from emodal_data.remote_dataset import open_dataset
 from emodal_data.sample_contents import ContentSettings, make_contents
@@ -177,6 +177,8 @@ def copy_shards(
             else:
                 with pq.ParquetFile(old) as file:
                     copied.append(_write(new, file.schema_arrow, _groups_without(file, gone)))
+    if copied:
+        sync(folder / "data")
     return copied
 
 

@@ -33,7 +33,7 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     """Write report/ into a dataset folder, from its shards, its ledger, and the clip store.
 
     manifest: as dataset.make_manifest gives it. store: folder of the clip store; what it lacks stays blank.
-    before: a dataset whose report may have some of the pictures already.
+    before: a dataset whose report may have some of the pictures and scripts already.
     """
     settings = manifest["config"]
     face, audio = FaceConfig(**settings["face"]), AudioConfig(**settings["audio"])
@@ -55,7 +55,8 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     )
     for path in sorted(_PAGE.glob("*.css")) + sorted(_PAGE.glob("*.js")):
         write_bytes(page / "app" / path.name, path.read_bytes())
-    write_bytes(page / "app" / "vega.js", vega_script())
+    vega_before = before / "report" / "app" / "vega.js" if before else None
+    write_bytes(page / "app" / "vega.js", vega_script(vega_before))
     blank = len(clips) - len(places)
     html = _page(manifest=manifest, report=report, blank=blank, clips=len(clips), **counted)
     write_bytes(page / "index.html", html.encode())

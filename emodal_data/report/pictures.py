@@ -69,24 +69,29 @@ def write_pictures(
     the versions and settings that the store was filled with. before: the same folder of an earlier report.
     """
     earlier, hashes, sheets = _hashes(before), {}, []
+    measured = pd.util.hash_pandas_object(clips[list(MEASURES)].astype(float)).to_numpy()
     runs = cut_samples(clips["film"].tolist(), clips.index.tolist(), CLIPS_PER_SHEET)
     for start, stop in runs:
         part = clips.iloc[start:stop]
-        sheet = Sheet(_sheet_name(part, places, config, key), start, stop)
+        stored = [[clip_id, clip_id in places] for clip_id in part.index]
+        # Pictures and sounds are named by their clip and what was measured of them.
+        decisive = [key, config.frames, config.sound, stored, measured[start:stop].tolist()]
+        sheet = Sheet(hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16], start, stop)
         files = [folder / name for name in _files(sheet.name)]
         known = earlier.get(sheet.name)
         if before and known and known == [file_sha256(before / file.name) for file in files]:
             for file in files:
                 link_or_copy(before / file.name, file)
         else:
-            stored = _read(part.index.tolist(), places)
-            write_bytes(files[0], _sheet([_portrait(clip, config) for clip in stored]))
+            seen = _read(part.index.tolist(), places)
+            write_bytes(files[0], _sheet([_portrait(clip, config) for clip in seen]))
             boxes = part[["x0", "y0", "x1", "y1"]].to_numpy(dtype=float)
-            entries = [_entry(clip, box, config) for clip, box in zip(stored, boxes, strict=True)]
+            entries = [_entry(clip, box, config) for clip, box in zip(seen, boxes, strict=True)]
             write_bytes(files[1], script("pictures", entries, sheet.name))
             known = [str(file_sha256(file)) for file in files]
         hashes[sheet.name] = known
         sheets.append(sheet)
+    # Writing it puts the names of all files here on disk.
     write_bytes(folder / _HASHES, json.dumps(hashes, indent=0).encode())
     return sheets
 
@@ -102,14 +107,6 @@ def _hashes(folder: Path | None) -> dict[str, list[str]]:
     except (OSError, ValueError):
         return {}
     return known
-
-
-def _sheet_name(clips: pd.DataFrame, places: Places, config: ReportConfig, key: str) -> str:
-    """Names all that decides the bytes of a sheet; pictures and sounds by their clip and what was measured of them."""
-    measured = pd.util.hash_pandas_object(clips[list(MEASURES)].astype(float))
-    stored = [[clip_id, clip_id in places] for clip_id in clips.index]
-    decisive = [key, config.frames, config.sound, stored, measured.tolist()]
-    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
 
 
 def script(name: str, value: Any, sheet: str | None = None) -> bytes:
