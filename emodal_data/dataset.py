@@ -66,8 +66,11 @@ def plan_dataset(
     labelled = clear & clips["label"].notna()
     if not labelled.any():
         raise WorkError("no labelled clip is left: see the reasons in the ledger")
-    clips["group"] = group_of(clips[clear], config.split.group_by)
-    split = split_clips(clips[labelled], config.split, before)
+    # Only the columns that are asked for: with all of them each choice would copy the whole table.
+    clips["group"] = group_of(
+        clips.loc[clear, ["film", "speaker", "start_s", "end_s"]], config.split.group_by
+    )
+    split = split_clips(clips.loc[labelled, ["group", "label"]], config.split, before)
     clips["split"] = split.sides.reindex(clips.index)
     free = clear & clips["label"].isna()
     in_test = free & clips["group"].isin(set(clips.loc[clips["split"] == "test", "group"]))
@@ -75,13 +78,13 @@ def plan_dataset(
     clips.loc[in_test, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
     clips.loc[free & ~in_test, "split"] = "unlabelled"
     clips = _without_copies_of_test_clips(clips)
-    kept = clips[clips["split"].isin(["train", "test"])]
+    kept = clips.loc[clips["split"].isin(["train", "test"]), ["split", "label"]]
     split = tally(kept["split"], kept["label"])
     if config.split.folds:
-        seen = clips[clips["split"].isin(["train", "unlabelled"])]
+        seen = clips.loc[clips["split"].isin(["train", "unlabelled"]), ["group", "label", "face_hash"]]
         clips["fold"] = fold_clips(seen, config.split, folds_before).reindex(clips.index)
-    samples = _samples(clips[clips["split"].notna()], config.augment)
-    proof = prove_no_leak(samples, clips, config.split.group_by)
+    samples = _samples(clips, config.augment)
+    proof = prove_no_leak(samples, clips, config.split.group_by, compared=clips["split"])
     ledger = make_ledger(rows, clips)
     return DatasetPlan(clips, samples, ledger, split, proof, _key(clips, ledger, config))
 
@@ -111,15 +114,17 @@ def _without_copies_of_test_clips(clips: pd.DataFrame) -> pd.DataFrame:
     return clips
 
 
-def _samples(kept: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
+def _samples(clips: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     """A line a sample: the clips in order, each original followed by its copies; copies on the training side only."""
+    names = [name for name in ("film", "split", "label", "fold") if name in clips]
+    kept = clips.loc[clips["split"].notna(), names]
     train = (kept["split"] == "train").to_numpy()
     copies = np.zeros(len(kept), dtype=np.int64)
     other = int((kept["split"] == "test").sum())
     trained = kept[train]
     copies[train] = plan_copies(trained["label"].to_numpy(), trained["film"].tolist(), other, config)
-    clips = kept[[name for name in ("film", "split", "label", "fold") if name in kept]].reset_index()
-    samples = clips.loc[clips.index.repeat(copies + 1)]
+    originals = kept.reset_index()
+    samples = originals.loc[originals.index.repeat(copies + 1)]
     return samples.assign(copy=samples.groupby(level=0).cumcount()).reset_index(drop=True)
 
 

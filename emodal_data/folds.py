@@ -11,8 +11,6 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from emodal_data.config import SplitConfig
 from emodal_data.errors import InputError
@@ -91,6 +89,9 @@ def tally_folds(folds: pd.Series, labels: pd.Series, count: int) -> list[dict[st
 
 def _blocks(clips: pd.DataFrame) -> npt.NDArray[np.str_]:
     """The name of what each clip must stay together with: the first name of the groups joined by faces."""
+    from scipy.sparse import coo_array  # half a second and 20 MB, also of builds without folds
+    from scipy.sparse.csgraph import connected_components
+
     groups = clips["group"].to_numpy(dtype=str)
     _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
     one, two = near_pairs(clips["face_hash"].tolist(), NEAR_BITS)

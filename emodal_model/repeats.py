@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import t, ttest_1samp
 
 from emodal_model.config import ModelConfig
 from emodal_model.errors import ModelInputError
@@ -117,6 +116,8 @@ def _spread(accuracies: Sequence[float | None], of_emodal: Sequence[float | None
 
     p_against_emodal: of the paired t-test over the repeats.
     """
+    from scipy.stats import t, ttest_1samp  # takes a second and 50 MB, also of builds that do not train
+
     known = [accuracy for accuracy in accuracies if accuracy is not None]
     mean, sd = float(np.mean(known)) if known else None, None
     interval = None

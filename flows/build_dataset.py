@@ -194,8 +194,8 @@ def publish(
     Returns the manifest, and whether anything was written.
     """
     dataset = config.out / "dataset"
-    measures = failed.mark(read_measures(all_places(plan)))
-    clips = clear_clips(plan.clips, measures, config.clips, config.face, config.audio)
+    sections = config.clips, config.face, config.audio
+    clips = clear_clips(plan.clips, failed.mark(read_measures(all_places(plan))), *sections)
     ledger_of_failure = config.out / "failed-ledger.parquet"
     try:
         chosen = plan_dataset(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from emodal_data import clip_store
 from emodal_data.annotations import read_annotations
 from emodal_data.clip_store import (
     read_heavy,
@@ -107,7 +108,14 @@ def test_reels_hold_consecutive_clips_and_never_more_than_reel_size(tmp_path: Pa
 def stored(made: Plan) -> None:
     for reel in made.reels:
         rows = [
-            {"clip_id": c.clip_id, "film": reel.film, "image": b"png", "audio": b"\0\0", "blur": 0.5}
+            {
+                "clip_id": c.clip_id,
+                "film": reel.film,
+                "start_s": c.start_s,
+                "image": b"png",
+                "audio": b"\0\0",
+                "blur": 0.5,
+            }
             for c in reel.clips
         ]
         write_reel(reel.file, rows)
@@ -129,6 +137,25 @@ def test_what_is_stored_is_not_read_again_and_a_new_span_reads_only_itself(
     assert measures["blur"].tolist() == [0.5] * 3
     row = measures.iloc[0]
     assert next(read_heavy(row["store_file"], [row["store_row"]])) == (b"png", b"\0\0")
+
+
+def test_measures_are_those_of_the_clips_asked_for_however_many_files_hold_them(
+    tmp_path: Path, films: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_store, "_FILES_AT_ONCE", 2)
+    made = plan(
+        tmp_path, films, "".join(f"a.mp4,{n},{n + 1},sad,,\n" for n in range(9)), ClipsConfig(reel_size=2)
+    )
+    stored(made)
+    places = all_places(made)
+    asked = {clip_id: places[clip_id] for clip_id in made.clips.index[[0, 3, 4, 5, 8]]}
+    measures = read_measures(asked)
+    assert dict(zip(measures.index, measures["start_s"], strict=True)) == dict(
+        zip(asked, [0.0, 3.0, 4.0, 5.0, 8.0], strict=True)
+    )
+    where = zip(measures["store_file"], measures["store_row"], strict=True)
+    assert dict(zip(measures.index, where, strict=True)) == asked
+    assert read_measures({}).columns.tolist() == measures.columns.tolist()
 
 
 def test_a_damaged_store_file_is_read_again(tmp_path: Path, films: Path) -> None:

@@ -166,3 +166,13 @@ def test_near_duplicate_faces_across_the_split_are_found() -> None:
         prove_no_leak(table, clips, "film")
     clips["face_hash"] = [bytes(32), bytes(16) + b"\xff" * 16]
     assert prove_no_leak(table, clips, "film")["near_duplicate_faces_on_both_sides"] == 0
+
+
+def test_faces_are_compared_again_only_for_sides_that_were_not_compared() -> None:
+    table, clips = samples(("a", "f", "train", 0), ("b", "g", "test", 0))
+    clips["face_hash"] = [bytes(32)] * 2
+    as_written = pd.Series({"b": "test", "a": "train"})
+    assert prove_no_leak(table, clips, "film", compared=as_written)["near_duplicate_faces_on_both_sides"] == 0
+    for others in ({"a": "train", "b": "train"}, {"a": "test", "b": "train"}, {"a": "train"}):
+        with pytest.raises(WorkError, match="near duplicate faces on both sides: b"):
+            prove_no_leak(table, clips, "film", compared=pd.Series(others))
