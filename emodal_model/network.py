@@ -13,6 +13,7 @@ import numpy as np
 
 from emodal_model.backend import keras
 from emodal_model.config import ModelConfig
+from emodal_model.decorrelation import CLIP, Decorrelation, decorrelation_of
 from emodal_model.input import FEATURES, FRAMES, IMAGE_SIZE, LABELS, Samples
 from emodal_model.sequences import Sequences
 
@@ -29,12 +30,16 @@ MAIN_HEAD: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Normalisation:
-    """What the training side taught about scales: gray level of the pixels, each of the 68 audio features."""
+    """What the training side taught about scales: gray level of the pixels, each of the 68 audio features.
+
+    decorrelation: of the features, once they are standardised; none for frames.
+    """
 
     pixel_mean: float
     pixel_std: float
     audio_mean: list[float]
     audio_std: list[float]
+    decorrelation: Decorrelation | None = None
 
 
 def normalisation_of(samples: Samples) -> Normalisation:
@@ -45,11 +50,16 @@ def normalisation_of(samples: Samples) -> Normalisation:
     else:
         audio_mean = samples.audio_features.mean(axis=0, dtype=np.float64)
         audio_std = samples.audio_features.std(axis=0, dtype=np.float64)
+    audio_std = np.where(audio_std > 1e-9, audio_std, 1.0)
+    decorrelation = None
+    if not isinstance(samples.audio_features, Sequences):
+        decorrelation = decorrelation_of((samples.audio_features - audio_mean) / audio_std)
     return Normalisation(
         pixel_mean=float(pixels.mean(dtype=np.float64)),
         pixel_std=max(float(pixels.std(dtype=np.float64)), 1.0),
-        audio_mean=[float(x) for x in audio_mean],
-        audio_std=[float(x) if x > 1e-9 else 1.0 for x in audio_std],
+        audio_mean=audio_mean.tolist(),
+        audio_std=audio_std.tolist(),
+        decorrelation=decorrelation,
     )
 
 
@@ -86,7 +96,11 @@ def build_network(
     }
     if name == "emodal":
         outputs |= {f"{modality}_code": code for modality, code in codes.items()}
-    return keras.Model(inputs, outputs, name=name)
+    network = keras.Model(inputs, outputs, name=name)
+    if "audio_features" in inputs and scales.decorrelation:
+        evened = [scales.decorrelation.matrix, scales.decorrelation.offset]
+        network.get_layer("audio_decorrelated").set_weights(evened)
+    return network
 
 
 def head_layers(network: Any) -> list[Any]:
@@ -96,7 +110,7 @@ def head_layers(network: Any) -> list[Any]:
 
 def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
     """Dense 128, 64, 10 on the 68 features."""
-    x = _standardised(audio, scales)
+    x = _decorrelated(_standardised(audio, scales), scales)
     decay = keras.regularizers.L2(config.audio_l2)
     for width in (128, 64):
         x = keras.layers.Dense(
@@ -119,23 +133,42 @@ def _recurrent_branch(frames: Any, config: ModelConfig, scales: Normalisation) -
         name="audio_recurrent",
         dtype="float32",
     )
-    states = keras.layers.Bidirectional(layer, name="audio_both_ways", dtype="float32")(
-        _standardised(frames, scales), mask=is_there
-    )
+    # A new speaker or microphone is far out in some feature; it should not be louder than all others.
+    heard = keras.ops.clip(_standardised(frames, scales), -CLIP, CLIP)
+    states = keras.layers.Bidirectional(layer, name="audio_both_ways", dtype="float32")(heard, mask=is_there)
     x = keras.layers.GlobalAveragePooling1D(name="audio_mean", dtype="float32")(states, mask=is_there)
     x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype="float32")(x)
     return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
 
 
 def _standardised(audio: Any, scales: Normalisation) -> Any:
-    """The 68 numbers of a clip, or of each frame, standardised and clipped to 3 deviations."""
+    """The 68 numbers of a clip, or of each frame, standardised."""
     # Rescaling with a list per feature: unlike Normalization it exports to ONNX as constants.
     mean, std = np.asarray(scales.audio_mean), np.asarray(scales.audio_std)
-    x = keras.layers.Rescaling(
+    return keras.layers.Rescaling(
         list(1.0 / std), offset=list(-mean / std), name="audio_standardised", dtype="float32"
     )(audio)
+
+
+def _decorrelated(x: Any, scales: Normalisation) -> Any:
+    """Standardised features without skew, clipped, and in even directions: as Decorrelation says, in layers."""
+    learnt = scales.decorrelation
+    if learnt is None:
+        return keras.ops.clip(x, -CLIP, CLIP)
+
+    def scaled(value: Any, by: np.ndarray, name: str, offset: np.ndarray | float = 0.0) -> Any:
+        offsets = np.broadcast_to(offset, by.shape).tolist()
+        return keras.layers.Rescaling(by.tolist(), offset=offsets, name=name, dtype="float32")(value)
+
+    up, down = learnt.powers, 2.0 - learnt.powers
+    above = scaled(keras.ops.log(1.0 + keras.ops.relu(x)), up, "audio_above")
+    below = scaled(keras.ops.log(1.0 + keras.ops.relu(-x)), down, "audio_below")
+    offset = (1.0 / down - 1.0 / up - learnt.mean) / learnt.std
+    above = scaled(keras.ops.exp(above), 1.0 / (up * learnt.std), "audio_above_grown", offset)
+    below = scaled(keras.ops.exp(below), 1.0 / (down * learnt.std), "audio_below_grown")
+    even = keras.layers.Dense(FEATURES, trainable=False, name="audio_decorrelated", dtype="float32")
     # A new speaker or microphone is far out in some feature; it should not be louder than all others.
-    return keras.ops.clip(x, -3.0, 3.0)
+    return keras.ops.clip(even(keras.ops.clip(above - below, -CLIP, CLIP)), -CLIP, CLIP)
 
 
 def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:

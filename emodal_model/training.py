@@ -234,7 +234,7 @@ def _story(fitted: Fitted) -> dict[str, Any]:
     return {
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch,
-        "parameters": int(fitted.network.count_params()),
+        "parameters": sum(int(np.prod(variable.shape)) for variable in fitted.network.trainable_variables),
         "history": [asdict(report) for report in fitted.history],
         "warm_up": [asdict(report) for report in fitted.warm_up],
     }
