@@ -114,7 +114,7 @@ def short_term_features(
         return _package_short_term(signal, rate_hz, window_s, step_s)
     window, step = _frame_samples(rate_hz, window_s, step_s)
     tables = _tables(rate_hz, window)
-    wave = _normalised(_usable(signal, rate_hz, window))
+    wave = _normalised(signal, _usable(signal, rate_hz, window))
     frames = _overlapping(wave, window, step)
     features = np.empty((len(frames), len(SHORT_TERM_NAMES)))
     features[:, 0] = _sign_changes(wave, window, step) / (window - 1)
@@ -176,10 +176,13 @@ def _usable(signal: npt.ArrayLike, rate_hz: int, window: int) -> Floats:
     return wave
 
 
-def _normalised(wave: Floats) -> Floats:
-    """Without its mean, and with peak 1; in place."""
-    wave -= wave.mean()
-    wave /= max(wave.max(), -wave.min()) + 1e-10
+def _normalised(signal: npt.ArrayLike, wave: Floats) -> Floats:
+    """Without its mean, and with peak 1; in place. signal: what the wave was made of, whose peak is sooner found."""
+    samples = np.asarray(signal)
+    mean = wave.mean()
+    highest, lowest = as_float(np.array([samples.max(), samples.min()]))
+    wave -= mean
+    wave /= max(highest - mean, mean - lowest) + 1e-10  # rounding is monotonic: the very peak of what is left
     return wave
 
 
@@ -245,11 +248,13 @@ def _rolloff(power: Floats, blocks: Floats, total: Floats) -> Floats:
     threshold = _ROLLOFF * total
     before = np.cumsum(np.column_stack([np.full(len(power), _EPS), blocks]), axis=1)
     block = (before[:, 1:] <= threshold[:, None]).sum(axis=1)
-    inside = np.minimum((block * length)[:, None] + np.arange(length), bins - 1)
-    sums = np.column_stack([before[rows, block], power[rows[:, None], inside]]).cumsum(axis=1)
+    beyond = block == _BLOCKS  # in what remains after the tenth
+    block[beyond] = 0
+    inside = power[:, : length * _BLOCKS].reshape(-1, _BLOCKS, length)[rows, block]
+    sums = np.column_stack([before[rows, block], inside]).cumsum(axis=1)
     above = sums - threshold[:, None]
     first = block * length + (above[:, 1:] > 0).argmax(axis=1)
-    for row in np.flatnonzero(np.abs(above).min(axis=1) <= 1e-9 * (total + _EPS)):
+    for row in np.flatnonzero(beyond | (np.abs(above).min(axis=1) <= 1e-9 * (total + _EPS))):
         # argmax finds the first True, and says 0 where there is none, as the package does.
         first[row] = (np.cumsum(power[row]) + _EPS > threshold[row]).argmax()
     rolloff: Floats = first / bins

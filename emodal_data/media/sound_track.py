@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache, cached_property
 from math import ceil, floor, gcd, lcm
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -133,13 +133,14 @@ class Track:
         if a >= b:
             return
         self.corrupt_frames += frame.is_corrupt
-        sound = as_float(frame)
+        sound = _channels(frame)
         if self._channels is None:
             self._channels = np.zeros((len(sound), stop - start), np.float32)
             self.layout = frame.layout.name
         if len(sound) != len(self._channels):
             return  # the track changes its channels midway: what comes is missing
-        self._channels[:, a - start : b - start] = sound[:, a - position : b - position]
+        for channel, samples in zip(self._channels, sound, strict=True):
+            channel[a - start : b - start] = samples[a - position : b - position]
         self._covered.append((a, b))
 
     def cut(self, ended_at: int | None) -> tuple[Floats, int]:
@@ -167,6 +168,13 @@ class Track:
             j = -(-b * RATE_HZ // window.rate_hz) - window.first
             covered[max(i, 0) : max(j, 0)] = True
         return int(covered.sum())
+
+
+def _channels(frame: AudioFrame) -> Sequence[Floats]:
+    """(n,) float32 of each channel of a decoded frame; without a copy in the form that most decoders give."""
+    if frame.format.name == "fltp" and frame.layout.nb_channels < _UNSAFE_PLANES:
+        return [np.frombuffer(cast(Any, plane), np.float32, frame.samples) for plane in frame.planes]
+    return list(as_float(frame))
 
 
 def as_float(frame: AudioFrame) -> Floats:
@@ -207,8 +215,12 @@ def full_scale(layout: str) -> float:
 
 def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
     """(channels, n) -> (m,) 16 kHz mono, FFmpeg's default downmix (in 5.1 the centre, the voices, leads)."""
-    packed = np.ascontiguousarray(channels.T).reshape(1, -1)
-    whole = AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+    if len(channels) < _UNSAFE_PLANES:
+        # Planes are mixed by FFmpeg's vector code: the same bits as packed samples give, in a fifth of the time.
+        whole = AudioFrame.from_ndarray(np.ascontiguousarray(channels), format="fltp", layout=layout)
+    else:
+        packed = np.ascontiguousarray(channels.T).reshape(1, -1)
+        whole = AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     whole.sample_rate = rate_hz
     resampler = AudioResampler("flt", "mono", RATE_HZ)
     pieces = [piece.to_ndarray()[0] for frame in (whole, None) for piece in resampler.resample(frame)]
