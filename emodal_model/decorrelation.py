@@ -36,7 +36,7 @@ class Decorrelation:
     def __call__(self, standardised: np.ndarray) -> np.ndarray:
         """(n, 68) for (n, 68): what the layers of network.py compute, in float64."""
         x = (_without_skew(standardised, self.powers) - self.mean) / self.std
-        return np.clip(np.clip(x, -CLIP, CLIP) @ self.matrix + self.offset, -CLIP, CLIP)
+        return np.asarray(np.clip(np.clip(x, -CLIP, CLIP) @ self.matrix + self.offset, -CLIP, CLIP))
 
 
 def decorrelation_of(standardised: np.ndarray) -> Decorrelation:

@@ -9,10 +9,11 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from emodal_model.backend import without_stderr
+from emodal_model.backend import keras, tf, without_stderr
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.fitting import answer
 from emodal_model.input import FEATURES, FRAMES, IMAGE_SIZE
@@ -99,11 +100,22 @@ def _open_keras(path: Path) -> Ask:
 
 
 def _write_litert(predictor: Predictor, path: Path) -> None:
-    if predictor.hears_frames:
-        raise ModelInputError(
-            "LiteRT alone cannot run a recurrent network over frames of any number; export it to onnx or keras"
-        )
-    predictor.network.export(path, format="litert", verbose=False)
+    network = predictor.network
+    if not predictor.hears_frames:
+        network.export(path, format="litert", verbose=False)
+        return
+    # The frames are a loop, in which LiteRT finds no variables: their values go in as constants.
+    values = [(variable, np.asarray(variable)) for variable in network.variables]
+
+    def ask(**frames: Any) -> Any:
+        constants = [(variable, tf.constant(value)) for variable, value in values]
+        with keras.StatelessScope(state_mapping=constants):
+            return network(frames, training=False)
+
+    given = tf.TensorSpec((1, None, FEATURES), tf.float32, name=FRAMES)
+    traced = tf.function(ask).get_concrete_function(**{FRAMES: given})
+    with without_stderr():  # the converter tells of its passes
+        path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([traced], tf.Module()).convert())
 
 
 def _open_litert(path: Path) -> Ask:

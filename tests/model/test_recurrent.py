@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from emodal_model.errors import ModelInputError
 from emodal_model.evaluation import evaluate
@@ -150,7 +151,7 @@ def test_a_loaded_network_hears_frames_of_any_number(trained: tuple) -> None:
         network.predict(None, [np.full((3, 68), np.nan)])
 
 
-def test_onnx_answers_for_any_number_of_frames_and_litert_is_refused(trained: tuple, tmp_path: Path) -> None:
+def test_onnx_and_litert_answer_for_any_number_of_frames(trained: tuple, tmp_path: Path) -> None:
     network, samples = load(trained[0] / "audio_recurrent.keras"), ordered(5, 9)
     path, difference = export(network, tmp_path, "onnx")
     assert difference < 1e-5
@@ -160,9 +161,11 @@ def test_onnx_answers_for_any_number_of_frames_and_litert_is_refused(trained: tu
     np.testing.assert_allclose(answer, network.predict(None, list(samples.frames)), atol=1e-5)
     assert json.loads((tmp_path / "audio_recurrent.json").read_text())["audio"]["short_term"] is True
     assert export(network, tmp_path, "keras")[1] == 0
-    with pytest.raises(ModelInputError, match="export it to onnx or keras"):
-        export(network, tmp_path, "litert")
-    assert not list(tmp_path.glob("*.tflite"))
+    path, difference = export(network, tmp_path, "litert")
+    assert difference < 1e-5
+    runner = Interpreter(model_path=str(path)).get_signature_runner()
+    for frames, expected in zip(samples.frames, answer, strict=True):
+        np.testing.assert_allclose(runner(**{FRAMES: frames[None]})["audio"][0], expected, atol=1e-5)
 
 
 def test_all_settings_in_which_a_dataset_differs_are_named(
