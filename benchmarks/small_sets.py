@@ -1,10 +1,13 @@
 """Small sets, where linear models are strong: the default networks against them, on speakers that nobody learnt from.
 
     python benchmarks/small_sets.py films BUILD/dataset       the test side of a dataset: EMODal
+    python benchmarks/small_sets.py folds BUILD/dataset       all its clips, no copies, in six folds of actors:
+                                                              EMODal
     python benchmarks/small_sets.py voices FOLDER             RAVDESS speech (FLAC, 16 kHz), six folds of actors: the
                                                               audio network
 
-Prints the accuracy of every member of the ensemble by itself, of all of them together, and of the baselines.
+Prints the accuracy of every member of the ensemble by itself, of all of them together, and of the baselines; and what
+all together have more than each baseline, with a 95 % interval over actors.
 """
 
 import argparse
@@ -21,7 +24,7 @@ from emodal_model.config import ModelConfig
 from emodal_model.ensemble import members_of
 from emodal_model.evaluation import judged
 from emodal_model.fitting import outputs_of
-from emodal_model.input import LABELS, Samples, read_manifest, read_samples
+from emodal_model.input import LABELS, Samples, join, read_manifest, read_samples
 from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
 from emodal_model.scores import softmax
 from emodal_model.training import train_member
@@ -86,34 +89,60 @@ def voices(folder: Path) -> Samples:
     )
 
 
-def show(title: str, right: dict[str, np.ndarray]) -> None:
+def fold_sides(every: Samples, speakers: np.ndarray, chosen: list[int]) -> list[tuple[Samples, Samples]]:
+    """(train, test) of the chosen folds; speakers: all of them, a fold's side by side."""
+    parts = np.array_split(speakers, FOLDS)
+    held = [np.isin(every.speakers, parts[number]) for number in chosen]
+    return [(every.take(~test), every.take(test)) for test in held]
+
+
+def interval(more: np.ndarray, speakers: np.ndarray) -> tuple[float, float]:
+    """Mean of (n,) differences and half its 95 % interval: the clips of a speaker are one draw."""
+    mean = float(more.mean())
+    _, groups = np.unique(speakers, return_inverse=True)
+    sums = np.bincount(groups, more - mean)
+    spread = (sums**2).sum() * len(sums) / max(len(sums) - 1, 1)
+    return mean, 1.96 * float(np.sqrt(spread)) / len(more)
+
+
+def show(title: str, right: dict[str, np.ndarray], speakers: np.ndarray) -> None:
     shares = "  ".join(f"{name} {100 * hits.mean():.1f}" for name, hits in right.items())
-    print(f"{title} ({len(next(iter(right.values())))} clips): {shares}", flush=True)
+    print(f"{title} ({len(speakers)} clips): {shares}", flush=True)
+    together = right.get("together", np.empty(0))
+    for name in [name for name in right if len(together) and name in (*LINEAR, "late_fusion")]:
+        mean, half = interval(together.astype(float) - right[name], speakers)
+        print(f"  together - {name}: {100 * mean:+.1f} +- {100 * half:.1f}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["films", "voices"])
+    parser.add_argument("what", choices=["films", "folds", "voices"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", choices=["networks", "baselines"], help="both, if left out")
     parser.add_argument("--members", type=int, help="as model.members")
+    parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)), help="which ones")
     arguments = parser.parse_args()
     print(machine("tensorflow"))
     if arguments.what == "films":
         group_by = read_manifest(arguments.folder)["config"]["split"]["group_by"]
         sides = [(read_samples(arguments.folder, "train"), judged(read_samples(arguments.folder, "test")))]
+    elif arguments.what == "folds":
+        group_by = "speaker"
+        every = judged(join([read_samples(arguments.folder, split) for split in ("train", "test")]))
+        # Drawn: actors of one film have names that follow one another.
+        speakers = np.random.default_rng(1).permutation(np.unique(every.speakers))
+        sides = fold_sides(every, speakers, arguments.folds)
     else:
         group_by, every = "speaker", voices(arguments.folder)
-        parts = np.array_split(np.unique(every.speakers), FOLDS)
-        held = [np.isin(every.speakers, part) for part in parts]
-        sides = [(every.take(~test), every.take(test)) for test in held]
-    name: NetworkName = "emodal" if arguments.what == "films" else "audio"
+        sides = fold_sides(every, np.unique(every.speakers), arguments.folds)
+    name: NetworkName = "audio" if arguments.what == "voices" else "emodal"
     for seed in arguments.seeds:
         right: dict[str, list[np.ndarray]] = {}
-        for train, test in sides:
+        speakers = np.empty(0, np.str_)
+        for number, (train, test) in enumerate(sides, start=1):
             answers: Answers = {}
             if arguments.only != "baselines":
                 config = ModelConfig(seed=seed, members=arguments.members)
@@ -122,7 +151,9 @@ def main() -> None:
                 answers |= linear(train, test, group_by, seed, name == "audio")
             for each, given in answers.items():
                 right.setdefault(each, []).append(given.argmax(axis=1) == test.labels)
-        show(f"seed {seed}", {each: np.concatenate(hits) for each, hits in right.items()})
+            speakers = np.concatenate([speakers, test.speakers])
+            joined = {each: np.concatenate(hits) for each, hits in right.items()}
+            show(f"seed {seed}, {number} of {len(sides)} tests", joined, speakers)
 
 
 if __name__ == "__main__":

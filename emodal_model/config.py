@@ -67,6 +67,8 @@ class ModelConfig(BaseModel):
     """Trainings that answer together, each with its own seed and validation; none: 5 below 1,000 clips, else 1."""
     fold: Annotated[int, Field(ge=0)] | None = None
     """Test on this fold of the training side, and train on the others; none: the dataset's own test side."""
+    vary_pictures: bool | None = None
+    """Mirror, move, turn, zoom and relight each training picture anew in every epoch; none: below 1,000 clips."""
     memory_mb: Annotated[float, Field(ge=0)] = 4096
     """Decoded pictures beyond this are kept in a file of the model's folder while training, not in memory."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -32,10 +32,13 @@ def members_of(samples: Samples, group_by: str, config: ModelConfig) -> list[Mem
     samples: all that may be learnt from. group_by: what stays together, as validation.hold_out takes it.
     """
     clips = int((samples.originals & (samples.labels >= 0)).sum())
-    count = config.members or (MEMBERS_OF_FEW if clips < FEW_CLIPS else 1)
+    is_few = clips < FEW_CLIPS
+    count = config.members or (MEMBERS_OF_FEW if is_few else 1)
+    varies = is_few if config.vary_pictures is None else config.vary_pictures
     members: list[Member] = []
     for number in range(count):
-        own = config.model_copy(update={"seed": config.seed + SEED_STEP * number})
+        settings = {"seed": config.seed + SEED_STEP * number, "vary_pictures": varies}
+        own = config.model_copy(update=settings)
         earlier = np.any([member.held.validation for member in members], axis=0) if members else None
         held = hold_out(samples, group_by, config.validation_fraction, own.seed, earlier)
         members.append(Member(own, held))

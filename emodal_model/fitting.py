@@ -1,7 +1,7 @@
 """The training loop of one network: samples in, trained network out. No files but the checkpoint.
 
 Weights are averaged over the last epochs: the average generalises better than any one of them.
-Every draw (shuffling, dropout) is seeded by (seed, epoch), so an epoch done again gives the same weights.
+Every draw (shuffling, dropout, how pictures vary) is seeded by (seed, epoch): done again, an epoch is the same.
 """
 
 import time
@@ -22,6 +22,7 @@ from emodal_model.pictures import Pictures
 from emodal_model.scores import best_temperature, cross_entropy, softmax
 from emodal_model.sequences import Sequences
 from emodal_model.stages import Stage, StageName, learning_rate, stages_of
+from emodal_model.variations import draw_variations, varied
 
 #: Epochs that the average of the weights reaches back, about.
 AVERAGED_EPOCHS = 5
@@ -76,6 +77,7 @@ def fit(
     repeatable(config.seed)
     scales = normalisation_of(train)
     network = build_network(name, config, scales, choose_precision(config.precision))
+    varies = bool(config.vary_pictures) and "images" in network.input
     class_weights = tf.constant(balanced_weights(train.labels))
     state = checkpoint.read() if checkpoint else None
     history = [EpochReport(**report) for report in state.history] if state else []
@@ -105,13 +107,17 @@ def fit(
         for epoch in range(len(done) + 1, stage.config.epochs + 1):
             if _is_over(stage, epoch - 1, best_epoch if judged else 0):
                 break
-            _seed_dropout(network, (config.seed, number, epoch))
+            seed = (config.seed, number, epoch)
+            _seed_dropout(network, seed)
             rate = learning_rate(stage.config, epoch)
             optimizer.learning_rate = rate
-            order = batches(len(stage.rows), stage.config.batch_size, (config.seed, number, epoch))
+            pictures = _pictures_of(stage, train, seed if varies else None)
             losses = [
-                step(train.images[rows], train.audio_features[rows], train.labels[rows])
-                for rows in (stage.rows[chosen] for chosen in order)
+                step(pictures(places), train.audio_features[rows], train.labels[rows])
+                for places, rows in (
+                    (places, stage.rows[places])
+                    for places in batches(len(stage.rows), stage.config.batch_size, seed)
+                )
             ]
             train_loss = float(np.mean(losses))
             if not np.isfinite(train_loss):
@@ -148,6 +154,16 @@ def fit(
     last = [report for report in history if report.stage == "all"]
     warm_up = [report for report in history if report.stage != "all"]
     return Fitted(kept, last, best_epoch, time.monotonic() - started_s, warm_up)
+
+
+def _pictures_of(
+    stage: Stage, train: Samples, seed: tuple[int, ...] | None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The pictures at some places of a pass, as a step takes them; seed: draws how they vary, None: they do not."""
+    if seed is None:
+        return lambda places: train.images[stage.rows[places]]
+    variations = draw_variations(len(stage.rows), IMAGE_SIZE, seed)
+    return lambda places: varied(train.images[stage.rows[places]], variations, places)
 
 
 def _is_over(stage: Stage, done: int, best_epoch: int) -> bool:

@@ -37,18 +37,20 @@ def sounds_only(n: int) -> Samples:
     return few.take(np.arange(n) % 40)
 
 
-def test_few_clips_ask_for_five_members_and_many_for_one_unless_it_is_set() -> None:
+def test_few_clips_ask_for_five_members_with_varying_pictures_and_many_for_one_unless_it_is_set() -> None:
     few = sounds_only(FEW_CLIPS - 1)
     # Copies and unlabelled clips do not make them many.
     more = few.take(np.arange(FEW_CLIPS + 200) % len(few))
     copies = replace(more, originals=np.arange(len(more)) < len(few))
     unlabelled = replace(more, labels=np.where(np.arange(len(more)) < len(few), more.labels, -1))
-    counts = [
-        len(members_of(samples, "film", ModelConfig()))
-        for samples in (few, copies, unlabelled, sounds_only(FEW_CLIPS))
-    ]
-    assert counts == [MEMBERS_OF_FEW] * 3 + [1]
-    assert len(members_of(few, "film", ModelConfig(members=3))) == 3
+    many = sounds_only(FEW_CLIPS)
+    by_size = [members_of(samples, "film", ModelConfig()) for samples in (few, copies, unlabelled, many)]
+    assert [len(members) for members in by_size] == [MEMBERS_OF_FEW] * 3 + [1]
+    assert [{m.config.vary_pictures for m in members} for members in by_size] == [{True}] * 3 + [{False}]
+    still = members_of(few, "film", ModelConfig(members=3, vary_pictures=False))
+    assert [member.config.vary_pictures for member in still] == [False] * 3
+    (varying,) = members_of(many, "film", ModelConfig(vary_pictures=True))
+    assert varying.config.vary_pictures
 
 
 def test_members_have_seeds_of_their_own_and_hold_back_films_that_no_other_does() -> None:

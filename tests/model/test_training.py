@@ -138,7 +138,7 @@ def test_two_fits_are_bitwise_equal_and_another_seed_is_not(tiny: ModelConfig) -
 
 
 def test_a_killed_run_goes_on_to_bitwise_the_same_weights(tiny: ModelConfig, tmp_path: Path) -> None:
-    config = tiny.model_copy(update={"epochs": 4})
+    config = tiny.model_copy(update={"epochs": 4, "vary_pictures": True})
     train_side, validation = draw_samples(40, seed=4), draw_samples(20, seed=5)
     undisturbed = fit("emodal", train_side, validation, config)
 
