@@ -4,6 +4,9 @@ python benchmarks/growth.py [--rows 1000 10000 100000 1000000] [--films 530] [--
 The films are named, not there; faces are hashes drawn at random, so that no clip is another's near-duplicate. Each
 size runs in a process of its own.
 
+python benchmarks/growth.py --paper 1000 10000 100000 [--films 530] [--out docs/benchmarks]
+Whole builds of the same films that are not there (paper_build.py): all but decoding is real, one process a core.
+
 python benchmarks/growth.py --clips 1000 10000 [--compare 1000] [--samples FOLDER] [--out docs/benchmarks]
 Real builds, of the same close-ups annotated ever more densely, by processes beside the cores; the size of --compare
 by one process, and by Dask, too. --samples: as emodal sample-films writes it, 16 films or more (made if absent).
@@ -24,6 +27,8 @@ import numpy as np
 import pandas as pd
 from processes import Cost, measured
 from sheet import finish, machine
+
+from flows.memory import return_freed_memory
 
 #: Films of the whole builds, and clips of the build that start-up is told by.
 GROWN_FILMS, START_CLIPS = 16, 160
@@ -53,6 +58,7 @@ def steps(folder: Path, rows: int, films: int) -> None:
     from emodal_data.plan import locate_films, plan_build
     from emodal_data.sources import FilmFacts
 
+    return_freed_memory()  # as a build does
     table, places = folder / "spans.csv", folder / "films"
     write_table(table, rows, films)
     places.mkdir()
@@ -97,6 +103,19 @@ def measure(rows: int, films: int) -> list[tuple[float, float]]:
         command = [sys.executable, __file__, "--steps", folder, "--rows", str(rows), "--films", str(films)]
         run = subprocess.run(command, capture_output=True, text=True, check=True)
     return [(float(cpu), float(mb)) for cpu, mb in (line.split() for line in run.stdout.splitlines())]
+
+
+def paper_builds(sizes: list[int], films: int) -> list[str]:
+    """Builds without decoding: a line for each size."""
+    lines = ["| clips | CPU s | wall s | parent, MB | largest worker, MB |", "|" + "---|" * 5]
+    for clips in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(__file__).with_name("paper_build.py")
+            cost = measured([sys.executable, script, folder, "--clips", clips, "--films", films])
+        row = f"{cost.cpu_s:.1f} | {cost.wall_s:.1f} | {cost.parent_mb:.0f} | {cost.child_mb:.0f}"
+        lines.append(f"| {clips} | {row} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return lines
 
 
 def build(folder: Path, films: Path, clips: int, name: str, more: tuple[str, ...]) -> Cost:
@@ -178,6 +197,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, nargs="+", default=[1000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--films", type=int, default=530)
+    parser.add_argument("--paper", type=int, nargs="+")
     parser.add_argument("--clips", type=int, nargs="+")
     parser.add_argument(
         "--compare", type=int, help="clips of the builds by other engines (default: the fewest)"
@@ -188,6 +208,14 @@ def main() -> None:
     args = parser.parse_args()
     if args.steps:
         steps(args.steps, args.rows[0], args.films)
+        return
+    if args.paper:
+        about = (
+            f"{machine('pandas', 'pyarrow')}; whole builds from nothing of films that are not there "
+            "(benchmarks/paper_build.py): faces and sounds are made up, no augmentation, all else is real."
+        )
+        body = "\n".join([about, "", *paper_builds(args.paper, args.films)])
+        finish("growth-paper", "Builds without decoding as the clips grow", body, args.out)
         return
     if args.clips:
         lines = builds(args.clips, args.compare or min(args.clips), args.samples)

@@ -137,10 +137,9 @@ def plan_build(
         name = str(film)
         folder = store_folder(store, name, facts[name].sha256)
         stored = stored_clips(folder, key)
-        places |= {clip_id: stored[clip_id] for clip_id in of_film.index if clip_id in stored}
-        spans = zip(
-            of_film.index.tolist(), of_film["start_s"].tolist(), of_film["end_s"].tolist(), strict=True
-        )
+        clip_ids = of_film.index.tolist()
+        places |= {clip_id: stored[clip_id] for clip_id in clip_ids if clip_id in stored}
+        spans = zip(clip_ids, of_film["start_s"].tolist(), of_film["end_s"].tolist(), strict=True)
         todo = [Clip(*span) for span in spans if span[0] not in stored]
         for start in range(0, len(todo), clips.reel_size):
             reel = tuple(todo[start : start + clips.reel_size])
@@ -161,7 +160,7 @@ def all_places(plan: Plan) -> Places:
     for folder, key in sorted(folders):
         stored |= stored_clips(folder, key)
     everywhere = stored | dict(plan.places)
-    return {clip_id: everywhere[clip_id] for clip_id in plan.clips.index if clip_id in everywhere}
+    return {clip_id: everywhere[clip_id] for clip_id in plan.clips.index.tolist() if clip_id in everywhere}
 
 
 def reel_places(reel: Reel) -> Places:

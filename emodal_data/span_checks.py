@@ -37,7 +37,7 @@ def check_spans(
     warnings = list(dict.fromkeys(told))
 
     overlaps_s = own_overlaps_s(clips)
-    mine = rows.index[good & rows["clip_id"].isin(overlaps_s.index)]
+    mine = rows.index[good & (overlaps_s.index.get_indexer(pd.Index(rows["clip_id"])) >= 0)]
     measured = rows.loc[mine, "clip_id"].map(overlaps_s)
     line = measured.map("starts {:.2f} s before an earlier span of the same speaker has ended".format)
     if config.own_overlap == "drop":

@@ -87,7 +87,10 @@ def _sides_before(
 ) -> np.ndarray:
     """The side each group was on, 0 train, 1 test, -1 none. Once trained on, a group is never tested on."""
     fixed = np.full(groups, -1)
-    sides = np.array([{"train": 0, "test": 1}.get(before.get(clip_id, ""), -1) for clip_id in clip_ids])
+    if not before:
+        return fixed
+    known = {clip_id: {"train": 0, "test": 1}.get(side, -1) for clip_id, side in before.items()}
+    sides = np.array([known.get(clip_id, -1) for clip_id in clip_ids.tolist()])
     for side in (1, 0):
         fixed[places[sides == side]] = side
     return fixed

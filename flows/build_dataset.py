@@ -5,8 +5,8 @@ It reads top to bottom: plan, read the reels that are missing, publish what is c
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from prefect import flow, runtime
@@ -40,7 +40,7 @@ from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build, r
 from emodal_data.reasons import Reason
 from emodal_data.remote_dataset import pull_build, push_build
 from emodal_data.remote_lock import exclusive_remote
-from emodal_data.shards import ShardSettings, WrittenShard
+from emodal_data.shards import Shard, ShardSettings, WrittenShard
 from emodal_data.sources import (
     FilmCatalogue,
     not_read,
@@ -50,6 +50,7 @@ from emodal_data.storage import fetch, list_remote, pull, remove_remote, send, s
 from flows.announcement import announce_dataset
 from flows.config import Config
 from flows.failures import FailedFilms
+from flows.memory import return_freed_memory
 from flows.observers import observer
 from flows.summary import dataset_lines, wrong_row_lines
 from flows.task_runners import Submit, engine, workers
@@ -73,6 +74,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
     Returns counts of the manifest, clips_read, published, warnings, and metrics where it trained itself: a run of a
     deployment announces its dataset instead, and training is a run of its own. Raises InputError or WorkError.
     """
+    return_freed_memory()
     pull(config.annotations)
     if config.overrides:
         pull(config.overrides)
@@ -194,27 +196,15 @@ def publish(
     Returns the manifest, and whether anything was written.
     """
     dataset = config.out / "dataset"
-    sections = config.clips, config.face, config.audio
-    clips = clear_clips(plan.clips, failed.mark(read_measures(all_places(plan))), *sections)
-    ledger_of_failure = config.out / "failed-ledger.parquet"
-    try:
-        chosen = plan_dataset(
-            plan.rows,
-            clips,
-            config.dataset,
-            sides_before(dataset, config.split),
-            folds_before(dataset, config.split),
-        )
-    except EmodalError as error:
-        write_ledger(ledger_of_failure, make_ledger(plan.rows, clips))
-        send(ledger_of_failure)
-        raise type(error)(f"{error} (what became of every row: {shown(ledger_of_failure)})") from error
-    ledger_of_failure.unlink(missing_ok=True)
+    chosen = choose_samples(plan, failed, config)
     if is_published(chosen.key, dataset):
         return read_manifest(dataset), False
 
     folder = staging_folder(dataset)
-    shards = write_shards(chosen, folder, config, submit)
+    planned = plan_shards(chosen, folder, config.shards.rows)
+    chosen = replace(chosen, clips=chosen.clips.head(0).copy())  # the shards hold them now, once is enough
+    shards = write_shards(planned, config, submit)
+    remove_remote(folder)
     annotations = annotations_sha256(config.annotations)
     overrides = annotations_sha256(config.overrides) if config.overrides else None
     manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations, overrides)
@@ -229,10 +219,26 @@ def publish(
     return manifest, True
 
 
-def write_shards(chosen: DatasetPlan, folder: Path, config: Config, submit: Submit) -> list[WrittenShard]:
+def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPlan:
+    """Apply the thresholds, and split what is left; where that cannot be, a ledger beside the dataset says why."""
+    dataset, ledger_of_failure = config.out / "dataset", config.out / "failed-ledger.parquet"
+    measures = failed.mark(read_measures(all_places(plan)))
+    clips = clear_clips(plan.clips, measures, config.clips, config.face, config.audio)
+    del measures
+    before = sides_before(dataset, config.split), folds_before(dataset, config.split)
+    try:
+        chosen = plan_dataset(plan.rows, clips, config.dataset, *before)
+    except EmodalError as error:
+        write_ledger(ledger_of_failure, make_ledger(plan.rows, clips))
+        send(ledger_of_failure)
+        raise type(error)(f"{error} (what became of every row: {shown(ledger_of_failure)})") from error
+    ledger_of_failure.unlink(missing_ok=True)
+    return chosen
+
+
+def write_shards(shards: Sequence[Shard], config: Config, submit: Submit) -> list[WrittenShard]:
     """Keep the shards that stay the same and write the others, in any order; returned in theirs."""
-    observer().stage("writing shards", len(chosen.samples), "samples")
-    shards = plan_shards(chosen, folder, config.shards.rows)
+    observer().stage("writing shards", sum(len(shard.samples) for shard in shards), "samples")
     kept, missing = keep_shards(config.out / "dataset", shards, ShardSettings.of(config.dataset))
     written = {shard.name: shard for shard in kept}
     if kept:
@@ -243,7 +249,6 @@ def write_shards(chosen: DatasetPlan, folder: Path, config: Config, submit: Subm
         written[future.result().name] = future.result()
         observer().advance(future.result().rows)
     fetch(shard.path for shard in missing)
-    remove_remote(folder)
     return [written[shard.path.name] for shard in shards]
 
 
