@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -13,6 +14,16 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from emodal_data.errors import InputError, TransientError
 from emodal_data.isolation import WorkerPool
 from flows.config import Config, EngineConfig
+
+#: Dask's workers may have no children unless told so; ours end by themselves when their parent does. Workers of a
+#: cluster elsewhere are told by DASK_DISTRIBUTED__WORKER__DAEMON=False in their environment. The others only wait for
+#: the process that does the work, and Dask looks at its own processes up to a hundred times a second: not here.
+_DASK_SETTINGS = {
+    "distributed.worker.daemon": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 
 
 class Submit(Protocol):
@@ -94,9 +105,7 @@ def _dask_at_hand() -> Iterator[None]:
     try:
         import dask
 
-        # Dask's workers may have no children unless told so; ours end by themselves when their parent does. Workers
-        # of a cluster elsewhere are told by DASK_DISTRIBUTED__WORKER__DAEMON=False in their environment.
-        dask.config.set({"distributed.worker.daemon": False})
+        dask.config.set(_DASK_SETTINGS)
         yield
     except ImportError as error:
         raise InputError("engine.kind = dask needs Dask: pip install 'emodal[dask]'") from error
@@ -120,4 +129,7 @@ def may_pass_next_time(task: Task[..., Any], run: TaskRun, state: State[Any]) ->
 @functools.cache
 def worker_pool(workers: int, memory_mb: int) -> WorkerPool:
     """A pool of this process, the same one for the same numbers."""
+    # Dask sets it for its workers, and theirs would inherit it: memory goes back to the system after every array, and
+    # has to be asked for again, page by page. A sixth of reading a clip.
+    os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)
     return WorkerPool(workers, memory_mb)
