@@ -20,6 +20,7 @@ from emodal_model.ensemble import Member, members_of
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.evaluation import evaluate_on, judged
 from emodal_model.fitting import EpochReport, Fitted, fit, outputs_of
+from emodal_model.fusion import balance
 from emodal_model.input import (
     LABELS,
     NO_FRAMES,
@@ -147,8 +148,10 @@ def train_member(
         fitted = fit(name, side, validation, member.config, checkpoint, on_epoch)
     except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
         raise ModelWorkError(f"{name}: not enough memory; lower model.batch_size or model.filters") from exc
+    scales = balance(fitted.network, validation) if name == "emodal" else None
     temperatures, scores = _calibrate(fitted, validation, MAIN_HEAD[name])
-    return fitted.network, _story(fitted) | {"temperatures": temperatures, "validation": scores}
+    story = _story(fitted) | {"fusion": scales, "temperatures": temperatures, "validation": scores}
+    return fitted.network, story
 
 
 def _names(config: ModelConfig, dataset: Path) -> tuple[list[NetworkName], dict[str, str]]:
