@@ -130,6 +130,6 @@ def may_pass_next_time(task: Task[..., Any], run: TaskRun, state: State[Any]) ->
 def worker_pool(workers: int, memory_mb: int) -> WorkerPool:
     """A pool of this process, the same one for the same numbers."""
     # Dask sets it for its workers, and theirs would inherit it: memory goes back to the system after every array, and
-    # has to be asked for again, page by page. A sixth of reading a clip.
+    # has to be asked for again, page by page: an eighth of what reading films took, or more.
     os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)
     return WorkerPool(workers, memory_mb)
