@@ -28,7 +28,7 @@ import pandas as pd
 from processes import Cost, measured
 from sheet import finish, machine
 
-from flows.memory import return_freed_memory
+from flows.memory import settle_memory
 
 #: Films of the whole builds, and clips of the build that start-up is told by.
 GROWN_FILMS, START_CLIPS = 16, 160
@@ -58,7 +58,7 @@ def steps(folder: Path, rows: int, films: int) -> None:
     from emodal_data.plan import locate_films, plan_build
     from emodal_data.sources import FilmFacts
 
-    return_freed_memory()  # as a build does
+    settle_memory()  # as a build does
     table, places = folder / "spans.csv", folder / "films"
     write_table(table, rows, films)
     places.mkdir()

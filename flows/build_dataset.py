@@ -50,7 +50,7 @@ from emodal_data.storage import fetch, list_remote, pull, remove_remote, send, s
 from flows.announcement import announce_dataset
 from flows.config import Config
 from flows.failures import FailedFilms
-from flows.memory import return_freed_memory
+from flows.memory import settle_memory
 from flows.observers import observer
 from flows.summary import dataset_lines, wrong_row_lines
 from flows.task_runners import Submit, engine, workers
@@ -74,7 +74,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
     Returns counts of the manifest, clips_read, published, warnings, and metrics where it trained itself: a run of a
     deployment announces its dataset instead, and training is a run of its own. Raises InputError or WorkError.
     """
-    return_freed_memory()
+    settle_memory()
     pull(config.annotations)
     if config.overrides:
         pull(config.overrides)

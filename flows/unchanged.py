@@ -18,7 +18,7 @@ from emodal_data.sources import FilmCatalogue
 from emodal_data.storage import pull
 from emodal_model.run import finished
 from flows.config import Config
-from flows.memory import return_freed_memory
+from flows.memory import settle_memory
 from flows.observers import observer
 from flows.summary import wrong_row_lines
 
@@ -29,7 +29,7 @@ def finished_build(config: Config) -> dict[str, Any] | None:
     Writes nothing but copies of what is remote, and what a killed upload left out.
     Raises InputError for what is wrong with the input, the settings or OUT.
     """
-    return_freed_memory()
+    settle_memory()
     pull(config.annotations)
     if config.overrides:
         pull(config.overrides)

@@ -17,15 +17,12 @@ def read_csv(path: Path) -> Iterator[Row]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
-    while True:
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise InputError(f"{path}: row {line} is not valid CSV: {error}") from error
-        yield line, values
-        line = reader.line_num + 1
+    try:
+        for values in reader:
+            yield line, values
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path}: row {line} is not valid CSV: {error}") from error
 
 
 def _delimiter(text: str) -> str:
