@@ -25,7 +25,9 @@ _ARGUMENTS = [
 os.environ |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "HF_HUB_OFFLINE": "1"}
 
 # An example takes as long as the machine lets it; how long is no property of the code.
-hypothesis.settings.register_profile("emodal")
+hypothesis.settings.register_profile(
+    "emodal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("emodal")
 
 

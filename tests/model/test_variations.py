@@ -30,7 +30,7 @@ def one(matrix: Sequence[Sequence[float]], gain: float = 1.0, light: float = 0.0
     return np.asarray(varied(PICTURES[:1], change, np.array([0]))[0])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.tuples(*[st.integers(0, 2**31)] * 3))
 def test_draws_stay_within_the_limits(seed: tuple[int, ...]) -> None:
     drawn = draw_variations(50, SIZE, seed)
