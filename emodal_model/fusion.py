@@ -1,6 +1,7 @@
-"""How much each modality may say in the softmax on both, found on clips that were not learnt from.
+"""How much EMODal's answer listens to each of its softmaxes, found on clips that were not learnt from.
 
-A branch that knows its speakers by heart is listened to too much: to new ones it answers as loudly, and wrongly.
+A branch that knows its speakers by heart is believed too much by the softmax on both: to new ones it answers as loudly,
+and wrongly. The softmaxes on one modality alone know nothing of the other's mistakes.
 """
 
 from typing import Any
@@ -10,35 +11,36 @@ from scipy.optimize import minimize
 
 from emodal_model.fitting import outputs_of
 from emodal_model.input import Samples
-from emodal_model.scores import cross_entropy, softmax
+from emodal_model.scores import best_temperature, cross_entropy, softmax
 
-#: In the order in which the softmax on both reads their codes.
-MODALITIES = ("audio", "image")
-#: Deviation of the normal prior of a scale's logarithm: a few clips cannot silence a modality.
-PRIOR = 0.5
+#: The softmaxes, in the order of their weights: on both, on each modality alone.
+HEADS = ("both", "audio", "image")
+#: What is believed before any clip is seen, the poster's answer; and how far from it a few clips may lead.
+BEFORE, PRIOR = np.array([1.0, 0.0, 0.0]), 0.5
 
 
 def balance(network: Any, validation: Samples) -> dict[str, float]:
-    """Scale the weights by which EMODal's softmax on both reads each code, so that the labels get most probable.
+    """Let the softmax on both answer the sum of all three' logits, weighted so that the labels get most probable.
 
-    network: of logits; nothing but that layer's weights is changed. validation: labelled samples. Returns the scale
-    of each modality; without samples 1, and nothing is changed.
+    network: EMODal's, of logits; nothing but that layer's weights is changed: all three are linear in the same codes.
+    validation: labelled samples. Returns the weight (>= 0) of each one's calibrated logits, which have a normal prior;
+    without samples those of the prior, and nothing is changed.
     """
     if len(validation) == 0:
-        return dict.fromkeys(MODALITIES, 1.0)
-    layer = network.get_layer("both_logits")
-    kernel, bias = layer.get_weights()
-    outputs = outputs_of(network, validation.images, validation.audio_features)
-    rows = np.split(kernel, len(MODALITIES))
-    parts = [outputs[f"{name}_code"] @ part for name, part in zip(MODALITIES, rows, strict=True)]
+        return dict(zip(HEADS, BEFORE.tolist(), strict=True))
+    outputs, labels = outputs_of(network, validation.images, validation.audio_features), validation.labels
+    temperatures = np.array([best_temperature(outputs[head], labels) for head in HEADS])
+    logits = np.stack([outputs[head] for head in HEADS]) / temperatures[:, None, None]
 
-    def penalty(log_scales: np.ndarray) -> float:
-        logits = np.tensordot(np.exp(log_scales), parts, 1) + bias
-        fit = len(validation) * cross_entropy(softmax(logits), validation.labels)
-        return float(fit + 0.5 * ((log_scales / PRIOR) ** 2).sum())
+    def penalty(weights: np.ndarray) -> float:
+        fit = len(labels) * cross_entropy(softmax(np.tensordot(weights, logits, 1)), labels)
+        return float(fit + 0.5 * (((weights - BEFORE) / PRIOR) ** 2).sum())
 
-    found = minimize(penalty, np.zeros(len(MODALITIES)), method="Nelder-Mead")
-    scales = np.exp(found.x)
-    scaled = np.concatenate([scale * part for scale, part in zip(scales, rows, strict=True)])
-    layer.set_weights([scaled, bias])
-    return dict(zip(MODALITIES, map(float, scales), strict=True))
+    found = minimize(penalty, BEFORE, bounds=[(0.0, None)] * len(HEADS))
+    both, audio, image = (
+        [weight * part for part in network.get_layer(f"{head}_logits").get_weights()]
+        for head, weight in zip(HEADS, found.x / temperatures, strict=True)
+    )
+    alone = np.concatenate([audio[0], image[0]])  # as the codes come in
+    network.get_layer("both_logits").set_weights([both[0] + alone, both[1] + audio[1] + image[1]])
+    return dict(zip(HEADS, found.x.tolist(), strict=True))

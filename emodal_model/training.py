@@ -148,9 +148,9 @@ def train_member(
         fitted = fit(name, side, validation, member.config, checkpoint, on_epoch)
     except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
         raise ModelWorkError(f"{name}: not enough memory; lower model.batch_size or model.filters") from exc
-    scales = balance(fitted.network, validation) if name == "emodal" else None
+    weights = balance(fitted.network, validation) if name == "emodal" else None
     temperatures, scores = _calibrate(fitted, validation, MAIN_HEAD[name])
-    story = _story(fitted) | {"fusion": scales, "temperatures": temperatures, "validation": scores}
+    story = _story(fitted) | {"fusion": weights, "temperatures": temperatures, "validation": scores}
     return fitted.network, story
 
 

@@ -1,4 +1,4 @@
-"""What a modality may say in the softmax on both: less where it knew nothing of clips that were held back."""
+"""What EMODal's answer believes: less of what knew nothing of clips that were held back."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from emodal_model.fitting import outputs_of
-from emodal_model.fusion import MODALITIES, balance
+from emodal_model.fusion import HEADS, balance
 from emodal_model.known_truth import draw_samples
 from emodal_model.network import build_network, normalisation_of
-from emodal_model.scores import cross_entropy, softmax
+from emodal_model.scores import best_temperature, cross_entropy, softmax
 
 from .conftest import TINY
 
@@ -26,35 +26,50 @@ def outputs(network: Any) -> dict[str, np.ndarray]:
     return outputs_of(network, SAMPLES.images, SAMPLES.audio_features)
 
 
-def test_a_loud_modality_that_is_wrong_is_turned_down_and_the_other_is_not(network: Any) -> None:
+def test_where_the_softmax_on_both_believes_a_loud_and_wrong_sound_the_answer_is_the_face_s(
+    network: Any,
+) -> None:
     layer = network.get_layer("both_logits")
     kernel, bias = layer.get_weights()
     kernel[: TINY.features] *= 20.0
     layer.set_weights([kernel, bias])
     before = outputs(network)
     # The face knows the answer, the sound says something of its own.
-    face = before["image_code"] @ kernel[TINY.features :]
-    truth = replace(SAMPLES, labels=face.argmax(axis=1))
-    scales = balance(network, truth)
-    assert scales["audio"] < 0.5 < 1.0 < scales["image"]
+    truth = replace(SAMPLES, labels=before["image"].argmax(axis=1))
+    weights = balance(network, truth)
+    assert weights["image"] > 1.0 > weights["both"]
     after = outputs(network)
     loss = [cross_entropy(softmax(each["both"]), truth.labels) for each in (before, after)]
     assert loss[1] < loss[0]
+    right = [(each["both"].argmax(axis=1) == truth.labels).mean() for each in (before, after)]
+    assert right[0] < 0.5
+    assert right[1] > 0.9
 
 
-def test_only_the_softmax_on_both_changes_and_by_the_scales_that_are_told(network: Any) -> None:
-    before, (kernel, bias) = outputs(network), network.get_layer("both_logits").get_weights()
-    scales = balance(network, SAMPLES)
+def test_where_the_softmax_on_both_is_right_it_is_left_alone_but_for_its_temperature(network: Any) -> None:
+    before = outputs(network)
+    truth = replace(SAMPLES, labels=before["both"].argmax(axis=1))
+    weights = balance(network, truth)
+    assert weights["both"] > 1.0
+    after = outputs(network)
+    np.testing.assert_array_equal(after["both"].argmax(axis=1), truth.labels)
+
+
+def test_only_the_softmax_on_both_changes_and_to_the_weighted_sum_that_is_told(network: Any) -> None:
+    before = outputs(network)
+    weights = balance(network, SAMPLES)
     after = outputs(network)
     for name in set(before) - {"both"}:
         np.testing.assert_array_equal(after[name], before[name])
-    rows = dict(zip(MODALITIES, np.split(kernel, 2), strict=True))
-    parts = [scales[name] * before[f"{name}_code"] @ rows[name] for name in MODALITIES]
-    np.testing.assert_allclose(after["both"], sum(parts) + bias, atol=1e-4)
+    told = sum(
+        weights[head] * before[head] / best_temperature(before[head], SAMPLES.labels) for head in HEADS
+    )
+    np.testing.assert_allclose(after["both"], told, atol=1e-4)
+    assert min(weights.values()) >= 0
 
 
 def test_without_held_back_clips_nothing_changes(network: Any) -> None:
     before = network.get_weights()
-    assert balance(network, SAMPLES.take(np.arange(0))) == {"audio": 1.0, "image": 1.0}
+    assert balance(network, SAMPLES.take(np.arange(0))) == {"both": 1.0, "audio": 0.0, "image": 0.0}
     for one, other in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
