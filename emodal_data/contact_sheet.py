@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from emodal_data.samples import read_samples
 from emodal_data.schema import LABELS
-from emodal_data.shards import read_samples
 
 _FACES_A_ROW = 12
 _SIDE_PX = 96

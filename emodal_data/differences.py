@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from emodal_data.dataset_folder import read_manifest
 from emodal_data.errors import InputError
+from emodal_data.samples import read_samples
 from emodal_data.schema import QUALITY
-from emodal_data.shards import read_samples
 
 #: What a span is known by: its clip_id changes with the content of the film.
 _SPAN = ["film", "start_s", "end_s"]

@@ -30,8 +30,9 @@ from emodal_data.ledger import write_ledger
 from emodal_data.manifest import manifest_contents
 from emodal_data.remote_dataset import pull_build, push_build
 from emodal_data.remote_lock import exclusive_remote
+from emodal_data.samples import read_samples
 from emodal_data.schema import LEDGER
-from emodal_data.shards import WrittenShard, copy_shards, read_samples
+from emodal_data.shards import WrittenShard, copy_shards
 from emodal_data.sources import FilmCatalogue
 from emodal_data.storage import local_path, shown, url_of
 from emodal_data.verify import verify_dataset

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from emodal_data.errors import InputError
 from emodal_data.folds import spread_groups
+from emodal_data.samples import read_samples
 from emodal_data.schema import LABELS
-from emodal_data.shards import read_samples
 
 #: Clips, and copies of each, that are looked at: they bound time and memory, whatever the size of the dataset.
 MOST_CLIPS: Final = 1500

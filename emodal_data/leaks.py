@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from emodal_data.errors import WorkError
 from emodal_data.face_hash import NEAR_BITS, face_hash
 from emodal_data.near_hashes import near_any
-from emodal_data.shards import read_samples
+from emodal_data.samples import read_samples
 from emodal_data.split import group_of
 
 

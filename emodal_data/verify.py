@@ -15,8 +15,9 @@ from emodal_data.errors import InputError
 from emodal_data.files import TEMPORARY
 from emodal_data.manifest import dataset_hash
 from emodal_data.overrides import relabel_ballots
+from emodal_data.samples import read_samples
 from emodal_data.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
-from emodal_data.shards import content_sha256, read_samples, vote_shares
+from emodal_data.shards import content_sha256, vote_shares
 
 
 def verify_dataset(dataset: Path) -> list[str]:

@@ -17,8 +17,8 @@ from emodal_data.errors import InputError, WorkError
 from emodal_data.forget import forget
 from emodal_data.ledger import write_ledger
 from emodal_data.manifest import write_json
+from emodal_data.samples import read_samples
 from emodal_data.schema import SPLITS
-from emodal_data.shards import read_samples
 from emodal_data.verify import verify_dataset
 
 #: One film a shard: what is left alone can be seen.

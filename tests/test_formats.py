@@ -17,8 +17,8 @@ from emodal_data.config import AudioConfig, DatasetConfig, ShardsConfig, SplitCo
 from emodal_data.errors import InputError, WorkError
 from emodal_data.formats import FORMATS, export_dataset
 from emodal_data.formats.tfrecord import example
+from emodal_data.samples import read_split
 from emodal_data.schema import LABELS
-from emodal_data.shards import read_split
 from emodal_data.verify import verify_dataset
 
 

@@ -18,8 +18,8 @@ from emodal_data.overrides import Override, override_plan, read_overrides
 from emodal_data.plan import Plan
 from emodal_data.reasons import Reason
 from emodal_data.report.clip_table import clip_table, page_columns, read_ledger
+from emodal_data.samples import read_samples
 from emodal_data.schema import VOTES_OF
-from emodal_data.shards import read_samples
 from emodal_data.verify import verify_dataset
 
 HEADER = "clip_id,film,start,end,decision,label,note\n"

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from emodal_data.annotations import count_votes
+from emodal_data.samples import read_samples
 from emodal_data.schema import LABELS, LEDGER, MORE_QUALITY, QUALITY
-from emodal_data.shards import read_samples
 
 #: What was measured of a clip, in the order it is shown in.
 MEASURES = tuple(field.name for field in (*QUALITY, *MORE_QUALITY))
