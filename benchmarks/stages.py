@@ -30,7 +30,7 @@ from sheet import finish, machine
 
 from emodal_data import ingest, middle_face
 from emodal_data.audio_features import clip_features
-from emodal_data.clip_store import write_reel
+from emodal_data.clip_store import REPEATED, write_reel
 from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.face import find
 from emodal_data.face.detector import Detector
@@ -165,7 +165,7 @@ def stored_again(tables: list[pa.Table], folder: Path) -> tuple[float, float]:
 
     def floor() -> None:
         for table in tables:
-            pq.write_table(table, path, compression="zstd", use_dictionary=["film", "reason", "detail"])
+            pq.write_table(table, path, compression="zstd", use_dictionary=REPEATED)
             sync(path)
 
     ours()

@@ -27,7 +27,7 @@ _LIGHT = [name for name in CLIP_STORE.names if name not in _HEAVY]
 _FILES_AT_ONCE = 256
 
 #: What clips have in common: looking for repeated pictures and numbers takes time, and finds none.
-_REPEATED = ["film", "reason", "detail"]
+REPEATED = ["film", "reason", "detail"]
 
 #: Where clips are in the store: clip_id -> (file, row in the file).
 Places = Mapping[str, tuple[Path, int]]
@@ -50,7 +50,7 @@ def write_reel(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     table = pa.Table.from_pylist(list(rows), schema=CLIP_STORE)
     with atomic_path(path) as temporary:
         pq.write_table(
-            table, temporary, compression="zstd", use_dictionary=_REPEATED, write_page_checksum=True
+            table, temporary, compression="zstd", use_dictionary=REPEATED, write_page_checksum=True
         )
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.dataset_folder import read_manifest
-from emodal_data.files import file_sha256, link_or_copy, sync
+from emodal_data.files import explain_os_errors, file_sha256, link_or_copy, sync
 from emodal_data.shards import Shard, ShardSettings, WrittenShard, shard_key
 
 
@@ -35,7 +35,9 @@ def keep_shards(
         else:
             missing.append(shard)
     if kept:
-        sync(shards[0].path.parent)
+        folder = shards[0].path.parent
+        with explain_os_errors(folder):
+            sync(folder)
     left = {dataset / "data" / shard.name: shard.file_sha256 for shard in before.values()}
     films = {path: films for path in left if (films := _films(path))}
     return kept, [

@@ -19,7 +19,7 @@ from emodal_data.config import DatasetConfig
 from emodal_data.earlier_contents import EarlierContents
 from emodal_data.egemaps import egemaps_names
 from emodal_data.errors import WorkError
-from emodal_data.files import atomic_path, file_sha256, link_or_copy, sync
+from emodal_data.files import atomic_path, explain_os_errors, file_sha256, link_or_copy, sync
 from emodal_data.plan import ingest_key
 from emodal_data.sample_contents import ContentSettings, make_contents
 from emodal_data.schema import (
@@ -176,7 +176,8 @@ def copy_shards(
                 with pq.ParquetFile(old) as file:
                     copied.append(_write(new, file.schema_arrow, _groups_without(file, gone)))
     if copied:
-        sync(folder / "data")
+        with explain_os_errors(folder):
+            sync(folder / "data")
     return copied
 
 
