@@ -56,6 +56,7 @@ def model_card(folder: str, metrics: Mapping[str, Any], about: Mapping[str, Any]
         classes=_classes(main["confusion"]) if main else [],
         films=films,
         temperatures=metrics["training"].get(main_name, {}).get("temperatures", {}),
+        fusion=metrics["training"].get(main_name, {}).get("fusion"),
         changed=changed_settings(metrics["config"]),
     )
 

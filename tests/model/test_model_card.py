@@ -29,13 +29,24 @@ def metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     return {
         "networks": {"emodal": score(probabilities, labels) | films},
         "training": {
-            "emodal": {"best_epoch": 7, "epochs": 9, "parameters": 11, "temperatures": {"both": 1.25}}
+            "emodal": {
+                "best_epoch": 7,
+                "epochs": 9,
+                "parameters": 11,
+                "fusion": {"both": 0.64, "audio": 0.0, "image": 0.66},
+                "temperatures": {"both": 1.25},
+            }
         },
         "dataset": {"hash": "abc", "fit": side, "validation": side, "test": side, "unlabelled": side},
         "validation": {"group_by": "speaker", "note": "too few groups by film"},
         "config": ModelConfig(seed=3).model_dump(mode="json"),
         "versions": {"python": "3.11"},
     }
+
+
+def test_how_the_answer_weighs_the_softmaxes_is_told() -> None:
+    card = model_card("model", metrics_of(*predictions(POSTER)), ABOUT, "film")
+    assert "weighted by the same side: both 0.64, audio 0.00, image 0.66.\n" in card
 
 
 def test_the_posters_numbers_come_out_as_the_poster_has_them() -> None:
