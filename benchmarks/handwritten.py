@@ -1,8 +1,9 @@
 """What one writes by hand instead: ffmpeg-python, a loop over the spreadsheet, one Parquet file at the end.
 
-python benchmarks/handwritten.py FILMS SPANS.csv OUT [--clips 24] [--pool]
+python benchmarks/handwritten.py FILMS SPANS.csv OUT [--clips 24] [--pool] [--copies 4]
 Three commands a clip (cut, png, wav) in one process; with --pool one ffmpeg a clip, in a process for each core.
-The face stage and the thresholds are ours, so that only the road differs. No ledger, no split, no second run.
+--copies: changed copies of four clips in five, its training side. The face stage, the thresholds and what is done to
+a copy are ours, so that only the road differs. No ledger, no proof, no report, no second run.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 from pyAudioAnalysis import MidTermFeatures, audioBasicIO
 
+from emodal_data.augment import augment_clip
 from emodal_data.config import FaceConfig
 from emodal_data.errors import Dropped
 from emodal_data.face import FaceBackend, create_backend, find_face, gate
@@ -55,29 +57,37 @@ def the_backend() -> FaceBackend:
     return create_backend("embedded")
 
 
-def read_clip(stem: Path) -> dict[str, Any] | None:
-    """Face and features of a clip that was cut, or None without a clear face."""
+def read_clip(stem: Path, copies: int) -> list[dict[str, Any]]:
+    """Face and features of a clip that was cut and of its copies; none without a clear face."""
     backend = the_backend()
     rgb = cv2.cvtColor(cv2.imread(f"{stem}.png"), cv2.COLOR_BGR2RGB)
     try:
         found = find_face(rgb, backend, FaceConfig())
     except Dropped:
-        return None
+        return []
     if gate(found.measures, FaceConfig()):
-        return None
+        return []
     rate, signal = audioBasicIO.read_audio_file(f"{stem}.wav")
+    made = [augment_clip(found.image, signal, stem.name, copy, 0) for copy in range(copies + 1)]
+    return [
+        asdict(found.measures)
+        | {"image": cv2.imencode(".png", image)[1].tobytes(), "audio_features": features_of(sound, rate)}
+        for image, sound, _ in made
+    ]
+
+
+def features_of(signal: np.ndarray, rate: int) -> np.ndarray:
     features, _, _ = MidTermFeatures.mid_feature_extraction(
         signal, rate, len(signal), len(signal), round(0.050 * rate), round(0.025 * rate)
     )
-    image = cv2.imencode(".png", found.image)[1].tobytes()
-    return asdict(found.measures) | {"image": image, "audio_features": features[:, 0].astype(np.float32)}
+    made: np.ndarray = features[:, 0].astype(np.float32)
+    return made
 
 
-def do_clip(job: tuple[Path, pd.Series, Path, bool]) -> dict[str, Any] | None:
-    film, span, stem, at_once = job
+def do_clip(job: tuple[Path, pd.Series, Path, bool, int]) -> list[dict[str, Any]]:
+    film, span, stem, at_once, copies = job
     (cut_at_once if at_once else cut_in_three)(film, span["start"], span["end"], stem)
-    found = read_clip(stem)
-    return found and span.to_dict() | found
+    return [span.to_dict() | sample for sample in read_clip(stem, copies)]
 
 
 def main() -> None:
@@ -87,20 +97,22 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--clips", type=int, help="only so many, evenly from the table")
     parser.add_argument("--pool", action="store_true")
+    parser.add_argument("--copies", type=int, default=0)
     args = parser.parse_args()
     spans = pd.read_csv(args.spans)
     if args.clips:
         spans = spans.iloc[np.linspace(0, len(spans) - 1, args.clips).round().astype(int)]
     args.out.mkdir(parents=True, exist_ok=True)
     jobs = [
-        (args.films / span["film"], span, args.out / f"{row:05}", args.pool) for row, span in spans.iterrows()
+        (args.films / span["film"], span, args.out / f"{row:05}", args.pool, args.copies if row % 5 else 0)
+        for row, span in spans.iterrows()
     ]
     if args.pool:
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             done = list(pool.map(do_clip, jobs))
     else:
         done = [do_clip(job) for job in jobs]
-    pd.DataFrame([clip for clip in done if clip]).to_parquet(args.out / "dataset.parquet")
+    pd.DataFrame([sample for samples in done for sample in samples]).to_parquet(args.out / "dataset.parquet")
 
 
 if __name__ == "__main__":
