@@ -54,6 +54,7 @@ bench: setup
 	$(BIN)/python benchmarks/model.py speed > $(BENCH_OUT)/$$(date +%F)-model-speed.md
 	$(BIN)/python benchmarks/predict.py --out $(BENCH_OUT)
 	$(BIN)/python benchmarks/growth.py --rows 1000 10000 100000 --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/nights.py --films 4 --turns 3 --out $(BENCH_OUT)
 	$(BIN)/python benchmarks/whole_road.py --out $(BENCH_OUT)
 
 bench-check: setup

@@ -1,8 +1,11 @@
-"""Sample films for the benchmarks that read films: a folder of them, made where it is absent."""
+"""Sample films for the benchmarks that read films: a folder of them, made where it is absent, and the poster's size."""
 
 from pathlib import Path
 
 from emodal_data.sample_films import make_sample_films
+
+#: Samples for each annotated clip after augmentation, as the poster had them.
+SAMPLES_PER_CLIP = 11606 / 3075
 
 
 def samples_in(folder: Path, films: int, clips_per_film: int) -> Path:

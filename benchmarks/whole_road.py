@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import processes
 import pyarrow.parquet as pq
-from samples import samples_in
+from samples import SAMPLES_PER_CLIP, samples_in
 from scipy.io import wavfile
 from scipy.signal import correlate
 from sheet import finish, machine
@@ -36,8 +36,8 @@ HERE = Path(__file__).parent
 #: Clips whose frame and sound are held against the film's own.
 CHECKED = 24
 RATE_HZ = 16000
-#: Samples for each annotated clip at the poster's size, and the copies of a training clip that come to as many.
-SAMPLES_PER_CLIP, COPIES = 11606 / 3075, 4
+#: Copies of a training clip that come to as many samples as the poster had.
+COPIES = 4
 #: How far around its place a sound is looked for, samples.
 NEAR = 3200
 
