@@ -98,7 +98,8 @@ def train_repeat(
         if mlflow:
             from emodal_model.tracking import Tracking
 
-            hearers.append(stack.enter_context(Tracking(mlflow).training(repeat)))
+            live = Tracking(mlflow).training(repeat.dataset, repeat.out, repeat.config)
+            hearers.append(stack.enter_context(live))
 
         def tell(report: Any) -> None:
             for hear in hearers:

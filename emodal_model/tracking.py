@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emodal_model.config import ModelConfig
 from emodal_model.errors import ModelInputError, ModelWorkError
 from emodal_model.input import dataset_hash
-from emodal_model.repeats import Repeat
 from emodal_model.run import git_revision, identity
 from emodal_model.tables import format_report
 
@@ -73,13 +73,15 @@ class Tracking:
             raise ModelInputError(f"engine.mlflow = {self._where}: cannot be used ({_line(exc)})") from exc
 
     @contextmanager
-    def training(self, repeat: Repeat) -> Iterator[Callable[["EpochReport"], None]]:
+    def training(
+        self, dataset: Path, out: Path, config: ModelConfig
+    ) -> Iterator[Callable[["EpochReport"], None]]:
         """While a training runs: what is to hear of its epochs. One that fails, or is stopped, is marked so.
 
         Nothing is told of a training that ends before its first epoch. A store that is lost meanwhile stops no
         training: tell() tells the rest.
         """
-        live = _Live(self, repeat)
+        live = _Live(self, dataset, out, config)
         try:
             yield live.epoch
         except BaseException as exc:
@@ -167,8 +169,8 @@ class _Run:
 class _Live:
     """A training that runs, and what of it is still to be told."""
 
-    def __init__(self, tracking: Tracking, repeat: Repeat) -> None:
-        self._tracking, self._repeat = tracking, repeat
+    def __init__(self, tracking: Tracking, dataset: Path, out: Path, config: ModelConfig) -> None:
+        self._tracking, self._dataset, self._out, self._config = tracking, dataset, out, config
         self._run: _Run | None = None
         self._waiting: list[Number] = []
         self._sent_s, self._is_lost = float("-inf"), False
@@ -184,7 +186,7 @@ class _Live:
         if self._is_lost or not self._waiting:
             return
         try:
-            self._run = self._run or self._tracking.open(self._repeat.out, _begun(self._repeat))
+            self._run = self._run or self._tracking.open(self._out, _begun(self._dataset, self._config))
             self._run.add(self._waiting)
         except self._tracking.errors as exc:
             self._is_lost = True
@@ -232,13 +234,13 @@ def _curve_of(title: str) -> str:
     return network if number == "1" else f"{network}/member_{number}"
 
 
-def _begun(repeat: Repeat) -> dict[str, Any]:
+def _begun(dataset: Path, config: ModelConfig) -> dict[str, Any]:
     """What metrics.json will say of the data and settings of a training."""
-    data_hash = dataset_hash(repeat.dataset)
+    data_hash = dataset_hash(dataset)
     return {
-        "run": identity(data_hash, repeat.config),
+        "run": identity(data_hash, config),
         "dataset": {"hash": data_hash},
-        "config": repeat.config.model_dump(mode="json"),
+        "config": config.model_dump(mode="json"),
         "git_revision": git_revision(),
     }
 

@@ -158,19 +158,24 @@ train_all(Path({str(dataset)!r}), Path({str(tmp_path / "model")!r}), SOUND, fan=
     assert curves["test/audio/accuracy"] == [0]
 
 
-def test_a_training_that_fails_is_marked_and_goes_on_in_its_run(dataset: Path, tmp_path: Path) -> None:
-    def fail(report: Any) -> None:
+@pytest.mark.parametrize(
+    ("error", "status"), [(ModelWorkError("no more"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_a_training_that_ends_early_is_marked_and_goes_on_in_its_run(
+    dataset: Path, tmp_path: Path, error: BaseException, status: str
+) -> None:
+    def end(report: Any) -> None:
         if report.epoch == 2:
-            raise ModelWorkError("no more")
+            raise error
 
     engine = EngineConfig(mlflow=str(tmp_path / "runs"))
-    with pytest.raises(ModelWorkError, match="no more"):
-        train_all(dataset, tmp_path / "model", SOUND, fan=Fan(engine=engine, on_epoch=fail))
-    (failed,) = runs_in(tmp_path / "runs")
-    assert failed.info.status == "FAILED"
+    with pytest.raises(type(error)):
+        train_all(dataset, tmp_path / "model", SOUND, fan=Fan(engine=engine, on_epoch=end))
+    (ended,) = runs_in(tmp_path / "runs")
+    assert ended.info.status == status
     train_all(dataset, tmp_path / "model", SOUND, fan=Fan(engine=engine))
     (run,) = runs_in(tmp_path / "runs")
-    assert (run.info.run_id, run.info.status) == (failed.info.run_id, "FINISHED")
+    assert (run.info.run_id, run.info.status) == (ended.info.run_id, "FINISHED")
 
 
 def test_a_training_that_never_began_leaves_no_run(tmp_path: Path) -> None:
