@@ -18,7 +18,7 @@ Statistics = Literal["mean_std", "delta_mean"]
 Backend = Literal["numpy", "pyaudioanalysis"]
 
 #: Raised whenever a number here may change; part of every key under which features are kept.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 
 #: The 34 short-term features, in pyAudioAnalysis's order.
 SHORT_TERM_NAMES: tuple[str, ...] = (
@@ -85,7 +85,7 @@ def summarised(frames: Floats, statistics: Statistics = "mean_std") -> Floats:
     if statistics == "delta_mean":
         # The first delta is 0, the others telescope.
         return np.concatenate([frames.mean(axis=0), (frames[-1] - frames[0]) / len(frames)])
-    return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
+    return np.concatenate(_mean_and_deviation(frames))
 
 
 def with_deltas(frames: Floats) -> Floats:
@@ -114,43 +114,48 @@ def short_term_features(
         return _package_short_term(signal, rate_hz, window_s, step_s)
     window, step = _frame_samples(rate_hz, window_s, step_s)
     tables = _tables(rate_hz, window)
-    wave = _normalised(signal, _usable(signal, rate_hz, window))
+    wave = _normalised(_usable(signal, rate_hz, window))
     frames = _overlapping(wave, window, step)
     features = np.empty((len(frames), len(SHORT_TERM_NAMES)))
     features[:, 0] = _sign_changes(wave, window, step) / (window - 1)
     for first in range(0, len(frames), _TOGETHER):
         # The flux looks one frame back, so a block begins with the last frame of the one before.
         back = min(first, 1)
-        features[first : first + _TOGETHER, 1:] = _block_features(
-            frames[first - back : first + _TOGETHER], tables
-        )[back:]
+        block = frames[first - back : first + _TOGETHER]
+        features[first : first + _TOGETHER, 1:] = _block_features(block, tables)[back:]
     return features
 
 
 def _block_features(frames: Floats, tables: "_Tables") -> Floats:
-    """All features but the first of some frames in a row, (frames, 33)."""
-    # One copy: the frames overlap, and sums of squares want them in one piece.
-    frames = np.ascontiguousarray(frames)
-    bins = frames.shape[1] // 2
-    magnitude = np.abs(np.fft.rfft(frames, axis=1))[:, :bins] / bins
-    power = magnitude * magnitude
-    total, total_power = magnitude.sum(axis=1), power.sum(axis=1)
-    power_blocks = _block_sums(magnitude)
-    energy = np.vecdot(frames, frames)
-    chroma = (power @ tables.chroma) / np.where(total_power == 0, _EPS, total_power)[:, None]
-    return np.column_stack(
-        [
-            energy / frames.shape[1],
-            _entropy(_block_sums(frames), energy),
-            *_centroid_and_spread(magnitude, total),
-            _entropy(power_blocks, total_power),
-            _flux(magnitude, total, total_power),
-            _rolloff(power, power_blocks, total_power),
-            np.log10(magnitude[:, : len(tables.mel)] @ tables.mel + _EPS) @ tables.cosines,
-            chroma,
-            chroma.std(axis=1),
-        ]
-    )
+    """All features but the first of some frames in a row, (frames, 33).
+
+    Amplitudes stay as the transform gives them, `bins` times the package's: a division less for every bin. What is
+    no ratio of them, and every epsilon, is scaled instead.
+    """
+    count, bins = len(frames), frames.shape[1] // 2
+    spectra = np.abs(np.fft.rfft(frames, axis=1))
+    amplitudes = spectra[:, :bins]
+    blocks, energies = np.empty((2, count, _BLOCKS)), np.zeros((2, count))
+    for kind, values in enumerate((frames, amplitudes)):
+        in_blocks, rest = _in_blocks(values)
+        np.vecdot(in_blocks, in_blocks, out=blocks[kind])
+        np.vecdot(rest, rest, out=energies[kind])
+    energies += np.add.reduce(blocks, axis=2)
+    total, first_moment, second_moment = (amplitudes @ tables.moments).T
+    features = np.empty((count, len(SHORT_TERM_NAMES) - 1))
+    np.divide(energies[0], frames.shape[1], out=features[:, 0])
+    features[:, [1, 4]] = _entropies(blocks, energies + tables.epsilons).T
+    features[:, 2], features[:, 3] = _centroid_and_spread(amplitudes, total, first_moment, second_moment)
+    features[:, 5] = _flux(amplitudes, total, energies[1])
+    features[:, 6] = _rolloff(amplitudes, blocks[1], energies[1])
+    mel = amplitudes[:, : len(tables.mel)] @ tables.mel
+    mel += _EPS
+    np.matmul(np.log10(mel, out=mel), tables.cosines, out=features[:, 7 : 7 + _MFCCS])
+    chroma = features[:, 7 + _MFCCS : -1]
+    np.matmul(np.square(spectra.take(tables.chroma_bins, axis=1)), tables.chroma, out=chroma)
+    chroma /= _or_one(energies[1])[:, None]
+    features[:, -1] = _mean_and_deviation(chroma.T)[1]
+    return features
 
 
 def _frame_samples(rate_hz: int, window_s: float, step_s: float) -> tuple[int, int]:
@@ -164,108 +169,132 @@ def _frame_samples(rate_hz: int, window_s: float, step_s: float) -> tuple[int, i
 
 
 def _usable(signal: npt.ArrayLike, rate_hz: int, window: int) -> Floats:
-    """The signal as float64, finite and at least one window long."""
+    """The signal as float64, at least one window long."""
     wave = as_float(signal)
     if len(wave) < window:
         seconds = len(wave) / rate_hz
         raise Dropped(Reason.AUDIO_TOO_SHORT, f"{seconds:.3f} s is less than one window", seconds)
-    # A sum is finite only if all its terms are, and costs a tenth of asking each of them.
-    bad = 0 if np.isfinite(wave.sum()) else int(np.count_nonzero(~np.isfinite(wave)))
-    if bad:
-        raise Dropped(Reason.AUDIO_NOT_FINITE, f"{bad} of {len(wave)} samples are not numbers", float(bad))
     return wave
 
 
-def _normalised(signal: npt.ArrayLike, wave: Floats) -> Floats:
-    """Without its mean, and with peak 1; in place. signal: what the wave was made of, whose peak is sooner found."""
-    samples = np.asarray(signal)
+def _normalised(wave: Floats) -> Floats:
+    """Without its mean, and with peak 1; in place. Raises Dropped where a sample is not finite."""
     mean = wave.mean()
-    highest, lowest = as_float(np.array([samples.max(), samples.min()]))
+    # A sum is finite only if all its terms are, and costs a tenth of asking each of them.
+    bad = 0 if np.isfinite(mean) else int(np.count_nonzero(~np.isfinite(wave)))
+    if bad:
+        raise Dropped(Reason.AUDIO_NOT_FINITE, f"{bad} of {len(wave)} samples are not numbers", float(bad))
     wave -= mean
-    wave /= max(highest - mean, mean - lowest) + 1e-10  # rounding is monotonic: the very peak of what is left
+    wave /= max(wave.max(), -wave.min()) + 1e-10
     return wave
 
 
 def _overlapping(values: npt.NDArray[Any], window: int, step: int) -> npt.NDArray[Any]:
     """All whole windows, (frames, window), as a view; sliding_window_view would cost as much as a feature."""
-    count = (len(values) - window) // step + 1
-    strides = (values.strides[0] * step, values.strides[0])
-    return np.lib.stride_tricks.as_strided(values, (count, window), strides, writeable=False)
+    count, size = (len(values) - window) // step + 1, values.itemsize
+    return np.ndarray((count, window), values.dtype, buffer=values, strides=(step * size, size))
 
 
 def _sign_changes(wave: Floats, window: int, step: int) -> Floats:
     """Zero crossings of every frame; going through an exact zero counts half, twice."""
     signs = (wave > 0).view(np.int8) - (wave < 0).view(np.int8)
-    changes = np.abs(np.diff(signs))
+    changes = np.abs(signs[1:] - signs[:-1])
     crossings: Floats = _overlapping(changes, window - 1, step).sum(axis=1, dtype=np.int32) / 2.0
     return crossings
 
 
-def _block_sums(amplitudes: Floats) -> Floats:
-    """Energy of 10 contiguous blocks of every row; what remains after the tenth is left out."""
-    length = amplitudes.shape[1] // _BLOCKS
-    blocks = amplitudes[:, : length * _BLOCKS].reshape(-1, _BLOCKS, length)
-    sums: Floats = np.vecdot(blocks, blocks)
-    return sums
+def _in_blocks(rows: Floats) -> tuple[Floats, Floats]:
+    """10 contiguous blocks of every row, (rows, 10, samples), and what remains after the tenth; both are views."""
+    length = rows.shape[1] // _BLOCKS
+    end = length * _BLOCKS
+    return rows[:, :end].reshape(len(rows), _BLOCKS, length), rows[:, end:]
 
 
-def _entropy(blocks: Floats, energy: Floats) -> Floats:
-    """Entropy in bits of the blocks' shares; the energy counts what remains, too."""
-    shares = blocks / (energy + _EPS)[:, None]
-    entropy: Floats = -(shares * np.log2(shares + _EPS)).sum(axis=1)
-    return entropy
+def _entropies(blocks: Floats, energies: Floats) -> Floats:
+    """Entropy in bits of the blocks' shares, (..., 10) and (...); the energy counts what remains, too."""
+    shares = blocks / energies[..., None]
+    entropies: Floats = -np.vecdot(shares, np.log2(shares + _EPS))
+    return entropies
 
 
-def _centroid_and_spread(magnitude: Floats, total: Floats) -> tuple[Floats, Floats]:
-    """Centroid and spread of every frame as shares of the Nyquist frequency; silence gives 0."""
-    bins = magnitude.shape[1]
-    position = np.arange(1, bins + 1) / bins
-    total = np.where(total == 0, 1.0, total)
-    centroid = np.vecdot(magnitude, position) / total
-    # Around the centroid, in a second pass: a pure tone has no spread, and E[p^2] - E[p]^2 would give it one.
-    away = position - centroid[:, None]
-    away *= away
-    return centroid, np.sqrt(np.vecdot(away, magnitude) / total)
+def _centroid_and_spread(
+    amplitudes: Floats, total: Floats, first: Floats, second: Floats
+) -> tuple[Floats, Floats]:
+    """Centroid and spread of every frame as shares of the Nyquist frequency, from its moments; silence gives 0."""
+    divisor = _or_one(total)
+    centroid = first / divisor
+    variance = second / divisor - centroid * centroid
+    # The difference has an error of some 1e-15: where that is much (a pure tone has no spread), a second look.
+    narrow = np.flatnonzero(variance < 1e-8)
+    if len(narrow):
+        away = _positions(amplitudes.shape[1]) - centroid[narrow, None]
+        variance[narrow] = np.vecdot(away * away, amplitudes[narrow]) / divisor[narrow]
+    return centroid, np.sqrt(variance)
 
 
-def _flux(magnitude: Floats, total: Floats, power: Floats) -> Floats:
+def _flux(amplitudes: Floats, total: Floats, power: Floats) -> Floats:
     """Squared distance of each frame's normalised spectrum to the one before; 0 for the first."""
-    sums = total + magnitude.shape[1] * _EPS
-    length = power / sums**2
+    flux = np.zeros(len(total))
+    sums = total + amplitudes.shape[1] ** 2 * _EPS
+    length = power / (sums * sums)
     # |a - b|^2 = |a|^2 + |b|^2 - 2 ab, whose rounding may fall below zero.
-    product = np.vecdot(magnitude[1:], magnitude[:-1]) / (sums[1:] * sums[:-1])
-    return np.concatenate([[0.0], np.maximum(length[1:] + length[:-1] - 2 * product, 0.0)])
+    product = np.vecdot(amplitudes[1:], amplitudes[:-1]) / (sums[1:] * sums[:-1])
+    np.maximum(length[1:] + length[:-1] - 2 * product, 0.0, out=flux[1:])
+    return flux
 
 
-def _rolloff(power: Floats, blocks: Floats, total: Floats) -> Floats:
+def _rolloff(amplitudes: Floats, blocks: Floats, total: Floats) -> Floats:
     """Share of the bins below 90 % of the power: the first whose running sum exceeds it, as bin / bins.
 
     Found among the sums of the 10 blocks, then in one block. Where a sum is so near that its rounding decides
     (silence, an impulse's flat spectrum), all bins are added one after the other, as the package does.
     """
-    rows, bins = np.arange(len(power)), power.shape[1]
-    length = bins // _BLOCKS
-    threshold = _ROLLOFF * total
-    before = np.cumsum(np.column_stack([np.full(len(power), _EPS), blocks]), axis=1)
-    block = (before[:, 1:] <= threshold[:, None]).sum(axis=1)
-    beyond = block == _BLOCKS  # in what remains after the tenth
-    block[beyond] = 0
-    inside = power[:, : length * _BLOCKS].reshape(-1, _BLOCKS, length)[rows, block]
-    sums = np.column_stack([before[rows, block], inside]).cumsum(axis=1)
-    above = sums - threshold[:, None]
-    first = block * length + (above[:, 1:] > 0).argmax(axis=1)
-    for row in np.flatnonzero(beyond | (np.abs(above).min(axis=1) <= 1e-9 * (total + _EPS))):
+    rows, bins = np.arange(len(total)), amplitudes.shape[1]
+    length, epsilon = bins // _BLOCKS, bins**2 * _EPS
+    threshold = _ROLLOFF * total - epsilon
+    running = np.add.accumulate(blocks, axis=1)
+    block = (running <= threshold[:, None]).argmin(axis=1)  # the first beyond it; 0 where none is
+    inside = np.square(_in_blocks(amplitudes)[0][rows, block])
+    above = np.add.accumulate(inside, axis=1)
+    above += (running[rows, block] - blocks[rows, block] - threshold)[:, None]
+    first = block * length + (above > 0).argmax(axis=1)
+    near = np.abs(above).min(axis=1) <= 1e-9 * (total + epsilon)
+    for row in np.flatnonzero(near | (running[:, -1] <= threshold)):
+        power = (amplitudes[row] / bins) ** 2
         # argmax finds the first True, and says 0 where there is none, as the package does.
-        first[row] = (np.cumsum(power[row]) + _EPS > threshold[row]).argmax()
+        first[row] = (np.cumsum(power) + _EPS > _ROLLOFF * power.sum()).argmax()
     rolloff: Floats = first / bins
     return rolloff
 
 
+def _or_one(values: Floats) -> Floats:
+    """The values, with 1 for each 0: what is nothing may be divided by them."""
+    divisors: Floats = values + (values == 0)
+    return divisors
+
+
+def _mean_and_deviation(values: Floats) -> tuple[Floats, Floats]:
+    """Mean and the population's deviation down the first axis: numpy's own, without its care for other cases."""
+    mean = np.add.reduce(values, axis=0) / len(values)
+    away = values - mean
+    away *= away
+    return mean, np.sqrt(np.add.reduce(away, axis=0) / len(values))
+
+
+def _positions(bins: int) -> Floats:
+    """Where each bin lies on the way to the Nyquist frequency, as the package counts: the first at 1 / bins."""
+    positions: Floats = np.arange(1, bins + 1) / bins
+    return positions
+
+
 @dataclass(frozen=True)
 class _Tables:
+    moments: Floats
     mel: Floats
+    chroma_bins: npt.NDArray[np.intp]
     chroma: Floats
     cosines: Floats
+    epsilons: Floats
 
 
 @lru_cache(maxsize=16)
@@ -275,7 +304,16 @@ def _tables(rate_hz: int, window: int) -> _Tables:
     # far. Below it, the pages of a clip's arrays would be faulted in for every clip: half the time spent.
     np.empty(_KEPT_BYTES, dtype=np.uint8)
     bins = window // 2
-    return _Tables(_mel_triangles(rate_hz, bins), _chroma_matrix(rate_hz, bins), _dct_matrix(bands=40))
+    positions, chroma = _positions(bins), _chroma_matrix(rate_hz, bins)
+    chroma_bins = np.flatnonzero(chroma.any(axis=1))
+    return _Tables(
+        moments=np.stack([np.ones(bins), positions, positions * positions], axis=1),
+        mel=_mel_triangles(rate_hz, bins) / bins,
+        chroma_bins=chroma_bins,
+        chroma=chroma[chroma_bins],
+        cosines=_dct_matrix(bands=40),
+        epsilons=np.array([[_EPS], [bins**2 * _EPS]]),
+    )
 
 
 def _mel_triangles(rate_hz: int, bins: int) -> Floats:
