@@ -4,10 +4,12 @@ Belongs here: what may be done to the sound, how much of it, and how. Everything
 """
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import signal as dsp
 
 from emodal_data.draws import Draws
@@ -20,6 +22,7 @@ _HOP = 480  # 30 ms: a frame of two hops holds several periods of a voice
 _SEARCH = 160  # 10 ms to either side: one period of a 50 Hz voice
 _COARSE = 4  # the search runs at 4 kHz, where the periods of a voice still show
 _SHORTEST_S = 0.5
+_FADE = dsp.windows.hann(2 * _HOP, sym=False)
 
 
 @dataclass(frozen=True)
@@ -86,15 +89,15 @@ def augment_voice(audio: Samples, change: VoiceChange, draws: Draws) -> Samples:
 
 def _resample(wave: Floats, pitch: float) -> Floats:
     """The wave played `pitch` times as fast: higher by that factor, and shorter."""
-    down = round(100 * pitch)
-    resampled: Floats = dsp.resample_poly(wave, 100, down, window=_lowpass(down))
+    # Lowest terms, as scipy goes on with them: the filter runs at `up` times the rate.
+    up, down = Fraction(100, round(100 * pitch)).as_integer_ratio()
+    resampled: Floats = dsp.resample_poly(wave, up, down, window=_lowpass(max(up, down)))
     return resampled
 
 
 @lru_cache(maxsize=64)
-def _lowpass(down: int) -> Floats:
-    """Anti-aliasing filter for 100 / down; scipy would design it again for every clip."""
-    widest = max(100, down)
+def _lowpass(widest: int) -> Floats:
+    """Anti-aliasing filter for the wider of two rates in lowest terms; scipy would design it for every clip again."""
     taps: Floats = dsp.firwin(2 * 8 * widest + 1, 1 / widest, window=("kaiser", 5.0))
     return taps
 
@@ -111,7 +114,7 @@ def _stretch(wave: Floats, length: int) -> Floats:
     padded = np.concatenate([np.zeros(_HOP + _SEARCH), wave, np.zeros(3 * _HOP + 2 * _SEARCH)])
     usable = len(padded) // _COARSE * _COARSE
     # Whole numbers, so that every sum below is exact and the choice the same on every machine.
-    coarse = np.rint(padded[:usable].reshape(-1, _COARSE).sum(axis=1))
+    coarse = np.rint(sum(padded[:usable].reshape(-1, _COARSE).T))
     hop, reach = _HOP // _COARSE, 2 * _SEARCH // _COARSE
     energy = np.concatenate([[0.0], np.cumsum(coarse * coarse)])
     norm = np.sqrt(energy[hop:] - energy[:-hop] + 1.0)
@@ -122,11 +125,12 @@ def _stretch(wave: Floats, length: int) -> Floats:
     for k in range(1, hops):
         first = min(int(k * pace) // _COARSE, last)
         likeness = np.correlate(coarse[first : first + reach + hop], coarse[following : following + hop])
-        start = first + int(np.argmax(likeness / norm[first : first + reach + 1]))
+        likeness /= norm[first : first + reach + 1]
+        start = first + int(likeness.argmax())
         starts[k] = start * _COARSE
         following = min(start + hop, len(coarse) - hop)
 
-    frames = padded[starts[:, None] + np.arange(2 * _HOP)] * dsp.windows.hann(2 * _HOP, sym=False)
+    frames = sliding_window_view(padded, 2 * _HOP)[starts] * _FADE
     # From the second hop on, every output hop is the end of one frame and the beginning of the next.
     joined: Floats = (frames[:-1, _HOP:] + frames[1:, :_HOP]).reshape(-1)
     return joined[:length]

@@ -165,6 +165,17 @@ def test_pitch_changes_the_frequency_and_keeps_the_length(pitch):
     assert changed.std() == pytest.approx(VOICE.std(), rel=0.03)
 
 
+@pytest.mark.parametrize("hundredths", [94, 95, 96, 97, 98, 99, 101, 102, 103, 104, 105, 106])
+def test_pitch_leaves_the_treble_as_loud_as_it_was(hundredths: int):
+    # 100/95 is 20/19 in lowest terms: a filter for the one applied to the other takes all above 1.5 kHz away.
+    hiss = np.random.default_rng(1).integers(-8000, 8000, 32000).astype(np.int16)
+    changed = augment_voice(hiss, VoiceChange(pitch=hundredths / 100), Draws("x"))
+    before, after = (np.abs(np.fft.rfft(sound.astype(float))) for sound in (hiss, changed))
+    for low_hz in range(1000, 7000, 1000):
+        band = slice(2 * low_hz, 2 * low_hz + 2000)
+        assert 20 * np.log10(after[band].std() / before[band].std()) == pytest.approx(0, abs=2)
+
+
 def test_noise_is_added_at_the_ratio_it_says():
     changed = augment_voice(VOICE, VoiceChange(snr_db=20.0), Draws("x"))
     noise = changed.astype(float) - VOICE
@@ -215,3 +226,12 @@ def test_the_streams_are_these_for_good():
     # A change here changes every published augmentation: it needs a new dataset version.
     draws = Draws(7, "clip-1", 3)
     assert [draws.index(1000) for _ in range(5)] == [832, 419, 121, 789, 863]
+    assert Draws(7, "clip-1", 3).noise(2).tolist() == [-0.010386596183072085, 0.5780814715326609]
+
+
+def test_noise_is_the_sum_of_the_four_quarters_of_each_draw():
+    raw = Draws("x")._bits.random_raw(3000).tolist()
+    sums = [sum(bits >> shift & 0xFFFF for shift in (0, 16, 32, 48)) - 2 * 65535 for bits in raw]
+    noise = [total / np.sqrt(4 * (65536.0**2 - 1) / 12) for total in sums]
+    assert Draws("x").noise(3000).tolist() == noise
+    assert Draws("x").noise(0).tolist() == []
