@@ -153,8 +153,7 @@ def _standardised(audio: Any, scales: Normalisation) -> Any:
 def _decorrelated(x: Any, scales: Normalisation) -> Any:
     """Standardised features without skew, clipped, and in even directions: as Decorrelation says, in layers."""
     learnt = scales.decorrelation
-    if learnt is None:
-        return keras.ops.clip(x, -CLIP, CLIP)
+    assert learnt is not None, "frames have a branch of their own"
 
     def scaled(value: Any, by: np.ndarray, name: str, offset: np.ndarray | float = 0.0) -> Any:
         offsets = np.broadcast_to(offset, by.shape).tolist()
