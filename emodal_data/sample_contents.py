@@ -4,9 +4,11 @@ Belongs here: one sample at a time, so that a shard needs no more memory for lon
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from emodal_data.config import AudioConfig
 from emodal_data.egemaps import egemaps_features
@@ -48,8 +50,7 @@ def make_contents(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: Con
             augment_clip,  # scipy.signal takes long to import: not where a build only plans
         )
 
-        face = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
-        face, sound, augmentation = augment_clip(face, sound, clip_id, copy, settings.augment_seed)
+        face, sound, augmentation = augment_clip(_decoded(png), sound, clip_id, copy, settings.augment_seed)
         png = encode_png(face)
     speech = describe_speech(sound, audio)
     return Contents(
@@ -60,3 +61,11 @@ def make_contents(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: Con
         egemaps_features(sound).astype(np.float32) if audio.egemaps else None,
         encode_flac(sound) if settings.with_sound else None,
     )
+
+
+@lru_cache(maxsize=1)
+def _decoded(png: bytes) -> npt.NDArray[np.uint8]:
+    """The picture, (128, 128), not to be written to; kept for the next copy of the same clip."""
+    face = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+    face.setflags(write=False)
+    return face

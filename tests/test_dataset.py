@@ -183,7 +183,7 @@ def test_the_schema_names_the_features_and_how_they_were_computed(tmp_path: Path
         "rate_hz": 16000,
         "statistics": "mean_std",
         "step_s": 0.025,
-        "version": 1,
+        "version": 2,
         "window_s": 0.05,
     }
 
