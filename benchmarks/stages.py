@@ -44,8 +44,8 @@ from emodal_data.media.sound_track import resampled
 from emodal_data.media.video import VideoReader
 from emodal_data.plan import Clip, Reel
 
-#: How often each reel is written again.
-STORE_TURNS = 9
+#: How often each reel is written again, and a clip's features are found.
+STORE_TURNS = FEATURE_TURNS = 9
 DECODE, SOUND, VIEWS, CROPS = "decode pictures", "decode sound", "views and boxes", "crops and points"
 MODELS, FRONT, PNG, STORE = "run the models", "pose and frontal view", "PNG", "write the store"
 #: Where each stage is called, and why it is needed.
@@ -133,7 +133,6 @@ def floors(
     kept = [row for table in tables for row in table.select(["image", "audio"]).to_pylist() if row["image"]]
     faces = [cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_GRAYSCALE) for row in kept]
     sounds = [np.frombuffer(row["audio"], "<i2") for row in kept]
-    frames = [framed(sound) for sound in sounds]
     stereo = [np.zeros((2, round(48000 * (b - a))), np.float32) for film in by_film.values() for a, b in film]
     level, face_stages = 6, (MODELS, VIEWS, CROPS, FRONT, "measures of the face")
     return [
@@ -145,14 +144,27 @@ def floors(
         )), "the spans' packets decoded, and as much silence resampled from 48 kHz stereo"),
         ("the face, all of it", sum(times.own_s[stage] for stage in face_stages), times.own_s[MODELS],
          "the models' runs in it"),
-        ("68 features", cpu_s(lambda: [clip_features(sound) for sound in sounds]),
-         cpu_s(lambda: [np.fft.rfft(block, axis=1) for block in frames]), "their rffts"),
+        ("68 features", *features_again(sounds), "their rffts; both warm, each clip several times"),
         (PNG, cpu_s(lambda: [encode_png(face) for face in faces]),
          cpu_s(lambda: [zlib.compress(np.diff(face, axis=0), level) for face in faces]),
          "zlib of the rows' differences at the same level"),
         (STORE, *stored_again(tables, files[0].parent),
          "the same table by Parquet alone, and fsync; both warm, each reel several times"),
     ]  # fmt: skip
+
+
+def features_again(sounds: list[np.ndarray]) -> tuple[float, float]:
+    """CPU s of the features of each sound, and of its rffts alone in one call, from frames that lie in the cache."""
+    ours_s = floor_s = 0.0
+    for sound in sounds:
+        frames = framed(sound)
+        turns = [
+            (cpu_s(lambda: clip_features(sound)), cpu_s(lambda: np.fft.rfft(frames, axis=1)))  # noqa: B023
+            for _ in range(FEATURE_TURNS)
+        ]
+        ours_s += statistics.median(turn[0] for turn in turns)
+        floor_s += statistics.median(turn[1] for turn in turns)
+    return ours_s, floor_s
 
 
 def stored_again(tables: list[pa.Table], folder: Path) -> tuple[float, float]:

@@ -39,6 +39,7 @@ SHORT_TERM_NAMES: tuple[str, ...] = (
 FRAME_NAMES: tuple[str, ...] = (*SHORT_TERM_NAMES, *(f"delta {name}" for name in SHORT_TERM_NAMES))
 
 _EPS = float(np.finfo(np.float64).eps)
+_TINY = float(np.finfo(np.float64).tiny)  # in the place of a zero that nothing is divided by
 _BLOCKS = 10
 _ROLLOFF = 0.90
 _MFCCS = 13
@@ -144,7 +145,7 @@ def _block_features(frames: Floats, tables: "_Tables") -> Floats:
     total, first_moment, second_moment = (amplitudes @ tables.moments).T
     features = np.empty((count, len(SHORT_TERM_NAMES) - 1))
     np.divide(energies[0], frames.shape[1], out=features[:, 0])
-    features[:, [1, 4]] = _entropies(blocks, energies + tables.epsilons).T
+    features[:, 1], features[:, 4] = _entropies(blocks, energies + tables.epsilons)
     features[:, 2], features[:, 3] = _centroid_and_spread(amplitudes, total, first_moment, second_moment)
     features[:, 5] = _flux(amplitudes, total, energies[1])
     features[:, 6] = _rolloff(amplitudes, blocks[1], energies[1])
@@ -153,7 +154,7 @@ def _block_features(frames: Floats, tables: "_Tables") -> Floats:
     np.matmul(np.log10(mel, out=mel), tables.cosines, out=features[:, 7 : 7 + _MFCCS])
     chroma = features[:, 7 + _MFCCS : -1]
     np.matmul(np.square(spectra.take(tables.chroma_bins, axis=1)), tables.chroma, out=chroma)
-    chroma /= _or_one(energies[1])[:, None]
+    chroma /= np.maximum(energies[1], _TINY)[:, None]
     features[:, -1] = _mean_and_deviation(chroma.T)[1]
     return features
 
@@ -179,13 +180,13 @@ def _usable(signal: npt.ArrayLike, rate_hz: int, window: int) -> Floats:
 
 def _normalised(wave: Floats) -> Floats:
     """Without its mean, and with peak 1; in place. Raises Dropped where a sample is not finite."""
-    mean = wave.mean()
+    mean = np.add.reduce(wave) / len(wave)
     # A sum is finite only if all its terms are, and costs a tenth of asking each of them.
     bad = 0 if np.isfinite(mean) else int(np.count_nonzero(~np.isfinite(wave)))
     if bad:
         raise Dropped(Reason.AUDIO_NOT_FINITE, f"{bad} of {len(wave)} samples are not numbers", float(bad))
     wave -= mean
-    wave /= max(wave.max(), -wave.min()) + 1e-10
+    wave /= max(np.maximum.reduce(wave), -np.minimum.reduce(wave)) + 1e-10
     return wave
 
 
@@ -198,8 +199,10 @@ def _overlapping(values: npt.NDArray[Any], window: int, step: int) -> npt.NDArra
 def _sign_changes(wave: Floats, window: int, step: int) -> Floats:
     """Zero crossings of every frame; going through an exact zero counts half, twice."""
     signs = (wave > 0).view(np.int8) - (wave < 0).view(np.int8)
-    changes = np.abs(signs[1:] - signs[:-1])
-    crossings: Floats = _overlapping(changes, window - 1, step).sum(axis=1, dtype=np.int32) / 2.0
+    # Small numbers in float32 are exact, and their products with ones are the fastest way to sums of overlapping rows.
+    changes = np.abs(signs[1:] - signs[:-1]).astype(np.float32)
+    ones = np.ones(window - 1, np.float32)
+    crossings: Floats = np.vecdot(_overlapping(changes, window - 1, step), ones) / np.float64(2.0)
     return crossings
 
 
@@ -221,7 +224,7 @@ def _centroid_and_spread(
     amplitudes: Floats, total: Floats, first: Floats, second: Floats
 ) -> tuple[Floats, Floats]:
     """Centroid and spread of every frame as shares of the Nyquist frequency, from its moments; silence gives 0."""
-    divisor = _or_one(total)
+    divisor = np.maximum(total, _TINY)
     centroid = first / divisor
     variance = second / divisor - centroid * centroid
     # The difference has an error of some 1e-15: where that is much (a pure tone has no spread), a second look.
@@ -265,12 +268,6 @@ def _rolloff(amplitudes: Floats, blocks: Floats, total: Floats) -> Floats:
         first[row] = (np.cumsum(power) + _EPS > _ROLLOFF * power.sum()).argmax()
     rolloff: Floats = first / bins
     return rolloff
-
-
-def _or_one(values: Floats) -> Floats:
-    """The values, with 1 for each 0: what is nothing may be divided by them."""
-    divisors: Floats = values + (values == 0)
-    return divisors
 
 
 def _mean_and_deviation(values: Floats) -> tuple[Floats, Floats]:
