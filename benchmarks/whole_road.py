@@ -1,12 +1,14 @@
-"""The whole road from films to a dataset: emodal beside what one writes by hand, and beside video2dataset.
+"""The whole road from films to a dataset: emodal beside what one writes by hand, video2dataset, and MMSA-FET.
 
-python benchmarks/whole_road.py [--samples FOLDER] [--films 4] [--clips-per-film 58] [--every 10] [--peer PYTHON]
-All but the peer augment, as far as the poster did: 11,606 samples of 3,075 clips.
---samples: as emodal sample-films writes it (made if absent). --peer: Python of an environment with video2dataset, see
-peer_video2dataset.py. Every way runs as a process of its own; CPU is its own and its children's, memory that of its
-largest process. emodal reads every clip, and its start-up counts. The scripts read one clip in --every, over all films;
-video2dataset, which encodes a film whole, all clips of one film in --every. What these cost a clip does not depend on
-how many there are, once the scripts' start-up (a run over two clips, taken off) is done.
+python benchmarks/whole_road.py [--samples FOLDER] [--films 4] [--clips-per-film 58] [--every 10]
+    [--video2dataset PYTHON] [--mmsa-fet PYTHON]
+All but the peers augment, as far as the poster did: 11,606 samples of 3,075 clips.
+--samples: as emodal sample-films writes it (made if absent). PYTHON: of an environment that holds the peer, see
+peer_video2dataset.py and peer_mmsa_fet.py. Every way runs as a process of its own; CPU is its own and its children's,
+memory that of its largest process. emodal reads every clip, and its start-up counts. The scripts read one clip in
+--every, over all films; MMSA-FET a fifth of these; video2dataset, which encodes a film whole, all clips of one film in
+--every. What these cost a clip does not depend on how many there are, once their start-up (a run over two clips, taken
+off) is done.
 """
 
 import argparse
@@ -134,7 +136,7 @@ def checked(spans: pd.DataFrame) -> list[int]:
     return sorted({int(row) for row in np.linspace(0, len(spans) - 1, CHECKED).round()})
 
 
-def compare(samples: Path, count: int, every: int, peer: Path | None, work: Path) -> list[str]:
+def compare(samples: Path, count: int, every: int, peers: Mapping[str, Path | None], work: Path) -> list[str]:
     films, spans = samples / "films", pd.read_csv(samples / "annotations.csv")
     names = sorted(spans["film"].unique())[:count]
     spans = spans[spans["film"].isin(names)].reset_index(drop=True)
@@ -171,9 +173,13 @@ def compare(samples: Path, count: int, every: int, peer: Path | None, work: Path
         stems = {row: work / folder / f"{row:05}" for row in checked(some)}
         sounds = {row: wavfile.read(f"{stem}.wav")[1] for row, stem in stems.items()}
         lines.append(used.row(title, ours, frames_off(films, some, stems), sounds_off(films, some, sounds)))
-    if peer:
+    if python := peers["mmsa_fet"]:
+        used = cost([python, HERE / "peer_mmsa_fet.py"], some.iloc[::5].reset_index(drop=True), "fet")
+        title = "MMSA-FET, cut; faces of all frames, 70 features of sound"
+        lines.append(used.row(title, ours, "all", "at 22 kHz"))
+    if python := peers["video2dataset"]:
         whole.to_csv(work / "whole.csv", index=False)
-        program = [peer, HERE / "peer_video2dataset.py", films, work / "whole.csv", work / "v2d"]
+        program = [python, HERE / "peer_video2dataset.py", films, work / "whole.csv", work / "v2d"]
         used = measured(program, len(whole))  # of two clips it would cost the whole film too
         order = whole.groupby("film").cumcount()
         stems = {
@@ -192,13 +198,15 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=4)
     parser.add_argument("--clips-per-film", type=int, default=58)
     parser.add_argument("--every", type=int, default=10)
-    parser.add_argument("--peer", type=Path)
+    parser.add_argument("--video2dataset", type=Path, help="Python of an environment that holds it")
+    parser.add_argument("--mmsa-fet", type=Path, help="Python of an environment that holds it")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         samples = samples_in(args.samples or work / "samples", args.films, args.clips_per_film)
-        lines = compare(samples, args.films, args.every, args.peer, work)
+        peers = {name: getattr(args, name) for name in ("video2dataset", "mmsa_fet")}
+        lines = compare(samples, args.films, args.every, peers, work)
     facts = f"{machine('av', 'ffmpeg-python', 'pyAudioAnalysis')}; {args.films} films of 25 frames a second"
     finish(
         "whole-road",

@@ -1,0 +1,53 @@
+"""The same spans through MMSA-FET's own steps, where that package is installed: every frame's face, and the sound.
+
+python benchmarks/peer_mmsa_fet.py FILMS SPANS.csv OUT
+Run by whole_road.py with the Python of an environment that holds it (pip install mmsa-fet "mediapipe<0.10.22"
+"scenedetect<0.6.5" "numpy<2" imageio-ffmpeg). It cuts nothing, so that ffmpeg cuts first. Sound by its librosa
+features, faces by MediaPipe's mesh, whose weights come along (OpenFace's do not). Its extractors are called one by
+one: in 0.4.1 run_single hands MediaPipe an argument that it does not take, and run_dataset wants BERT's weights.
+"""
+
+import argparse
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pandas as pd
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("films", type=Path)
+    parser.add_argument("spans", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    from MSA_FET import FeatureExtractionTool, ffmpeg_extract, get_default_config
+
+    config = get_default_config("librosa") | get_default_config("mediapipe")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        Path(folder, "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+        os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
+        tool = FeatureExtractionTool(config, tmp_dir=folder / "tmp", log_dir=folder / "log", verbose=0)
+        tool._init_extractors()
+        for row, span in pd.read_csv(args.spans).iterrows():
+            clip, sound, frames = folder / "clip.mp4", folder / "clip.wav", folder / f"frames{row}"
+            time = ["-ss", str(span["start"]), "-t", str(span["end"] - span["start"])]
+            command = ["ffmpeg", "-y", "-v", "error", *time, "-i", str(args.films / span["film"]), str(clip)]
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+            frames.mkdir()
+            ffmpeg_extract(clip, frames, mode="image", fps=config["video"]["fps"])
+            ffmpeg_extract(clip, sound, mode="audio")
+            made = {
+                "vision": tool.video_extractor.extract(frames),
+                "audio": tool.audio_extractor.extract(sound),
+            }
+            np.savez(args.out / f"{row:05}.npz", **made)
+
+
+if __name__ == "__main__":
+    main()
