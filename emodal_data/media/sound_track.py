@@ -14,6 +14,8 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
+from av.error import EOFError as NothingLeft
+from av.filter import Graph
 from numpy.typing import NDArray
 
 from emodal_data.media.clock import Clock
@@ -25,6 +27,8 @@ _FILTER_SAMPLES = RATE_HZ // 20
 #: PyAV 18 counts the planes of a frame past their end from eight on (7.1), and crashes: there, packed frames only.
 _UNSAFE_PLANES = 8
 
+#: Samples resampled at once: memory for so little is used again, for a whole clip it is asked of the system each time.
+_PIECE = 16384
 #: Nothing louder than this is silence: the noise of a 16-bit encoder.
 _SILENCE = 2.0**-14
 
@@ -124,6 +128,7 @@ class Track:
     corrupt_frames: int = 0
     layout: str = "mono"
     _channels: Floats | None = None
+    _rows: list[memoryview] = field(default_factory=list)
     _covered: list[tuple[int, int]] = field(default_factory=list)
 
     def put(self, position: int, frame: AudioFrame) -> None:
@@ -136,11 +141,14 @@ class Track:
         sound = _channels(frame)
         if self._channels is None:
             self._channels = np.zeros((len(sound), stop - start), np.float32)
+            self._rows = [memoryview(row) for row in cast(Any, self._channels)]
             self.layout = frame.layout.name
-        if len(sound) != len(self._channels):
+        if len(sound) != len(self._rows):
             return  # the track changes its channels midway: what comes is missing
-        for channel, samples in zip(self._channels, sound, strict=True):
-            channel[a - start : b - start] = samples[a - position : b - position]
+        for row, samples in zip(self._rows, sound, strict=True):
+            row[a - start : b - start] = samples[a - position : b - position]
+        if self._covered and self._covered[-1][1] == a:
+            a = self._covered.pop()[0]
         self._covered.append((a, b))
 
     def cut(self, ended_at: int | None) -> tuple[Floats, int]:
@@ -158,7 +166,9 @@ class Track:
             heard, self.layout = dialogue(heard, self.layout)
         offset = window.first - window.start_16k
         sound = resampled(heard, self.layout, window.rate_hz)[offset : offset + count]
-        return np.pad(sound, (0, count - len(sound))), count - self._covered_16k()
+        samples = np.zeros(count, np.float32)
+        samples[: len(sound)] = sound
+        return samples, count - self._covered_16k()
 
     def _covered_16k(self) -> int:
         window = self.window
@@ -170,11 +180,11 @@ class Track:
         return int(covered.sum())
 
 
-def _channels(frame: AudioFrame) -> Sequence[Floats]:
-    """(n,) float32 of each channel of a decoded frame; without a copy in the form that most decoders give."""
+def _channels(frame: AudioFrame) -> list[memoryview]:
+    """Each channel of a decoded frame, floats and maybe more; without a copy in the form that most decoders give."""
     if frame.format.name == "fltp" and frame.layout.nb_channels < _UNSAFE_PLANES:
-        return [np.frombuffer(cast(Any, plane), np.float32, frame.samples) for plane in frame.planes]
-    return list(as_float(frame))
+        return [memoryview(cast(Any, plane)).cast("f") for plane in frame.planes]
+    return [memoryview(row) for row in cast(Any, as_float(frame))]
 
 
 def as_float(frame: AudioFrame) -> Floats:
@@ -215,13 +225,27 @@ def full_scale(layout: str) -> float:
 
 def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
     """(channels, n) -> (m,) 16 kHz mono, FFmpeg's default downmix (in 5.1 the centre, the voices, leads)."""
-    if len(channels) < _UNSAFE_PLANES:
-        # Planes are mixed by FFmpeg's vector code: the same bits as packed samples give, in a fifth of the time.
-        whole = AudioFrame.from_ndarray(np.ascontiguousarray(channels), format="fltp", layout=layout)
-    else:
-        packed = np.ascontiguousarray(channels.T).reshape(1, -1)
-        whole = AudioFrame.from_ndarray(packed, format="flt", layout=layout)
-    whole.sample_rate = rate_hz
-    resampler = AudioResampler("flt", "mono", RATE_HZ)
-    pieces = [piece.to_ndarray()[0] for frame in (whole, None) for piece in resampler.resample(frame)]
-    return np.concatenate(pieces)
+    # Planes are mixed by FFmpeg's vector code: the same bits as packed samples give, in a fifth of the time.
+    is_planar = len(channels) < _UNSAFE_PLANES
+    graph = Graph()  # what AudioResampler makes too, but with threads for each, that come and go idle
+    graph.threads = 1
+    sample_format = "fltp" if is_planar else "flt"
+    source = graph.add("abuffer", sample_rate=str(rate_hz), sample_fmt=sample_format, channel_layout=layout)
+    resampler = graph.add("aresample", out_sample_rate=str(RATE_HZ), out_chlayout="mono", out_sample_fmt="flt")
+    sink = graph.add("abuffersink")
+    graph.link_nodes(source, resampler, sink).configure()
+    for at in range(0, channels.shape[1], _PIECE):
+        piece = channels[:, at : at + _PIECE]
+        if not is_planar:
+            piece = np.ascontiguousarray(piece.T).reshape(1, -1)
+        frame = AudioFrame.from_ndarray(piece, format=sample_format, layout=layout)
+        frame.sample_rate = rate_hz
+        source.push(frame)
+    source.push(None)
+    made = [np.zeros(0, np.float32)]
+    while True:
+        try:
+            piece_16k = cast(AudioFrame, sink.pull())
+        except NothingLeft:
+            return np.concatenate(made)
+        made.append(np.frombuffer(cast(Any, piece_16k.planes[0]), np.float32, piece_16k.samples))
