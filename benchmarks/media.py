@@ -112,10 +112,11 @@ def floor_audio(path: Path, clips: Clips) -> None:
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         for start_s, end_s in clips:
-            container.seek(int(start_s / stream.time_base), stream=stream)
+            start, end = (int(t_s / stream.time_base) for t_s in (start_s, end_s))
+            container.seek(start, stream=stream)
             for packet in container.demux(stream):
                 packet.decode()
-                if packet.pts is None or packet.pts * stream.time_base > end_s:
+                if packet.pts is None or packet.pts > end:
                     break
 
 

@@ -3,26 +3,28 @@
 Positions count samples of the stream's own rate from the start of the film.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache, cached_property
-from math import ceil, floor, gcd, lcm
+from math import ceil, gcd, lcm
 from typing import Any, cast
 
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
-from av.error import EOFError as NothingLeft
 from av.filter import Graph
+from av.filter.context import FilterContext
 from numpy.typing import NDArray
 
 from emodal_data.media.clock import Clock
 
 RATE_HZ = 16000
-#: The resampler's filter reaches less than this to either side, at any rate.
-_FILTER_SAMPLES = RATE_HZ // 20
+#: Heard before a span: more than the resampler's filter reaches at any rate.
+_LEAD_SAMPLES = RATE_HZ // 20
+#: Its reach, in samples of the slower rate: half of FFmpeg's 32 taps (more by its cutoff of 0.97), rounded up to eights.
+_REACH = 24
 
 #: PyAV 18 counts the planes of a frame past their end from eight on (7.1), and crashes: there, packed frames only.
 _UNSAFE_PLANES = 8
@@ -91,7 +93,7 @@ class Window:
     """Samples start..stop of the stream, whose resample holds samples first..last at 16 kHz.
 
     start lies where a sample of one rate meets one of the other, so the resampler runs in the same phase as
-    over the whole film.
+    over the whole film; stop as far behind the last sample as the resampler's filter reaches.
     """
 
     first: int
@@ -105,8 +107,8 @@ class Window:
         """The window for 16 kHz samples first..last."""
         common = gcd(rate_hz, RATE_HZ)
         block, block_16k = rate_hz // common, RATE_HZ // common
-        start = max(0, floor(Fraction(first - _FILTER_SAMPLES, block_16k))) * block
-        stop = ceil(Fraction(last + _FILTER_SAMPLES, block_16k)) * block
+        start = max(0, (first - _LEAD_SAMPLES) // block_16k) * block
+        stop = -(-last * rate_hz // RATE_HZ) + _REACH * -(-rate_hz // min(rate_hz, RATE_HZ))
         return cls(first, last, rate_hz, start, stop)
 
     @property
@@ -133,20 +135,21 @@ class Track:
 
     def put(self, position: int, frame: AudioFrame) -> None:
         """Lay a frame at its position. A later frame wins; what lies outside the window is cut off."""
-        start, stop = self.window.start, self.window.stop
-        a, b = max(position, start, self.earliest), min(position + frame.samples, stop)
+        start = self.window.start
+        a, b = max(position, start, self.earliest), min(position + frame.samples, self.window.stop)
         if a >= b:
             return
         self.corrupt_frames += frame.is_corrupt
-        sound = _channels(frame)
+        planes = _planes(frame)
         if self._channels is None:
-            self._channels = np.zeros((len(sound), stop - start), np.float32)
-            self._rows = [memoryview(row) for row in cast(Any, self._channels)]
+            self._channels = np.zeros((len(planes), self.window.stop - start), np.float32)
+            self._rows = [memoryview(row).cast("B") for row in cast(Any, self._channels)]
             self.layout = frame.layout.name
-        if len(sound) != len(self._rows):
+        if len(planes) != len(self._rows):
             return  # the track changes its channels midway: what comes is missing
-        for row, samples in zip(self._rows, sound, strict=True):
-            row[a - start : b - start] = samples[a - position : b - position]
+        to, part = slice(4 * (a - start), 4 * (b - start)), slice(4 * (a - position), 4 * (b - position))
+        for row, plane in zip(self._rows, planes, strict=True):
+            row[to] = memoryview(plane)[part]
         if self._covered and self._covered[-1][1] == a:
             a = self._covered.pop()[0]
         self._covered.append((a, b))
@@ -171,20 +174,22 @@ class Track:
         return samples, count - self._covered_16k()
 
     def _covered_16k(self) -> int:
-        window = self.window
-        covered = np.zeros(window.last - window.first, bool)
-        for a, b in self._covered:
-            i = -(-a * RATE_HZ // window.rate_hz) - window.first
-            j = -(-b * RATE_HZ // window.rate_hz) - window.first
-            covered[max(i, 0) : max(j, 0)] = True
-        return int(covered.sum())
+        """How many of the samples first..last at 16 kHz lie in a frame."""
+        window, covered = self.window, 0
+        reached = window.first
+        for a, b in sorted(self._covered):
+            i = max(-(-a * RATE_HZ // window.rate_hz), reached)
+            j = min(-(-b * RATE_HZ // window.rate_hz), window.last)
+            if i < j:
+                covered, reached = covered + j - i, j
+        return covered
 
 
-def _channels(frame: AudioFrame) -> list[memoryview]:
-    """Each channel of a decoded frame, floats and maybe more; without a copy in the form that most decoders give."""
+def _planes(frame: AudioFrame) -> Sequence[Any]:
+    """Buffers of each channel's samples, float32; without a copy in the form that most decoders give."""
     if frame.format.name == "fltp" and frame.layout.nb_channels < _UNSAFE_PLANES:
-        return [memoryview(cast(Any, plane)).cast("f") for plane in frame.planes]
-    return [memoryview(row) for row in cast(Any, as_float(frame))]
+        return frame.planes
+    return [np.ascontiguousarray(row).view(np.uint8) for row in as_float(frame)]
 
 
 def as_float(frame: AudioFrame) -> Floats:
@@ -227,13 +232,16 @@ def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
     """(channels, n) -> (m,) 16 kHz mono, FFmpeg's default downmix (in 5.1 the centre, the voices, leads)."""
     # Planes are mixed by FFmpeg's vector code: the same bits as packed samples give, in a fifth of the time.
     is_planar = len(channels) < _UNSAFE_PLANES
-    graph = Graph()  # what AudioResampler makes too, but with threads for each, that come and go idle
-    graph.threads = 1
     sample_format = "fltp" if is_planar else "flt"
+    graph = Graph()  # AudioResampler is one too, with threads that come and go idle each time
+    graph.threads = 1
     source = graph.add("abuffer", sample_rate=str(rate_hz), sample_fmt=sample_format, channel_layout=layout)
-    resampler = graph.add("aresample", out_sample_rate=str(RATE_HZ), out_chlayout="mono", out_sample_fmt="flt")
+    resampler = graph.add(
+        "aresample", out_sample_rate=str(RATE_HZ), out_chlayout="mono", out_sample_fmt="flt"
+    )
     sink = graph.add("abuffersink")
     graph.link_nodes(source, resampler, sink).configure()
+    made = [np.zeros(0, np.float32)]
     for at in range(0, channels.shape[1], _PIECE):
         piece = channels[:, at : at + _PIECE]
         if not is_planar:
@@ -241,11 +249,16 @@ def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
         frame = AudioFrame.from_ndarray(piece, format=sample_format, layout=layout)
         frame.sample_rate = rate_hz
         source.push(frame)
+        made += _ready(sink)
     source.push(None)
-    made = [np.zeros(0, np.float32)]
+    return np.concatenate([*made, *_ready(sink)])
+
+
+def _ready(sink: FilterContext) -> Iterator[Floats]:
+    """(n,) float32 pieces of mono sound that a filter has made so far."""
     while True:
         try:
-            piece_16k = cast(AudioFrame, sink.pull())
-        except NothingLeft:
-            return np.concatenate(made)
-        made.append(np.frombuffer(cast(Any, piece_16k.planes[0]), np.float32, piece_16k.samples))
+            piece = cast(AudioFrame, sink.pull())
+        except (BlockingIOError, EOFError):  # not yet; no more
+            return
+        yield np.frombuffer(cast(Any, piece.planes[0]), np.float32, piece.samples)
