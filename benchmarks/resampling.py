@@ -19,7 +19,7 @@ from sheet import finish, machine
 
 from emodal_data.audio_check import measure_audio
 from emodal_data.audio_features import FEATURE_NAMES, clip_features
-from emodal_data.media.sound_track import resampled
+from emodal_data.media.mixdown import resampled
 
 TARGET_HZ = 16000
 Resampler = Callable[[np.ndarray, int], np.ndarray]

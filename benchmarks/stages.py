@@ -39,8 +39,8 @@ from emodal_data.face.models import Model
 from emodal_data.files import sync
 from emodal_data.ingest import IngestSettings, check_ready, encode_png, ingest_reel
 from emodal_data.media.film import Film
+from emodal_data.media.mixdown import resampled
 from emodal_data.media.picture import Darkroom
-from emodal_data.media.sound_track import resampled
 from emodal_data.media.video import VideoReader
 from emodal_data.plan import Clip, Reel
 

@@ -19,8 +19,9 @@ from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped
 from emodal_data.media.clock import Clock
 from emodal_data.media.door import Budget, timed_out
+from emodal_data.media.mixdown import RATE_HZ, full_scale
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
-from emodal_data.media.sound_track import RATE_HZ, FrameGrid, Track, Window, full_scale
+from emodal_data.media.sound_track import FrameGrid, Track, Window
 from emodal_data.reasons import Reason
 
 #: Decoders need the frames before: overlapping windows, Opus' 80 ms, MP3's bit reservoir.

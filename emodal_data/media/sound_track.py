@@ -1,40 +1,35 @@
-"""Where decoded sound belongs on the film clock, and how a piece of it becomes 16 kHz mono.
+"""Where decoded sound belongs on the film clock: frames to samples, and a window of them put together.
 
 Positions count samples of the stream's own rate from the start of the film.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from math import ceil, gcd, lcm
 from typing import Any, cast
 
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.layout import AudioLayout
-from av.audio.resampler import AudioResampler
-from av.filter import Graph
-from av.filter.context import FilterContext
 from numpy.typing import NDArray
 
 from emodal_data.media.clock import Clock
+from emodal_data.media.mixdown import (
+    RATE_HZ,
+    UNSAFE_PLANES,
+    Floats,
+    as_float,
+    dialogue,
+    packed,
+    resampled,
+    silent_byte,
+)
 
-RATE_HZ = 16000
 #: Heard before a span: more than the resampler's filter reaches at any rate.
 _LEAD_SAMPLES = RATE_HZ // 20
-#: Its reach, in samples of the slower rate: half of FFmpeg's 32 taps (more by its cutoff of 0.97), rounded up to eights.
+#: Its reach, in samples of the slower rate: half of FFmpeg's 32 taps, more by its cutoff of 0.97 and rounding up.
 _REACH = 24
-
-#: PyAV 18 counts the planes of a frame past their end from eight on (7.1), and crashes: there, packed frames only.
-_UNSAFE_PLANES = 8
-
-#: Samples resampled at once: memory for so little is used again, for a whole clip it is asked of the system each time.
-_PIECE = 16384
-#: Nothing louder than this is silence: the noise of a 16-bit encoder.
-_SILENCE = 2.0**-14
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -119,7 +114,7 @@ class Window:
 
 @dataclass
 class Track:
-    """The sound of one window while it is put together: all channels, zero where nothing has come yet.
+    """The sound of one window while it is put together: as it was decoded, silence where nothing has come yet.
 
     earliest: position before which a decoder gives only its own delay. mix: see ClipsConfig.audio_mix.
     """
@@ -129,7 +124,9 @@ class Track:
     mix: str = "downmix"
     corrupt_frames: int = 0
     layout: str = "mono"
-    _channels: Floats | None = None
+    _form: tuple[str, int] | None = None
+    _sample_bytes: int = 0
+    _planes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
     _rows: list[memoryview] = field(default_factory=list)
     _covered: list[tuple[int, int]] = field(default_factory=list)
 
@@ -140,19 +137,30 @@ class Track:
         if a >= b:
             return
         self.corrupt_frames += frame.is_corrupt
-        planes = _planes(frame)
-        if self._channels is None:
-            self._channels = np.zeros((len(planes), self.window.stop - start), np.float32)
-            self._rows = [memoryview(row).cast("B") for row in cast(Any, self._channels)]
-            self.layout = frame.layout.name
-        if len(planes) != len(self._rows):
-            return  # the track changes its channels midway: what comes is missing
-        to, part = slice(4 * (a - start), 4 * (b - start)), slice(4 * (a - position), 4 * (b - position))
-        for row, plane in zip(self._rows, planes, strict=True):
-            row[to] = memoryview(plane)[part]
+        form = frame.format.name, frame.layout.nb_channels
+        if form[1] >= UNSAFE_PLANES and frame.format.is_planar:
+            frame = packed(frame)
+        if self._form is None:
+            self._begin(form, frame)
+        if form != self._form:
+            return  # the track changes midway: what comes is missing
+        size = self._sample_bytes
+        to, part = (
+            slice(size * (a - start), size * (b - start)),
+            slice(size * (a - position), size * (b - position)),
+        )
+        for row, plane in zip(self._rows, frame.planes, strict=True):
+            row[to] = memoryview(cast(Any, plane))[part]
         if self._covered and self._covered[-1][1] == a:
             a = self._covered.pop()[0]
         self._covered.append((a, b))
+
+    def _begin(self, form: tuple[str, int], frame: AudioFrame) -> None:
+        self._form, self.layout = form, frame.layout.name
+        self._sample_bytes = frame.format.bytes * (1 if frame.format.is_planar else form[1])
+        length = self._sample_bytes * (self.window.stop - self.window.start)
+        self._planes = np.full((len(frame.planes), length), silent_byte(form[0]), np.uint8)
+        self._rows = [memoryview(row) for row in cast(Any, self._planes)]
 
     def cut(self, ended_at: int | None) -> tuple[Floats, int]:
         """(n,) 16 kHz mono of the window's middle, and how many of these samples no frame covers.
@@ -161,10 +169,11 @@ class Track:
         """
         window = self.window
         count = window.last - window.first
-        if self._channels is None:
+        if self._form is None:
             return np.zeros(count, np.float32), count
         # At the end of the film the resampler ends too: silence after it would blur the last samples.
-        heard = self._channels[:, : None if ended_at is None else max(0, ended_at - window.start)]
+        end = None if ended_at is None else max(0, ended_at - window.start)
+        heard = as_float(self._planes, *self._form)[:, :end]
         if self.mix == "dialogue":
             heard, self.layout = dialogue(heard, self.layout)
         offset = window.first - window.start_16k
@@ -183,82 +192,3 @@ class Track:
             if i < j:
                 covered, reached = covered + j - i, j
         return covered
-
-
-def _planes(frame: AudioFrame) -> Sequence[Any]:
-    """Buffers of each channel's samples, float32; without a copy in the form that most decoders give."""
-    if frame.format.name == "fltp" and frame.layout.nb_channels < _UNSAFE_PLANES:
-        return frame.planes
-    return [np.ascontiguousarray(row).view(np.uint8) for row in as_float(frame)]
-
-
-def as_float(frame: AudioFrame) -> Floats:
-    """(channels, n) float32 of a decoded frame, full scale 1."""
-    channels = frame.layout.nb_channels
-    if frame.format.is_planar and channels >= _UNSAFE_PLANES:
-        (frame,) = AudioResampler(frame.format.packed, frame.layout, frame.sample_rate).resample(frame)
-    sound: NDArray[Any] = frame.to_ndarray()
-    if not frame.format.is_planar:
-        sound = sound.reshape(-1, channels).T
-    if sound.dtype == np.uint8:
-        return (sound.astype(np.float32) - np.float32(128)) / np.float32(128)
-    if sound.dtype.kind == "i":
-        return (sound / 2.0 ** (8 * sound.itemsize - 1)).astype(np.float32)
-    return sound.astype(np.float32)
-
-
-def dialogue(channels: Floats, layout: str) -> tuple[Floats, str]:
-    """The centre channel of a surround track as mono; the channels as they are if there is none, or it is silent.
-
-    channels: (channels, n), full scale 1. Returns the channels and their layout.
-    """
-    names = [channel.name for channel in AudioLayout(layout).channels]
-    if len(names) < 3 or "FC" not in names:
-        return channels, layout
-    centre = channels[names.index("FC")]
-    if not np.any(np.abs(centre) > _SILENCE):
-        return channels, layout
-    return centre[np.newaxis], "mono"
-
-
-@cache
-def full_scale(layout: str) -> float:
-    """What the downmix to mono comes to when every channel is at full scale."""
-    channels = np.ones((len(AudioLayout(layout).channels), 64), np.float32)
-    return float(np.abs(resampled(channels, layout, RATE_HZ)).max())
-
-
-def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
-    """(channels, n) -> (m,) 16 kHz mono, FFmpeg's default downmix (in 5.1 the centre, the voices, leads)."""
-    # Planes are mixed by FFmpeg's vector code: the same bits as packed samples give, in a fifth of the time.
-    is_planar = len(channels) < _UNSAFE_PLANES
-    sample_format = "fltp" if is_planar else "flt"
-    graph = Graph()  # AudioResampler is one too, with threads that come and go idle each time
-    graph.threads = 1
-    source = graph.add("abuffer", sample_rate=str(rate_hz), sample_fmt=sample_format, channel_layout=layout)
-    resampler = graph.add(
-        "aresample", out_sample_rate=str(RATE_HZ), out_chlayout="mono", out_sample_fmt="flt"
-    )
-    sink = graph.add("abuffersink")
-    graph.link_nodes(source, resampler, sink).configure()
-    made = [np.zeros(0, np.float32)]
-    for at in range(0, channels.shape[1], _PIECE):
-        piece = channels[:, at : at + _PIECE]
-        if not is_planar:
-            piece = np.ascontiguousarray(piece.T).reshape(1, -1)
-        frame = AudioFrame.from_ndarray(piece, format=sample_format, layout=layout)
-        frame.sample_rate = rate_hz
-        source.push(frame)
-        made += _ready(sink)
-    source.push(None)
-    return np.concatenate([*made, *_ready(sink)])
-
-
-def _ready(sink: FilterContext) -> Iterator[Floats]:
-    """(n,) float32 pieces of mono sound that a filter has made so far."""
-    while True:
-        try:
-            piece = cast(AudioFrame, sink.pull())
-        except (BlockingIOError, EOFError):  # not yet; no more
-            return
-        yield np.frombuffer(cast(Any, piece.planes[0]), np.float32, piece.samples)

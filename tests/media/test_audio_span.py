@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emodal_data.config import ClipsConfig
 from emodal_data.errors import Dropped
 from emodal_data.media import open_film
-from emodal_data.media.sound_track import dialogue, resampled
+from emodal_data.media.mixdown import dialogue, resampled
 from emodal_data.reasons import Reason
 
 from .films import Recipe, make_film, sound
