@@ -105,7 +105,8 @@ class AudioReader:
         if not 0 < rate_hz <= _MAX_RATE_HZ:
             raise Dropped(Reason.AUDIO_UNREADABLE, "the sample rate is out of bounds", rate_hz)
         clock = Clock.of(self._container, self._stream)
-        return FrameGrid.of(clock, rate_hz, [(cast(int, frame.pts), frame.samples) for frame in frames])
+        first_frames = [(cast(int, frame.pts), frame.samples) for frame in frames]
+        return FrameGrid.of(clock, rate_hz, first_frames, self._stream.codec_context.name)
 
     def _read(self, window: Window, budget: Budget) -> tuple[Track, int | None]:
         """Decode what the window covers; also the position where the sound ends, if it does."""

@@ -31,6 +31,9 @@ _LEAD_SAMPLES = RATE_HZ // 20
 #: Its reach, in samples of the slower rate: half of FFmpeg's 32 taps, more by its cutoff of 0.97 and rounding up.
 _REACH = 24
 
+#: Codecs whose frames have several lengths, and what divides them all: Vorbis' blocks of 256 and 2048 overlap.
+_STEPS = {"vorbis": 64}
+
 
 @dataclass(frozen=True)
 class FrameGrid:
@@ -48,14 +51,17 @@ class FrameGrid:
     tolerance: int
 
     @classmethod
-    def of(cls, clock: Clock, rate_hz: int, first_frames: Sequence[tuple[int, int]]) -> "FrameGrid":
+    def of(
+        cls, clock: Clock, rate_hz: int, first_frames: Sequence[tuple[int, int]], codec: str = ""
+    ) -> "FrameGrid":
         """The grid of a stream from (pts, samples) of its first frames.
 
         The very first may be cut short (encoder delay), so the steps are those of the others.
         """
         tick = clock.tick_s * rate_hz  # samples
         tolerance = 0 if tick == 1 else ceil(tick) + 1
-        step = gcd(*(samples for _, samples in first_frames[1:] or first_frames)) or 1
+        lengths = [samples for _, samples in first_frames[1:] or first_frames]
+        step = gcd(_STEPS.get(codec, 0), *lengths) or 1
         if step <= 2 * tolerance:  # short steps (Vorbis): half a tick is all that rounding does
             tolerance = min(tolerance, ceil(tick / 2) + 1)
         start = round(clock.seconds(first_frames[0][0]) * rate_hz)

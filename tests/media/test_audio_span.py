@@ -1,9 +1,11 @@
 """The sound of a span equals the resampled sound of the whole film, to the sample."""
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -89,6 +91,23 @@ def test_a_span_equals_the_resample_of_the_whole_film(name: str, folder: Path) -
             )
             assert span.corrupt_frames == 0
             assert span.missing_samples <= (640 if end_s == 4.0 else 0)
+
+
+def test_frames_of_several_lengths_are_placed_to_the_sample(folder: Path) -> None:
+    recipe, path = Recipe(".mov", frames=300, audio="pcm_s16le"), folder / "vorbis.mkv"
+    spoken = make_film(folder, recipe, "spoken")
+    quiet_start = ["-af", "volume=0:enable='lt(t,0.4)'", "-c:v", "copy"]  # clicks make short blocks
+    vorbis = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", spoken, *quiet_start, "-c:a", "libvorbis"]
+    subprocess.run([*vorbis, path], check=True, stdin=subprocess.DEVNULL)
+    with av.open(str(path)) as container:
+        lengths = [frame.samples for frame in container.decode(audio=0)]
+    first, later = {*lengths[1:8]}, {*lengths[8:-1]}
+    assert len(first) == 1 < len(later)
+    whole = whole_film_16k(path)
+    with open_film(path) as film:
+        for second in range(1, 11):
+            samples = film.audio(second, second + 1)
+            np.testing.assert_array_equal(samples, whole[second * 16000 : (second + 1) * 16000])
 
 
 @pytest.mark.parametrize("name", ["aac-with-noise", "ac3-5.1-mkv", "mp2-mpg", "opus-webm"])
