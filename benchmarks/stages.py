@@ -38,14 +38,15 @@ from emodal_data.face.mesh import Mesh
 from emodal_data.face.models import Model
 from emodal_data.files import sync
 from emodal_data.ingest import IngestSettings, check_ready, encode_png, ingest_reel
-from emodal_data.media.film import Film
+from emodal_data.media.film import Film, open_film
 from emodal_data.media.mixdown import resampled
 from emodal_data.media.picture import Darkroom
 from emodal_data.media.video import VideoReader
 from emodal_data.plan import Clip, Reel
 
-#: How often each reel is written again, and a clip's features are found.
-STORE_TURNS = FEATURE_TURNS = 9
+#: How often sound is read, features are computed and reels are written again.
+TURNS = 9
+CLIPS = ClipsConfig(max_packets=10**7)
 DECODE, SOUND, VIEWS, CROPS = "decode pictures", "decode sound", "views and boxes", "crops and points"
 MODELS, FRONT, PNG, STORE = "run the models", "pose and frontal view", "PNG", "write the store"
 #: Where each stage is called, and why it is needed.
@@ -94,7 +95,7 @@ class Times:
 
 def read_films(samples: Path, spans: pd.DataFrame, store: Path) -> tuple[Times, list[Path]]:
     """Read all spans into a clip store, watched; a reel a film. Returns the reels' files too."""
-    settings = IngestSettings(samples / "films", ClipsConfig(max_packets=10**7), FaceConfig())
+    settings = IngestSettings(samples / "films", CLIPS, FaceConfig())
     check_ready(settings.face, AudioConfig())
     times, files = Times(), []
     with ExitStack() as patches:
@@ -133,15 +134,12 @@ def floors(
     kept = [row for table in tables for row in table.select(["image", "audio"]).to_pylist() if row["image"]]
     faces = [cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_GRAYSCALE) for row in kept]
     sounds = [np.frombuffer(row["audio"], "<i2") for row in kept]
-    stereo = [np.zeros((2, round(48000 * (b - a))), np.float32) for film in by_film.values() for a, b in film]
     level, face_stages = 6, (MODELS, VIEWS, CROPS, FRONT, "measures of the face")
     return [
         (DECODE, times.own_s[DECODE], cpu_s(lambda: [floor_video(*film) for film in by_film.items()]),
          "the frames that the wanted ones are made of, decoded once, no seeking"),
-        (SOUND, times.own_s[SOUND], cpu_s(lambda: (
-            [floor_audio(*film) for film in by_film.items()],
-            [resampled(sound, "stereo", 48000) for sound in stereo],
-        )), "the spans' packets decoded, and as much silence resampled from 48 kHz stereo"),
+        (SOUND, *sounds_again(by_film),
+         "the spans' packets decoded, and as much silence resampled from 48 kHz stereo; both warm, several times"),
         ("the face, all of it", sum(times.own_s[stage] for stage in face_stages), times.own_s[MODELS],
          "the models' runs in it"),
         ("68 features", *features_again(sounds), "their rffts; both warm, each clip several times"),
@@ -160,11 +158,38 @@ def features_again(sounds: list[np.ndarray]) -> tuple[float, float]:
         frames = framed(sound)
         turns = [
             (cpu_s(lambda: clip_features(sound)), cpu_s(lambda: np.fft.rfft(frames, axis=1)))  # noqa: B023
-            for _ in range(FEATURE_TURNS)
+            for _ in range(TURNS)
         ]
         ours_s += statistics.median(turn[0] for turn in turns)
         floor_s += statistics.median(turn[1] for turn in turns)
     return ours_s, floor_s
+
+
+def sounds_again(by_film: dict[Path, list[tuple[float, float]]]) -> tuple[float, float]:
+    """CPU s of reading the spans' sound, and of decoding it and resampling as much silence; medians of turns."""
+    silence = [
+        np.zeros((2, round(48000 * (b - a))), np.float32) for spans in by_film.values() for a, b in spans
+    ]
+
+    def ours() -> float:
+        spent_s = 0.0
+        for path, spans in by_film.items():
+            with open_film(path, config=CLIPS) as film:
+                begin_s = time.process_time()
+                for span in spans:
+                    film.audio_span(*span)
+                spent_s += time.process_time() - begin_s
+        return spent_s
+
+    def floor() -> None:
+        for film in by_film.items():
+            floor_audio(*film)
+        for sound in silence:
+            resampled(sound, "stereo", 48000)
+
+    ours(), floor()
+    turns = [(ours(), cpu_s(floor)) for _ in range(TURNS)]
+    return statistics.median(turn[0] for turn in turns), statistics.median(turn[1] for turn in turns)
 
 
 def stored_again(tables: list[pa.Table], folder: Path) -> tuple[float, float]:
@@ -182,7 +207,7 @@ def stored_again(tables: list[pa.Table], folder: Path) -> tuple[float, float]:
 
     ours()
     floor()
-    turns = [(cpu_s(ours), cpu_s(floor)) for _ in range(STORE_TURNS)]
+    turns = [(cpu_s(ours), cpu_s(floor)) for _ in range(TURNS)]
     return statistics.median(turn[0] for turn in turns), statistics.median(turn[1] for turn in turns)
 
 

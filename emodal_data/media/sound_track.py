@@ -131,6 +131,7 @@ class Track:
     corrupt_frames: int = 0
     layout: str = "mono"
     _form: tuple[str, int] | None = None
+    _is_unsafe: bool = False
     _sample_bytes: int = 0
     _planes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
     _rows: list[memoryview] = field(default_factory=list)
@@ -144,28 +145,30 @@ class Track:
             return
         self.corrupt_frames += frame.is_corrupt
         form = frame.format.name, frame.layout.nb_channels
-        if form[1] >= UNSAFE_PLANES and frame.format.is_planar:
-            frame = packed(frame)
-        if self._form is None:
-            self._begin(form, frame)
         if form != self._form:
-            return  # the track changes midway: what comes is missing
-        size = self._sample_bytes
+            if self._form is not None:
+                return  # the track changes midway: what comes is missing
+            self._begin(form, frame)
+        if self._is_unsafe:
+            frame = packed(frame)
+        size, planes = self._sample_bytes, cast(Any, frame.planes)
         to, part = (
             slice(size * (a - start), size * (b - start)),
             slice(size * (a - position), size * (b - position)),
         )
-        for row, plane in zip(self._rows, frame.planes, strict=True):
-            row[to] = memoryview(cast(Any, plane))[part]
+        for row, plane in zip(self._rows, planes, strict=True):
+            row[to] = memoryview(plane)[part]
         if self._covered and self._covered[-1][1] == a:
             a = self._covered.pop()[0]
         self._covered.append((a, b))
 
     def _begin(self, form: tuple[str, int], frame: AudioFrame) -> None:
         self._form, self.layout = form, frame.layout.name
-        self._sample_bytes = frame.format.bytes * (1 if frame.format.is_planar else form[1])
+        is_planar = frame.format.is_planar and form[1] < UNSAFE_PLANES
+        self._is_unsafe = frame.format.is_planar and not is_planar
+        self._sample_bytes = frame.format.bytes * (1 if is_planar else form[1])
         length = self._sample_bytes * (self.window.stop - self.window.start)
-        self._planes = np.full((len(frame.planes), length), silent_byte(form[0]), np.uint8)
+        self._planes = np.full((form[1] if is_planar else 1, length), silent_byte(form[0]), np.uint8)
         self._rows = [memoryview(row) for row in cast(Any, self._planes)]
 
     def cut(self, ended_at: int | None) -> tuple[Floats, int]:
