@@ -74,6 +74,7 @@ def signals() -> dict[str, npt.NDArray]:
         "clicks": (20000 * (np.arange(n) % 800 == 0)).astype(np.int16),
         "clipped": np.clip(rng.standard_normal(n) * 3, -1, 1),
         "barely_there": rng.standard_normal(n) * 1e-12,
+        "hardly_a_number": rng.standard_normal(n) * 1e-138,
         "silence_then_noise": np.concatenate([np.zeros(n // 2), rng.standard_normal(n // 2) * 0.1]),
         "one_bit": rng.integers(-1, 1, n).astype(np.int16),
         "one_window": rng.standard_normal(2205) * 0.1,
