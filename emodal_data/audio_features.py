@@ -228,7 +228,7 @@ def _centroid_and_spread(
     centroid = first / divisor
     variance = second / divisor - centroid * centroid
     # The difference has an error of some 1e-15: where that is much (a pure tone has no spread), a second look.
-    narrow = np.flatnonzero(variance < 1e-8)
+    narrow = (variance < 1e-8).nonzero()[0]
     if len(narrow):
         away = _positions(amplitudes.shape[1]) - centroid[narrow, None]
         variance[narrow] = np.vecdot(away * away, amplitudes[narrow]) / divisor[narrow]
@@ -261,8 +261,8 @@ def _rolloff(amplitudes: Floats, blocks: Floats, total: Floats) -> Floats:
     above = np.add.accumulate(inside, axis=1)
     above += (running[rows, block] - blocks[rows, block] - threshold)[:, None]
     first = block * length + (above > 0).argmax(axis=1)
-    near = np.abs(above).min(axis=1) <= 1e-9 * (total + epsilon)
-    for row in np.flatnonzero(near | (running[:, -1] <= threshold)):
+    near = np.minimum.reduce(np.abs(above), axis=1) <= 1e-9 * (total + epsilon)
+    for row in (near | (running[:, -1] <= threshold)).nonzero()[0]:
         power = (amplitudes[row] / bins) ** 2
         # argmax finds the first True, and says 0 where there is none, as the package does.
         first[row] = (np.cumsum(power) + _EPS > _ROLLOFF * power.sum()).argmax()
