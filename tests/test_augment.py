@@ -12,7 +12,10 @@ from emodal_data.audio_features import clip_features
 from emodal_data.augment import augment_clip
 from emodal_data.augment_face import FaceChange, augment_face
 from emodal_data.augment_voice import VoiceChange, augment_voice
+from emodal_data.config import AudioConfig
 from emodal_data.draws import Draws
+from emodal_data.ingest import encode_png
+from emodal_data.sample_contents import Contents, ContentSettings, make_contents
 
 T_S = np.arange(32000) / 16000
 VOICE = (8000 * np.sin(2 * np.pi * 220 * T_S) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * T_S))).astype(np.int16)
@@ -79,6 +82,21 @@ def test_every_copy_differs_from_the_clip_in_face_and_features():
         assert (image != FACE).any()
         assert np.abs(clip_features(audio) - original).max() > 1e-4
         assert description != "none"
+
+
+def test_a_copy_is_made_of_its_own_clips_picture_whichever_came_before():
+    settings = ContentSettings(AudioConfig(), augment_seed=0, with_sound=False)
+    faces = [FACE, FACE[::-1].copy()]
+
+    def copy_of(which: int, number: int) -> Contents:
+        return make_contents(encode_png(faces[which]), VOICE.tobytes(), f"clip {which}", number, settings)
+
+    for which, number in [(0, 1), (1, 1), (0, 2), (0, 3), (1, 2)]:
+        contents = copy_of(which, number)
+        face, sound, description = augment_clip(faces[which], VOICE, f"clip {which}", number, seed=0)
+        assert contents.augmentation == description
+        assert contents.png == encode_png(face)
+        assert (contents.audio_features == clip_features(sound).astype(np.float32)).all()
 
 
 def test_the_clip_is_left_as_it_was():
