@@ -13,6 +13,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from numpy.typing import NDArray
 
 from emodal_data.config import ClipsConfig
@@ -35,6 +36,8 @@ _MAX_RATE_HZ = 768_000
 _END_SLACK_S = 0.5
 #: Decoders that add noise of their own (substitution, dither) and do not start it again after a seek.
 _NOISY = ("aac", "aac_latm", "ac3", "eac3", "mp1", "mp2")
+#: Decoders that give the same bits however far before the preroll they begin: what lies there is not decoded.
+_FORGETFUL = ("flac", "alac", "mp3", "mp3float", "dca", "vorbis")
 
 
 @dataclass(frozen=True)
@@ -149,14 +152,17 @@ class AudioReader:
         if not seek_before(self._container, self._stream, self._grid.pts_at(from_sample)):
             return iter(())
         context = self._stream.codec_context
+        if context.name in _FORGETFUL or context.name.startswith("pcm_"):
+            return self._frames(budget, from_pts=self._grid.pts_at(from_sample))
         return self._frames(budget, _fresh(context) if context.name in _NOISY else None)
 
     def _frames(
-        self, budget: Budget, context: AudioCodecContext | None = None
+        self, budget: Budget, context: AudioCodecContext | None = None, from_pts: int | None = None
     ) -> Iterator[AudioFrame | None]:
-        """Frames from here on; None for a damaged packet. A torn file just ends."""
+        """Frames from here on, or from the last before from_pts; None for a damaged packet. A torn file just ends."""
         packets = self._container.demux(self._stream)
         decoder = context or self._stream.codec_context
+        before: list[Packet[AudioStream]] = []
         while True:
             budget.spend()
             try:
@@ -167,10 +173,15 @@ class AudioReader:
                 return
             if packet is None:
                 return
-            try:
-                yield from decoder.decode(packet)
-            except (av.FFmpegError, ValueError):
-                yield None
+            if from_pts is not None and packet.pts is not None and packet.pts < from_pts:
+                before = [packet]
+                continue
+            due, before, from_pts = [*before, packet], [], None
+            for one in due:
+                try:
+                    yield from decoder.decode(one)
+                except (av.FFmpegError, ValueError):
+                    yield None
 
     def _check_end(self, start_s: float, end_s: float, sound_end_s: float) -> None:
         film_end_s = max(sound_end_s, (self._container.duration or 0) / 1e6)

@@ -38,6 +38,7 @@ FILMS = {
     "opus-webm": Recipe(".webm", "libvpx-vp9", audio="libopus", video_options={"cpu-used": "8"}),
     "mp2-mpg": Recipe(".mpg", "mpeg2video", audio="mp2"),
     "mp3-avi": Recipe(".avi", "mpeg4", audio="mp3", rate_hz=44100),
+    "mp3-44100-stereo-mkv": Recipe(".mkv", audio="mp3", rate_hz=44100, layout="stereo", gop=250),
     "ac3-5.1-mkv": Recipe(".mkv", audio="ac3", layout="5.1(side)"),
 }
 
@@ -152,6 +153,14 @@ def test_a_span_far_beyond_the_film_is_refused(folder: Path) -> None:
         assert len(film.audio(3.5, 4.2)) == 11200
         with pytest.raises(Dropped) as dropped:
             film.audio(3.5, 8.0)
+        assert dropped.value.reason == Reason.SPAN_OUTSIDE_FILM
+
+
+def test_behind_the_end_nothing_is_read_from_the_start_to_say_so(folder: Path) -> None:
+    path = make_film(folder, Recipe(".mkv", frames=300, audio="flac"), "a-dozen-seconds")
+    with open_film(path, config=ClipsConfig(max_packets=60)) as film:
+        with pytest.raises(Dropped) as dropped:
+            film.audio(1000.0, 1001.0)
         assert dropped.value.reason == Reason.SPAN_OUTSIDE_FILM
 
 
