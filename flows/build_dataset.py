@@ -26,12 +26,10 @@ from emodal_data.dataset_folder import (
     sides_before,
     staging_folder,
 )
-from emodal_data.describe import describe_dataset
 from emodal_data.errors import DamagedReel, EmodalError
 from emodal_data.exports import plan_exports
 from emodal_data.files import exclusive, remove_temporary
 from emodal_data.film_copies import name_films
-from emodal_data.ingest import check_ready
 from emodal_data.kept_shards import keep_shards
 from emodal_data.ledger import make_ledger, write_ledger
 from emodal_data.manifest import make_manifest
@@ -48,21 +46,19 @@ from emodal_data.sources import (
 )
 from emodal_data.storage import fetch, list_remote, pull, remove_remote, send, shown
 from flows.announcement import announce_dataset
+from flows.cluster import run_at_work, run_here
 from flows.config import Config
 from flows.failures import FailedFilms
 from flows.memory import settle_memory
 from flows.observers import observer
 from flows.summary import dataset_lines, wrong_row_lines
-from flows.task_runners import Submit, engine, workers
+from flows.task_runners import Submit, engine
 from flows.tasks import look_at_film, make_export, make_shard, measure_leak_price, read_reel
 from flows.train_emodal import train_emodal
+from flows.work import describe, load_models
 
 #: The name of a run's last state when some of its films failed; its type is Completed.
 WITH_WARNINGS = "Completed with warnings"
-#: Seconds a worker may take to load its models.
-READY_TIMEOUT_S = 300.0
-#: Seconds that describing a dataset may take, of however many clips.
-DESCRIBE_TIMEOUT_S = 4 * 3600.0
 
 
 @flow(
@@ -75,6 +71,8 @@ def build_dataset(config: Config) -> dict[str, Any]:
     deployment announces its dataset instead, and training is a run of its own. Raises InputError or WorkError.
     """
     settle_memory()
+    if config.engine.dask_address:
+        config = config.with_absolute_paths()
     pull(config.annotations)
     if config.overrides:
         pull(config.overrides)
@@ -156,8 +154,8 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
         of_film[reel.film] += len(reel.clips)
     total, done, kept = of_film.total(), 0, 0
     if total or config.audio.egemaps:
-        # What is missing on this machine is told before the first film is opened.
-        workers(config).run(READY_TIMEOUT_S, check_ready, config.face, config.audio)
+        # What is missing where films are read is told before the first one is opened.
+        run_at_work(config, load_models)
     observer().stage("reading clips", total, "clips")
     observer().films(of_film)
     reels = {submit(read, reel=reel, config=config): reel for reel in plan.reels}
@@ -213,8 +211,7 @@ def publish(
         manifest["leak_price"] = submit(measure_leak_price, folder=folder, config=config).result()
         observer().advance()
     write_ledger(folder / "ledger.parquet", chosen.ledger)
-    # The report goes through every picture: what that takes of memory goes with the worker that did it.
-    workers(config).run(DESCRIBE_TIMEOUT_S, describe_dataset, folder, manifest, config.out / "clips", dataset)
+    run_here(config, describe, folder, manifest)
     replace_dataset(folder, dataset)
     return manifest, True
 

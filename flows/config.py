@@ -87,14 +87,17 @@ class Config(DatasetConfig):
     def _what_it_is_everywhere(self, path: Path | None) -> str | None:
         return shown(path) if path else None
 
+    def with_absolute_paths(self) -> "Config":
+        """The same build with paths that hold for processes with another working folder."""
+        named = {name: getattr(self, name) for name in ("films", "annotations", "out", "overrides")}
+        return self.model_copy(update={name: path.absolute() for name, path in named.items() if path})
+
     def on_a_schedule(self) -> "Config":
         """The same build for a server: paths that hold wherever it runs, and films given time to arrive."""
-        named = {name: getattr(self, name) for name in ("films", "annotations", "out", "overrides")}
-        paths = {name: path.absolute() for name, path in named.items() if path}
         engine = self.engine
         if "settle_s" not in engine.model_fields_set:
             engine = engine.model_copy(update={"settle_s": SCHEDULED_SETTLE_S})
-        return self.model_copy(update={**paths, "engine": engine})
+        return self.with_absolute_paths().model_copy(update={"engine": engine})
 
     @property
     def worker_count(self) -> int:

@@ -78,16 +78,16 @@ class Fan:
             pool.close()
 
     def _on_dask(self, repeats: Sequence[Repeat], done: Done) -> list[dict[str, Any]]:
-        from flows.task_runners import dask_client
+        from flows.cluster import dask_client
 
         out = repeats[0].out
         if self.engine.dask_address and url_of(out) is not None:
             raise InputError(
                 f"{shown(out)}: trainings on a cluster need an --out that all its machines see as a path"
             )
-        from distributed import as_completed
-
         with dask_client(self.engine, min(self.workers, len(repeats))) as client:
+            from distributed import as_completed
+
             # The cluster's workers have other working folders.
             places = [replace(r, dataset=r.dataset.absolute(), out=r.out.absolute()) for r in repeats]
             # Other machines see a server, not a folder or file of this one: then it is told at the end, from here.
@@ -124,7 +124,7 @@ def train_sweep(dataset: Path, out: Path, points: Sequence[Point], fan: Fan) -> 
 
 def train_on_cluster(repeat: Repeat, mlflow: str) -> dict[str, Any]:
     """One training, in a process of the cluster's worker: the worker itself stays small and alive."""
-    from flows.task_runners import worker_pool
+    from flows.worker_pools import worker_pool
 
     here = replace(repeat, dataset=open_dataset(repeat.dataset))
     return worker_pool(1, _memory_mb()).run(TIMEOUT_S, train_repeat, here, mlflow)

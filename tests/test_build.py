@@ -14,6 +14,7 @@ import pandas as pd
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from dask_cluster import dask_cluster
 from folder_hashes import hashes
 
 from emodal_data import read_split
@@ -240,10 +241,23 @@ def test_clips_are_written_as_mp4_once_when_asked_for(
 
 
 def test_a_dask_cluster_gives_the_same_bytes(built: Path, sample_films: Path, tmp_path: Path) -> None:
-    pytest.importorskip("prefect_dask", reason="the extra dask is not installed")
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
     result = build_dataset(config(sample_films, tmp_path, engine=EngineConfig(kind="dask")))
     assert result["clips_read"] == len(ledger(built))
     assert hashes(tmp_path / "dataset" / "data") == hashes(built / "dataset" / "data")
+
+
+def test_a_dask_cluster_elsewhere_gives_the_same_bytes(
+    built: Path, sample_films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    monkeypatch.chdir(tmp_path)
+    with dask_cluster(tmp_path / "elsewhere") as (address, _):
+        engine = EngineConfig(kind="dask", dask_address=address)
+        result = build_dataset(config(sample_films, Path("out"), engine=engine))
+    assert result["clips_read"] == len(ledger(built))
+    assert hashes(tmp_path / "out" / "dataset" / "data") == hashes(built / "dataset" / "data")
+    assert not (tmp_path / "elsewhere" / "out").exists()
 
 
 def test_the_features_of_sample_films_equal_the_packages(built: Path) -> None:

@@ -278,7 +278,7 @@ def clip_readers(build: psutil.Process) -> list[psutil.Process]:
 
 
 def test_a_dask_worker_killed_in_a_reel_costs_that_reels_time_only(samples: Path, tmp_path: Path) -> None:
-    pytest.importorskip("prefect_dask", reason="the extra dask is not installed")
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
     out = tmp_path / "out"
     command = [
         sys.executable,

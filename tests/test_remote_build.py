@@ -95,7 +95,7 @@ def test_a_build_in_a_bucket_equals_the_one_on_disk(
 
 
 def test_workers_of_a_cluster_bring_and_take_what_they_need(bucket: str, tmp_path: Path) -> None:
-    pytest.importorskip("prefect_dask", reason="the extra dask is not installed")
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
     spread = config(tmp_path / "one", out=f"{bucket}/spread", engine=EngineConfig(kind="dask"))
     result = build_dataset(spread)
     assert result["clips_read"] == result["counts"]["rows"]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from flows.task_runners import worker_pool
+from flows.worker_pools import worker_pool
 
 
 def test_what_dask_sets_about_memory_for_its_workers_does_not_reach_the_readers(
