@@ -22,7 +22,7 @@ from emodal_data.media.clock import Clock
 from emodal_data.media.door import Budget, timed_out
 from emodal_data.media.mixdown import RATE_HZ, full_scale
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
-from emodal_data.media.sound_track import FrameGrid, Track, Window
+from emodal_data.media.sound_track import FrameGrid, Memory, Track, Window
 from emodal_data.reasons import Reason
 
 #: Decoders need the frames before: overlapping windows, Opus' 80 ms, MP3's bit reservoir.
@@ -64,6 +64,7 @@ class AudioReader:
         self._open_track = open_track
         self._max_clip_s = config.max_clip_s
         self._mix = config.audio_mix
+        self._memory = Memory()
         self._container, self._stream = open_track()
         try:
             self._grid = self._learn_grid(Budget.of(config))
@@ -126,7 +127,7 @@ class AudioReader:
         self, from_sample: int, at_start: bool, window: Window, budget: Budget
     ) -> tuple[Track | None, int | None]:
         """One try: no track if the file turns out to begin behind the window."""
-        track = Track(window, self._grid.start, self._mix)
+        track = Track(window, self._grid.start, self._mix, self._memory)
         end: int | None = None
         for frame in self._frames_from(from_sample, at_start, budget):
             if frame is None or frame.pts is None:

@@ -20,8 +20,9 @@ RATE_HZ = 16000
 
 #: PyAV 18 counts the planes of a frame past their end from eight on (7.1), and crashes: there, packed frames only.
 UNSAFE_PLANES = 8
-#: Samples resampled at once: memory for so little is used again, for a whole clip it is asked of the system each time.
-_PIECE = 16384
+#: Samples of all channels that are resampled at once: memory for so little is used again, for a whole clip it would
+#: be asked of the system each time, and a page of it costs as much as a thousand samples.
+_PIECE = 32768
 #: Nothing louder than this is silence: the noise of a 16-bit encoder.
 _SILENCE = 2.0**-14
 #: numpy's names of FFmpeg's sample formats.
@@ -92,8 +93,9 @@ def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
     sink = graph.add("abuffersink")
     graph.link_nodes(source, resampler, sink).configure()
     made = [np.zeros(0, np.float32)]
-    for at in range(0, channels.shape[1], _PIECE):
-        piece = channels[:, at : at + _PIECE]
+    step = _PIECE // len(channels)
+    for at in range(0, channels.shape[1], step):
+        piece = channels[:, at : at + step]
         if not is_planar:
             piece = np.ascontiguousarray(piece.T).reshape(1, -1)
         frame = AudioFrame.from_ndarray(piece, format=sample_format, layout=layout)

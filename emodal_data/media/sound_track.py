@@ -31,6 +31,8 @@ _LEAD_SAMPLES = RATE_HZ // 20
 #: Its reach, in samples of the slower rate: half of FFmpeg's 32 taps, more by its cutoff of 0.97 and rounding up.
 _REACH = 24
 
+#: What a reader keeps for its tracks: 20 s of stereo.
+_KEPT_BYTES = 2**23
 #: Codecs whose frames have several lengths, and what divides them all: Vorbis' blocks of 256 and 2048 overlap.
 _STEPS = {"vorbis": 64}
 
@@ -118,16 +120,34 @@ class Window:
         return self.start * RATE_HZ // self.rate_hz
 
 
+class Memory:
+    """Bytes that are used again for one track after the other: new pages from the system cost more than decoding."""
+
+    def __init__(self) -> None:
+        self._bytes = np.empty(0, np.uint8)
+
+    def planes(self, count: int, length: int) -> NDArray[np.uint8]:
+        """(count, length) uint8, whatever lies there. Valid until the next call."""
+        size = count * length
+        if size > _KEPT_BYTES:
+            return np.empty((count, length), np.uint8)
+        if size > len(self._bytes):
+            self._bytes = np.empty(size, np.uint8)
+        return self._bytes[:size].reshape(count, length)
+
+
 @dataclass
 class Track:
     """The sound of one window while it is put together: as it was decoded, silence where nothing has come yet.
 
     earliest: position before which a decoder gives only its own delay. mix: see ClipsConfig.audio_mix.
+    memory: of a track that is no longer needed.
     """
 
     window: Window
     earliest: int
     mix: str = "downmix"
+    memory: Memory = field(default_factory=Memory)
     corrupt_frames: int = 0
     layout: str = "mono"
     _form: tuple[str, int] | None = None
@@ -168,7 +188,8 @@ class Track:
         self._is_unsafe = frame.format.is_planar and not is_planar
         self._sample_bytes = frame.format.bytes * (1 if is_planar else form[1])
         length = self._sample_bytes * (self.window.stop - self.window.start)
-        self._planes = np.full((form[1] if is_planar else 1, length), silent_byte(form[0]), np.uint8)
+        self._planes = self.memory.planes(form[1] if is_planar else 1, length)
+        self._planes.fill(silent_byte(form[0]))
         self._rows = [memoryview(row) for row in cast(Any, self._planes)]
 
     def cut(self, ended_at: int | None) -> tuple[Floats, int]:
