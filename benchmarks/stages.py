@@ -53,7 +53,7 @@ MODELS, FRONT, PNG, STORE = "run the models", "pose and frontal view", "PNG", "w
 STAGES: dict[str, tuple[list[tuple[object, str]], str]] = {
     DECODE: ([(VideoReader, "frame_on_screen")], "up to the middle frame; frames that no other needs are skipped"),
     MODELS: ([(Model, "__call__")], "a look for faces or more; three at landmarks, three at the frontal view"),
-    SOUND: ([(Film, "audio_span")], "the span and 0.3 s before it, resampled"),
+    SOUND: ([(Film, "audio_span")], "the span and 0.45 s before it, resampled"),
     VIEWS: ([(Detector, "__call__")], "the frame at the size that the detector wants; boxes"),
     FRONT: ([(find, "frontalize")], "fit of the head, remapping, mirrored side"),
     "Opus for the report": ([(ingest, "preview_sound")], "kept so that a report reads no film"),
