@@ -139,6 +139,7 @@ def builds(sizes: list[int], compare: int, samples: Path | None) -> list[str]:
     """Whole builds: a line for each size, then those of one size by another engine. The smallest is the start-up."""
     from closeups import make_closeups
 
+    sizes = [size for size in sizes if size != START_CLIPS]  # that one is always built
     cores = len(os.sched_getaffinity(0))
     engines = {
         f"{cores} processes": (f"workers={cores}",),
