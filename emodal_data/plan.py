@@ -20,7 +20,7 @@ from emodal_data.span_checks import check_spans
 from emodal_data.storage import shown
 
 #: Raised when reading a film yields something else than before; old store files are then left alone.
-INGEST_VERSION = 5
+INGEST_VERSION = 6
 
 
 @dataclass(frozen=True, slots=True)
