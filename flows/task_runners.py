@@ -49,7 +49,8 @@ def engine(config: Config) -> Iterator[Submit]:
 def room_for(config: Config, client: Any) -> int:
     """How much work is handed out at a time: a thread waits for each. client: of Dask, or None."""
     if config.engine.dask_address is None or client is None:
-        return config.worker_count
+        # One more than can work: what Prefect asks and hears of the next task is said while the others are at work.
+        return config.worker_count + 1
     # Twice what the cluster does at a time, so that none of it waits for the flow; more where it may grow.
     threads: int = sum(client.nthreads().values())
     return max(config.worker_count, 2 * threads)

@@ -136,7 +136,7 @@ def test_a_cluster_elsewhere_is_handed_twice_what_it_does_at_a_time(tmp_path: Pa
             client.wait_for_workers(2)
             assert room_for(there, client) == 4
             assert room_for(there.model_copy(update={"workers": 7}), client) == 7
-    assert room_for(SPREAD, None) == 1
+    assert room_for(SPREAD, None) == 2
 
 
 def wait_for(path: Path) -> None:

@@ -1,10 +1,13 @@
-"""What the processes that read films inherit from where the engine runs them."""
+"""The engine's threads, and the processes that read films: what they inherit, and how they end."""
 
 import multiprocessing
 import os
+import threading
+from pathlib import Path
 
 import pytest
 
+from flows.config import Config
 from flows.worker_pools import worker_pool
 
 
@@ -32,3 +35,24 @@ def test_a_process_that_keeps_such_a_worker_ends_by_itself() -> None:
 
 def _keep_a_worker() -> None:
     worker_pool(1, 1000).run(60.0, os.getpid)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_the_next_task_is_ready_while_the_workers_work() -> None:
+    from prefect import flow, task
+
+    from flows.task_runners import engine
+
+    config = Config(films=Path("films"), annotations=Path("a.csv"), out=Path("out"), workers=1)
+    both = threading.Barrier(2, timeout=60)
+
+    @task
+    def meet() -> int:
+        return both.wait()
+
+    @flow
+    def one_after_the_other() -> list[int]:
+        with engine(config) as submit:
+            return sorted(future.result() for future in [submit(meet), submit(meet)])
+
+    assert one_after_the_other() == [0, 1]
