@@ -6,7 +6,6 @@ minutes. One worker where nothing is said, no training, augmented as far as the 
 its processes.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 from processes import Cost, measured
-from samples import SAMPLES_PER_CLIP, samples_in
+from samples import SAMPLES_PER_CLIP, parser_of, samples_in
 from sheet import finish, machine
 
 from emodal_data.files import link_or_copy
@@ -100,14 +99,8 @@ def row(title: str, costs: list[Cost]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--samples", type=Path)
-    parser.add_argument("--films", type=int, default=53)
-    parser.add_argument("--clips-per-film", type=int, default=58)
+    parser = parser_of(__doc__, films=53)
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)

@@ -7,31 +7,19 @@ features, faces by MediaPipe's mesh, whose weights come along (OpenFace's do not
 one: in 0.4.1 run_single hands MediaPipe an argument that it does not take, and run_dataset wants BERT's weights.
 """
 
-import argparse
-import os
 import subprocess
-import tempfile
-from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import pandas as pd
+from peer import arguments, folder_with_ffmpeg
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("films", type=Path)
-    parser.add_argument("spans", type=Path)
-    parser.add_argument("out", type=Path)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    args = arguments(__doc__)
     from MSA_FET import FeatureExtractionTool, ffmpeg_extract, get_default_config
 
     config = get_default_config("librosa") | get_default_config("mediapipe")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        Path(folder, "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
-        os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
+    with folder_with_ffmpeg() as folder:
         tool = FeatureExtractionTool(config, tmp_dir=folder / "tmp", log_dir=folder / "log", verbose=0)
         tool._init_extractors()
         for row, span in pd.read_csv(args.spans).iterrows():

@@ -5,16 +5,13 @@ Run by whole_road.py with the Python of an environment that holds video2dataset 
 ffmpeg-python future pandas imageio-ffmpeg). Only its subsamplers are imported, without its downloader and torch.
 """
 
-import argparse
 import importlib.util
-import os
 import sys
-import tempfile
 import types
 from pathlib import Path
 
-import imageio_ffmpeg
 import pandas as pd
+from peer import arguments, folder_with_ffmpeg
 
 
 def subsamplers() -> tuple[type, type]:
@@ -33,16 +30,9 @@ def subsamplers() -> tuple[type, type]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("films", type=Path)
-    parser.add_argument("spans", type=Path)
-    parser.add_argument("out", type=Path)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    args = arguments(__doc__)
     clipping, frames = subsamplers()
-    with tempfile.TemporaryDirectory() as tools:
-        Path(tools, "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
-        os.environ["PATH"] = f"{tools}:{os.environ['PATH']}"
+    with folder_with_ffmpeg():
         for film, spans in pd.read_csv(args.spans).groupby("film"):
             times = [[float(a), float(b)] for a, b in zip(spans["start"], spans["end"], strict=True)]
             cut = clipping(5, {"video": "mp4"}, min_length=0.0, max_length=999999.0, precision="exact")

@@ -5,7 +5,6 @@ python benchmarks/stages.py [--samples FOLDER] [--films 2] [--clips-per-film 58]
 every stage is its calls' own CPU time, without that of other stages called from it. Floors: the same clips, same run.
 """
 
-import argparse
 import functools
 import statistics
 import tempfile
@@ -25,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from audio_features import framed
 from media import floor_audio, floor_video
-from samples import samples_in
+from samples import parser_of, samples_in
 from sheet import finish, machine
 
 from emodal_data import ingest, middle_face
@@ -122,6 +121,12 @@ def cpu_s(work: Callable[[], object]) -> float:
     return time.process_time() - begin_s
 
 
+def in_turns(ours: Callable[[], float], floor: Callable[[], float]) -> tuple[float, float]:
+    """Medians of the CPU s that ours and its floor say, which take turns."""
+    turns = [(ours(), floor()) for _ in range(TURNS)]
+    return statistics.median(turn[0] for turn in turns), statistics.median(turn[1] for turn in turns)
+
+
 def floors(
     samples: Path, spans: pd.DataFrame, files: list[Path], times: Times
 ) -> list[tuple[str, float, float, str]]:
@@ -156,12 +161,11 @@ def features_again(sounds: list[np.ndarray]) -> tuple[float, float]:
     ours_s = floor_s = 0.0
     for sound in sounds:
         frames = framed(sound)
-        turns = [
-            (cpu_s(lambda: clip_features(sound)), cpu_s(lambda: np.fft.rfft(frames, axis=1)))  # noqa: B023
-            for _ in range(TURNS)
-        ]
-        ours_s += statistics.median(turn[0] for turn in turns)
-        floor_s += statistics.median(turn[1] for turn in turns)
+        one_s, its_floor_s = in_turns(
+            lambda: cpu_s(lambda: clip_features(sound)),  # noqa: B023
+            lambda: cpu_s(lambda: np.fft.rfft(frames, axis=1)),  # noqa: B023
+        )
+        ours_s, floor_s = ours_s + one_s, floor_s + its_floor_s
     return ours_s, floor_s
 
 
@@ -188,8 +192,7 @@ def sounds_again(by_film: dict[Path, list[tuple[float, float]]]) -> tuple[float,
             resampled(sound, "stereo", 48000)
 
     ours(), floor()
-    turns = [(ours(), cpu_s(floor)) for _ in range(TURNS)]
-    return statistics.median(turn[0] for turn in turns), statistics.median(turn[1] for turn in turns)
+    return in_turns(ours, lambda: cpu_s(floor))
 
 
 def stored_again(tables: list[pa.Table], folder: Path) -> tuple[float, float]:
@@ -207,8 +210,7 @@ def stored_again(tables: list[pa.Table], folder: Path) -> tuple[float, float]:
 
     ours()
     floor()
-    turns = [(cpu_s(ours), cpu_s(floor)) for _ in range(TURNS)]
-    return statistics.median(turn[0] for turn in turns), statistics.median(turn[1] for turn in turns)
+    return in_turns(lambda: cpu_s(ours), lambda: cpu_s(floor))
 
 
 def sheet(times: Times, clips: int, rows: list[tuple[str, float, float, str]]) -> list[str]:
@@ -233,13 +235,7 @@ def sheet(times: Times, clips: int, rows: list[tuple[str, float, float, str]]) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--samples", type=Path)
-    parser.add_argument("--films", type=int, default=2)
-    parser.add_argument("--clips-per-film", type=int, default=58)
-    parser.add_argument("--out", type=Path)
+    parser = parser_of(__doc__, films=2)
     args = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as name:

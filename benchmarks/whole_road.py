@@ -11,7 +11,6 @@ memory that of its largest process. emodal reads every clip, and its start-up co
 off) is done.
 """
 
-import argparse
 import functools
 import os
 import subprocess
@@ -27,7 +26,7 @@ import numpy as np
 import pandas as pd
 import processes
 import pyarrow.parquet as pq
-from samples import SAMPLES_PER_CLIP, samples_in
+from samples import SAMPLES_PER_CLIP, parser_of, samples_in
 from scipy.io import wavfile
 from scipy.signal import correlate
 from sheet import finish, machine
@@ -174,7 +173,8 @@ def compare(samples: Path, count: int, every: int, peers: Mapping[str, Path | No
         sounds = {row: wavfile.read(f"{stem}.wav")[1] for row, stem in stems.items()}
         lines.append(used.row(title, ours, frames_off(films, some, stems), sounds_off(films, some, sounds)))
     if python := peers["mmsa_fet"]:
-        used = cost([python, HERE / "peer_mmsa_fet.py"], some.iloc[::5].reset_index(drop=True), "fet")
+        fewer = some.iloc[:: max(1, min(5, len(some) // 3))]  # more than the two that start-up is told by
+        used = cost([python, HERE / "peer_mmsa_fet.py"], fewer.reset_index(drop=True), "fet")
         title = "MMSA-FET, cut; faces of all frames, 70 features of sound"
         lines.append(used.row(title, ours, "all", "at 22 kHz"))
     if python := peers["video2dataset"]:
@@ -191,16 +191,10 @@ def compare(samples: Path, count: int, every: int, peers: Mapping[str, Path | No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--samples", type=Path)
-    parser.add_argument("--films", type=int, default=4)
-    parser.add_argument("--clips-per-film", type=int, default=58)
+    parser = parser_of(__doc__, films=4)
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--video2dataset", type=Path, help="Python of an environment that holds it")
     parser.add_argument("--mmsa-fet", type=Path, help="Python of an environment that holds it")
-    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
