@@ -18,10 +18,10 @@ from pyAudioAnalysis import ShortTermFeatures
 from sheet import finish, machine
 
 from emodal_data.audio_features import clip_features
-from emodal_data.augment import augment_clip
-from emodal_data.augment_face import FaceChange, augment_face
-from emodal_data.augment_voice import VoiceChange, augment_voice
-from emodal_data.draws import Draws
+from emodal_data.dataset.augment.clip import augment_clip
+from emodal_data.dataset.augment.face import FaceChange, augment_face
+from emodal_data.dataset.augment.stable_random import StableRandom
+from emodal_data.dataset.augment.voice import VoiceChange, augment_voice
 
 RATE_HZ = 16000
 WINDOW, STEP = 800, 400
@@ -131,11 +131,11 @@ def augmentation_rows(repeats: int) -> list[str]:
         cv2.imencode(".png", image)
 
     ways: dict[str, Callable[[], object]] = {
-        "every change of the face": lambda: augment_face(face, face_change, Draws(1)),
-        "tempo": lambda: augment_voice(voice, VoiceChange(tempo=0.95), Draws(1)),
-        "pitch": lambda: augment_voice(voice, VoiceChange(pitch=1.06), Draws(1)),
-        "reverberation": lambda: augment_voice(voice, VoiceChange(reverb_s=0.4), Draws(1)),
-        "noise": lambda: augment_voice(voice, VoiceChange(snr_db=20.0), Draws(1)),
+        "every change of the face": lambda: augment_face(face, face_change, StableRandom(1)),
+        "tempo": lambda: augment_voice(voice, VoiceChange(tempo=0.95), StableRandom(1)),
+        "pitch": lambda: augment_voice(voice, VoiceChange(pitch=1.06), StableRandom(1)),
+        "reverberation": lambda: augment_voice(voice, VoiceChange(reverb_s=0.4), StableRandom(1)),
+        "noise": lambda: augment_voice(voice, VoiceChange(snr_db=20.0), StableRandom(1)),
         "68 features": lambda: clip_features(voice),
         "PNG": lambda: cv2.imencode(".png", face),
         "whole sample, as drawn": sample,

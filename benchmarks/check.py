@@ -23,11 +23,11 @@ from sheet import machine
 from skimage import data
 
 from emodal_data.audio_features import clip_features
-from emodal_data.config import AudioConfig, FaceConfig
+from emodal_data.core.config import AudioConfig, FaceConfig
+from emodal_data.dataset.sample import ContentSettings, make_contents
 from emodal_data.face import create_backend, find_face
 from emodal_data.face.models import Model
-from emodal_data.ingest import encode_png
-from emodal_data.sample_contents import ContentSettings, make_contents
+from emodal_data.media.encoders import encode_png
 
 Work = Callable[[], object]
 

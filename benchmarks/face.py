@@ -23,8 +23,9 @@ from face_sheet import film_picture
 from sheet import finish, machine
 from threadpoolctl import threadpool_limits
 
-from emodal_data.config import FaceConfig
-from emodal_data.errors import Dropped
+from emodal_data.clips.gates import face_gate
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped
 from emodal_data.face import (
     LANDMARKS68,
     Detection,
@@ -34,13 +35,12 @@ from emodal_data.face import (
     find_face,
     fit_pose,
     frontalize,
-    gate,
 )
 from emodal_data.face.frontal import _fill_from_other_side, _seen
 from emodal_data.face.measures import sharpness
-from emodal_data.face.parcels import as_rgb
 from emodal_data.face.pose import fit_head
 from emodal_data.face.surface import canonical_surface
+from emodal_data.face.types import as_rgb
 from emodal_data.sample_films.actors import draw_actor
 from emodal_data.sample_films.script import LABELS
 from tests.face.rendered import Actor
@@ -171,7 +171,7 @@ def yaws(backend: FaceBackend, drawers: list[Callable[[float], np.ndarray]]) -> 
                 with suppress(Dropped):
                     measures = find_face(rgb, backend, CONFIG).measures
                     fitted_deg = fit_pose(backend.faces(rgb)[0].landmarks68).yaw_deg
-                    clear = gate(measures, CONFIG) is None
+                    clear = face_gate(measures, CONFIG) is None
                     rows.append((fitted_deg * side, measures.yaw_deg * side, clear))
         fitted, measured, clear = np.array(rows).T
         yield (

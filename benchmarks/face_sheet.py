@@ -8,9 +8,10 @@ import sys
 import cv2
 import numpy as np
 
-from emodal_data.config import FaceConfig
-from emodal_data.errors import Dropped
-from emodal_data.face import create_backend, find_face, gate
+from emodal_data.clips.gates import face_gate
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.face import create_backend, find_face
 from emodal_data.sample_films.actors import Actor, Turn, draw_actor
 from emodal_data.sample_films.camera import Key, backdrop, portrait_shot
 from emodal_data.sample_films.encoder import SIZE
@@ -50,7 +51,7 @@ def main() -> None:
             shown = cv2.getRectSubPix(rgb, (round(side), round(side)), (x, y - 0.1 * side))
             above = cv2.resize(shown, (128, 128), interpolation=cv2.INTER_AREA)
             pair = np.vstack([above, cv2.cvtColor(found.image, cv2.COLOR_GRAY2RGB)])
-            if gate(m, CONFIG) is not None:
+            if face_gate(m, CONFIG) is not None:
                 cv2.rectangle(pair, (0, 0), (127, 255), (150, 0, 0), 3)
             label = f"{yaw_deg:+d} {m.yaw_deg:+.0f} m {m.mirrored_fraction:.2f}"
             cv2.putText(pair, label, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 0), 1, cv2.LINE_AA)

@@ -28,7 +28,7 @@ import pandas as pd
 from processes import Cost, measured
 from sheet import finish, machine
 
-from flows.memory import settle_memory
+from flows.engine.processes import settle_memory
 
 #: Films of the whole builds, and clips of the build that start-up is told by.
 GROWN_FILMS, START_CLIPS = 16, 160
@@ -52,11 +52,11 @@ def write_table(path: Path, rows: int, films: int) -> None:
 def steps(folder: Path, rows: int, films: int) -> None:
     """Print CPU seconds and peak MB after each step."""
     from emodal_data.annotations import read_annotations
-    from emodal_data.config import ClipsConfig, DatasetConfig, FaceConfig
-    from emodal_data.dataset import plan_dataset
-    from emodal_data.ledger import write_ledger
-    from emodal_data.plan import locate_films, plan_build
-    from emodal_data.sources import FilmFacts
+    from emodal_data.clips.films import FilmFacts
+    from emodal_data.clips.plan import locate_films, plan_build
+    from emodal_data.core.config import ClipsConfig, DatasetConfig, FaceConfig
+    from emodal_data.dataset.ledger import write_ledger
+    from emodal_data.dataset.plan import plan_dataset
 
     settle_memory()  # as a build does
     table, places = folder / "spans.csv", folder / "films"

@@ -23,10 +23,11 @@ import numpy as np
 import pandas as pd
 from pyAudioAnalysis import MidTermFeatures, audioBasicIO
 
-from emodal_data.augment import augment_clip
-from emodal_data.config import FaceConfig
-from emodal_data.errors import Dropped
-from emodal_data.face import FaceBackend, create_backend, find_face, gate
+from emodal_data.clips.gates import face_gate
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.dataset.augment.clip import augment_clip
+from emodal_data.face import FaceBackend, create_backend, find_face
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
@@ -65,7 +66,7 @@ def read_clip(stem: Path, copies: int) -> list[dict[str, Any]]:
         found = find_face(rgb, backend, FaceConfig())
     except Dropped:
         return []
-    if gate(found.measures, FaceConfig()):
+    if face_gate(found.measures, FaceConfig()):
         return []
     rate, signal = audioBasicIO.read_audio_file(f"{stem}.wav")
     made = [augment_clip(found.image, signal, stem.name, copy, 0) for copy in range(copies + 1)]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sheet import finish, machine
 
-from emodal_data.dataset_folder import read_manifest
-from emodal_data.leak_price import format_price, leak_price
+from emodal_data.dataset.folder import read_manifest
+from emodal_data.dataset.split.leak_price import format_price, leak_price
 
 
 def main() -> None:

@@ -17,13 +17,14 @@ import cv2
 import numpy as np
 from sheet import machine
 
-from emodal_model.backend import keras, tf
-from emodal_model.config import ModelConfig
-from emodal_model.fitting import fit, make_step, outputs_of
-from emodal_model.fusion import balance
-from emodal_model.input import Samples, batches
-from emodal_model.known_truth import BAYES_ACCURACY, bayes_posteriors, draw_hidden, draw_samples
-from emodal_model.network import MAIN_HEAD, build_network, normalisation_of
+from emodal_model.core.backend import keras, tf
+from emodal_model.core.config import ModelConfig
+from emodal_model.data.samples import Samples, batches
+from emodal_model.data.synthetic import BAYES_ACCURACY, bayes_posteriors, draw_hidden, draw_samples
+from emodal_model.network.build import MAIN_HEAD, build_network, normalisation_of
+from emodal_model.network.forward import outputs_of
+from emodal_model.training.head_fusion import balance
+from emodal_model.training.loop import fit, make_step
 
 #: The pictures of the known truth are six flat patches: few filters see all there is.
 FEW_FILTERS = ModelConfig(filters=(4, 8, 8), image_dense=32, epochs=20, patience=6)

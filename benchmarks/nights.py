@@ -20,7 +20,7 @@ from processes import Cost, measured
 from samples import SAMPLES_PER_CLIP, parser_of, samples_in
 from sheet import finish, machine
 
-from emodal_data.files import link_or_copy
+from emodal_data.storage.files import link_or_copy
 
 EMODAL = [sys.executable, "-m", "flows"]
 

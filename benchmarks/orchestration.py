@@ -26,11 +26,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 from sheet import finish, machine
 
-from emodal_data.plan import Clip, Reel
-from flows.config import Config
-from flows.local_server import local_server
-from flows.observers import observer
-from flows.task_runners import engine
+from emodal_data.clips.plan import Clip, Reel
+from flows.config.models import Config
+from flows.engine.submit import engine
+from flows.progress.terminal import observer
+from flows.server.local_server import local_server
 
 TABLES = (
     "task_run",

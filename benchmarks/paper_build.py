@@ -14,12 +14,13 @@ from typing import Any
 
 from growth import write_table
 
-from emodal_data import ingest, sources
-from emodal_data.clip_store import write_reel
-from emodal_data.config import ClipsConfig
-from emodal_data.isolation import WorkerPool
-from emodal_data.plan import Reel
-from emodal_data.sources import FilmFacts, FilmFile
+from emodal_data.clips import films as sources
+from emodal_data.clips import ingest
+from emodal_data.clips.films import FilmFacts, FilmFile
+from emodal_data.clips.plan import Reel
+from emodal_data.clips.store import write_reel
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.worker_pool import WorkerPool
 
 #: Faces and sounds that differ, and samples of a sound: features of half a second cost little.
 DIFFERENT, SOUND_SAMPLES = 16, 8000
@@ -31,7 +32,7 @@ def contents() -> list[dict[str, Any]]:
     import numpy as np
     from publish import CLEAR, face_and_sound
 
-    from emodal_data.preview import preview_frame, preview_sound
+    from emodal_data.media.encoders import preview_frame, preview_sound
 
     made = []
     for seed in range(DIFFERENT):
@@ -54,7 +55,7 @@ def make_up_reel(reel: Reel) -> None:
     write_reel(reel.file, rows)
 
 
-def make_up_clips(reel: Reel, settings: ingest.IngestSettings, pool: WorkerPool) -> None:
+def make_up_clips(reel: Reel, settings: ingest.ReadSettings, pool: WorkerPool) -> None:
     """Stands for ingest.ingest_guarded."""
     pool.run(60, make_up_reel, reel)
 
@@ -79,7 +80,7 @@ def main() -> None:
         for n in range(count):
             (films / f"show{n:04}.mp4").touch()
 
-    ingest.ingest_guarded = make_up_clips
+    ingest.read_reel_isolated = make_up_clips
     sources.inspect_guarded = make_up_film
     from flows.cli import main as emodal  # after that: it takes the functions as they are now
 

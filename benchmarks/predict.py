@@ -16,11 +16,14 @@ from typing import Any
 import numpy as np
 from sheet import finish, machine
 
-from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.clips.candidates import candidates
+from emodal_data.clips.extract import ObserveSettings, extract_features
+from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.core.span import Span
 from emodal_data.media import open_film
-from emodal_data.observe import ObserveSettings, observe
+from emodal_data.media.shots import find_shots
+from emodal_data.media.voice_activity import find_speech
 from emodal_data.sample_films import make_sample_films
-from emodal_data.spans import Span, candidates, find_shots, find_speech
 
 
 def cpu_s(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
@@ -54,8 +57,8 @@ def measure(clips: int, repeats: int) -> str:
             speech_s, speech = cpu_s(lambda: find_speech(film, length_s), repeats)
         spans = candidates(shots, speech)
         settings = ObserveSettings(ClipsConfig(), FaceConfig(), AudioConfig())
-        observe(path, spans[:1], settings)  # loads the face models
-        observe_s, seen = cpu_s(lambda: observe(path, spans, settings), repeats)
+        extract_features(path, spans[:1], settings)  # loads the face models
+        observe_s, seen = cpu_s(lambda: extract_features(path, spans, settings), repeats)
         found, lines, extra = compare(spans, Path(name) / "truth.csv")
     minutes = length_s / 60
     faces = int(np.sum([o.image is not None for o in seen]))

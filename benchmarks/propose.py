@@ -10,13 +10,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.clips.candidates import find_candidates
+from emodal_data.clips.extract import ObserveSettings, extract_features
+from emodal_data.clips.proposals import MIN_DOMINANCE, choose
+from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.core.span import Span
 from emodal_data.media import probe
-from emodal_data.media.export import find_ffmpeg
-from emodal_data.observe import ObserveSettings, observe
-from emodal_data.propose import MIN_DOMINANCE, choose
+from emodal_data.media.mp4 import find_ffmpeg
 from emodal_data.sample_films import make_sample_films
-from emodal_data.spans import Span, find_candidates
 
 
 def repeated(folder: Path, times: int) -> Path:
@@ -44,7 +45,7 @@ def main() -> None:
         def clear(spans: Sequence[Span]) -> list[bool]:
             nonlocal asked
             asked += len(spans)
-            seen = observe(film, spans, settings)
+            seen = extract_features(film, spans, settings)
             return [one.image is not None and one.audio_features is not None for one in seen]
 
         began = time.process_time()

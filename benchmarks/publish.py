@@ -27,20 +27,19 @@ from audio_features import framed, syllables
 from sheet import finish, machine
 
 from emodal_data.audio_features import clip_features
-from emodal_data.augment import augment_clip
-from emodal_data.clear_clips import clear_clips
-from emodal_data.clip_store import read_measures, stored_clips, write_reel
-from emodal_data.config import DatasetConfig
-from emodal_data.dataset import plan_dataset, plan_shards
-from emodal_data.describe import describe_dataset
-from emodal_data.ingest import encode_png
-from emodal_data.isolation import WorkerPool
-from emodal_data.ledger import write_ledger
-from emodal_data.manifest import make_manifest
-from emodal_data.plan import ingest_key
-from emodal_data.preview import preview_frame, preview_sound
-from emodal_data.schema import LABELS
-from emodal_data.shards import ShardSettings, write_shard
+from emodal_data.clips.gates import apply_gates
+from emodal_data.clips.plan import ingest_key
+from emodal_data.clips.store import read_measures, stored_clips, write_reel
+from emodal_data.core.config import DatasetConfig
+from emodal_data.core.schema import LABELS
+from emodal_data.core.worker_pool import WorkerPool
+from emodal_data.dataset.augment.clip import augment_clip
+from emodal_data.dataset.ledger import write_ledger
+from emodal_data.dataset.manifest import make_manifest
+from emodal_data.dataset.plan import plan_dataset, plan_shards
+from emodal_data.dataset.shards import ShardSettings, write_shard
+from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
+from emodal_data.presentation.describe import describe_dataset
 
 SAMPLES_PER_CLIP = 11606 / 3074
 REEL, SECONDS, DIFFERENT = 32, 3.0, 256
@@ -102,7 +101,7 @@ def publish(folder: Path, clips: int) -> dict[str, float]:
     laps = {"loaded_mb": peak_mb()}
     start_s = time.process_time()
     measures = read_measures(stored_clips(folder / "clips" / f"reels-{0:012}", key))
-    plan = plan_dataset(rows, clear_clips(table, measures, config.clips, config.face, config.audio), config)
+    plan = plan_dataset(rows, apply_gates(table, measures, config.clips, config.face, config.audio), config)
     laps["plan_s"] = time.process_time() - start_s
     pool = WorkerPool(1, config.clips.memory_mb)
     pool.run(600, time.sleep, 0)

@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def previews() -> str:
-    from emodal_data.preview import preview_frame, preview_sound
+    from emodal_data.media.encoders import preview_frame, preview_sound
 
     frame, pcm = picture(np.random.default_rng(0)), voice(3.0)
     parts: dict[str, Callable[[], bytes]] = {
@@ -101,17 +101,17 @@ def picture(draw: np.random.Generator) -> np.ndarray:
 
 def publish(folder: Path, count: int) -> None:
     """A dataset of drawn clips in folder/dataset, its store in folder/clips, without copies and without a report."""
-    from emodal_data.clear_clips import clear_clips
-    from emodal_data.clip_store import read_measures, write_reel
-    from emodal_data.config import DatasetConfig
-    from emodal_data.dataset import plan_dataset, plan_shards
-    from emodal_data.ingest import encode_png
-    from emodal_data.ledger import write_ledger
-    from emodal_data.manifest import make_manifest, write_json
-    from emodal_data.plan import ingest_key
-    from emodal_data.preview import preview_frame, preview_sound
-    from emodal_data.schema import LABELS, VOTES_OF
-    from emodal_data.shards import ShardSettings, write_shard
+    from emodal_data.clips.gates import apply_gates
+    from emodal_data.clips.plan import ingest_key
+    from emodal_data.clips.store import read_measures, write_reel
+    from emodal_data.core.config import DatasetConfig
+    from emodal_data.core.schema import LABELS, VOTES_OF
+    from emodal_data.dataset.ledger import write_ledger
+    from emodal_data.dataset.manifest import make_manifest
+    from emodal_data.dataset.plan import plan_dataset, plan_shards
+    from emodal_data.dataset.shards import ShardSettings, write_shard
+    from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
+    from emodal_data.storage.files import write_json
 
     config = DatasetConfig.model_validate({"augment": {"per_clip": 0}})
     key, draw = ingest_key(config.clips, config.face), np.random.default_rng(0)
@@ -185,7 +185,7 @@ def publish(folder: Path, count: int) -> None:
     clips = table.set_index("clip_id")[["film", "start_s", "end_s", "label", "speaker"]]
     votes = pd.get_dummies(clips["label"])[list(LABELS)].astype(int).set_axis(list(VOTES_OF), axis=1)
     clips = clips.assign(label_confidence=1.0, votes=1, tied=False).join(votes)
-    clear = clear_clips(clips, read_measures(places), config.clips, config.face, config.audio)
+    clear = apply_gates(clips, read_measures(places), config.clips, config.face, config.audio)
     plan = plan_dataset(table, clear, config)
     settings = ShardSettings.of(config)
     shards = [
@@ -199,8 +199,8 @@ def publish(folder: Path, count: int) -> None:
 
 def write(folder: Path) -> dict[str, float]:
     """Write the report; CPU seconds (those of the chart bundle's process too), memory before and at the peak, size."""
-    from emodal_data.dataset_folder import read_manifest
-    from emodal_data.report import write_report
+    from emodal_data.dataset.folder import read_manifest
+    from emodal_data.presentation.report import write_report
 
     def cpu_s() -> float:
         return sum(

@@ -17,9 +17,9 @@ import soxr
 from scipy import signal as dsp
 from sheet import finish, machine
 
-from emodal_data.audio_check import measure_audio
 from emodal_data.audio_features import FEATURE_NAMES, clip_features
-from emodal_data.media.mixdown import resampled
+from emodal_data.audio_features.quality import measure_audio
+from emodal_data.media.downmix import resampled
 
 TARGET_HZ = 16000
 Resampler = Callable[[np.ndarray, int], np.ndarray]

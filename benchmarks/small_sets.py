@@ -19,15 +19,16 @@ import numpy as np
 from sheet import machine
 
 from emodal_data.audio_features import clip_features
-from emodal_model.baselines import LINEAR, baseline_probabilities
-from emodal_model.config import ModelConfig
-from emodal_model.ensemble import members_of
-from emodal_model.evaluation import judged
-from emodal_model.fitting import outputs_of
-from emodal_model.input import LABELS, Samples, join, read_manifest, read_samples
-from emodal_model.network import MAIN_HEAD, NetworkName, with_probabilities
-from emodal_model.scores import softmax
-from emodal_model.training import train_member
+from emodal_model.core.config import ModelConfig
+from emodal_model.data.contract import LABELS
+from emodal_model.data.samples import Samples, join, read_manifest, read_samples
+from emodal_model.evaluation.baselines import LINEAR, baseline_probabilities
+from emodal_model.evaluation.evaluate import judged
+from emodal_model.evaluation.scores import softmax
+from emodal_model.network.build import MAIN_HEAD, NetworkName, with_probabilities
+from emodal_model.network.forward import outputs_of
+from emodal_model.training.ensemble import members_of
+from emodal_model.training.train import train_member
 
 FOLDS = 6
 #: RAVDESS: third field of a file's name. The last one is the actor.

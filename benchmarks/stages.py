@@ -27,21 +27,22 @@ from media import floor_audio, floor_video
 from samples import parser_of, samples_in
 from sheet import finish, machine
 
-from emodal_data import ingest, middle_face
 from emodal_data.audio_features import clip_features
-from emodal_data.clip_store import REPEATED, write_reel
-from emodal_data.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.clips import ingest, middle_face
+from emodal_data.clips.ingest import ReadSettings, check_ready, read_reel
+from emodal_data.clips.plan import Clip, Reel
+from emodal_data.clips.store import REPEATED, write_reel
+from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.face import find
 from emodal_data.face.detector import Detector
 from emodal_data.face.mesh import Mesh
 from emodal_data.face.models import Model
-from emodal_data.files import sync
-from emodal_data.ingest import IngestSettings, check_ready, encode_png, ingest_reel
+from emodal_data.media.downmix import resampled
+from emodal_data.media.encoders import encode_png
 from emodal_data.media.film import Film, open_film
-from emodal_data.media.mixdown import resampled
-from emodal_data.media.picture import Darkroom
+from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.video import VideoReader
-from emodal_data.plan import Clip, Reel
+from emodal_data.storage.files import sync
 
 #: How often sound is read, features are computed and reels are written again.
 TURNS = 9
@@ -57,7 +58,7 @@ STAGES: dict[str, tuple[list[tuple[object, str]], str]] = {
     FRONT: ([(find, "frontalize")], "fit of the head, remapping, mirrored side"),
     "Opus for the report": ([(ingest, "preview_sound")], "kept so that a report reads no film"),
     CROPS: ([(Mesh, "__call__"), (Mesh, "presence")], "upright faces as the mesh wants them"),
-    "colours": ([(Darkroom, "develop")], "exact RGB of the whole frame, once"),
+    "colours": ([(FrameConverter, "develop")], "exact RGB of the whole frame, once"),
     "JPEG for the report": ([(ingest, "preview_frame")], "kept so that a report reads no film"),
     PNG: ([(ingest, "encode_png")], "the picture of the dataset"),
     STORE: ([(ingest, "write_reel")], "one file a reel, on the disk before it counts"),
@@ -94,7 +95,7 @@ class Times:
 
 def read_films(samples: Path, spans: pd.DataFrame, store: Path) -> tuple[Times, list[Path]]:
     """Read all spans into a clip store, watched; a reel a film. Returns the reels' files too."""
-    settings = IngestSettings(samples / "films", CLIPS, FaceConfig())
+    settings = ReadSettings(samples / "films", CLIPS, FaceConfig())
     check_ready(settings.face, AudioConfig())
     times, files = Times(), []
     with ExitStack() as patches:
@@ -109,7 +110,7 @@ def read_films(samples: Path, spans: pd.DataFrame, store: Path) -> tuple[Times, 
             )
             reel = Reel(str(film), Path(str(film)), clips, store / f"key-{film}.parquet")
             begin_s = time.process_time()
-            ingest_reel(reel, settings)
+            read_reel(reel, settings)
             times.whole_s += time.process_time() - begin_s
             files.append(reel.file)
     return times, files

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from emodal_model.predictor import Predictor
+    from emodal_model.inference.predictor import Predictor
 
 __all__ = ["load"]
 
@@ -17,6 +17,6 @@ def load(path: str | Path) -> "Predictor":
 
     Raises emodal_model.errors.ModelInputError if there is no such model.
     """
-    from emodal_model.predictor import load as load_predictor
+    from emodal_model.inference.predictor import load as load_predictor
 
     return load_predictor(path)

@@ -5,8 +5,8 @@ Everything is computed in float32 at least: a covariance of float16 features ove
 
 from typing import Any
 
-from emodal_model.backend import tf
-from emodal_model.config import ModelConfig
+from emodal_model.core.backend import tf
+from emodal_model.core.config import ModelConfig
 
 
 def h_score(f: Any, g: Any) -> Any:

@@ -14,48 +14,46 @@ from prefect.futures import as_completed
 from prefect.states import Completed
 
 from emodal_data.annotations import annotations_sha256, read_annotations
-from emodal_data.clear_clips import clear_clips
-from emodal_data.clip_store import read_measures, remove_damaged
-from emodal_data.dataset import DatasetPlan, plan_dataset, plan_shards
-from emodal_data.dataset_folder import (
-    folds_before,
+from emodal_data.clips.films import FilmCatalogue, not_read, still_growing
+from emodal_data.clips.gates import apply_gates
+from emodal_data.clips.mp4_exports import plan_exports
+from emodal_data.clips.overrides import override_plan
+from emodal_data.clips.plan import Plan, Reel, all_places, locate_films, plan_build, reel_places
+from emodal_data.clips.store import read_measures, remove_damaged
+from emodal_data.core.errors import DamagedReel, EmodalError
+from emodal_data.core.reasons import Reason
+from emodal_data.dataset.folder import (
     is_published,
+    previous_folds,
+    previous_split,
     read_manifest,
     recover_dataset,
     replace_dataset,
-    sides_before,
     staging_folder,
 )
-from emodal_data.errors import DamagedReel, EmodalError
-from emodal_data.exports import plan_exports
-from emodal_data.files import exclusive, remove_temporary
-from emodal_data.film_copies import name_films
-from emodal_data.kept_shards import keep_shards
-from emodal_data.ledger import make_ledger, write_ledger
-from emodal_data.manifest import make_manifest
-from emodal_data.overrides import override_plan
-from emodal_data.plan import Plan, Reel, all_places, locate_films, plan_build, reel_places
-from emodal_data.reasons import Reason
-from emodal_data.remote_dataset import pull_build, push_build
-from emodal_data.remote_lock import exclusive_remote
-from emodal_data.shards import Shard, ShardSettings, WrittenShard
-from emodal_data.sources import (
-    FilmCatalogue,
-    not_read,
-    still_growing,
-)
-from emodal_data.storage import fetch, list_remote, pull, remove_remote, send, shown
-from flows.announcement import announce_dataset
-from flows.cluster import run_at_work, run_here
-from flows.config import Config
-from flows.failures import FailedFilms
-from flows.memory import settle_memory
-from flows.observers import observer
-from flows.summary import dataset_lines, wrong_row_lines
-from flows.task_runners import Submit, engine
-from flows.tasks import look_at_film, make_export, make_shard, measure_leak_price, read_reel
+from emodal_data.dataset.ledger import make_ledger, write_ledger
+from emodal_data.dataset.manifest import make_manifest
+from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
+from emodal_data.dataset.reused_shards import reuse_shards
+from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
+from emodal_data.storage.files import remove_temporary
+from emodal_data.storage.film_cache import name_films
+from emodal_data.storage.locks import exclusive, exclusive_remote
+from emodal_data.storage.remote import list_remote, remove_remote
+from emodal_data.storage.sync import fetch, pull, send
+from emodal_data.storage.urls import shown
+from emodal_data.storage.workspace import pull_build, push_build
+from flows.config.models import Config
+from flows.engine.dask import run_at_work, run_here
+from flows.engine.failures import FailedFilms
+from flows.engine.processes import settle_memory
+from flows.engine.submit import Submit, engine
+from flows.engine.tasks import look_at_film, make_export, make_shard, measure_leak_price, read_reel
+from flows.engine.work import describe, load_models
+from flows.progress.dataset_event import announce_dataset
+from flows.progress.summary import dataset_lines, wrong_row_lines
+from flows.progress.terminal import observer
 from flows.train_emodal import train_emodal
-from flows.work import describe, load_models
 
 #: The name of a run's last state when some of its films failed; its type is Completed.
 WITH_WARNINGS = "Completed with warnings"
@@ -137,9 +135,9 @@ def make_plan(config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
     plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
     plan = override_plan(plan, config.overrides)
     for warning in plan.warnings:
-        observer().say(warning)
+        observer().log(warning)
     for line in wrong_row_lines(plan.rows, config.annotations):
-        observer().say(line)
+        observer().log(line)
     return plan, failed
 
 
@@ -176,13 +174,13 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
 def remove_damaged_reels(plan: Plan) -> None:
     """Take what is damaged out of the clip store, and say so; the next plan reads its clips again."""
     for path in remove_damaged(sorted({path for path, _ in all_places(plan).values()})):
-        observer().say(f"{path}: damaged; its clips are read again")
+        observer().log(f"{path}: damaged; its clips are read again")
 
 
 def count_clear(reel: Reel, plan: Plan, config: Config) -> int:
     """How many clips of a reel that was just read pass the thresholds."""
     measures = read_measures(reel_places(reel))
-    clips = clear_clips(plan.clips.loc[measures.index], measures, config.clips, config.face, config.audio)
+    clips = apply_gates(plan.clips.loc[measures.index], measures, config.clips, config.face, config.audio)
     return int(clips["reason"].isna().sum())
 
 
@@ -220,9 +218,9 @@ def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPl
     """Apply the thresholds, and split what is left; where that cannot be, a ledger beside the dataset says why."""
     dataset, ledger_of_failure = config.out / "dataset", config.out / "failed-ledger.parquet"
     measures = failed.mark(read_measures(all_places(plan)))
-    clips = clear_clips(plan.clips, measures, config.clips, config.face, config.audio)
+    clips = apply_gates(plan.clips, measures, config.clips, config.face, config.audio)
     del measures
-    before = sides_before(dataset, config.split), folds_before(dataset, config.split)
+    before = previous_split(dataset, config.split), previous_folds(dataset, config.split)
     try:
         chosen = plan_dataset(plan.rows, clips, config.dataset, *before)
     except EmodalError as error:
@@ -236,7 +234,7 @@ def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPl
 def write_shards(shards: Sequence[Shard], config: Config, submit: Submit) -> list[WrittenShard]:
     """Keep the shards that stay the same and write the others, in any order; returned in theirs."""
     observer().stage("writing shards", sum(len(shard.samples) for shard in shards), "samples")
-    kept, missing = keep_shards(config.out / "dataset", shards, ShardSettings.of(config.dataset))
+    kept, missing = reuse_shards(config.out / "dataset", shards, ShardSettings.of(config.dataset))
     written = {shard.name: shard for shard in kept}
     if kept:
         note = f"{len(kept)} of {len(shards)} shards stay as they are"
@@ -258,7 +256,7 @@ def export_clips(plan: Plan, config: Config, submit: Submit) -> None:
     futures = {submit(make_export, export=export, config=config): export for export in exports}
     for future in as_completed(list(futures)):
         for line in future.result():
-            observer().say(line)
+            observer().log(line)
         observer().advance(len(futures[future].clips))
 
 

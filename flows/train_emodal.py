@@ -5,13 +5,14 @@ from typing import Any
 
 from prefect import flow
 
-from emodal_data.remote_dataset import open_dataset
-from emodal_data.storage import local_path, pull, push, url_of
-from emodal_model.config import ModelConfig
-from emodal_model.run import finished
-from flows.config import EngineConfig
-from flows.observers import observer
-from flows.repeats import Fan, train_all
+from emodal_data.dataset.read import open_dataset
+from emodal_data.storage.sync import pull, push
+from emodal_data.storage.urls import local_path, url_of
+from emodal_model.core.config import ModelConfig
+from emodal_model.training.identity import finished
+from flows.config.models import EngineConfig
+from flows.engine.trainings import TrainingPool, train_all
+from flows.progress.terminal import observer
 
 _DEFAULTS = ModelConfig()
 _ENGINE = EngineConfig()
@@ -40,6 +41,6 @@ def train_emodal(
     if done is not None:
         return done
     observer().stage("training", 0, "epochs")
-    metrics = train_all(dataset, out, config, fan=Fan(workers, engine, observer().epoch))
+    metrics = train_all(dataset, out, config, fan=TrainingPool(workers, engine, observer().epoch))
     push(out)
     return metrics

@@ -7,12 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import typer
 
-from emodal_data import schema
 from emodal_data.audio_features import FEATURE_NAMES
-from emodal_data.config import AudioConfig
-from emodal_data.reasons import ADVICE, Reason
+from emodal_data.core import schema
+from emodal_data.core.config import AudioConfig
+from emodal_data.core.reasons import ADVICE, Reason
 from flows.cli import app
-from flows.settings import settings_sections
+from flows.config.reference import settings_sections
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 _MADE = "<!-- Made by scripts/reference.py: change the code, not this page. -->\n\n"

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import fsspec
 import pytest
-from s3 import free_port, wait_until_up
+
+from tests.s3 import free_port, wait_until_up
 
 
 @contextlib.contextmanager

@@ -6,21 +6,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emodal_data.clear_clips import clear_clips
-from emodal_data.clip_store import read_measures, write_reel
-from emodal_data.config import DatasetConfig
-from emodal_data.dataset import DatasetPlan, plan_dataset, plan_shards
-from emodal_data.describe import describe_dataset
-from emodal_data.ingest import encode_png, pcm16
-from emodal_data.kept_shards import keep_shards
-from emodal_data.leak_price import leak_price
-from emodal_data.ledger import write_ledger
-from emodal_data.manifest import make_manifest
-from emodal_data.plan import ingest_key
-from emodal_data.preview import preview_frame, preview_sound
-from emodal_data.reasons import Reason
-from emodal_data.schema import LABELS
-from emodal_data.shards import ShardSettings, write_shard
+from emodal_data.clips.gates import apply_gates
+from emodal_data.clips.plan import ingest_key
+from emodal_data.clips.store import read_measures, write_reel
+from emodal_data.core.config import DatasetConfig
+from emodal_data.core.reasons import Reason
+from emodal_data.core.schema import LABELS
+from emodal_data.dataset.ledger import write_ledger
+from emodal_data.dataset.manifest import make_manifest
+from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
+from emodal_data.dataset.reused_shards import reuse_shards
+from emodal_data.dataset.shards import ShardSettings, write_shard
+from emodal_data.dataset.split.leak_price import leak_price
+from emodal_data.media.encoders import encode_png, pcm16, preview_frame, preview_sound
+from emodal_data.presentation.describe import describe_dataset
 
 CLEAR = {
     "face_score": 0.9,
@@ -89,7 +88,7 @@ def fake_clips(
 def planned(folder: Path, config: DatasetConfig | None = None, films: int = 5) -> DatasetPlan:
     config = config or DatasetConfig()
     rows, clips, measures = fake_clips(folder, films, config=config)
-    clear = clear_clips(clips, measures, config.clips, config.face, config.audio)
+    clear = apply_gates(clips, measures, config.clips, config.face, config.audio)
     return plan_dataset(rows, clear, config)
 
 
@@ -124,7 +123,7 @@ def publish_shards(
     """Write the shards of a dataset; its manifest is returned."""
     settings = ShardSettings.of(config)
     wanted = plan_shards(plan, folder, config.shards.rows)
-    kept, missing = keep_shards(before or folder / "none", wanted, settings)
+    kept, missing = reuse_shards(before or folder / "none", wanted, settings)
     made = {shard.name: shard for shard in [*kept, *(write_shard(shard, settings) for shard in missing)]}
     shards = [made[shard.path.name] for shard in wanted]
     return make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from emodal_data.annotations.formats import annotations_sha256, read_table
-from emodal_data.annotations.spans import spans
+from emodal_data.annotations.cells import spans
+from emodal_data.annotations.readers import annotations_sha256, read_table
 from emodal_data.annotations.votes import Votes, count_ballots, count_votes
 
 __all__ = ["Votes", "annotations_sha256", "count_ballots", "count_votes", "read_annotations"]

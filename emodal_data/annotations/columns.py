@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from emodal_data.errors import InputError
-from emodal_data.schema import LEDGER, LEDGER_OPTIONS
+from emodal_data.core.errors import InputError
+from emodal_data.core.schema import LEDGER, LEDGER_OPTIONS
 
 REQUIRED = ("film", "start", "end", "label")
 OPTIONAL = ("annotator", "speaker")

@@ -9,7 +9,7 @@ from xml.parsers import expat
 from emodal_data.annotations.columns import Row
 from emodal_data.annotations.film_names import file_name
 from emodal_data.annotations.text import number_text
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 
 _LABEL_TIER = re.compile("emotion|label", re.IGNORECASE)
 

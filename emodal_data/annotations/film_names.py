@@ -1,16 +1,7 @@
 """How annotation tools name a film: by a URL or the path of some other machine; and what film files are called."""
 
 import re
-from typing import Final
 from urllib.parse import unquote
-
-#: Suffixes of the containers that films come in; a name without one of them is completed with it.
-FILM_SUFFIXES: Final = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".vob"}
-    | {".wmv", ".asf", ".flv", ".ogv", ".ogg", ".mxf", ".3gp"}
-)
-#: Suffixes of sound files that people annotate in place of the film.
-SOUND_SUFFIXES: Final = frozenset([".wav", ".flac", ".mp3", ".m4a", ".aac", ".opus"])
 
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")
 

@@ -6,9 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emodal_data.annotations.columns import Row
-from emodal_data.annotations.film_names import FILM_SUFFIXES, SOUND_SUFFIXES, file_name, without_upload_prefix
+from emodal_data.annotations.film_names import file_name, without_upload_prefix
 from emodal_data.annotations.text import decode, number_text
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
+from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES
 
 _FPS_KEYS = ("fps", "frame_rate", "framerate", "frameRate")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from emodal_data.files import write_bytes
-from emodal_data.schema import LABELS
-from emodal_data.spans import Span
+from emodal_data.core.schema import LABELS
+from emodal_data.core.span import Span
+from emodal_data.storage.files import write_bytes
 
 #: Folder of the cut clips, below the project.
 CLIPS = "clips"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emodal_data.annotations.columns import Row
 from emodal_data.annotations.text import decode, number_text
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 
 
 def read_csv(path: Path) -> Iterator[Row]:

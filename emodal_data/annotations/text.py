@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 
 
 def decode(path: Path) -> str:

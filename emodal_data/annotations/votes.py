@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emodal_data.schema import LABELS, VOTES_OF
+from emodal_data.core.schema import LABELS, VOTES_OF
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ def count_votes(rows: pd.DataFrame) -> Votes:
     repeated = named.index[named.duplicated(["clip_id", "annotator"])]
     counted = rows.drop(index=repeated)
     counts = count_ballots(counted)
-    clip_ids, ballots = counts.index, counts.to_numpy()
-    most, total = ballots.max(axis=1, initial=0), ballots.sum(axis=1)
-    tied = (total > 0) & ((ballots == most[:, None]).sum(axis=1) > 1)
-    winner = np.array(LABELS, dtype=object)[ballots.argmax(axis=1)]
+    clip_ids, vote_counts = counts.index, counts.to_numpy()
+    most, total = vote_counts.max(axis=1, initial=0), vote_counts.sum(axis=1)
+    tied = (total > 0) & ((vote_counts == most[:, None]).sum(axis=1) > 1)
+    winner = np.array(LABELS, dtype=object)[vote_counts.argmax(axis=1)]
     known = (total > 0) & ~tied
     speakers = counted.dropna(subset="speaker").groupby("clip_id", sort=False)["speaker"].first()
     clips = pd.DataFrame(
@@ -55,6 +55,6 @@ def count_ballots(rows: pd.DataFrame) -> pd.DataFrame:
     clip_ids = pd.Index(rows["clip_id"].unique(), name="clip_id")
     codes = pd.Categorical(rows["label"], categories=list(LABELS)).codes.astype(np.int64)
     places = clip_ids.get_indexer(pd.Index(rows["clip_id"]))
-    ballots = np.zeros((len(clip_ids), len(LABELS)), dtype=np.int64)
-    np.add.at(ballots, (places[codes >= 0], codes[codes >= 0]), 1)
-    return pd.DataFrame(ballots, index=clip_ids, columns=list(LABELS))
+    vote_counts = np.zeros((len(clip_ids), len(LABELS)), dtype=np.int64)
+    np.add.at(vote_counts, (places[codes >= 0], codes[codes >= 0]), 1)
+    return pd.DataFrame(vote_counts, index=clip_ids, columns=list(LABELS))

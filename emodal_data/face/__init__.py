@@ -7,9 +7,9 @@ from emodal_data.face.backend import create_backend
 from emodal_data.face.find import FacePicture, find_face
 from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.geometry import LANDMARKS68, CanonicalFace, canonical_face, vertex_normals
-from emodal_data.face.measures import FaceMeasures, gate
-from emodal_data.face.parcels import Detection, Face, FaceBackend, as_rgb
+from emodal_data.face.measures import FaceMeasures
 from emodal_data.face.pose import Pose, fit_pose
+from emodal_data.face.types import Detection, Face, FaceBackend, as_rgb
 
 __all__ = [
     "LANDMARKS68",
@@ -27,6 +27,5 @@ __all__ = [
     "find_face",
     "fit_pose",
     "frontalize",
-    "gate",
     "vertex_normals",
 ]

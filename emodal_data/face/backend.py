@@ -6,8 +6,8 @@ The backends themselves live in embedded.py and fan.py and are imported only whe
 from pathlib import Path
 from typing import Literal
 
-from emodal_data.errors import InputError
-from emodal_data.face.parcels import FaceBackend
+from emodal_data.core.errors import InputError
+from emodal_data.face.types import FaceBackend
 
 
 def create_backend(
@@ -24,7 +24,7 @@ def create_backend(
 
         return EmbeddedBackend()
     if name == "face_alignment":
-        from emodal_data.face.fan import FaceAlignmentBackend
+        from emodal_data.face.face_alignment_backend import FaceAlignmentBackend
 
         return FaceAlignmentBackend(Path(weights) if weights is not None else None, detector)
     raise InputError(f"unknown face backend {name!r}: use embedded or face_alignment")

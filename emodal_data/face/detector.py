@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from emodal_data.face.models import Model, sigmoid
-from emodal_data.face.parcels import Box, Detection, Picture, Points
+from emodal_data.face.types import Box, Detection, Picture, Points
 
 MODEL = "face_detection_back.tflite"
 MIN_SCORE = 0.5

@@ -6,7 +6,7 @@ Nothing is downloaded and nothing needs a GPU; one thread, so that the same pixe
 from emodal_data.face.detector import Detector
 from emodal_data.face.geometry import LANDMARKS68
 from emodal_data.face.mesh import Mesh
-from emodal_data.face.parcels import Detection, Face, Picture, as_rgb
+from emodal_data.face.types import Detection, Face, Picture, as_rgb
 
 #: A box scored below this is shown to the mesh, which knows faces better; the closer look needs it most.
 DOUBTFUL_SCORE = 0.9

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emodal_data.config import FaceConfig
-from emodal_data.errors import Dropped
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
-from emodal_data.face.parcels import Detection, FaceBackend, Picture, as_rgb
 from emodal_data.face.pose import fit_pose, keypoint_yaw_deg
-from emodal_data.reasons import Reason
+from emodal_data.face.types import Detection, FaceBackend, Picture, as_rgb
 
 #: Boxes below this share of the frame's best score are not chosen from, nor counted: what looks a little like
 #: a face (0.5 to 0.6) may be larger than the sure face (0.9) beside it. No threshold of the configuration:

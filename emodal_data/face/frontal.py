@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodal_data.face.parcels import Picture, Points
 from emodal_data.face.pose import Pose, fit_head
 from emodal_data.face.surface import PX_PER_CM, SIDE_PX, Grid, Surface, canonical_surface
+from emodal_data.face.types import Picture, Points
 
 #: Photo pixels an output pixel of the frontal view gets across, as a share of what it gets in a frontal
 #: photo: below the first it counts as hidden, above the second as seen.

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from emodal_data.config import FaceConfig
-from emodal_data.face.parcels import Box, Picture
-from emodal_data.reasons import Reason
+from emodal_data.face.types import Box, Picture
 
 
 @dataclass(frozen=True)
@@ -42,25 +40,6 @@ class FaceMeasures:
     y0: float
     x1: float
     y1: float
-
-
-def gate(measures: FaceMeasures, config: FaceConfig) -> tuple[Reason, float] | None:
-    """The first threshold that a face fails, and the measured value; None: clear, or config.gate is "score"."""
-    if config.gate == "score":
-        return None
-    m, c = measures, config
-    checks = (
-        (Reason.FACE_SCORE_LOW, m.face_score, m.face_score >= c.min_score),
-        (Reason.LANDMARK_SCORE_LOW, m.landmark_score, m.landmark_score >= c.min_landmark_score),
-        (Reason.FACE_TOO_SMALL, m.face_width_px, m.face_width_px >= c.min_width_px),
-        (Reason.FACE_BLURRED, m.blur, m.blur >= c.min_sharpness),
-        (Reason.FACE_TURNED_AWAY, m.yaw_deg, abs(m.yaw_deg) <= c.max_yaw_deg),
-        (Reason.FACE_TURNED_AWAY, m.pitch_deg, abs(m.pitch_deg) <= c.max_pitch_deg),
-        (Reason.FACE_CUT_BY_BORDER, m.outside_fraction, m.outside_fraction <= c.max_outside_fraction),
-        (Reason.FACE_NOT_DOMINANT, m.dominance, m.dominance >= c.min_dominance),
-    )
-    # "is within" is asked, so that a NaN fails.
-    return next(((reason, value) for reason, value, is_within in checks if not is_within), None)
 
 
 def sharpness(image: Picture) -> float:

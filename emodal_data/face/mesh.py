@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from emodal_data.face.geometry import canonical_face
 from emodal_data.face.models import Model, Tensor, sigmoid
-from emodal_data.face.parcels import Detection, Picture, Points
+from emodal_data.face.types import Detection, Picture, Points
 
 MODEL = "face_landmark.tflite"
 #: Side of the crop in sides of the face: the model was trained with this margin.

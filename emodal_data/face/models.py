@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 
 Tensor = npt.NDArray[np.float32]
 

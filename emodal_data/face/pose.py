@@ -10,10 +10,10 @@ from functools import cache
 import cv2
 import numpy as np
 
-from emodal_data.errors import Dropped
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.face.geometry import LANDMARKS68, Floats, Ints, canonical_face
-from emodal_data.face.parcels import Points
-from emodal_data.reasons import Reason
+from emodal_data.face.types import Points
 
 #: Gauss-Newton steps: more of them change the angles by less than 0.04 degrees in 99 faces of 100.
 _STEPS = 8

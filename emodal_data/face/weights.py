@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from urllib.error import URLError
 
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 
 _SOURCE = "https://www.adrianbulat.com/downloads/python-fan/"
 FAN = "2DFAN4-11f355bf06.pth.tar"

@@ -16,14 +16,14 @@ from av.container import InputContainer
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from emodal_data.config import ClipsConfig
-from emodal_data.errors import Dropped
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
+from emodal_data.media.audio_window import BufferPool, FrameGrid, Track, Window
 from emodal_data.media.clock import Clock
-from emodal_data.media.door import Budget, timed_out
-from emodal_data.media.mixdown import RATE_HZ, full_scale
+from emodal_data.media.downmix import RATE_HZ, full_scale
+from emodal_data.media.guard import Budget, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
-from emodal_data.media.sound_track import FrameGrid, Memory, Track, Window
-from emodal_data.reasons import Reason
 
 #: Decoders need the frames before: overlapping windows, Opus' 80 ms, MP3's bit reservoir.
 _PREROLL_S = 0.3
@@ -64,7 +64,7 @@ class AudioReader:
         self._open_track = open_track
         self._max_clip_s = config.max_clip_s
         self._mix = config.audio_mix
-        self._memory = Memory()
+        self._memory = BufferPool()
         self._container, self._stream = open_track()
         try:
             self._grid = self._learn_grid(Budget.of(config))

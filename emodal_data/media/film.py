@@ -13,15 +13,15 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from emodal_data.config import ClipsConfig
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.reasons import Reason
 from emodal_data.media.audio import AudioReader, AudioSpan
 from emodal_data.media.clock import Clock
-from emodal_data.media.door import Budget, damage_is, film_path, only, open_container
+from emodal_data.media.frame_conversion import FrameConverter
+from emodal_data.media.guard import Budget, damage_is, film_path, open_container, select_stream
 from emodal_data.media.info import FilmInfo, picture_stream, pixel_shape, read_info, sound_stream
-from emodal_data.media.picture import Darkroom
-from emodal_data.media.sweep import sweep
+from emodal_data.media.scan import sweep
 from emodal_data.media.video import VideoReader
-from emodal_data.reasons import Reason
 
 _DEFAULTS = ClipsConfig()
 
@@ -54,12 +54,12 @@ class Film(AbstractContextManager["Film"]):
             with damage_is(Reason.FILM_UNREADABLE, repr(path.name)):
                 self.info: FilmInfo = read_info(self._container)
                 self._stream = picture_stream(self._container)
-                only(self._container, self._stream, config)
+                select_stream(self._container, self._stream, config)
         except BaseException:
             self._container.close()
             raise
         self._video = VideoReader(self._container, self._stream, Clock.of(self._container, self._stream))
-        self._darkroom = Darkroom()
+        self._darkroom = FrameConverter()
 
     @property
     def duration_s(self) -> float:
@@ -74,7 +74,7 @@ class Film(AbstractContextManager["Film"]):
         """
         with damage_is(Reason.FRAME_UNREADABLE, f"at {t_s:.3f} s"):
             taken = self._video.frame_on_screen(t_s, Budget.of(self._config))
-            rgb, scale = self._darkroom.develop(taken.frame, pixel_shape(self._stream), max_side_px)
+            rgb, scale = self._darkroom.convert(taken.frame, pixel_shape(self._stream), max_side_px)
         pts_s = self._video.seconds(taken.pts)
         return Frame(rgb, pts_s, t_s - pts_s, taken.corrupt_frames, scale)
 
@@ -122,7 +122,7 @@ class Film(AbstractContextManager["Film"]):
         container = open_container(self._path, self._config)
         try:
             stream = sound_stream(container, self._config.audio_track)
-            only(container, stream, self._config)
+            select_stream(container, stream, self._config)
         except BaseException:
             container.close()
             raise

@@ -7,9 +7,9 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from emodal_data.errors import Dropped, InputError
-from emodal_data.media.door import can_decode
-from emodal_data.reasons import Reason
+from emodal_data.core.errors import Dropped, InputError
+from emodal_data.core.reasons import Reason
+from emodal_data.media.guard import can_decode
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from emodal_data.errors import Dropped
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.media.clock import Clock
-from emodal_data.media.door import Budget, timed_out
+from emodal_data.media.guard import Budget, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, has_index, seek_before
-from emodal_data.reasons import Reason
 
 #: Frames this close before the target are all decoded: the frame on screen is among them.
 _DECODE_ALL_S = Fraction(1, 5)
@@ -30,7 +30,7 @@ _LAST_FRAME_HOLD_S = 0.5
 
 
 @dataclass(frozen=True)
-class Taken:
+class DecodedFrame:
     """A decoded frame, its pts and the damaged frames it was decoded from."""
 
     frame: VideoFrame
@@ -47,14 +47,14 @@ class VideoReader:
         self._clock = clock
         self._packets: Iterator[Packet[VideoStream]] | None = None
         self._pending: deque[tuple[int, VideoFrame]] = deque()
-        self._current: Taken | None = None
+        self._current: DecodedFrame | None = None
         self._corrupt = 0
         self._asked = 0
         self._packet_pts: list[int] = []
         self._fresh_at_keyframes = True
         self._at_keyframe = False
 
-    def frame_on_screen(self, t_s: float, budget: Budget) -> Taken:
+    def frame_on_screen(self, t_s: float, budget: Budget) -> DecodedFrame:
         """The last frame that starts at or before t_s on the film clock.
 
         Raises Dropped(SPAN_OUTSIDE_FILM, FRAME_UNREADABLE, FILM_TOO_LARGE, DECODER_TIMED_OUT).
@@ -74,7 +74,7 @@ class VideoReader:
         """Film time of a pts."""
         return float(self._clock.seconds(pts))
 
-    def _take(self, target: int, budget: Budget) -> Taken | None:
+    def _take(self, target: int, budget: Budget) -> DecodedFrame | None:
         if self._current is not None and self._goes_on_to(self._current, target):
             self._packet_pts = [pts for pts in self._packet_pts if pts > self._current.pts]
             taken = self._advance(target, budget, skip=True)
@@ -88,11 +88,11 @@ class VideoReader:
             # A frame longer than _DECODE_ALL_S was skipped, or one is damaged: decode all of it, once.
         return None if self._corrupt else taken  # without damage, stamps and packets just do not agree
 
-    def _is_answer(self, taken: Taken | None, target: int) -> bool:
+    def _is_answer(self, taken: DecodedFrame | None, target: int) -> bool:
         """Whether the packets read say so too: none of them starts between the frame and the target."""
         return taken is not None and not any(taken.pts < pts <= target for pts in self._packet_pts)
 
-    def _seek_and_take(self, target: int, budget: Budget, skip: bool) -> Taken | None:
+    def _seek_and_take(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
         for back_s in STEPS_BACK_S:
             self._seek(target, back_s)
             taken = self._advance(target, budget, skip)
@@ -102,7 +102,7 @@ class VideoReader:
         self._packets = None
         return None
 
-    def _goes_on_to(self, current: Taken, target: int) -> bool:
+    def _goes_on_to(self, current: DecodedFrame, target: int) -> bool:
         """Whether decoding on is cheaper than seeking: no keyframe lies between, as far as is known."""
         if target < current.pts:
             return False
@@ -123,7 +123,7 @@ class VideoReader:
         found = seek_before(self._container, self._stream, from_pts)
         self._packets = self._container.demux(self._stream) if found else None
 
-    def _advance(self, target: int, budget: Budget, skip: bool) -> Taken | None:
+    def _advance(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
         """Decode until a frame later than target shows up, or the film ends. None: nothing at or before it."""
         decode_all_from = target - round(_DECODE_ALL_S / self._clock.tick_s)
         while True:
@@ -133,7 +133,7 @@ class VideoReader:
                     return self._current
                 self._pending.popleft()
                 if self._current is None or pts >= self._current.pts:
-                    self._current = Taken(frame, pts, self._corrupt)
+                    self._current = DecodedFrame(frame, pts, self._corrupt)
             packet = self._next_packet(budget)
             if packet is None:
                 return self._current
@@ -188,7 +188,7 @@ class VideoReader:
         start = self._stream.start_time
         return None if start is None else float(self._clock.seconds(start))
 
-    def _check_last_frame(self, taken: Taken, t_s: float) -> None:
+    def _check_last_frame(self, taken: DecodedFrame, t_s: float) -> None:
         """Whether the frame after which the file ends is still on screen at t_s."""
         rate = self._stream.average_rate
         length_s = max((taken.frame.duration or 0) * self._clock.tick_s, 1 / rate if rate else Fraction(0))

@@ -15,8 +15,7 @@ import av
 import cv2
 import numpy as np
 
-from emodal_data.errors import InputError
-from emodal_data.files import atomic_path, write_bytes
+from emodal_data.core.errors import InputError
 from emodal_data.sample_films.actors import draw_actor
 from emodal_data.sample_films.encoder import write_film
 from emodal_data.sample_films.meshes import Floats
@@ -24,6 +23,7 @@ from emodal_data.sample_films.portraits import portraits
 from emodal_data.sample_films.script import CAST, write_script
 from emodal_data.sample_films.stage import Member, Stage, Take
 from emodal_data.sample_films.voice import draw_voice
+from emodal_data.storage.files import atomic_path, write_bytes
 
 #: Every third film is Matroska.
 CONTAINERS = ("mp4", "mp4", "mkv")

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 
 Picture = npt.NDArray[np.uint8]
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 from emodal_data.face import create_backend
 from emodal_data.sample_films.materials import Picture, first_frame, photo
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import butter, sosfilt
 
-from emodal_data.errors import InputError, WorkError
+from emodal_data.core.errors import InputError, WorkError
 from emodal_data.sample_films.materials import HINT
 
 Signal = npt.NDArray[np.float32]

@@ -8,8 +8,10 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from emodal_model.input import LABELS, Samples
-from emodal_model.palette import COLOURS
+from emodal_model.core.files import write_text
+from emodal_model.data.contract import LABELS
+from emodal_model.data.samples import Samples
+from emodal_model.evaluation.tables import TITLES, TRAINED
 from emodal_model.report.charts import (
     code_scatter,
     curves,
@@ -19,8 +21,7 @@ from emodal_model.report.charts import (
     warm_up_line,
 )
 from emodal_model.report.mistakes import Mistake, worst_mistakes
-from emodal_model.run import write_text
-from emodal_model.tables import TITLES, TRAINED
+from emodal_model.report.palette import COLOURS
 
 #: Films or speakers shown: those the network does worst on.
 _MOST_GROUPS = 12

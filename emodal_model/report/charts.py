@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
-from emodal_model.input import LABELS
-from emodal_model.palette import COLOURS
+from emodal_model.data.contract import LABELS
+from emodal_model.report.palette import COLOURS
 
 WIDTH, HEIGHT, EDGE = 320, 210, 38
 #: A scatter of more clips than this is a cloud; they are thinned evenly.

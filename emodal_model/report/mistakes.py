@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_model.input import LABELS, Samples, shards
+from emodal_model.data.contract import LABELS
+from emodal_model.data.samples import Samples, shards
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emodal_data.annotations import read_annotations
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 from tests.annotations.rows import rows_of, spans_of
 
 MEDIA = '<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/my%20films/heat.mp4" MIME_TYPE="video/mp4"{more}/>'

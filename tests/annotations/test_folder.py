@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from emodal_data.annotations import annotations_sha256, read_annotations
-from emodal_data.errors import InputError
-from emodal_data.ledger import make_ledger
-from emodal_data.plan import locate_films
+from emodal_data.clips.plan import locate_films
+from emodal_data.core.errors import InputError
+from emodal_data.dataset.ledger import make_ledger
 from tests.annotations.rows import spans_of
 
 SRT = "1\n00:00:01,000 --> 00:00:02,000\nsad\n"

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 from tests.annotations.rows import rows_of, spans_of
 
 

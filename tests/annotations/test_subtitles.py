@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from emodal_data.annotations import read_annotations
 from emodal_data.annotations.subtitles import read_subtitles
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 from tests.annotations.rows import rows_of, spans_of
 
 SRT = """1

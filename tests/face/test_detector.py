@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from skimage import data
 
-from emodal_data.config import FaceConfig
-from emodal_data.errors import Dropped, InputError
-from emodal_data.face import create_backend, detector, find_face, fit_pose, gate
+from emodal_data.clips.gates import face_gate
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped, InputError
+from emodal_data.core.reasons import Reason
+from emodal_data.face import create_backend, detector, find_face, fit_pose
 from emodal_data.face.models import _GREETING, _without_greeting
-from emodal_data.face.parcels import as_rgb
-from emodal_data.reasons import Reason
+from emodal_data.face.types import as_rgb
 
 CONFIG = FaceConfig()
 FACE_WIDTH, FACE_CENTRE = 104, (225, 126)  # of the photo
@@ -99,14 +100,14 @@ def test_pictures_without_a_person_give_no_clear_face(backend, name):
     except Dropped as dropped:
         assert dropped.reason is Reason.NO_FACE
     else:
-        assert gate(found.measures, CONFIG) is not None
+        assert face_gate(found.measures, CONFIG) is not None
 
 
 def test_a_face_cut_by_the_border_is_found_or_dropped_for_that(photo, backend):
     whole = find_face(photo, backend, CONFIG).measures
     slightly = find_face(np.ascontiguousarray(photo[:, 185:]), backend, CONFIG)
     assert 0 < slightly.measures.outside_fraction < 0.25
-    assert gate(slightly.measures, CONFIG) is None
+    assert face_gate(slightly.measures, CONFIG) is None
     cut = np.ascontiguousarray(photo[: round((whole.y0 + whole.y1) / 2) + 14])
     try:
         found = find_face(cut, backend, CONFIG)
@@ -145,7 +146,7 @@ def test_an_unknown_backend_is_refused_by_name():
 def test_another_process_gives_the_same_bytes(photo, backend):
     here = find_face(photo, backend, CONFIG)
     program = (
-        "import hashlib; from skimage import data; from emodal_data.config import FaceConfig;"
+        "import hashlib; from skimage import data; from emodal_data.core.config import FaceConfig;"
         "from emodal_data.face import create_backend, find_face;"
         "f = find_face(data.astronaut(), create_backend('embedded'), FaceConfig());"
         "print(hashlib.sha256(f.image.tobytes()).hexdigest(), repr(f.measures))"

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from emodal_data.config import FaceConfig
-from emodal_data.errors import Dropped
-from emodal_data.face import FacePicture, find_face, gate
+from emodal_data.clips.gates import face_gate
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
+from emodal_data.face import FacePicture, find_face
 from emodal_data.media import open_film
-from emodal_data.reasons import Reason
 
 CONFIG = FaceConfig()
 HEAD = (slice(20, 240), slice(110, 340))  # of the photo; the face box in it is 104 px wide
@@ -81,7 +82,7 @@ def test_the_face_of_the_still_is_found_in_films_of_every_depth_and_colour(
 ):
     found = found_in(tmp_path / name, backend, scene(photo, (700, 330, 180)), codec=codec, pix_fmt=pix_fmt)
     m, expected = found.measures, still.measures
-    assert gate(m, CONFIG) is None
+    assert face_gate(m, CONFIG) is None
     assert (m.x0, m.y0, m.x1, m.y1) == pytest.approx(
         (expected.x0, expected.y0, expected.x1, expected.y1), abs=6
     )
@@ -107,7 +108,7 @@ def test_a_head_that_leans_or_hangs_in_the_film_comes_out_upright(photo, backend
         scene(photo, (700, 330, 180)), turn, (1280, 720), borderMode=cv2.BORDER_REPLICATE
     )
     found = found_in(tmp_path / "leaning.mp4", backend, leaning)
-    assert gate(found.measures, CONFIG) is None
+    assert face_gate(found.measures, CONFIG) is None
     difference_deg = found.measures.roll_deg - still.measures.roll_deg - angle_deg
     assert (difference_deg + 180) % 360 - 180 == pytest.approx(0, abs=4)
     assert alike(found, still) > 0.85
@@ -125,7 +126,7 @@ def test_a_face_cut_by_the_border_passes_while_little_is_missing_and_else_says_w
     except Dropped as dropped:
         assert not is_clear and dropped.reason is Reason.NO_FACE
         return
-    verdict = gate(found.measures, CONFIG)
+    verdict = face_gate(found.measures, CONFIG)
     assert found.measures.outside_fraction == pytest.approx(1 - shown, abs=0.15)
     if is_clear:
         assert verdict is None
@@ -144,10 +145,10 @@ def test_of_forty_faces_the_largest_is_taken_and_all_are_counted(photo, backend,
     assert m.faces_in_frame == 40
     assert ((m.x0 + m.x1) / 2, (m.y0 + m.y1) / 2) == pytest.approx(places[17][:2], abs=25)
     assert m.dominance == pytest.approx(62**2 / (62**2 + 56**2), abs=0.06)
-    assert gate(m, CONFIG) == (Reason.FACE_TOO_SMALL, m.face_width_px)
+    assert face_gate(m, CONFIG) == (Reason.FACE_TOO_SMALL, m.face_width_px)
     small = {"min_width_px": 48, "min_sharpness": 0.02}
-    assert gate(m, FaceConfig(**small)) is None
-    assert gate(m, FaceConfig(**small, min_dominance=0.7)) == (Reason.FACE_NOT_DOMINANT, m.dominance)
+    assert face_gate(m, FaceConfig(**small)) is None
+    assert face_gate(m, FaceConfig(**small, min_dominance=0.7)) == (Reason.FACE_NOT_DOMINANT, m.dominance)
 
 
 def test_a_film_without_a_face_says_so(photo, backend, tmp_path):

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from emodal_data.config import FaceConfig
-from emodal_data.errors import Dropped
-from emodal_data.face import find_face, fit_pose, gate
-from emodal_data.reasons import Reason
-
-from .rendered import Actor
+from emodal_data.clips.gates import face_gate
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
+from emodal_data.face import find_face, fit_pose
+from tests.face.rendered import Actor
 
 CONFIG = FaceConfig()
 
@@ -30,7 +30,7 @@ def test_a_frontal_face_is_found_clear_and_hardly_turned(photo, backend):
     found = find_face(photo, backend, CONFIG)
     m = found.measures
     assert found.image.shape == (128, 128) and found.image.dtype == np.uint8
-    assert gate(m, CONFIG) is None
+    assert face_gate(m, CONFIG) is None
     assert m.faces_in_frame == 1 and m.dominance == 1.0 and m.outside_fraction == 0.0
     assert abs(m.yaw_deg) < 5 and abs(m.pitch_deg) < 10 and abs(m.residual_yaw_deg) < 3
     assert m.face_width_px == m.x1 - m.x0 == pytest.approx(104, abs=8)

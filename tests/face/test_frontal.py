@@ -12,8 +12,7 @@ from skimage.metrics import structural_similarity
 from emodal_data.face import LANDMARKS68, Detection, canonical_face, fit_pose, frontalize
 from emodal_data.face.frontal import _fill_from_other_side
 from emodal_data.face.surface import PX_PER_CM, SIDE_PX, TOP_CM, canonical_surface
-
-from .rendered import Actor
+from tests.face.rendered import Actor
 
 SURFACE = canonical_surface()
 #: The part of the face that expresses: brows, eyes, nose, mouth, chin; not the temples and the jaw's edge.

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from emodal_data.config import FaceConfig
-from emodal_data.face import FaceMeasures, gate
+from emodal_data.clips.gates import face_gate
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.reasons import Reason
+from emodal_data.face import FaceMeasures
 from emodal_data.face.measures import outside_fraction, sharpness
-from emodal_data.reasons import Reason
 
 CLEAR = FaceMeasures(
     face_score=0.9, landmark_score=0.99, face_width_px=200.0, blur=0.1, yaw_deg=5.0, pitch_deg=-3.0, roll_deg=2.0,
@@ -32,32 +33,34 @@ CLEAR = FaceMeasures(
     ],
 )
 def test_a_measure_beyond_its_threshold_gives_its_reason_and_the_value(name, value, reason):
-    got = gate(dataclasses.replace(CLEAR, **{name: value}), FaceConfig())
+    got = face_gate(dataclasses.replace(CLEAR, **{name: value}), FaceConfig())
     assert got is not None and got[0] is reason
     assert got[1] == value or np.isnan(value)
 
 
 def test_a_clear_face_passes_and_a_threshold_is_inclusive():
-    assert gate(CLEAR, FaceConfig()) is None
+    assert face_gate(CLEAR, FaceConfig()) is None
     assert (
-        gate(dataclasses.replace(CLEAR, face_score=0.6, yaw_deg=-45.0, face_width_px=64.0), FaceConfig())
+        face_gate(dataclasses.replace(CLEAR, face_score=0.6, yaw_deg=-45.0, face_width_px=64.0), FaceConfig())
         is None
     )
 
 
 def test_the_first_failed_threshold_is_reported():
     both = dataclasses.replace(CLEAR, face_score=0.1, yaw_deg=80.0)
-    assert gate(both, FaceConfig()) == (Reason.FACE_SCORE_LOW, 0.1)
+    assert face_gate(both, FaceConfig()) == (Reason.FACE_SCORE_LOW, 0.1)
 
 
 def test_dominance_is_asked_for_only_by_config():
     tie = dataclasses.replace(CLEAR, dominance=0.5, faces_in_frame=2)
-    assert gate(tie, FaceConfig()) is None
-    assert gate(tie, FaceConfig(min_dominance=0.6)) == (Reason.FACE_NOT_DOMINANT, 0.5)
+    assert face_gate(tie, FaceConfig()) is None
+    assert face_gate(tie, FaceConfig(min_dominance=0.6)) == (Reason.FACE_NOT_DOMINANT, 0.5)
 
 
 def test_the_score_mode_keeps_every_face():
-    assert gate(dataclasses.replace(CLEAR, face_score=0.0, yaw_deg=90.0), FaceConfig(gate="score")) is None
+    assert (
+        face_gate(dataclasses.replace(CLEAR, face_score=0.0, yaw_deg=90.0), FaceConfig(gate="score")) is None
+    )
 
 
 def test_sharpness_falls_with_blur_and_ignores_light_and_contrast():

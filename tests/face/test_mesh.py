@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from emodal_data.config import FaceConfig
-from emodal_data.face import Detection, canonical_face, find_face, gate
+from emodal_data.clips.gates import face_gate
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.reasons import Reason
+from emodal_data.face import Detection, canonical_face, find_face
 from emodal_data.face.mesh import Mesh
-from emodal_data.reasons import Reason
-
-from .rendered import Actor
+from tests.face.rendered import Actor
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_guessed_points_of_a_far_turned_face_score_low_though_a_face_is_there(me
 def test_a_far_turned_face_whose_yaw_is_not_seen_is_dropped_for_its_landmarks(backend, photo):
     config = FaceConfig(max_yaw_deg=90)
     found = find_face(Actor(photo, backend).draw(-65).rgb, backend, config)
-    verdict = gate(found.measures, config)
+    verdict = face_gate(found.measures, config)
     assert verdict == (Reason.LANDMARK_SCORE_LOW, found.measures.landmark_score)
 
 

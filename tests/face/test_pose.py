@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from emodal_data.errors import Dropped
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.face import LANDMARKS68, canonical_face, fit_pose
 from emodal_data.face.pose import fit_head, keypoint_yaw_deg, vertices_of
-from emodal_data.reasons import Reason
-
-from .rendered import rotation
+from tests.face.rendered import rotation
 
 CANONICAL = canonical_face().vertices_cm
 

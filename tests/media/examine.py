@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from emodal_data.config import ClipsConfig
-from emodal_data.errors import Dropped
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped
 from emodal_data.media import open_film
 
 CONFIG = ClipsConfig(timeout_s=10.0, max_packets=20_000)

@@ -15,9 +15,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from emodal_data.reasons import Reason
-
-from .films import Recipe, make_film
+from emodal_data.core.reasons import Reason
+from tests.media.films import Recipe, make_film
 
 #: What may come of a question; "ok" is an answer.
 Outcome = str

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emodal_data.config import ClipsConfig
-from emodal_data.errors import Dropped
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.media import open_film
-from emodal_data.media.mixdown import dialogue, resampled
-from emodal_data.reasons import Reason
-
-from .films import Recipe, make_film, sound
+from emodal_data.media.downmix import dialogue, resampled
+from tests.media.films import Recipe, make_film, sound
 
 SPANS_S = [(1.0, 2.5), (0.0, 1.0), (2.22222, 3.33333), (0.5, 0.7501), (3.0, 4.0)]
 

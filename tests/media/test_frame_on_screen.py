@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
-from emodal_data.config import ClipsConfig
-from emodal_data.errors import Dropped
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.media import Film, open_film
-from emodal_data.reasons import Reason
-
-from .films import Recipe, make_film, number_in
+from tests.media.films import Recipe, make_film, number_in
 
 NTSC = Fraction(30000, 1001)
 

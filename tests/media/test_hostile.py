@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from emodal_data.config import ClipsConfig
-from emodal_data.errors import Dropped
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.media import open_film
-from emodal_data.reasons import Reason
-
-from .films import Recipe, make_film
-from .hostile import ANY, CORPUS, DASH, HLS, good, mutated, playlist
+from tests.media.films import Recipe, make_film
+from tests.media.hostile import ANY, CORPUS, DASH, HLS, good, mutated, playlist
 
 REPOSITORY = Path(__file__).parents[2]
 IN_OPEN, IN_NONBLOCK = 0x20, 0o4000

@@ -7,12 +7,11 @@ import av
 import numpy as np
 import pytest
 
-from emodal_data.config import ClipsConfig
-from emodal_data.errors import Dropped, InputError
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped, InputError
+from emodal_data.core.reasons import Reason
 from emodal_data.media import AudioTrack, open_film, probe
-from emodal_data.reasons import Reason
-
-from .films import Recipe, make_film
+from tests.media.films import Recipe, make_film
 
 #: (language, is the default one, pitch)
 TRACKS = [("fra", False, 300), ("eng", True, 500), ("deu", False, 700)]

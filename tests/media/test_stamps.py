@@ -8,13 +8,12 @@ import av
 import numpy as np
 import pytest
 
-from emodal_data.config import ClipsConfig
-from emodal_data.errors import Dropped
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.media import Film, open_film
-from emodal_data.media.export import export_clip
-from emodal_data.reasons import Reason
-
-from .films import Recipe, make_film, number_in, sound
+from emodal_data.media.mp4 import export_clip
+from tests.media.films import Recipe, make_film, number_in, sound
 
 
 def remuxed(

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emodal_model.config import ModelConfig
-from emodal_model.input import FEATURES, FRAMES, Samples
+from emodal_model.core.config import ModelConfig
+from emodal_model.data.contract import FEATURES, FRAMES
+from emodal_model.data.samples import Samples
 
 #: Small enough that a network trains in a second.
 TINY = ModelConfig(filters=(2, 2, 4), image_dense=8, epochs=2, batch_size=16, members=1)

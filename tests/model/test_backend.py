@@ -2,7 +2,7 @@
 
 import pytest
 
-from emodal_model import backend
+from emodal_model.core import backend
 
 
 @pytest.mark.parametrize(

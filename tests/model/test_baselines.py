@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from emodal_model.baselines import LINEAR, baseline_probabilities, oriented_gradients
-from emodal_model.known_truth import draw_samples
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.evaluation.baselines import LINEAR, baseline_probabilities, oriented_gradients
 
 NONE = draw_samples(0, seed=0)
 

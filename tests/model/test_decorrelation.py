@@ -5,13 +5,13 @@ import pytest
 from scipy.stats import skew
 from sklearn.preprocessing import PowerTransformer
 
-from emodal_model.backend import keras
-from emodal_model.config import ModelConfig
-from emodal_model.decorrelation import CLIP, SHRINKAGE, Decorrelation, decorrelation_of
-from emodal_model.fitting import fit
-from emodal_model.input import FEATURES
-from emodal_model.known_truth import draw_samples
-from emodal_model.network import build_network, normalisation_of
+from emodal_model.core.backend import keras
+from emodal_model.core.config import ModelConfig
+from emodal_model.data.contract import FEATURES
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.network.build import build_network, normalisation_of
+from emodal_model.network.decorrelation import CLIP, SHRINKAGE, Decorrelation, decorrelation_of
+from emodal_model.training.loop import fit
 
 RNG = np.random.default_rng(0)
 #: Correlated, and half of them skewed.

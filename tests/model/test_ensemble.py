@@ -9,18 +9,18 @@ import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from emodal_model.config import ModelConfig
-from emodal_model.ensemble import FEW_CLIPS, MEMBERS_OF_FEW, members_of
-from emodal_model.export import export
-from emodal_model.fitting import EpochReport, outputs_of
-from emodal_model.input import Samples
-from emodal_model.known_truth import draw_samples
-from emodal_model.network import build_network, normalisation_of, with_probabilities
-from emodal_model.predictor import Predictor, load
-from emodal_model.scores import softmax
-from emodal_model.training import train
-
-from .conftest import TINY, write_dataset
+from emodal_model.core.config import ModelConfig
+from emodal_model.data.samples import Samples
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.evaluation.scores import softmax
+from emodal_model.inference.export import export
+from emodal_model.inference.predictor import Predictor, load
+from emodal_model.network.build import build_network, normalisation_of, with_probabilities
+from emodal_model.network.forward import outputs_of
+from emodal_model.training.ensemble import FEW_CLIPS, MEMBERS_OF_FEW, members_of
+from emodal_model.training.loop import EpochReport
+from emodal_model.training.train import train
+from tests.model.conftest import TINY, write_dataset
 
 SAMPLES = draw_samples(6, seed=1)
 HEADS = ("both", "audio", "image")

@@ -5,16 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emodal_model.config import ModelConfig
-from emodal_model.errors import ModelInputError
-from emodal_model.evaluation import evaluate
-from emodal_model.known_truth import draw_samples
-from emodal_model.scores import score
-from emodal_model.tables import format_report
-from emodal_model.training import train
-
-from .conftest import write_dataset
-from .test_scores import POSTER, predictions
+from emodal_model.core.config import ModelConfig
+from emodal_model.core.errors import ModelInputError
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.evaluation.evaluate import evaluate
+from emodal_model.evaluation.scores import score
+from emodal_model.evaluation.tables import format_report
+from emodal_model.training.train import train
+from tests.model.conftest import write_dataset
+from tests.model.test_scores import POSTER, predictions
 
 
 def test_the_report_prints_the_posters_tables_within_100_columns() -> None:

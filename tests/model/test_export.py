@@ -11,14 +11,14 @@ import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from emodal_model import export as exports
 from emodal_model import load
-from emodal_model.config import ModelConfig
-from emodal_model.errors import ModelInputError, ModelWorkError
-from emodal_model.export import FORMATS, export
-from emodal_model.known_truth import draw_samples
-from emodal_model.network import NetworkName, build_network, normalisation_of, with_probabilities
-from emodal_model.predictor import Predictor
+from emodal_model.core.config import ModelConfig
+from emodal_model.core.errors import ModelInputError, ModelWorkError
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.inference import export as exports
+from emodal_model.inference.export import FORMATS, export
+from emodal_model.inference.predictor import Predictor
+from emodal_model.network.build import NetworkName, build_network, normalisation_of, with_probabilities
 
 SAMPLES = draw_samples(6, seed=1)
 ABOUT = {"labels": ["angry", "happy", "neutral", "sad"], "feature_names": ["zcr_mean"]}
@@ -32,7 +32,7 @@ def network_of(name: NetworkName, config: ModelConfig) -> Predictor:
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    from .conftest import TINY
+    from tests.model.conftest import TINY
 
     return network_of("emodal", TINY)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from emodal_model.backend import tf
-from emodal_model.config import ModelConfig
+from emodal_model.core.backend import tf
+from emodal_model.core.config import ModelConfig
 from emodal_model.losses import cross_entropy, h_score, total_loss
 
 RNG = np.random.default_rng(7)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from emodal_model import load
-from emodal_model.config import ModelConfig
-from emodal_model.errors import ModelInputError
-from emodal_model.known_truth import draw_samples
-from emodal_model.network import build_network, normalisation_of, with_probabilities
-from emodal_model.predictor import Predictor, save
-from emodal_model.scores import softmax
+from emodal_model.core.config import ModelConfig
+from emodal_model.core.errors import ModelInputError
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.evaluation.scores import softmax
+from emodal_model.inference.predictor import Predictor, save
+from emodal_model.network.build import build_network, normalisation_of, with_probabilities
 
 SAMPLES = draw_samples(6, seed=1)
 HEADS = ("audio", "image", "both")
@@ -19,7 +19,7 @@ HEADS = ("audio", "image", "both")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from .conftest import TINY
+    from tests.model.conftest import TINY
 
     path = tmp_path_factory.mktemp("model")
     network = build_network("emodal", TINY, normalisation_of(SAMPLES))

@@ -9,18 +9,19 @@ import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from emodal_model.errors import ModelInputError
-from emodal_model.evaluation import evaluate
-from emodal_model.export import export
-from emodal_model.fitting import fit, outputs_of
-from emodal_model.input import FEATURES, FRAMES, NO_FRAMES, Samples, join, read_samples
-from emodal_model.known_truth import draw_samples
-from emodal_model.predictor import load
-from emodal_model.sequences import Sequences
-from emodal_model.tables import format_report
-from emodal_model.training import train
-
-from .conftest import TINY, write_dataset
+from emodal_model.core.errors import ModelInputError
+from emodal_model.data.contract import FEATURES, FRAMES, NO_FRAMES
+from emodal_model.data.samples import Samples, join, read_samples
+from emodal_model.data.sequences import Sequences
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.evaluation.evaluate import evaluate
+from emodal_model.evaluation.tables import format_report
+from emodal_model.inference.export import export
+from emodal_model.inference.predictor import load
+from emodal_model.network.forward import outputs_of
+from emodal_model.training.loop import fit
+from emodal_model.training.train import train
+from tests.model.conftest import TINY, write_dataset
 
 RECURRENT = TINY.model_copy(
     update={"name": "audio_recurrent", "recurrent_units": 8, "epochs": 3, "members": 1}
@@ -139,7 +140,7 @@ def test_where_there_are_no_frames_it_is_left_out_and_the_table_says_why(
 
 def test_a_loaded_network_hears_frames_of_any_number(trained: tuple) -> None:
     network, samples = load(trained[0] / "audio_recurrent.keras"), ordered(5, 9)
-    assert network.hears_frames and samples.frames is not None
+    assert network.uses_frames and samples.frames is not None
     together = network.predict(None, list(samples.frames))
     assert together.shape == (5, 4)
     each = network.predict_each([None] * 6, [*samples.frames, None])

@@ -12,17 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import ttest_rel
 
-from emodal_model.config import ModelConfig
-from emodal_model.errors import ModelInputError
-from emodal_model.input import read_folds
-from emodal_model.known_truth import draw_samples
-from emodal_model.predictor import load
-from emodal_model.repeats import repeats_of, train_repeats
-from emodal_model.tables import format_report
-from emodal_model.training import train
-from flows.repeats import Fan, train_all
-
-from .conftest import TINY, write_dataset
+from emodal_model.core.config import ModelConfig
+from emodal_model.core.errors import ModelInputError
+from emodal_model.data.samples import read_folds
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.evaluation.tables import format_report
+from emodal_model.inference.predictor import load
+from emodal_model.training.repeats import repeats_of, train_repeats
+from emodal_model.training.train import train
+from flows.engine.trainings import TrainingPool, train_all
+from tests.model.conftest import TINY, write_dataset
 
 SOUND = TINY.model_copy(update={"name": "audio"})
 
@@ -80,7 +79,9 @@ def test_seeds_in_worker_processes_give_the_same_numbers(
 ) -> None:
     done: list[str] = []
     config = SOUND.model_copy(update={"seeds": 2, "seed": 5})
-    at_once = train_all(dataset, tmp_path, config, fan=Fan(2, on_done=lambda r: done.append(r.out.name)))
+    at_once = train_all(
+        dataset, tmp_path, config, fan=TrainingPool(2, on_done=lambda r: done.append(r.out.name))
+    )
     assert at_once["repeats"] == seeded[1]["repeats"]
     assert sorted(done) == sorted([tmp_path.name, "6"])
 
@@ -103,7 +104,9 @@ def test_a_held_out_fold_costs_no_picture_a_second_decoding(
         decoded.append(cv2.imdecode(*args))
         return decoded[-1]
 
-    monkeypatch.setattr("emodal_model.input.cv2", SimpleNamespace(imdecode=decode, IMREAD_UNCHANGED=-1))
+    monkeypatch.setattr(
+        "emodal_model.data.samples.cv2", SimpleNamespace(imdecode=decode, IMREAD_UNCHANGED=-1)
+    )
     train(dataset, tmp_path, SOUND.model_copy(update={"fold": 0, "epochs": 1}))
     assert len(decoded) == 60 + 20  # the training side and what is unlabelled
 

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emodal_model.input import Samples
-from emodal_model.known_truth import draw_samples
+from emodal_model.data.samples import Samples
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.evaluation.scores import score
 from emodal_model.report import render, write_report
 from emodal_model.report.charts import (
     code_plane,
@@ -24,9 +25,7 @@ from emodal_model.report.charts import (
     spread_chart,
 )
 from emodal_model.report.mistakes import worst_mistakes
-from emodal_model.scores import score
-
-from .conftest import write_dataset
+from tests.model.conftest import write_dataset
 
 TEST = draw_samples(12, seed=1)
 

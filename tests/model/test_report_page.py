@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from emodal_model.report import write_report
-
-from .test_report import TEST, metrics_of, outputs_of, wrong_everywhere
+from tests.model.test_report import TEST, metrics_of, outputs_of, wrong_everywhere
 
 
 @pytest.mark.parametrize(("scheme", "width_px"), [("light", 1100), ("dark", 390)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emodal_model.scores import (
+from emodal_model.evaluation.scores import (
     best_temperature,
     calibration_error,
     confusion_counts,

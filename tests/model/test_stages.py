@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emodal_model.checkpoint import CheckpointFile
-from emodal_model.config import ModelConfig
-from emodal_model.fitting import EpochReport, Fitted, fit
-from emodal_model.known_truth import draw_samples
-from emodal_model.stages import Stage, learning_rate, rows_of_a_pass, stages_of
+from emodal_model.core.config import ModelConfig
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.training.checkpoint import CheckpointFile
+from emodal_model.training.loop import EpochReport, Fitted, fit
+from emodal_model.training.stages import Stage, learning_rate, rows_of_a_pass, stages_of
 
 MANY = np.array([0, 1] + [-1] * 6)
 ALL = np.ones(8, bool)
@@ -59,7 +59,7 @@ def test_the_learning_rate_falls_to_a_tenth() -> None:
 
 @pytest.fixture(scope="module")
 def few() -> tuple[Fitted, ModelConfig]:
-    from .conftest import TINY
+    from tests.model.conftest import TINY
 
     config = TINY.model_copy(update={"warm_up_epochs": 3, "min_steps": 2, "learning_rate": 0.01})
     return fit("emodal", draw_samples(40, seed=4, labelled=12), VALIDATION, config), config

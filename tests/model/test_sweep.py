@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emodal_data.errors import InputError
-from emodal_model.config import ModelConfig, Point
-from emodal_model.errors import ModelInputError
-from emodal_model.known_truth import draw_samples
-from emodal_model.predictor import load
-from emodal_model.sweep import format_sweep, ranked, sweep_repeats
-from flows.config import EngineConfig, load_sweep, load_training_config
-from flows.repeats import Fan, train_sweep
-
-from .conftest import TINY, write_dataset
+from emodal_data.core.errors import InputError
+from emodal_model.core.config import GridPoint, ModelConfig
+from emodal_model.core.errors import ModelInputError
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.inference.predictor import load
+from emodal_model.training.sweep import format_sweep, ranked, sweep_repeats
+from flows.config.load import load_sweep, load_training_config
+from flows.config.models import EngineConfig
+from flows.engine.trainings import TrainingPool, train_sweep
+from tests.model.conftest import TINY, write_dataset
 
 SOUND = TINY.model_copy(update={"name": "audio"})
 
@@ -95,8 +95,10 @@ def test_a_sweep_on_dask_gives_the_table_and_the_weights_of_one_in_processes(
     points = load_sweep(SOUND, ["learning_rate=2e-3,2e-2,2e-3"])
     done: list[str] = []
     fans = {
-        "pool": Fan(2),
-        "dask": Fan(1, EngineConfig(kind="dask"), on_done=lambda repeat: done.append(repeat.out.name)),
+        "pool": TrainingPool(2),
+        "dask": TrainingPool(
+            1, EngineConfig(kind="dask"), on_done=lambda repeat: done.append(repeat.out.name)
+        ),
     }
     monkeypatch.chdir(dataset.parent)  # the cluster's workers are elsewhere
     results = {
@@ -118,15 +120,15 @@ def test_a_failure_on_the_cluster_is_told_as_it_is(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     points = load_sweep(SOUND, ["dropout=0.2,0.3"])
     with pytest.raises(ModelInputError, match="no dataset here"):
-        train_sweep(tmp_path / "absent", tmp_path, points, Fan(1, EngineConfig(kind="dask")))
+        train_sweep(tmp_path / "absent", tmp_path, points, TrainingPool(1, EngineConfig(kind="dask")))
 
 
 def test_an_address_where_no_scheduler_is_is_one_clear_line(dataset: Path, tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     import dask
 
-    fan = Fan(2, EngineConfig(kind="dask", dask_address="tcp://127.0.0.1:1"))
-    points = [Point({"seed": seed}, SOUND) for seed in range(2)]
+    fan = TrainingPool(2, EngineConfig(kind="dask", dask_address="tcp://127.0.0.1:1"))
+    points = [GridPoint({"seed": seed}, SOUND) for seed in range(2)]
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(InputError, match="no scheduler answers there"),

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from emodal_model.errors import ModelWorkError
-from emodal_model.palette import COLOURS
-from emodal_model.predictor import Answer
-from emodal_model.timeline import Mark, clock, draw_timeline
+from emodal_model.core.errors import ModelWorkError
+from emodal_model.inference.predictor import Answer
+from emodal_model.report.palette import COLOURS
+from emodal_model.report.timeline import Mark, clock, draw_timeline
 
 
 def sure(label: int, used: str = "both") -> Answer:

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emodal_model.checkpoint import CheckpointFile
-from emodal_model.config import ModelConfig
-from emodal_model.errors import ModelInputError
-from emodal_model.fitting import EpochReport, Fitted, fit
-from emodal_model.input import Samples, read_samples
-from emodal_model.known_truth import draw_samples
-from emodal_model.predictor import load
-from emodal_model.training import train
-
-from .conftest import write_dataset
+from emodal_model.core.config import ModelConfig
+from emodal_model.core.errors import ModelInputError
+from emodal_model.data.samples import Samples, read_samples
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.inference.predictor import load
+from emodal_model.training.checkpoint import CheckpointFile
+from emodal_model.training.loop import EpochReport, Fitted, fit
+from emodal_model.training.train import train
+from tests.model.conftest import write_dataset
 
 NONE = draw_samples(0, seed=0)
 
@@ -50,7 +49,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, list[EpochReport]]:
-    from .conftest import TINY
+    from tests.model.conftest import TINY
 
     out, reports = tmp_path_factory.mktemp("model") / "model", []
     return out, train(dataset, out, TINY, reports.append), reports

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emodal_model.input import Samples, join
-from emodal_model.known_truth import draw_samples
-from emodal_model.validation import hold_out
+from emodal_model.data.samples import Samples, join
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.data.validation import hold_out
 
 
 def with_copies(samples: Samples) -> Samples:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from emodal_data.errors import InputError
+from emodal_data.core.errors import InputError
 from emodal_data.sample_films import make_sample_films
 from emodal_data.sample_films.films import frame_on_screen
 

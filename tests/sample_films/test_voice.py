@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from emodal_data.errors import InputError, WorkError
+from emodal_data.core.errors import InputError, WorkError
 from emodal_data.sample_films import materials
 from emodal_data.sample_films.sound import add, mouth_opening, music, room_tone
 from emodal_data.sample_films.voice import ACCENTS, RATE_HZ, VARIANTS, Synthesizer, Voice, draw_voice, speak

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from .topology import ROOT, interpolate, read_compose
+from tests.service.topology import ROOT, interpolate, read_compose
 
 SERVICES = read_compose()["services"]
 #: They run once, or serve files; nobody waits for them.

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from .topology import Stack, wait_until
+from tests.service.topology import Stack, wait_until
 
 pytestmark = pytest.mark.timeout(1200)
 

@@ -1,0 +1,102 @@
+"""What the cells of an annotation table mean: times, labels, names. Bad cells become reasons, never errors."""
+
+import functools
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emodal_data.annotations.columns import map_repeated
+from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.schema import LABEL_SYNONYMS, LABELS
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:[.,]\d*)?)")
+_SECONDS = re.compile(r"\d+(?:[.,]\d*)?|[.,]\d+")
+
+
+def parse_time_s(text: str) -> float | None:
+    """Seconds of "12.5", "02:03.5" or "1:02:03.250" (a comma is a point too); None if it is no time."""
+    text = text.strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(text.replace(",", "."))
+        return seconds if math.isfinite(seconds) else None
+    clock = _CLOCK.fullmatch(text)
+    if not clock:
+        return None
+    hours, minutes, seconds = clock[1], int(clock[2]), float(clock[3].replace(",", "."))
+    if seconds >= 60 or (hours is not None and minutes >= 60):
+        return None
+    return int(hours or 0) * 3600 + minutes * 60 + seconds
+
+
+def spans(table: pd.DataFrame) -> pd.DataFrame:
+    """The table's cells as values, one line for each row: see annotations.read_annotations for the columns."""
+    words = table["label"].str.lower()
+    out = pd.DataFrame(
+        {
+            "row": table["row"].astype(np.int64),
+            "film": table["film"],
+            "start_s": _times_s(table["start"]),
+            "end_s": _times_s(table["end"]),
+            "label": map_repeated(words, LABEL_SYNONYMS.get),
+            "annotator": table["annotator"],
+            "speaker": map_repeated(table["speaker"], lambda name: name or None),
+            "reason": None,
+            "measured": math.nan,
+            "detail": None,
+        }
+    )
+
+    def mark(
+        bad: pd.Series,
+        reason: Reason,
+        detail: Callable[[pd.DataFrame], Any],
+        measured: pd.Series | None = None,
+    ) -> None:
+        bad = bad & out["reason"].isna()  # the first fault found names the row
+        out.loc[bad, "reason"] = reason.value
+        out.loc[bad, "detail"] = detail(table[bad])
+        if measured is not None:
+            out.loc[bad, "measured"] = measured[bad]
+
+    no_film = "column film is empty: " + ADVICE[Reason.FILM_MISSING]
+    mark(table["film"] == "", Reason.FILM_MISSING, lambda bad: no_film)
+    no_time = " is no time; " + ADVICE[Reason.BAD_TIME]
+    for name in ("start", "end"):
+        say = functools.partial(_quoted, name=name, fault=no_time)
+        mark(out[f"{name}_s"].isna(), Reason.BAD_TIME, say)
+    length_s = out["end_s"] - out["start_s"]
+    backwards = ": " + ADVICE[Reason.END_NOT_AFTER_START]
+    mark(
+        length_s <= 0,
+        Reason.END_NOT_AFTER_START,
+        lambda bad: "start " + bad["start"] + ", end " + bad["end"] + backwards,
+        length_s,
+    )
+    no_label = f" is none of {', '.join(LABELS)}; leave it empty if unknown"
+    unknown = (words != "") & out["label"].isna()
+    mark(unknown, Reason.UNKNOWN_LABEL, functools.partial(_quoted, name="label", fault=no_label))
+    return out.join(table.drop(columns=["film", "start", "end", "label", "annotator", "speaker", "row"]))
+
+
+def _quoted(rows: pd.DataFrame, name: str, fault: str) -> pd.Series:
+    return f"column {name}: " + rows[name].map(repr) + fault
+
+
+def _times_s(texts: pd.Series) -> npt.NDArray[np.float64]:
+    """parse_time_s of every cell, NaN for none; those in plain seconds, nearly all as a rule, in one go."""
+    cells = pa.array(texts)
+    is_plain = pc.match_substring_regex(cells, r"^[0-9]{1,15}(\.[0-9]{1,15})?$")
+    times_s: npt.NDArray[np.float64] = (
+        pc.if_else(is_plain, cells, None).cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
+    )
+    rest = np.flatnonzero(np.isnan(times_s))
+    parsed = map(parse_time_s, texts.iloc[rest].tolist())
+    times_s[rest] = [math.nan if time_s is None else time_s for time_s in parsed]
+    return times_s

@@ -1,0 +1,44 @@
+"""The 88 eGeMAPS features, beside the 68 and never instead of them; needs the package `opensmile`.
+
+Belongs here: one call into the package. Its licence forbids commercial use, of the numbers too, so it is an optional
+extra that nothing else depends on.
+"""
+
+import warnings
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.audio_features.waveform import Floats, as_float
+from emodal_data.core.errors import InputError
+
+
+def egemaps_names() -> tuple[str, ...]:
+    """The 88 names of eGeMAPS v02 (Eyben et al. 2016), as openSMILE spells them."""
+    return tuple(_smile().feature_names)
+
+
+def egemaps_features(signal: npt.ArrayLike, rate_hz: int = 16000) -> Floats:
+    """The 88 eGeMAPS v02 functionals of one clip, (88,) float64; NaN if it is too short for openSMILE.
+
+    signal: (n,) int16, or float in [-1, 1]. About fifty times as expensive as the 68 features.
+    Raises InputError if opensmile is not installed, or for another shape or type.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Segment too short")
+        table = _smile().process_signal(as_float(signal), rate_hz)
+    values: Floats = np.asarray(table, dtype=np.float64)[0]
+    return values
+
+
+@lru_cache(maxsize=1)
+def _smile() -> Any:
+    try:
+        import opensmile
+    except ImportError as exc:
+        raise InputError("eGeMAPS needs the package opensmile: pip install 'emodal[opensmile]'") from exc
+    return opensmile.Smile(
+        feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.Functionals
+    )

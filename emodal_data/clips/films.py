@@ -1,0 +1,190 @@
+"""The films of a build: where they are, what is in them, and whether they changed since they were last read."""
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped, TransientError
+from emodal_data.core.file_types import FILM_SUFFIXES
+from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
+from emodal_data.media import probe
+from emodal_data.storage.files import is_passing, write_bytes
+from emodal_data.storage.urls import shown
+
+#: Seconds a film may take to be hashed and its header read.
+INSPECT_TIMEOUT_S = 900.0
+
+_PASSING_REASONS = (Reason.DECODER_TIMED_OUT, Reason.FILM_STILL_GROWING, Reason.READ_FAILED)
+
+
+@dataclass(frozen=True)
+class FilmFile:
+    """A film's file as the file system shows it. name: path below the films folder, with forward slashes."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What reading a film once told. reason and detail are set when it cannot be used; fps is the average."""
+
+    name: str
+    size_bytes: int
+    mtime_ns: int
+    sha256: str
+    duration_s: float | None
+    reason: str | None = None
+    detail: str | None = None
+    fps: float | None = None
+
+
+def find_film(films: Path, name: str) -> FilmFile:
+    """The file that an annotation names.
+
+    A name that is no path below the folder stands for the only film whose path ends with it, with or without
+    suffix: subtitles know no suffix, and annotation tools no folders.
+    Raises Dropped (film_missing with a suggestion, or film_outside_folder when a path or link leads out).
+    """
+    root = films.resolve()
+    if file := _file_at(root, name):
+        return file
+    likely = _films_that_end_with(root, name)
+    if len(likely) == 1 and (file := _file_at(root, likely[0])):
+        return file
+    if len(likely) > 1:
+        several = f"{len(likely)} films may be meant, such as {' and '.join(likely[:2])}: write its path"
+        raise Dropped(Reason.FILM_MISSING, f"{name}: {several}")
+    raise Dropped(Reason.FILM_MISSING, f"{name}: not under {shown(films)}{_suggestion(root, name)}")
+
+
+def _file_at(root: Path, name: str) -> FilmFile | None:
+    path = Path(os.path.normpath(root / name))
+    try:
+        if not path.resolve().is_relative_to(root):
+            raise Dropped(Reason.FILM_OUTSIDE_FOLDER, f"{name}: {ADVICE[Reason.FILM_OUTSIDE_FOLDER]}")
+        stat = path.stat()
+    except (OSError, ValueError, RuntimeError):  # no such file, no such name, a link to itself
+        return None
+    if not path.is_file():
+        return None
+    return FilmFile(path.relative_to(root).as_posix(), path, stat.st_size, stat.st_mtime_ns)
+
+
+def _films_that_end_with(root: Path, name: str) -> list[str]:
+    """Paths of the films that end with the name, with or without suffix; only those right where it says, if any."""
+    wanted = PurePosixPath(name).parts
+    if not wanted or ".." in wanted or wanted[0] == "/":
+        return []
+    inside = [
+        path.relative_to(root) for path in sorted(root.rglob("*")) if path.suffix.lower() in FILM_SUFFIXES
+    ]
+    found = [
+        path
+        for path in inside
+        if wanted in (path.parts[-len(wanted) :], path.with_suffix("").parts[-len(wanted) :])
+    ]
+    here = [path for path in found if len(path.parts) == len(wanted)]
+    return [path.as_posix() for path in here or found]
+
+
+def _suggestion(root: Path, name: str) -> str:
+    names = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def still_growing(films: Iterable[FilmFile], settle_s: float, now_s: float) -> dict[str, FilmFacts]:
+    """The films that changed less than settle_s ago, as those do that are being copied, by name.
+
+    A time of change far in the future is a wrong clock, and keeps nobody waiting.
+    """
+    return {
+        film.name: not_read(film, Reason.FILM_STILL_GROWING)
+        for film in films
+        if abs(now_s - film.mtime_ns / 1e9) < settle_s
+    }
+
+
+def not_read(film: FilmFile, reason: Reason, detail: str = "") -> FilmFacts:
+    """What is known of a film that was not looked into. detail: what happened, if there is more to say."""
+    return FilmFacts(
+        film.name, film.size_bytes, film.mtime_ns, "", None, reason.value, detail or ADVICE[reason]
+    )
+
+
+def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
+    """Hash a film's content and look into its header. What is wrong with the file becomes its reason.
+
+    Raises TransientError for what may be gone next time.
+    """
+    digest, duration_s, reason, detail, fps = "", None, None, None, None
+    try:
+        with film.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        info = probe(film.path, root=root, config=config)
+        duration_s, fps = info.duration_s, info.fps or None
+    except Dropped as drop:
+        reason, detail = drop.reason.value, drop.detail
+    except OSError as error:
+        if is_passing(error):
+            raise TransientError(f"{film.path}: {error.strerror or error}") from error
+        reason, detail = Reason.FILM_UNREADABLE.value, f"{film.name}: {error.strerror or error}"
+    return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, duration_s, reason, detail, fps)
+
+
+def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: WorkerPool) -> FilmFacts:
+    """Inspect a film in a worker; one that crashes or hangs it cannot be used."""
+    try:
+        return pool.run(INSPECT_TIMEOUT_S, inspect_film, film, root, config)
+    except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
+        return not_read(film, reason_of(error))
+
+
+class FilmCatalogue:
+    """What is known of the films, kept beside the clips so that an unchanged film is not read again.
+
+    A film counts as unchanged while its size and its time of change are the same.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._facts = _load(path)
+
+    def known(self, film: FilmFile) -> FilmFacts | None:
+        """The facts of a film that has not changed since they were written."""
+        facts = self._facts.get(film.name)
+        unchanged = facts and (facts.size_bytes, facts.mtime_ns) == (film.size_bytes, film.mtime_ns)
+        return facts if unchanged else None
+
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of each film that was ever looked at and is still in the catalogue, by name."""
+        return {name: facts.sha256 for name, facts in self._facts.items()}
+
+    def forget(self, names: Set[str]) -> None:
+        """Remove films from the facts on disk."""
+        self.keep({name: facts for name, facts in self._facts.items() if name not in names})
+
+    def keep(self, facts: Mapping[str, FilmFacts]) -> None:
+        """Replace the facts on disk by these, if they differ. What may be otherwise next time is not kept."""
+        facts = {name: fact for name, fact in facts.items() if fact.reason not in _PASSING_REASONS}
+        if facts != self._facts:
+            self._facts = dict(facts)
+            table = {name: asdict(self._facts[name]) for name in sorted(self._facts)}
+            write_bytes(self._path, json.dumps(table, indent=1).encode())
+
+
+def _load(path: Path) -> dict[str, FilmFacts]:
+    """The facts on disk; a damaged file is as good as none, it only saves time."""
+    try:
+        return {name: FilmFacts(**facts) for name, facts in json.loads(path.read_bytes()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

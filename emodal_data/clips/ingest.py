@@ -1,0 +1,147 @@
+"""A reel in, a clip-store file out: the only place that reads films. Runs inside a worker process.
+
+Everything is measured and stored; what is good enough is decided later (clear_clips.py), so that another
+threshold reads no film again.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from emodal_data.audio_features.egemaps import egemaps_names
+from emodal_data.audio_features.quality import measure_audio
+from emodal_data.clips.middle_face import loaded_backend, middle_face
+from emodal_data.clips.plan import Clip, Reel
+from emodal_data.clips.store import write_reel
+from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.core.errors import Dropped, TransientError
+from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
+from emodal_data.face import FaceBackend
+from emodal_data.face.perceptual_hash import face_hash
+from emodal_data.media import Film, open_film
+from emodal_data.media.encoders import encode_png, pcm16, preview_frame, preview_sound
+from emodal_data.media.shots import crossed_cut_s
+from emodal_data.storage.files import is_passing
+
+#: Seconds each further clip of a reel adds to its time limit; one takes well under a second as a rule.
+_PATIENCE_S = 4.0
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """What ingest needs to know: the films folder and two sections of the configuration."""
+
+    films: Path
+    clips: ClipsConfig
+    face: FaceConfig
+
+
+def check_ready(face: FaceConfig, audio: AudioConfig) -> None:
+    """Load what reading and publishing need. Raises InputError, saying what to install or which file to put where."""
+    loaded_backend(face)
+    if audio.egemaps:
+        egemaps_names()
+
+
+def read_reel(reel: Reel, settings: ReadSettings) -> None:
+    """Read the clips of a reel and write its file into the store.
+
+    What is wrong with a clip or the film becomes the clip's reason. Raises InputError or WorkError only when
+    the file cannot be written or the face backend's weights are missing, TransientError when the film went away since
+    it was looked at, or its drive did.
+    """
+    backend = loaded_backend(settings.face)
+    try:
+        with open_film(reel.path, root=settings.films, config=settings.clips) as film:
+            rows = [
+                _row(reel.film, clip, functools.partial(_measure, film, clip, backend, settings))
+                for clip in reel.clips
+            ]
+    except (Dropped, MemoryError) as error:
+        if isinstance(error, Dropped) and _may_pass(error):
+            raise TransientError(f"{reel.path}: {error.detail}") from error
+        rows = list(failed_rows(reel, error))
+    write_reel(reel.file, rows)
+
+
+def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> None:
+    """Read a reel in a worker. One that crashes or hangs costs the clip that does it, not its neighbours.
+
+    After a crash every clip is tried once alone, and the guilty ones get their reason. Errors as ingest_reel.
+    """
+    timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(reel.clips) - 1)
+    try:
+        pool.run(timeout_s, read_reel, reel, settings)
+    except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
+        if len(reel.clips) > 1:
+            for clip in reel.clips:
+                read_reel_isolated(reel.alone(clip), settings, pool)
+        else:
+            reason = reason_of(error)
+            write_reel(reel.file, list(failed_rows(reel, Dropped(reason, ADVICE[reason]))))
+
+
+def failed_rows(reel: Reel, error: Exception) -> Iterator[Row]:
+    """The rows of a reel whose film, or whose worker, failed as a whole."""
+
+    def fail() -> Row:
+        raise error
+
+    for clip in reel.clips:
+        yield _row(reel.film, clip, fail)
+
+
+def _may_pass(error: Dropped) -> bool:
+    return error.reason == Reason.FILM_MISSING or is_passing(error.__cause__)
+
+
+def _row(film: str, clip: Clip, measure: Callable[[], Row]) -> Row:
+    row: Row = {"clip_id": clip.clip_id, "film": film, "start_s": clip.start_s, "end_s": clip.end_s}
+    try:
+        return row | measure()
+    except Dropped as drop:
+        return row | {"reason": drop.reason.value, "measured": drop.measured, "detail": drop.detail}
+    except MemoryError:
+        reason = Reason.DECODER_OUT_OF_MEMORY
+        return row | {"reason": reason.value, "detail": ADVICE[reason]}
+
+
+def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSettings) -> Row:
+    sound = film.audio_span(clip.start_s, clip.end_s)
+    middle_s = (clip.start_s + clip.end_s) / 2
+    frame, picture = middle_face(film, clip.start_s, clip.end_s, backend, settings.face)
+    wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
+    pcm = pcm16(wave)
+    row: Row = {
+        "frame_s": frame.pts_s,
+        "frame_error_s": middle_s - frame.pts_s,
+        "corrupt_frames": frame.corrupt_frames,
+        "missing_samples": sound.missing_samples,
+        "frame_width_px": frame.rgb.shape[1] / frame.scale,
+        "preview_frame": preview_frame(frame.rgb),
+        "preview_sound": preview_sound(pcm),
+    }
+    if isinstance(picture, Dropped):
+        return row | {"reason": picture.reason.value, "measured": picture.measured, "detail": picture.detail}
+    if settings.clips.shot_cuts != "ignore":
+        row["shot_cut_s"] = crossed_cut_s(film, clip.start_s, clip.end_s)
+    heard = measure_audio(wave)
+    return (
+        row
+        | asdict(picture.measures)
+        | {
+            "audio_rms": heard.rms,
+            "audio_peak": heard.peak,
+            "audio_clipped_fraction": heard.clipped_fraction,
+            "audio_is_constant": heard.is_constant,
+            "audio_is_finite": heard.is_finite,
+            "face_hash": face_hash(picture.image),
+            "image": encode_png(picture.image),
+            "audio": pcm.tobytes(),
+        }
+    )

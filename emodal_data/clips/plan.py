@@ -1,0 +1,217 @@
+"""From annotation rows and films to the clips of a build, and the reels that still have to be read."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emodal_data.annotations import count_votes
+from emodal_data.annotations.columns import map_repeated, misspelt_columns
+from emodal_data.clips.films import FilmFacts, FilmFile, find_film
+from emodal_data.clips.span_checks import check_spans
+from emodal_data.clips.store import Places, reel_file, store_folder, stored_clips
+from emodal_data.core.config import ClipsConfig, FaceConfig
+from emodal_data.core.errors import Dropped, InputError
+from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.storage.urls import shown
+
+#: Raised when reading a film yields something else than before; old store files are then left alone.
+INGEST_VERSION = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A span of a film."""
+
+    clip_id: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Reel:
+    """Clips of one film that are read together into one file of the clip store: the unit of work and retry."""
+
+    film: str
+    path: Path
+    clips: tuple[Clip, ...]
+    file: Path
+
+    @property
+    def settings_key(self) -> str:
+        """The settings that the reel is read with: see ingest_key."""
+        return self.file.name.split("-")[0]
+
+    @property
+    def first_s(self) -> float:
+        """Where the reel begins in the film."""
+        return self.clips[0].start_s
+
+    @property
+    def last_s(self) -> float:
+        """Where the reel ends in the film."""
+        return max(clip.end_s for clip in self.clips)
+
+    def alone(self, clip: Clip) -> "Reel":
+        """A reel of one of its clips, for when the whole crashed its worker."""
+        return replace(
+            self, clips=(clip,), file=reel_file(self.file.parent, self.settings_key, [clip.clip_id])
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build has to do.
+
+    rows: the annotation rows, as annotations.read_annotations gives them, with film names made canonical, plus
+        clip_id and the reasons found so far.
+    clips: one line a clip, indexed by clip_id: film, start_s, end_s, label, label_confidence, speaker, tied;
+        sorted by film, start and end.
+    reels: what is still to be read. places: the clips that the store has already.
+    films: SHA-256 of the content of each film in clips. warnings: what is odd about columns and spans,
+        a line each.
+    """
+
+    rows: pd.DataFrame
+    clips: pd.DataFrame
+    reels: tuple[Reel, ...]
+    places: Places
+    films: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[str, FilmFile]]:
+    """Find the film of every good row.
+
+    Returns the rows, film names replaced by the path below `films` and lost ones marked, and the files by name.
+    Raises InputError if the folder is missing or no film of the table is in it.
+    """
+    if not films.is_dir():
+        raise InputError(f"{films}: no such folder of films")
+    rows, files, names = rows.copy(), {}, {}
+    good = rows["reason"].isna()
+    for name in rows.loc[good, "film"].unique():
+        try:
+            file = find_film(films, name)
+        except Dropped as drop:
+            lost = good & (rows["film"] == name)
+            rows.loc[lost, ["reason", "detail"]] = [drop.reason.value, drop.detail]
+        else:
+            files[file.name] = file
+            names[name] = file.name
+    rows["film"] = map_repeated(rows["film"], lambda name: names.get(name, name)).astype("str")
+    if good.any() and not files:
+        first = rows[good].iloc[0]
+        raise InputError(f"none of the films is in {shown(films)}: row {first['row']}: {first['detail']}")
+    return rows, files
+
+
+def plan_build(
+    rows: pd.DataFrame,
+    files: Mapping[str, FilmFile],
+    facts: Mapping[str, FilmFacts],
+    store: Path,
+    clips: ClipsConfig,
+    face: FaceConfig,
+) -> Plan:
+    """Decide what to read.
+
+    rows, files: from locate_films. facts: what is in each film. store: the folder of the clip store.
+    """
+    rows = _name_clips(_mark_unusable_films(rows, facts), facts)
+    good = rows[rows["reason"].isna()]
+    votes = count_votes(good)
+    rows.loc[votes.repeated, ["reason", "detail"]] = [Reason.DUPLICATE_VOTE, ADVICE[Reason.DUPLICATE_VOTE]]
+    first = good.drop_duplicates("clip_id").set_index("clip_id")[["film", "start_s", "end_s"]]
+    table = first.join(votes.clips).sort_values(["film", "start_s", "end_s"], kind="stable")
+    table, warnings = check_spans(rows, table, facts, clips)
+
+    key = ingest_key(clips, face)
+    reels: list[Reel] = []
+    places: dict[str, tuple[Path, int]] = {}
+    for film, of_film in table.groupby("film", sort=True):
+        name = str(film)
+        folder = store_folder(store, name, facts[name].sha256)
+        stored = stored_clips(folder, key)
+        clip_ids = of_film.index.tolist()
+        places |= {clip_id: stored[clip_id] for clip_id in clip_ids if clip_id in stored}
+        spans = zip(clip_ids, of_film["start_s"].tolist(), of_film["end_s"].tolist(), strict=True)
+        todo = [Clip(*span) for span in spans if span[0] not in stored]
+        for start in range(0, len(todo), clips.reel_size):
+            reel = tuple(todo[start : start + clips.reel_size])
+            file = reel_file(folder, key, (clip.clip_id for clip in reel))
+            reels.append(Reel(name, files[name].path, reel, file))
+    hashes = {name: facts[name].sha256 for name in table["film"].unique()}
+    misspelt = [
+        f"column {name!r} is only kept; did you mean {meant!r}?"
+        for name, meant in misspelt_columns(rows.columns).items()
+    ]
+    return Plan(rows, table, tuple(reels), places, hashes, (*misspelt, *warnings))
+
+
+def all_places(plan: Plan) -> Places:
+    """Where the clips of the plan are, once its reels have been read; a clip that could not be read is left out."""
+    folders = {(reel.file.parent, reel.settings_key) for reel in plan.reels}
+    stored: dict[str, tuple[Path, int]] = {}
+    for folder, key in sorted(folders):
+        stored |= stored_clips(folder, key)
+    everywhere = stored | dict(plan.places)
+    return {clip_id: everywhere[clip_id] for clip_id in plan.clips.index.tolist() if clip_id in everywhere}
+
+
+def reel_places(reel: Reel) -> Places:
+    """Where the clips of a reel that was read are: in its file, or each in its own after a crash."""
+    files = {clip.clip_id: (reel.file, row) for row, clip in enumerate(reel.clips)}
+    if not reel.file.exists():
+        files = {clip.clip_id: (reel.alone(clip).file, 0) for clip in reel.clips}
+    return {clip_id: place for clip_id, place in files.items() if place[0].exists()}
+
+
+def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
+    """Names everything in the settings that changes what reading a clip yields; thresholds do not."""
+    settings: dict[str, Any] = {
+        "version": INGEST_VERSION,
+        "clips": clips.model_dump(include={"audio_track", "audio_mix", "max_clip_s"}),
+        "face": face.model_dump(
+            include={"backend", "detector", "frontalization", "choose", "frame_search_s"}
+        ),
+    }
+    if face.frame_search_s:
+        settings["face"] = face.model_dump(exclude={"weights", "gate"})  # the search asks what is clear
+    if clips.shot_cuts != "ignore":
+        settings["shot_cuts"] = True
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def clip_id_of(film_sha256: str, start_s: float, end_s: float) -> str:
+    """The stable name of a clip: a hash of the film's content and the span in whole microseconds."""
+    span = f"{film_sha256}:{round(start_s * 1e6)}:{round(end_s * 1e6)}"
+    return hashlib.sha256(span.encode()).hexdigest()[:20]
+
+
+def _mark_unusable_films(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFrame:
+    rows = rows.copy()
+    for name, fact in facts.items():
+        if fact.reason:
+            bad = rows["reason"].isna() & (rows["film"] == name)
+            rows.loc[bad, ["reason", "detail"]] = [fact.reason, fact.detail]
+    return rows
+
+
+def _name_clips(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFrame:
+    """Give good rows their clip_id. Copies of one film are one film: the first name in order stands for all."""
+    rows = rows.copy()
+    first_name: dict[str, str] = {}
+    for name in sorted(facts):
+        first_name.setdefault(facts[name].sha256, name)
+    good = rows["reason"].isna()
+    names = {name: first_name[facts[name].sha256] for name in rows.loc[good, "film"].unique()}
+    rows.loc[good, "film"] = map_repeated(rows.loc[good, "film"], names.__getitem__).astype("str")
+    columns = (rows["film"], rows["start_s"], rows["end_s"], good)
+    spans = zip(*(column.tolist() for column in columns), strict=True)
+    rows["clip_id"] = [clip_id_of(facts[f].sha256, start, end) if ok else None for f, start, end, ok in spans]
+    return rows

@@ -1,0 +1,126 @@
+"""What is odd about spans, as far as the table and the films' headers tell: no film is read for it.
+
+Overlaps of one speaker with himself, and annotations whose clock is not the film's.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from emodal_data.clips.films import FilmFacts
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.reasons import Reason
+
+#: Frame rates that differ by less are one: 23.976 and 24 differ by 1 in 1000, 23.98 is a way to write 23.976.
+_SAME_RATE = 0.0005
+#: Spans may end this much after the film: headers round its length.
+_END_SLACK_S = 0.5
+#: How much longer a copy at another speed can be: a film of 25 frames a second shown at 24 or 24000/1001, and the
+#: difference between the rates of film or video in whole numbers and those of American television.
+_LONGER = {"25 against 23.976": 25 * 1001 / 24000, "25 against 24": 25 / 24, "24 against 23.976": 1.001}
+
+
+def check_spans(
+    rows: pd.DataFrame, clips: pd.DataFrame, facts: Mapping[str, FilmFacts], config: ClipsConfig
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Tell what is odd about spans in the detail of their rows, and leave out what the configuration does not want.
+
+    rows: with clip_id; the only thing that is changed in place. clips: as plan.Plan.clips.
+    Returns the clips that are left, and a line for each film and oddity.
+    """
+    good = rows["reason"].isna()
+    notes = clock_notes(rows[good], facts)
+    told = rows.loc[notes.index, "film"] + ": " + notes
+    rows.loc[notes.index, "detail"] = notes
+    warnings = list(dict.fromkeys(told))
+
+    overlaps_s = own_overlaps_s(clips)
+    mine = rows.index[good & (overlaps_s.index.get_indexer(pd.Index(rows["clip_id"])) >= 0)]
+    measured = rows.loc[mine, "clip_id"].map(overlaps_s)
+    line = measured.map("starts {:.2f} s before an earlier span of the same speaker has ended".format)
+    if config.own_overlap == "drop":
+        rows.loc[mine, "reason"] = Reason.OVERLAPS_SAME_SPEAKER.value
+        rows.loc[mine, "measured"] = measured
+        rows.loc[mine, "detail"] = line
+    else:
+        before = rows.loc[mine, "detail"].fillna("").astype(object)
+        rows.loc[mine, "detail"] = before.where(before == "", before + "; ") + line
+    for film, of_film in clips.loc[overlaps_s.index].groupby("film", sort=True):
+        what = "spans start" if len(of_film) > 1 else "span starts"
+        warnings.append(
+            f"{film}: {len(of_film)} {what} before an earlier span of the same speaker has ended, the first at "
+            f"{of_film['start_s'].min():g} s"
+        )
+    if config.own_overlap == "drop":
+        clips = clips.drop(index=overlaps_s.index)
+    return clips, tuple(warnings)
+
+
+def own_overlaps_s(clips: pd.DataFrame) -> pd.Series:
+    """How long each clip overlaps an earlier one of its speaker in its film; only clips that do.
+
+    clips: film, speaker (null: unknown, overlaps nothing), start_s and end_s, indexed by clip_id. Of two that overlap
+    the one that starts later is meant.
+    """
+    named = clips[clips["speaker"].notna()].sort_values(["film", "start_s", "end_s"], kind="stable")
+    talks = [named["film"], named["speaker"]]
+    ends_s = named["end_s"].astype(float)
+    # The latest end among all the earlier ones, not only of the one before: a long span may hold several short ones.
+    reached_s = ends_s.groupby(talks, sort=False).cummax().groupby(talks, sort=False).shift()
+    overlap_s: pd.Series = np.minimum(reached_s, ends_s) - named["start_s"]
+    return overlap_s[overlap_s > 0]
+
+
+def clock_notes(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.Series:
+    """What speaks against the times of rows, a line for each row that something speaks against, indexed as the rows.
+
+    rows: film, end_s and, if the annotations say, fps (text): the frame rate that the annotator's tool assumed.
+    facts: of the films. A rate that is not the film's is told for its own rows; spans behind the film's end are told
+    for all rows of the film, because a clock that runs at another speed is wrong everywhere. Annotations of a shorter
+    copy end before the film does: without fps nothing tells them.
+    """
+    notes = pd.Series("", index=rows.index, dtype=object)
+    for film, of_film in rows.groupby("film", sort=False):
+        fact = facts[str(film)]
+        last_s = float(of_film["end_s"].max())
+        if "fps" in of_film and fact.fps:
+            for text, same in of_film.groupby("fps", sort=False):
+                notes[same.index] += _rate_note(str(text), fact.fps, float(same["end_s"].max()))
+        if fact.duration_s and last_s > fact.duration_s + _END_SLACK_S:
+            beyond = int((of_film["end_s"] > fact.duration_s + _END_SLACK_S).sum())
+            notes[of_film.index] += _end_note(beyond, len(of_film), last_s, fact.duration_s)
+    return notes[notes != ""].str.removesuffix("; ")
+
+
+def parse_rate(text: str) -> float | None:
+    """Frames per second of "25", "23,976" or "24000/1001"; None if it is no rate."""
+    above, _, below = text.replace(",", ".").partition("/")
+    try:
+        rate = float(above) / float(below or "1")
+    except (ValueError, ZeroDivisionError):
+        return None
+    return rate if math.isfinite(rate) and rate > 0 else None
+
+
+def _rate_note(text: str, film_fps: float, last_s: float) -> str:
+    fps = parse_rate(text)
+    if fps is None or abs(fps / film_fps - 1) < _SAME_RATE:
+        return ""
+    factor = fps / film_fps
+    return (
+        f"annotated at {fps:g} frames a second, the film has {film_fps:.5g}: if frames were counted, or the copy had "
+        f"another speed, true times are {factor:.5f} times these, {(factor - 1) * last_s:+.1f} s at the last span; "
+    )
+
+
+def _end_note(beyond: int, spans: int, last_s: float, duration_s: float) -> str:
+    ratio = (last_s - _END_SLACK_S) / duration_s
+    fitting = [name for name, longer in sorted(_LONGER.items(), key=lambda item: item[1]) if ratio <= longer]
+    why = (
+        f"would fit a copy at another speed ({fitting[0]} frames a second), and then all its spans are off"
+        if fitting
+        else "no copy at another speed is so much longer: is it another cut, or another film?"
+    )
+    return f"{beyond} of {spans} rows end behind the film's {duration_s:.1f} s, the last at {last_s:.1f} s: {why}; "

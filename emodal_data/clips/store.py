@@ -1,0 +1,166 @@
+"""The clip store: what reading films yielded, one Parquet file a reel, found again by clip and settings.
+
+A file's name starts with the key of the settings it was made with. Files are only ever added whole; the store
+may be deleted at any time and costs no more than reading the films again.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.core.errors import DamagedReel
+from emodal_data.core.schema import CLIP_STORE
+from emodal_data.storage.files import atomic_path
+
+#: Pictures and sounds; everything else in the store is small.
+_HEAVY = ("image", "audio", "preview_frame", "preview_sound")
+_LIGHT = [name for name in CLIP_STORE.names if name not in _HEAVY]
+
+#: Reels that are joined at a time: in thousands of small tables a clip takes three times the memory.
+_FILES_AT_ONCE = 256
+
+#: What clips have in common: looking for repeated pictures and numbers takes time, and finds none.
+REPEATED = ["film", "reason", "detail"]
+
+#: Where clips are in the store: clip_id -> (file, row in the file).
+Places = Mapping[str, tuple[Path, int]]
+
+
+def store_folder(clips: Path, film: str, film_sha256: str) -> Path:
+    """The folder of a film's reels: a readable name, and the content's hash so that names cannot collide."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(film).stem).strip("._")[:60]
+    return clips / f"{readable or 'film'}-{film_sha256[:12]}"
+
+
+def reel_file(folder: Path, settings_key: str, clip_ids: Iterable[str]) -> Path:
+    """The file of a reel: named after the settings and the clips in it."""
+    key = hashlib.sha256("\n".join(clip_ids).encode()).hexdigest()[:16]
+    return folder / f"{settings_key}-{key}.parquet"
+
+
+def write_reel(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, missing ones null."""
+    table = pa.Table.from_pylist(list(rows), schema=CLIP_STORE)
+    with atomic_path(path) as temporary:
+        pq.write_table(
+            table, temporary, compression="zstd", use_dictionary=REPEATED, write_page_checksum=True
+        )
+
+
+def load_reel(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Columns of a reel file, held against the checksums it was written with.
+
+    Raises DamagedReel if the file is not what was written: a disk went bad, or somebody changed it.
+    """
+    try:
+        # Half of what pq.read_table takes: reels are small files, and there are many of them.
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            return file.read(columns=columns, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedReel(path) from error
+
+
+def remove_damaged(files: Iterable[Path]) -> list[Path]:
+    """Read reel files whole, and remove those that are damaged, so that the next plan reads their clips again."""
+    damaged = []
+    for path in files:
+        try:
+            load_reel(path)
+        except DamagedReel:
+            path.unlink(missing_ok=True)
+            damaged.append(path)
+    return damaged
+
+
+def stored_clips(folder: Path, settings_key: str) -> dict[str, tuple[Path, int]]:
+    """Where the film's clips are: clip_id -> (file, row). A damaged file counts as absent; nothing is written."""
+    places: dict[str, tuple[Path, int]] = {}
+    for path in sorted(folder.glob(f"{settings_key}-*.parquet")):
+        try:
+            clip_ids = load_reel(path, ["clip_id"])["clip_id"].to_pylist()
+        except DamagedReel:
+            continue
+        for row, clip_id in enumerate(clip_ids):
+            places.setdefault(clip_id, (path, row))
+    return places
+
+
+def find_places(store: Path, settings_key: str, clip_ids: Set[str]) -> dict[str, tuple[Path, int]]:
+    """Where clips are, whatever their film: clip_id -> (file, row). Those that the store lacks are left out."""
+    places: dict[str, tuple[Path, int]] = {}
+    for folder in sorted(store.glob("*/")):
+        stored = stored_clips(folder, settings_key)
+        places |= {clip_id: place for clip_id, place in stored.items() if clip_id in clip_ids}
+    return places
+
+
+def list_clips(store: Path) -> Iterator[tuple[str, str, str]]:
+    """Everything in the store, whatever the settings: clip_id, film, and the first digits of the film's SHA-256.
+
+    A damaged file counts as absent and is removed.
+    """
+    for path in sorted(store.glob("*/*.parquet")):
+        try:
+            table = load_reel(path, ["clip_id", "film"]).to_pydict()
+        except DamagedReel:
+            path.unlink(missing_ok=True)
+            continue
+        digits = path.parent.name.rsplit("-", 1)[-1]
+        yield from ((clip_id, film, digits) for clip_id, film in zip(*table.values(), strict=True))
+
+
+def remove_clips(store: Path, gone: Set[str]) -> int:
+    """Remove clips from the store, and damaged files; what else is there stays. Returns the number of clips removed."""
+    remove_damaged(sorted(store.glob("*/*.parquet")))
+    removed = 0
+    for path in sorted(store.glob("*/*.parquet")):
+        table = load_reel(path)
+        clip_ids = table["clip_id"].to_pylist()
+        left = [clip_id for clip_id in clip_ids if clip_id not in gone]
+        if len(left) == len(clip_ids):
+            continue
+        if left:
+            rows = table.filter(pa.array([clip_id not in gone for clip_id in clip_ids])).to_pylist()
+            write_reel(reel_file(path.parent, path.name.split("-")[0], left), rows)
+        path.unlink()
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+        removed += len(clip_ids) - len(left)
+    return removed
+
+
+def read_measures(places: Places) -> pd.DataFrame:
+    """What was measured of the clips, without pictures and sound: indexed by clip_id, plus store_file, store_row.
+
+    Raises DamagedReel.
+    """
+    parts = [CLIP_STORE.empty_table().select(_LIGHT)]
+    store_files, store_rows = [], []
+    some: list[pa.Table] = []
+    for path in sorted({path for path, _ in places.values()}):
+        table = load_reel(path, _LIGHT)
+        clip_ids = table["clip_id"].to_pylist()
+        rows = [row for row, clip_id in enumerate(clip_ids) if places.get(clip_id) == (path, row)]
+        some.append(table.take(pa.array(rows, pa.int64())) if len(rows) < len(clip_ids) else table)
+        store_files += [path] * len(rows)
+        store_rows += rows
+        if len(some) == _FILES_AT_ONCE:
+            parts.append(pa.concat_tables(some).combine_chunks())
+            some = []
+    measures: pd.DataFrame = pa.concat_tables([*parts, *some]).to_pandas().set_index("clip_id")
+    return measures.assign(
+        store_file=np.array(store_files, dtype=object), store_row=np.array(store_rows, dtype=np.int64)
+    )
+
+
+def read_heavy(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+    """The face PNG and the sound of some rows of a reel file, in the order asked. Raises DamagedReel."""
+    table = load_reel(path, ["image", "audio"]).take(pa.array(rows))
+    yield from zip(table["image"].to_pylist(), table["audio"].to_pylist(), strict=True)

@@ -1,0 +1,58 @@
+"""The exception family of the data rooms. Library errors (av, cv2, pyarrow) are turned into these, cause kept.
+
+EmodalError
+├── InputError      the input or the arguments are wrong: nothing was done, exit code 2
+├── WorkError       the work itself failed (disk full, a broken worker): exit code 1
+│   ├── TransientError   an I/O error that may be gone next time: tried again
+│   └── DamagedReel      a file of the clip store is not what was written: its clips are read again
+└── Dropped         one clip or one film cannot be used: becomes a line of the ledger, the rest goes on
+"""
+
+from pathlib import Path
+
+from emodal_data.core.reasons import Reason
+
+
+class EmodalError(Exception):
+    """Base of everything this project raises on purpose."""
+
+
+class InputError(EmodalError):
+    """Wrong input or arguments. The message is one line: file, row, what is wrong, what to do."""
+
+
+class WorkError(EmodalError):
+    """The work failed although the input was fine. The message says what to do."""
+
+
+class TransientError(WorkError):
+    """An I/O error that may be gone next time, such as a network drive that hiccuped."""
+
+
+class DamagedReel(WorkError):
+    """A file of the clip store that cannot be trusted."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path}: damaged; remove it, and its clips are read again"
+
+
+class Dropped(EmodalError):
+    """A clip that cannot be used, with the reason and the measured value that the ledger shows.
+
+    reason: why, from the closed list. measured: the number that decided it, if there is one.
+    detail: one line for people, without a newline.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", measured: float | None = None) -> None:
+        super().__init__(reason, detail, measured)
+        self.reason = reason
+        # File names may hold newlines and bytes that are no text; the ledger holds lines of text.
+        self.detail = " ".join(detail.encode("utf-8", "replace").decode().split())
+        self.measured = measured
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)

@@ -1,0 +1,236 @@
+"""Every table's columns, types and units: the vocabulary of the files this project reads and writes.
+
+The Arrow schemas here are what is written; each field's `description` is what the documentation shows.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+import pyarrow as pa
+
+#: Raised when the meaning of a column changes. Written into every file.
+SCHEMA_VERSION: Final = 1
+
+#: The four classes in the order of the label column.
+LABELS: Final = ("angry", "happy", "neutral", "sad")
+
+#: How many votes a clip has for each class: columns of clips and samples on their way to the shards.
+VOTES_OF: Final = tuple(f"votes_{label}" for label in LABELS)
+
+#: What annotators write, in any case, and the class it means.
+LABEL_SYNONYMS: Final = {
+    **{name: name for name in LABELS},
+    "anger": "angry",
+    "happiness": "happy",
+    "sadness": "sad",
+}
+
+#: Rate of all sound after reading.
+RATE_HZ: Final = 16_000
+#: Length of the audio feature vector.
+FEATURE_COUNT: Final = 68
+
+SPLITS: Final = ("train", "test", "unlabelled")
+
+
+def _field(name: str, kind: pa.DataType, description: str, nullable: bool = True) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"description": description})
+
+
+#: What is measured of the face; the same names in the clip store, the ledger and the shards.
+QUALITY: Final = (
+    _field("face_score", pa.float32(), "score of the face detector, 0 to 1"),
+    _field("landmark_score", pa.float32(), "score of the landmarks, 0 to 1"),
+    _field("face_width_px", pa.float32(), "width of the face box in pixels of the film"),
+    _field(
+        "blur", pa.float32(), "sharpness: contrast-normalised variance of the Laplacian; small is blurred"
+    ),
+    _field("yaw_deg", pa.float32(), "turn of the head, positive to the right of the picture"),
+    _field("pitch_deg", pa.float32(), "tilt of the head, positive upwards"),
+    _field("roll_deg", pa.float32(), "lean of the head in the picture"),
+    _field("mirrored_fraction", pa.float32(), "share of the face filled in from its other half"),
+    _field("faces_in_frame", pa.int32(), "faces that the detector found in the frame"),
+)
+
+#: Measures that the shards leave out: they explain drops.
+MORE_QUALITY: Final = (
+    _field("residual_yaw_deg", pa.float32(), "turn that is left after frontalization"),
+    _field(
+        "dominance", pa.float32(), "share of the largest face in the area of the two largest; 1 when alone"
+    ),
+    _field("outside_fraction", pa.float32(), "share of the face box beyond the frame's border"),
+    _field("x0", pa.float32(), "left edge of the face box in pixels of the film"),
+    _field("y0", pa.float32(), "upper edge of the face box in pixels of the film"),
+    _field("x1", pa.float32(), "right edge of the face box in pixels of the film"),
+    _field("y1", pa.float32(), "lower edge of the face box in pixels of the film"),
+    _field("audio_rms", pa.float32(), "root mean square of the sound, full scale 1"),
+    _field("audio_peak", pa.float32(), "largest magnitude of the sound, full scale 1"),
+    _field("audio_clipped_fraction", pa.float32(), "share of samples within 2 % of full scale"),
+)
+
+_SPAN: Final = (
+    _field("film", pa.string(), "path of the film below the films folder", nullable=False),
+    _field("start_s", pa.float64(), "start of the span on the film's clock"),
+    _field("end_s", pa.float64(), "end of the span on the film's clock"),
+)
+
+_FRAME: Final = (
+    _field("frame_s", pa.float64(), "time stamp of the frame taken"),
+    _field("frame_error_s", pa.float64(), "middle of the span minus the frame's time stamp"),
+    _field("corrupt_frames", pa.int32(), "damaged frames met on the way to the frame"),
+    _field("missing_samples", pa.int64(), "16 kHz samples that the film does not have; zeros stand there"),
+)
+
+_DROP: Final = (
+    _field("reason", pa.string(), "why it was dropped; null when kept"),
+    _field("measured", pa.float64(), "the number that decided it"),
+    _field("detail", pa.string(), "one line for people"),
+)
+
+#: The clip store: what reading a film yields, before any threshold is applied.
+CLIP_STORE: Final = pa.schema(
+    [
+        _field("clip_id", pa.string(), "hash of film content, start and end", nullable=False),
+        *_SPAN,
+        *_FRAME,
+        *QUALITY,
+        *MORE_QUALITY,
+        *_DROP,
+        _field("audio_is_constant", pa.bool_(), "every sample is the same"),
+        _field("audio_is_finite", pa.bool_(), "no sample is NaN or infinite"),
+        _field("face_hash", pa.binary(32), "perceptual hash of the image"),
+        _field("image", pa.binary(), "128x128 8-bit gray PNG of the face turned to the front"),
+        _field("audio", pa.binary(), "16 kHz mono, 16-bit little-endian"),
+        _field("frame_width_px", pa.float32(), "width of the upright frame in pixels of the film"),
+        _field("shot_cut_s", pa.float64(), "cut within the span, where cuts were looked for"),
+        _field("preview_frame", pa.binary(), "small JPEG of the whole frame, for the report"),
+        _field("preview_sound", pa.binary(), "the sound as Opus in WebM, for the report"),
+    ]
+)
+
+#: The ledger: one line for every row of the annotation file.
+LEDGER: Final = pa.schema(
+    [
+        _field("row", pa.int64(), "line of the annotation file", nullable=False),
+        *_SPAN,
+        _field("label", pa.string(), "label of the row, as a class name"),
+        _field("clip_id", pa.string(), "the clip that this row speaks of"),
+        _field("outcome", pa.string(), '"kept" or "dropped"', nullable=False),
+        *_DROP,
+        *_FRAME,
+        _field("split", pa.string(), "train, test or unlabelled, when kept"),
+        *QUALITY,
+        *MORE_QUALITY,
+    ]
+)
+
+#: Columns that follow in the ledger when they were asked for.
+LEDGER_OPTIONS: Final = (
+    _field("fold", pa.int32(), "fold of the training side, when kept there"),
+    _field("shot_cut_s", pa.float64(), "the cut to another shot that is deepest within the span"),
+    _field("review", pa.string(), "what a reviewer decided about the clip: drop or relabel"),
+    _field(
+        "review_label", pa.string(), "label that the review gave the clip; that of the row stays in label"
+    ),
+    _field("review_note", pa.string(), "the reviewer's note"),
+)
+
+#: A file inside a row, as Hugging Face keeps images and sound.
+_BYTES: Final = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+
+_SHARD_FIELDS: Final = (
+    _field("sample_id", pa.string(), "clip_id and augmentation number", nullable=False),
+    _field("clip_id", pa.string(), "hash of film content, start and end", nullable=False),
+    _field("film", pa.string(), "path of the film below the films folder", nullable=False),
+    _field("speaker", pa.string(), "speaker, when the annotations name one"),
+    _field("start_s", pa.float64(), "start of the span on the film's clock"),
+    _field("end_s", pa.float64(), "end of the span on the film's clock"),
+    _field("frame_s", pa.float64(), "time stamp of the frame taken"),
+    _field("label", pa.int64(), "class: angry 0, happy 1, neutral 2, sad 3; null if unlabelled"),
+    _field("label_confidence", pa.float32(), "share of the votes that chose the label"),
+    _field("image", _BYTES, "128x128 8-bit gray PNG of the face turned to the front"),
+    _field("audio_features", pa.list_(pa.float32(), FEATURE_COUNT), "the 68 speech features"),
+    _field("augmentation", pa.string(), '"none", or what was done with which numbers', nullable=False),
+    *QUALITY,
+)
+
+
+#: Columns that shards have when they were asked for.
+SHARD_OPTIONS: Final = {
+    field.name: field
+    for field in (
+        _field(
+            "label_votes",
+            pa.list_(pa.float32(), len(LABELS)),
+            "share of the votes for angry, happy, neutral and sad; zeros where nobody voted",
+        ),
+        _field("fold", pa.int32(), "fold of the training side for cross-validation, from 0"),
+        _field("audio", _BYTES, "the sound that the features were computed from: FLAC, 16 kHz mono"),
+        _field(
+            "short_term_features",
+            pa.list_(pa.list_(pa.float32(), FEATURE_COUNT)),
+            "34 short-term features and their deltas for every step of the sound",
+        ),
+    )
+}
+
+
+#: Columns of a shard that are made of a clip's picture and sound, and cost the time; the others are known before.
+DERIVED_COLUMNS: Final = (
+    "image",
+    "audio_features",
+    "augmentation",
+    "egemaps",
+    "audio",
+    "short_term_features",
+)
+
+
+def shard_schema(
+    feature_names: Sequence[str],
+    audio: dict[str, object],
+    egemaps_names: Sequence[str] = (),
+    options: Sequence[str] = (),
+    frame_names: Sequence[str] = (),
+) -> pa.Schema:
+    """The schema of the dataset's shards, with the metadata that other readers understand.
+
+    feature_names: the 68 names in order. audio: the settings that the features were computed with.
+    egemaps_names: names of the optional eGeMAPS column. options: names of further columns, of SHARD_OPTIONS.
+    frame_names: names of the numbers of a step, where the options have short_term_features.
+    The `huggingface` key makes `datasets.load_dataset("parquet", ...)` return Image, ClassLabel and vectors.
+    """
+    fields = list(_SHARD_FIELDS)
+    emodal = {"schema_version": SCHEMA_VERSION, "feature_names": list(feature_names), "audio": audio}
+    if egemaps_names:
+        kind = pa.list_(pa.float32(), len(egemaps_names))
+        fields.append(_field("egemaps", kind, "eGeMAPS v02 functionals, beside the 68"))
+        emodal["egemaps_names"] = list(egemaps_names)
+    fields += [SHARD_OPTIONS[name] for name in options]
+    if frame_names:
+        emodal["short_term_names"] = list(frame_names)
+    features = {field.name: _huggingface_feature(field) for field in fields}
+    return pa.schema(
+        fields,
+        metadata={
+            "huggingface": json.dumps({"info": {"features": features}}),
+            "emodal": json.dumps(emodal, sort_keys=True),
+        },
+    )
+
+
+def _huggingface_feature(field: pa.Field) -> dict[str, object]:
+    if field.name == "image":
+        return {"_type": "Image"}
+    if field.name == "audio":
+        return {"sampling_rate": RATE_HZ, "_type": "Audio"}
+    if field.name == "label":
+        return {"names": list(LABELS), "_type": "ClassLabel"}
+    if pa.types.is_list(field.type):
+        return {"feature": _huggingface_feature(field.type.value_field), "_type": "Sequence"}
+    if pa.types.is_fixed_size_list(field.type):
+        value = {"dtype": "float32", "_type": "Value"}
+        return {"feature": value, "length": field.type.list_size, "_type": "Sequence"}
+    kind = {"double": "float64", "float": "float32"}.get(str(field.type), str(field.type))
+    return {"dtype": kind, "_type": "Value"}

@@ -1,0 +1,1 @@
+"""Augmented samples of training clips: how many, which, and what is done to face and voice."""

@@ -1,0 +1,71 @@
+"""How many augmented copies each training clip gets; augment.py makes them."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.core.config import AugmentConfig
+from emodal_data.core.errors import InputError
+
+
+def plan_augmentations(
+    labels: npt.ArrayLike, films: Sequence[str], test_count: int, config: AugmentConfig
+) -> npt.NDArray[np.int64]:
+    """How many augmented copies each training clip gets, (n,) int64.
+
+    labels, films: (n,) of the training clips, in the order of the shards.
+    Without target_size there are config.per_clip copies a clip. With it, originals + copies + test_count are
+    target_size. They go to all clips alike; with balance to the clips of the rarest classes, until the classes
+    are level. No clip gets two copies more than another of its class. Where not all can get one more, films have
+    turns, in an order that the seed draws: another film takes copies from the clips of few films.
+    Raises InputError if there are already more clips than target_size.
+    """
+    turns = _turns(films, config.seed)
+    _, places, counts = np.unique(np.asarray(labels)[turns], return_inverse=True, return_counts=True)
+    count = len(places)
+    target = config.target_size
+    wanted = config.per_clip * count if target is None else target - test_count - count
+    if wanted < 0:
+        raise InputError(
+            f"augment.target_size = {target}: there are already {count} training and "
+            f"{test_count} test clips; raise it, or leave it out"
+        )
+    in_turn = _spread(wanted, count)
+    if config.balance and count:
+        for index, extra in enumerate(_level(counts, wanted)):
+            in_turn[places == index] = _spread(int(extra), int(counts[index]))
+    copies = np.empty_like(in_turn)
+    copies[turns] = in_turn
+    return copies
+
+
+def _turns(films: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
+    """The order in which clips get what is not enough for all: film by film, as drawn; in a film, from its start."""
+    draws = {film: hashlib.sha256(f"copies:{seed}:{film}".encode()).digest() for film in set(films)}
+    in_order = sorted(draws, key=draws.__getitem__)
+    place = {film: n for n, film in enumerate(in_order)}
+    return np.argsort(np.array([place[film] for film in films], dtype=np.int64), kind="stable")
+
+
+def _spread(total: int, count: int) -> npt.NDArray[np.int64]:
+    """`total` things over `count` places as evenly as whole numbers allow; the first get one more."""
+    if count == 0:
+        return np.empty(0, dtype=np.int64)
+    each, more = divmod(total, count)
+    return each + (np.arange(count) < more).astype(np.int64)
+
+
+def _level(counts: npt.NDArray[np.int64], total: int) -> npt.NDArray[np.int64]:
+    """`total` things added to piles of these heights, always to the lowest: how many each pile gets."""
+    order = np.argsort(counts, kind="stable")
+    heights = counts[order]
+    # The k lowest piles can be levelled if the things reach to the height of the k-th.
+    needed = heights * np.arange(1, len(heights) + 1) - np.cumsum(heights)
+    raised = int(np.count_nonzero(needed <= total))
+    added = np.zeros_like(heights)
+    added[:raised] = heights[raised - 1] - heights[:raised] + _spread(total - int(needed[raised - 1]), raised)
+    back = np.empty_like(added)
+    back[order] = added
+    return back

@@ -1,0 +1,97 @@
+"""The manifest: what a dataset is made of, its hashes and its proof; and how it is read and written."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from emodal_data.annotations.agreement import VOTES_FROM, agreement
+from emodal_data.clips.plan import ingest_key
+from emodal_data.core.config import DatasetConfig
+from emodal_data.core.schema import LABELS, SCHEMA_VERSION
+from emodal_data.core.versions import package_versions
+from emodal_data.dataset.plan import DatasetPlan
+from emodal_data.dataset.shards import ShardSettings, WrittenShard
+from emodal_data.dataset.split.folds import tally_folds
+from emodal_data.dataset.split.sides import tally
+
+
+def make_manifest(
+    plan: DatasetPlan,
+    config: DatasetConfig,
+    shards: Sequence[WrittenShard],
+    films: Mapping[str, str],
+    annotations_sha256: str,
+    overrides_sha256: str | None = None,
+) -> dict[str, Any]:
+    """What the dataset is made of. It holds no time and no path, so the same build gives the same bytes.
+
+    films: name -> SHA-256 of the content. overrides_sha256: of the review's decisions, if there was one.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "build_key": plan.key,
+        "ingest_key": ingest_key(config.clips, config.face),
+        "contents_key": ShardSettings.of(config).derivation_key,
+        "labels": list(LABELS),
+        **manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films),
+        "annotations_sha256": annotations_sha256,
+        "overrides_sha256": overrides_sha256,
+        "config": config.model_dump(mode="json"),
+        "versions": package_versions(),
+    }
+
+
+def manifest_contents(
+    samples: pd.DataFrame,
+    ledger: pa.Table,
+    shards: Sequence[WrittenShard],
+    proof: Mapping[str, Any],
+    films: Mapping[str, str],
+) -> dict[str, Any]:
+    """The part of the manifest that says what the files hold.
+
+    samples: clip_id, copy, film, split and label, one line a sample, and fold where there are folds.
+    films: name -> SHA-256 of the content.
+    """
+    originals = samples[samples["copy"] == 0]
+    labelled = originals[originals["split"] != "unlabelled"]
+    split = tally(labelled["split"], labelled["label"])
+    classes = originals["label"].fillna("unlabelled")
+    sides: dict[str, Any] = {"test_fraction": split.test_fraction, "per_class": split.per_class}
+    if "fold" in originals:
+        known = originals["fold"].dropna()
+        sides["folds"] = tally_folds(
+            labelled["fold"], labelled["label"], int(known.max()) + 1 if len(known) else 0
+        )
+    return {
+        "dataset_hash": dataset_hash((shard.name, shard.content_sha256) for shard in shards),
+        "counts": {
+            "rows": len(ledger),
+            "kept": ledger["outcome"].to_pylist().count("kept"),
+            "clips": len(originals),
+            "samples": len(samples),
+            "dropped": _counts(ledger["reason"]),
+            "clips_per_split": _counts(originals["split"]),
+            "samples_per_split": _counts(samples["split"]),
+        },
+        "split": sides,
+        "balance": {str(film): _counts(part) for film, part in classes.groupby(originals["film"], sort=True)},
+        "agreement": agreement(ledger.select(VOTES_FROM).to_pandas()),
+        "leak_proof": dict(proof),
+        "shards": [asdict(shard) for shard in shards],
+        "films": dict(sorted(films.items())),
+    }
+
+
+def dataset_hash(shards: Iterable[tuple[str, str]]) -> str:
+    """The hash of a whole dataset. shards: name and content hash of each, in order."""
+    return hashlib.sha256("\n".join(f"{name} {content}" for name, content in shards).encode()).hexdigest()
+
+
+def _counts(values: Any) -> dict[str, int]:
+    counts = pd.Series(values.to_pylist() if isinstance(values, pa.ChunkedArray) else values).value_counts()
+    return {str(name): int(counts[name]) for name in sorted(counts.index)}

@@ -1,0 +1,82 @@
+"""Samples of a dataset folder, read back: some columns of all of them for our own use, or one side for users."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.core.errors import InputError, TransientError
+from emodal_data.core.schema import LABELS, SHARD_OPTIONS, SPLITS
+from emodal_data.storage.remote import read_remote
+from emodal_data.storage.sync import pull
+from emodal_data.storage.urls import READING, local_path, shown, url_of
+
+
+def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of every sample, in the order of the shards, as they were before they were written.
+
+    Returns clip_id, copy (0: the original), split, label (class name or null), the columns asked for (of the optional
+    ones those that are there), and the place of the sample: shard and shard_row.
+    """
+    names = list(dict.fromkeys(["sample_id", "clip_id", "label", *columns]))
+    frames = []
+    for split in SPLITS:
+        for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
+            has = pq.read_schema(path).names
+            names = [name for name in names if name in has or name not in SHARD_OPTIONS]
+            frame = pq.read_table(path, columns=names).to_pandas()
+            frames.append(frame.assign(split=split, shard=path, shard_row=range(len(frame))))
+    samples: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    copies = samples["sample_id"].str.rsplit("-", n=1).str[1].astype(int)
+    labels = samples["label"].map(dict(enumerate(LABELS))).astype(object)
+    return samples.assign(copy=copies, label=labels.where(labels.notna(), None))
+
+
+def read_split(dataset: Path | str, split: str) -> pa.Table:
+    """All samples of one side of a dataset folder, or of a dataset's URL: "train", "test" or "unlabelled".
+
+    An absent unlabelled side is an empty table. Raises InputError if the folder holds no dataset or the split
+    has another name.
+    """
+    if split not in SPLITS:
+        raise InputError(f"no split {split!r}: choose one of {', '.join(SPLITS)}")
+    folder = open_dataset(dataset) / "data"
+    files = sorted(folder.glob(f"{split}-*.parquet"))
+    any_file = next(iter(sorted(folder.glob("*.parquet"))), None)
+    if any_file is None:
+        raise InputError(f"{dataset}: no dataset here; give the folder that holds data/ and manifest.json")
+    if not files:
+        return pq.read_schema(any_file).empty_table()
+    return pa.concat_tables([pq.read_table(path) for path in files])
+
+
+_TRIES = 3
+
+
+def open_dataset(location: Path | str) -> Path:
+    """A dataset folder to read: a local one as it is, one at a URL as a copy.
+
+    location: the dataset, or the build that it is in. Only what a whole manifest names counts, before and after.
+    Raises InputError if there is none, TransientError if it is replaced again and again while it is read.
+    """
+    path = local_path(location, kind=READING)
+    if url_of(path) is None:
+        return path / "dataset" if (path / "dataset").is_dir() else path
+    for _ in range(_TRIES):
+        for dataset in (path / "dataset", path):
+            if manifest := read_remote(dataset / "manifest.json"):
+                pull(dataset)
+                if manifest == read_remote(dataset / "manifest.json") and _is_whole(dataset, manifest):
+                    return dataset
+                break
+        else:
+            raise InputError(f"{shown(path)}: no dataset there; a build may be writing it")
+    raise TransientError(f"{shown(path)}: is being written; try again")
+
+
+def _is_whole(dataset: Path, manifest: bytes) -> bool:
+    shards = [(dataset / "data" / shard["name"], shard) for shard in json.loads(manifest)["shards"]]
+    return all(path.is_file() and path.stat().st_size == shard["size_bytes"] for path, shard in shards)

@@ -1,0 +1,68 @@
+"""What a sample holds beside its plain columns: picture and sound of a clip, as found or augmented, and features.
+
+Belongs here: one sample at a time, so that a shard needs no more memory for long clips than for many.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.audio_features.egemaps import egemaps_features
+from emodal_data.audio_features.extract import Float32s, describe_speech
+from emodal_data.core.config import AudioConfig
+from emodal_data.media.encoders import encode_flac, encode_png
+
+
+@dataclass(frozen=True)
+class ContentSettings:
+    """What decides the contents of samples. with_sound: keep the sound itself, too."""
+
+    audio: AudioConfig
+    augment_seed: int
+    with_sound: bool
+
+
+@dataclass(frozen=True)
+class SampleData:
+    """The heavy columns of a sample. The last three are None where the settings do not ask for them.
+
+    audio_features: (68,). short_term: (frames, 68). egemaps: (88,).
+    """
+
+    png: bytes
+    audio_features: Float32s
+    augmentation: str
+    short_term: Float32s | None
+    egemaps: Float32s | None
+    flac: bytes | None
+
+
+def make_contents(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: ContentSettings) -> SampleData:
+    """The contents of copy `copy` of a clip (0: the clip itself), from the clip store's picture and sound."""
+    audio = settings.audio
+    sound, augmentation = np.frombuffer(pcm, dtype="<i2"), "none"
+    if copy:
+        from emodal_data.dataset.augment.clip import augment_clip
+
+        face, sound, augmentation = augment_clip(_decoded(png), sound, clip_id, copy, settings.augment_seed)
+        png = encode_png(face)
+    speech = describe_speech(sound, audio)
+    return SampleData(
+        png,
+        speech.features,
+        augmentation,
+        speech.short_term,
+        egemaps_features(sound).astype(np.float32) if audio.egemaps else None,
+        encode_flac(sound) if settings.with_sound else None,
+    )
+
+
+@lru_cache(maxsize=1)
+def _decoded(png: bytes) -> npt.NDArray[np.uint8]:
+    """The picture, (128, 128), not to be written to; kept for the next copy of the same clip."""
+    face = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+    face.setflags(write=False)
+    return face

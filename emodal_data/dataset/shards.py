@@ -1,0 +1,316 @@
+"""Samples as Parquet shards: a row group at a time, and the same bytes every time."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.audio_features import FEATURES_VERSION, FRAME_NAMES, feature_names
+from emodal_data.audio_features.egemaps import egemaps_names
+from emodal_data.clips.plan import ingest_key
+from emodal_data.clips.store import read_heavy
+from emodal_data.core.config import DatasetConfig
+from emodal_data.core.errors import WorkError
+from emodal_data.core.schema import (
+    DERIVED_COLUMNS,
+    FEATURE_COUNT,
+    LABELS,
+    RATE_HZ,
+    SCHEMA_VERSION,
+    SPLITS,
+    VOTES_OF,
+    shard_schema,
+)
+from emodal_data.core.versions import package_versions
+from emodal_data.dataset.reused_samples import ReusableSamples
+from emodal_data.dataset.sample import ContentSettings, make_contents
+from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha256, link_or_copy, sync
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard to be written: its file and its samples.
+
+    samples: clip_id and copy (0: the original), one line a sample, in order. clips: film, speaker, start_s, end_s,
+    frame_s, label (class name or null), label_confidence, votes_angry to votes_sad, the quality columns, store_file
+    and store_row, indexed by clip_id; fold where there are folds. before: files of the dataset that stands there whose
+    samples may be some of these, and their SHA-256.
+    """
+
+    path: Path
+    samples: pd.DataFrame
+    clips: pd.DataFrame
+    before: Mapping[Path, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ShardSettings:
+    """What writing a shard needs to know.
+
+    options: names of schema.SHARD_OPTIONS. contents_key: names all that decides the contents of a sample, its clip and
+    the number of its copy aside; the same key gives the same bytes.
+    """
+
+    contents: ContentSettings
+    row_group_rows: int
+    options: tuple[str, ...]
+    derivation_key: str
+
+    @classmethod
+    def of(cls, config: DatasetConfig) -> "ShardSettings":
+        """What a build's configuration asks for."""
+        asked = {
+            "label_votes": config.shards.soft_labels,
+            "fold": config.split.folds is not None,
+            "audio": config.shards.audio,
+            "short_term_features": config.audio.short_term,
+        }
+        options = tuple(name for name, wanted in asked.items() if wanted)
+        contents = ContentSettings(config.audio, config.augment.seed, config.shards.audio)
+        decisive = {
+            "audio": config.audio.model_dump(
+                mode="json", exclude={"min_s", "min_rms", "max_clipped_fraction"}
+            ),
+            "augment_seed": contents.augment_seed,
+            "with_sound": contents.with_sound,
+            "ingest": ingest_key(config.clips, config.face),
+            "features": FEATURES_VERSION,
+            "schema": SCHEMA_VERSION,
+            "versions": package_versions(["opensmile", "pyAudioAnalysis"]),
+        }
+        key = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+        return cls(contents, config.shards.row_group_rows, options, key)
+
+
+@dataclass(frozen=True)
+class WrittenShard:
+    """A shard on disk.
+
+    content_sha256 depends on the values alone, not on how Parquet stores them; file_sha256 is that of its bytes.
+    key: names all that decided them, see shard_key; None where nothing but the values is known.
+    """
+
+    name: str
+    rows: int
+    size_bytes: int
+    content_sha256: str
+    file_sha256: str = ""
+    key: str | None = None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "WrittenShard":
+        """The shard of a manifest's entry, which may be an older one or a newer."""
+        return cls(**{known.name: entry[known.name] for known in fields(cls) if known.name in entry})
+
+
+def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
+    """Augment, compute features and write one shard, a row group at a time; what shard.before holds is not made again.
+
+    Raises InputError or WorkError if the file cannot be written.
+    """
+    schema = _schema(settings)
+    plain, heavy = _parts(schema)
+    earlier = ReusableSamples(shard.before, heavy.names)
+
+    def group(samples: pd.DataFrame) -> pa.Table:
+        rows = samples.join(shard.clips, on="clip_id")
+        known = _plain_columns(rows, plain)
+        places = earlier.find(known)
+        new = np.flatnonzero(places < 0)
+        made = pa.Table.from_pydict(_contents(rows.iloc[new], settings), schema=heavy)
+        order = np.argsort(np.concatenate([np.flatnonzero(places >= 0), new]))
+        contents = pa.concat_tables([earlier.take(places[places >= 0], heavy), made]).take(order)
+        columns = {name: (known if name in plain.names else contents)[name] for name in schema.names}
+        # Whole columns: where a page of the file ends must not depend on where they come from.
+        return pa.table(columns, schema=schema).combine_chunks()
+
+    starts = range(0, len(shard.samples), settings.row_group_rows)
+    groups = (group(shard.samples.iloc[start : start + settings.row_group_rows]) for start in starts)
+    return replace(_write(shard.path, schema, groups), key=shard_key(shard, settings))
+
+
+def shard_key(shard: Shard, settings: ShardSettings) -> str:
+    """Names all that decides the bytes of a shard.
+
+    Pictures and sounds are named by their clip, by how they were read, and by what was measured of them then.
+    """
+    rows = shard.samples.join(shard.clips, on="clip_id")
+    decisive = [settings.derivation_key, settings.row_group_rows, settings.options]
+    digest = hashlib.sha256(json.dumps(decisive).encode())
+    _update_digest(digest, _plain_columns(rows, _parts(_schema(settings))[0]))
+    measured = {"face_hash": pa.array(rows["face_hash"], pa.binary()), "rms": pa.array(rows["audio_rms"])}
+    _update_digest(digest, pa.table(measured))
+    return digest.hexdigest()
+
+
+def copy_shards(
+    dataset: Path, folder: Path, shards: Sequence[WrittenShard], gone: Set[str]
+) -> list[WrittenShard]:
+    """Write the shards of a dataset into another folder without the clips `gone`.
+
+    A shard that holds none of them keeps its bytes, and its name unless their number changes.
+    """
+    remaining: dict[str, list[tuple[WrittenShard, int]]] = {split: [] for split in SPLITS}
+    for shard in shards:
+        clip_ids = pq.read_table(dataset / "data" / shard.name, columns=["clip_id"])["clip_id"].to_pylist()
+        rows = sum(clip_id not in gone for clip_id in clip_ids)
+        if rows:
+            remaining[shard.name.split("-")[0]].append((shard, rows))
+    copied = []
+    for split, of_split in remaining.items():
+        for index, (shard, rows) in enumerate(of_split):
+            old = dataset / "data" / shard.name
+            new = folder / "data" / shard_name(split, index, len(of_split))
+            if rows == shard.rows:
+                link_or_copy(old, new)
+                copied.append(replace(shard, name=new.name))
+            else:
+                with pq.ParquetFile(old) as file:
+                    copied.append(_write(new, file.schema_arrow, _groups_without(file, gone)))
+    if copied:
+        with explain_os_errors(folder):
+            sync(folder / "data")
+    return copied
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """The file name of a shard, as Hugging Face names them."""
+    return f"{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def content_sha256(file: pq.ParquetFile) -> str:
+    """The content hash of a shard on disk: as write_shard returned it, if nothing has changed."""
+    digest = hashlib.sha256()
+    for group in range(file.num_row_groups):
+        _update_digest(digest, file.read_row_group(group))
+    return digest.hexdigest()
+
+
+def _write(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> WrittenShard:
+    """Write row groups as a shard, atomically."""
+    digest, rows = hashlib.sha256(), 0
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=["film", "speaker"]) as writer,
+    ):
+        for table in groups:
+            _update_digest(digest, table)
+            writer.write_table(table)
+            rows += len(table)
+    whole = file_sha256(path)
+    if whole is None:
+        raise WorkError(f"{path}: cannot be read again after writing it")
+    return WrittenShard(path.name, rows, path.stat().st_size, digest.hexdigest(), whole)
+
+
+def _groups_without(file: pq.ParquetFile, gone: Set[str]) -> Iterator[pa.Table]:
+    for group in range(file.num_row_groups):
+        table = file.read_row_group(group)
+        left = table.filter(pa.array([clip_id not in gone for clip_id in table["clip_id"].to_pylist()]))
+        if len(left):
+            yield left
+
+
+def _schema(settings: ShardSettings) -> pa.Schema:
+    audio = settings.contents.audio
+    described = audio.model_dump(include={"window_s", "step_s", "statistics"}) | {
+        "rate_hz": RATE_HZ,
+        "version": FEATURES_VERSION,
+    }
+    egemaps = egemaps_names() if audio.egemaps else ()
+    frames = FRAME_NAMES if audio.short_term else ()
+    return shard_schema(feature_names(audio.statistics), described, egemaps, settings.options, frames)
+
+
+def _parts(schema: pa.Schema) -> tuple[pa.Schema, pa.Schema]:
+    """The columns that are known before a sample is made, and those that are its contents."""
+    heavy = [name for name in schema.names if name in DERIVED_COLUMNS]
+    plain = [name for name in schema.names if name not in DERIVED_COLUMNS]
+    return pa.schema(map(schema.field, plain)), pa.schema(map(schema.field, heavy))
+
+
+def _plain_columns(samples: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """The columns of a schema that clips have. samples: joined with their clips."""
+    labels = pd.Series(pd.Categorical(samples["label"], categories=list(LABELS)).codes).astype("Int64")
+    copies = zip(samples["clip_id"], samples["copy"], strict=True)
+    made: dict[str, Any] = {
+        "sample_id": [f"{clip}-{copy}" for clip, copy in copies],
+        "label": pa.array(labels.where(labels >= 0), from_pandas=True),
+    }
+    if "label_votes" in schema.names:
+        made["label_votes"] = list(vote_shares(samples[list(VOTES_OF)].to_numpy()))
+    plain = {name: pa.array(samples[name], from_pandas=True) for name in schema.names if name not in made}
+    return pa.Table.from_pydict(plain | made, schema=schema)
+
+
+def _contents(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
+    """What is made of the pictures and sounds of the samples. samples: joined with their clips."""
+    stored = zip(samples["clip_id"], samples["copy"], _heavy(samples), strict=True)
+    made = [
+        make_contents(png, pcm, clip_id, int(copy), settings.contents) for clip_id, copy, (png, pcm) in stored
+    ]
+    columns: dict[str, Any] = {
+        "image": [{"bytes": contents.png, "path": None} for contents in made],
+        "audio_features": [contents.audio_features for contents in made],
+        "augmentation": [contents.augmentation for contents in made],
+    }
+    if settings.contents.audio.egemaps:
+        columns["egemaps"] = [contents.egemaps for contents in made]
+    if "audio" in settings.options:
+        columns["audio"] = [{"bytes": contents.flac, "path": None} for contents in made]
+    if "short_term_features" in settings.options:
+        columns["short_term_features"] = _sequences([c.short_term for c in made if c.short_term is not None])
+    return columns
+
+
+def vote_shares(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Shares of the votes, (n, classes) float32: rows add up to 1, or are zeros where nobody voted.
+
+    Zeros rather than nulls: a loss weighted with them leaves unlabelled clips out by itself.
+    """
+    shares: npt.NDArray[np.float32] = (votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)).astype(
+        np.float32
+    )
+    return shares
+
+
+def _sequences(rows: Sequence[npt.NDArray[np.float32]]) -> pa.Array:
+    """Rows of (frames, 68), each with its own number of frames, as a column."""
+    frames = np.concatenate(rows or [np.empty((0, FEATURE_COUNT), np.float32)])
+    values = pa.FixedSizeListArray.from_arrays(pa.array(frames.ravel()), frames.shape[1])
+    return pa.ListArray.from_arrays(np.cumsum([0, *map(len, rows)], dtype=np.int32), values)
+
+
+def _heavy(samples: pd.DataFrame) -> Iterator[tuple[bytes, bytes]]:
+    """Pictures and sounds in the order of the samples; each run of one store file is read at once."""
+    runs = (samples["store_file"] != samples["store_file"].shift()).cumsum()
+    for _, run in samples.groupby(runs, sort=True):
+        yield from read_heavy(run["store_file"].iloc[0], run["store_row"].tolist())
+
+
+def _update_digest(digest: "hashlib._Hash", table: pa.Table) -> None:
+    """Add the values of a row group, column by column, in a form that no Arrow or Parquet version changes."""
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        digest.update(name.encode())
+        digest.update(column.is_null().to_numpy(zero_copy_only=False).tobytes())
+        if pa.types.is_struct(column.type):
+            column = column.field("bytes")
+        if pa.types.is_list(column.type):
+            digest.update(column.value_lengths().fill_null(0).to_numpy().tobytes())
+            column = column.flatten()
+        if pa.types.is_fixed_size_list(column.type):
+            column = column.flatten()
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            for value in column.cast(pa.binary()).to_pylist():
+                digest.update(len(value or b"").to_bytes(8, "little") + (value or b""))
+        else:
+            digest.update(column.fill_null(0).to_numpy(zero_copy_only=False).tobytes())

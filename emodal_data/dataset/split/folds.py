@@ -1,0 +1,122 @@
+"""Folds of the training side for cross-validation: stratified by label, and never a group in two of them.
+
+The test side stays out of them: it is for the end. An unlabelled clip is in the fold of its group, so that nothing of
+a fold is seen while it is held out; one whose group has no labelled clip is in none.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from emodal_data.core.config import SplitConfig
+from emodal_data.core.errors import InputError
+from emodal_data.core.schema import LABELS
+from emodal_data.dataset.split.near_duplicates import near_pairs
+from emodal_data.face.perceptual_hash import NEAR_BITS
+
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+
+
+def fold_clips(clips: pd.DataFrame, config: SplitConfig, before: Mapping[str, int] = _NOTHING) -> pd.Series:
+    """The fold of every clip that training sees, 0 to config.folds - 1, null where there is none.
+
+    clips: group, label (class name or null) and face_hash, indexed by clip_id. Groups that share a near-duplicate
+    face are one. before: clip_id -> fold of an earlier build; such groups stay.
+    Raises InputError if there are fewer groups than folds, or a class is missing in one.
+    """
+    assert config.folds is not None
+    labelled = clips["label"].notna().to_numpy()
+    block = _blocks(clips)
+    groups = len(np.unique(block[labelled]))
+    if groups < config.folds:
+        raise InputError(
+            f"split.folds = {config.folds}: the training side has only {groups} {config.group_by} groups "
+            "(those that share a face count as one); ask for fewer folds"
+        )
+    was = np.array([before.get(clip_id, -1) for clip_id in clips.index[labelled]])
+    codes = pd.Categorical(clips["label"][labelled], categories=list(LABELS)).codes.astype(np.int64)
+    fold_of = pd.Series(
+        spread_groups(block[labelled], codes, config.folds, config.seed, was), index=block[labelled]
+    )
+    of_block = fold_of[~fold_of.index.duplicated()]
+    folds = pd.Series(block, index=clips.index).map(of_block).astype("Int32").rename("fold")
+    _refuse_gaps(tally_folds(folds[labelled], clips["label"][labelled], config.folds), config)
+    return folds
+
+
+def spread_groups(
+    groups: npt.NDArray[np.str_],
+    labels: npt.NDArray[np.int64],
+    count: int,
+    seed: int,
+    before: npt.NDArray[np.int64] | None = None,
+) -> npt.NDArray[np.int64]:
+    """The fold of each of n samples, (n,): no group in two folds, every class as even over them as groups allow.
+
+    groups: (n,) names. labels: (n,) class numbers. Going from the largest group to the smallest, each joins the fold
+    that has least of what it brings; the seed decides among groups of one size. before: (n,) fold of an earlier time,
+    -1 for none; such groups stay. With as many groups as folds, and none from before, no fold stays empty.
+    """
+    names, places = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), int(labels.max(initial=0)) + 2))
+    np.add.at(counts, (places, labels), 1)
+    counts[:, -1] = counts.sum(axis=1)
+    share = counts / np.maximum(counts.sum(axis=0), 1)
+    fold_of = np.full(len(names), -1)
+    if before is not None:
+        known = (before >= 0) & (before < count)
+        fold_of[places[known]] = before[known]
+    loads = np.zeros((count, counts.shape[1]))
+    np.add.at(loads, fold_of[fold_of >= 0], share[fold_of >= 0])
+    free = np.flatnonzero(fold_of < 0)
+    for group in sorted(free, key=lambda g: (-counts[g, -1], _draw(seed, str(names[g])))):
+        fold_of[group] = int(np.argmin(loads @ share[group]))
+        loads[fold_of[group]] += share[group]
+    folds: npt.NDArray[np.int64] = fold_of[places]
+    return folds
+
+
+def tally_folds(folds: pd.Series, labels: pd.Series, count: int) -> list[dict[str, int]]:
+    """How many clips of each class are in each of the folds. folds and labels: of labelled clips, indexed alike."""
+    return [
+        {label: int(((folds == fold) & (labels == label)).sum()) for label in LABELS} for fold in range(count)
+    ]
+
+
+def _blocks(clips: pd.DataFrame) -> npt.NDArray[np.str_]:
+    """The name of what each clip must stay together with: the first name of the groups joined by faces."""
+    from scipy.sparse import coo_array  # half a second and 20 MB, also of builds without folds
+    from scipy.sparse.csgraph import connected_components
+
+    groups = clips["group"].to_numpy(dtype=str)
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    one, two = near_pairs(clips["face_hash"].tolist(), NEAR_BITS)
+    edges = np.concatenate([one, np.arange(len(clips))]), np.concatenate([two, first[inverse]])
+    graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(len(clips), len(clips)))
+    _, component = connected_components(graph, directed=False)
+    names = pd.Series(groups).groupby(component).transform("min")
+    return names.to_numpy(dtype=str)
+
+
+def _draw(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"fold:{seed}:{name}".encode()).digest()
+
+
+def _refuse_gaps(per_fold: list[dict[str, int]], config: SplitConfig) -> None:
+    hint = "ask for fewer folds, or choose another split.group_by"
+    for fold, counts in enumerate(per_fold):
+        if not any(counts.values()):
+            raise InputError(
+                f"split.folds: fold {fold} is empty now; set split.keep_sides=false to draw all folds anew"
+            )
+        for label, count in counts.items():
+            total = sum(other[label] for other in per_fold)
+            if total and not count and not config.allow_imbalance:
+                raise InputError(
+                    f"split.folds = {config.folds}: fold {fold} has none of the {total} {label} clips; "
+                    f"{hint}, or set split.allow_imbalance=true"
+                )

@@ -1,0 +1,174 @@
+"""Is a dataset what its manifest says? Hashes, counts, conservation of rows, and the split, all read again."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.annotations import count_ballots
+from emodal_data.annotations.agreement import VOTES_FROM, counted_rows
+from emodal_data.clips.overrides import relabel_ballots
+from emodal_data.core.errors import InputError
+from emodal_data.core.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
+from emodal_data.dataset.folder import read_manifest
+from emodal_data.dataset.manifest import dataset_hash
+from emodal_data.dataset.read import read_samples
+from emodal_data.dataset.shards import content_sha256, vote_shares
+from emodal_data.storage.files import TEMPORARY
+
+
+def verify_dataset(dataset: Path) -> list[str]:
+    """What is wrong with a dataset folder, one line each; empty when all is well.
+
+    Raises InputError if there is no manifest to hold it against.
+    """
+    manifest = read_manifest(dataset)
+    if not manifest:
+        raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        return [
+            f"manifest.json: schema version {manifest.get('schema_version')}, this program knows {SCHEMA_VERSION}"
+        ]
+    problems = [problem for shard in manifest["shards"] for problem in _shard_problems(dataset, shard)]
+    problems += _stray_files(dataset, manifest)
+    problems += _ledger_problems(dataset, manifest)
+    if not problems:
+        problems += _split_problems(dataset, manifest)
+        problems += _vote_problems(dataset)
+        problems += _fold_problems(dataset)
+    return problems
+
+
+def _shard_problems(dataset: Path, shard: dict[str, Any]) -> list[str]:
+    path, name = dataset / "data" / shard["name"], f"data/{shard['name']}"
+    try:
+        with pq.ParquetFile(path) as file:
+            rows, digest = file.metadata.num_rows, content_sha256(file)
+    except FileNotFoundError:
+        return [f"{name}: missing"]
+    except (OSError, pa.ArrowException) as error:
+        return [f"{name}: cannot be read: {error}"]
+    problems = []
+    if rows != shard["rows"]:
+        problems.append(f"{name}: {rows} samples, the manifest says {shard['rows']}")
+    if digest != shard["content_sha256"]:
+        problems.append(f"{name}: its content is not what was written: hash {digest[:12]}")
+    return problems
+
+
+def _stray_files(dataset: Path, manifest: dict[str, Any]) -> list[str]:
+    known = {shard["name"] for shard in manifest["shards"]}
+    strays = [path for path in (dataset / "data").iterdir() if path.name not in known]
+    strays += [path for path in dataset.rglob(f".*{TEMPORARY}") if path not in strays]
+    return [f"{path.relative_to(dataset)}: does not belong to this dataset" for path in sorted(strays)]
+
+
+def _ledger_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
+    try:
+        ledger = pq.read_table(dataset / "ledger.parquet")
+    except (OSError, pa.ArrowException) as error:
+        return [f"ledger.parquet: cannot be read: {error}"]
+    if ledger.column_names[: len(LEDGER)] != LEDGER.names:
+        return ["ledger.parquet: lacks columns of its schema"]
+    problems = []
+    counts = manifest["counts"]
+    outcomes = Counter(ledger["outcome"].to_pylist())
+    if len(ledger) != counts["rows"] or outcomes["kept"] != counts["kept"]:
+        problems.append(
+            f"ledger.parquet: {len(ledger)} rows, {outcomes['kept']} kept; the manifest says otherwise"
+        )
+    if outcomes["kept"] + outcomes["dropped"] != len(ledger):
+        problems.append("ledger.parquet: kept and dropped do not add up to the rows")
+    unexplained = sum(
+        (outcome == "dropped") != (reason is not None)
+        for outcome, reason in zip(ledger["outcome"].to_pylist(), ledger["reason"].to_pylist(), strict=True)
+    )
+    if unexplained:
+        problems.append(f"ledger.parquet: {unexplained} rows are dropped without a reason, or kept with one")
+    return problems
+
+
+def _vote_problems(dataset: Path) -> list[str]:
+    """Labels, and shares of votes where they were asked for, against the rows of the ledger."""
+    ledger = pq.read_table(dataset / "ledger.parquet")
+    vote_counts = relabel_ballots(
+        count_ballots(counted_rows(ledger.select(VOTES_FROM).to_pandas())), _relabelled(ledger)
+    )
+    problems = []
+    for path in sorted((dataset / "data").glob("*.parquet")):
+        wanted = ["clip_id", "label", "label_votes"]
+        columns = [name for name in wanted if name in pq.read_schema(path).names]
+        table = pq.read_table(path, columns=columns)
+        votes = vote_counts.reindex(table["clip_id"].to_pylist()).to_numpy()
+        labels = table["label"].to_pandas().fillna(-1).to_numpy(dtype=np.int64)
+        most = np.where(votes.sum(axis=1) > 0, votes.argmax(axis=1), -1)
+        if (labels != most).any():
+            problems.append(
+                f"data/{path.name}: {(labels != most).sum()} labels are not what the ledger's rows chose"
+            )
+        if "label_votes" in columns:
+            shares = table["label_votes"].combine_chunks().flatten().to_numpy().reshape(-1, len(LABELS))
+            if not np.array_equal(shares, vote_shares(votes)):
+                problems.append(f"data/{path.name}: label_votes are not the votes of the ledger's rows")
+    return problems
+
+
+def _relabelled(ledger: pa.Table) -> dict[str, str]:
+    """The labels that a review gave: clip_id -> class name."""
+    if "review_label" not in ledger.column_names:
+        return {}
+    given = zip(ledger["clip_id"].to_pylist(), ledger["review_label"].to_pylist(), strict=True)
+    return {clip_id: label for clip_id, label in given if clip_id and label}
+
+
+def _fold_problems(dataset: Path) -> list[str]:
+    """Folds, where they were asked for: none of them in the test side, no clip in two, and as in the ledger."""
+    samples = read_samples(dataset, ["fold"])
+    if "fold" not in samples:
+        return []
+    problems = []
+    folds = samples.groupby("clip_id")["fold"]
+    two = folds.nunique() > 1
+    if two.any():
+        problems.append(f"{two.sum()} clips are in two folds, such as {two.index[two][0]}")
+    if samples.loc[samples["split"] == "test", "fold"].notna().any():
+        problems.append("clips of the test side are in a fold")
+    ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", "fold"]).to_pandas().dropna()
+    told = ledger.drop_duplicates("clip_id").set_index("clip_id")["fold"].to_dict()
+    if told != folds.first().dropna().to_dict():
+        problems.append("ledger.parquet: its folds are not those of the shards")
+    return problems
+
+
+def _split_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
+    """The split as the shards have it, not as the manifest says it is."""
+    columns = ["clip_id", "augmentation"]
+    clips: dict[str, set[str]] = {}
+    problems = []
+    for split in SPLITS:
+        clips[split] = set()
+        for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
+            table = pq.read_table(path, columns=columns).to_pydict()
+            clips[split].update(table["clip_id"])
+            if split != "train" and set(table["augmentation"]) - {"none"}:
+                problems.append(f"data/{path.name}: augmented samples outside training")
+    for one, two in (("train", "test"), ("train", "unlabelled"), ("test", "unlabelled")):
+        both = clips[one] & clips[two]
+        if both:
+            problems.append(f"{len(both)} clips are in {one} and in {two}, such as {min(both)}")
+    ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", "outcome"]).to_pydict()
+    kept = {
+        clip for clip, outcome in zip(ledger["clip_id"], ledger["outcome"], strict=True) if outcome == "kept"
+    }
+    lost = kept ^ set().union(*clips.values())
+    if lost:
+        problems.append(
+            f"{len(lost)} clips are kept in the ledger or in the shards, not in both, such as {min(lost)}"
+        )
+    content = dataset_hash((shard["name"], shard["content_sha256"]) for shard in manifest["shards"])
+    if content != manifest["dataset_hash"]:
+        problems.append("manifest.json: the dataset's hash is not that of its shards")
+    return problems

@@ -1,0 +1,93 @@
+"""What travels between the files of this room: pictures, detections, faces, and the interface of a backend.
+
+Definitions only; whoever makes or uses them lives elsewhere.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.core.errors import InputError
+
+Picture = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float64]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """A face box. box_xyxy: pixels, may reach beyond the picture. score: 0 to 1.
+
+    eyes: (2, 2) pixels, image left first (of an upright face); nose: (2,) its tip; None when the detector
+    does not say.
+    """
+
+    box_xyxy: Box
+    score: float
+    eyes: Points | None = None
+    nose: Points | None = None
+
+    @property
+    def width_px(self) -> float:
+        """Width of the box."""
+        return self.box_xyxy[2] - self.box_xyxy[0]
+
+    @property
+    def area_px2(self) -> float:
+        """Area of the box."""
+        return self.width_px * (self.box_xyxy[3] - self.box_xyxy[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face with its landmarks.
+
+    box_xyxy: pixels, may reach beyond the picture. score, landmark_score: 0 to 1. landmarks68: (68, 2) pixels,
+    iBUG order. landmarks468, of backends with a mesh: (468, 3), x and y in pixels, z in pixels away from the
+    camera.
+    """
+
+    box_xyxy: Box
+    score: float
+    landmarks68: Points
+    landmark_score: float
+    landmarks468: Points | None = None
+
+
+class FaceBackend(Protocol):
+    """Detector and landmarks. Pictures are (h, w, 3) uint8 RGB."""
+
+    def detect(self, rgb: Picture) -> list[Detection]:
+        """Boxes of all faces, largest first."""
+        ...
+
+    def landmarks(self, rgb: Picture, detection: Detection) -> Face:
+        """Landmarks of one detected face."""
+        ...
+
+    def faces(self, rgb: Picture) -> list[Face]:
+        """All faces with landmarks, largest first."""
+        ...
+
+
+def as_rgb(picture: npt.NDArray[Any]) -> Picture:
+    """A picture as (h, w, 3) uint8 RGB.
+
+    picture: gray (h, w) or (h, w, 1), RGB, or RGBA (alpha is ignored); uint8, or uint16 of full scale 65535.
+    Raises InputError for anything else.
+    """
+    if picture.dtype == np.uint16:
+        picture = (picture >> 8).astype(np.uint8)
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or 0 in picture.shape:
+        raise InputError(
+            f"a picture must be uint8 or uint16, gray or RGB; got {picture.dtype} {picture.shape}"
+        )
+    if picture.ndim == 2:
+        picture = picture[:, :, np.newaxis]
+    if picture.shape[2] == 1:
+        picture = np.repeat(picture, 3, axis=2)
+    if picture.shape[2] not in (3, 4):
+        raise InputError(f"a picture has 1, 3 or 4 channels; got {picture.shape[2]}")
+    return np.ascontiguousarray(picture[:, :, :3], dtype=np.uint8)

@@ -1,0 +1,128 @@
+"""From a decoded frame to the picture a viewer sees: upright, square pixels, deinterlaced, 8-bit RGB.
+
+Scaling happens in the same pass as the conversion, so nothing is ever made larger than asked for.
+"""
+
+import math
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer, Type
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from emodal_data.media.tone_mapping import is_hdr, tone_mapped
+
+RGB = NDArray[np.uint8]
+
+#: AVColorSpace "unspecified"; players then take BT.709 for HD pictures and BT.601 for smaller ones.
+_UNSPECIFIED_COLORSPACE = 2
+#: A pixel shape beyond this is a lying header.
+_MAX_PIXEL_SHAPE = 8.0
+# The same bytes on every processor, and white is 255 (without FULL_CHR_H_INT it comes out as 253).
+_EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
+
+# swscale takes every gray format for full range, whatever the frame says.
+_FULL_FROM_LIMITED = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+
+
+class FrameConverter:
+    """Develops frames of one film."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def convert(self, frame: VideoFrame, pixel_shape: float, max_side_px: int | None) -> tuple[RGB, float]:
+        """RGB (h, w, 3) uint8, and its pixels per pixel of the upright, square-pixel film frame.
+
+        pixel_shape: width / height of one stored pixel. max_side_px: longest side wanted; none: full size.
+        """
+        matrix = display_matrix(frame)
+        if frame.interlaced_frame:
+            frame = deinterlaced(frame)
+        width, height = square_size(frame.width, frame.height, pixel_shape)
+        scale = min(1.0, (max_side_px or math.inf) / max(width, height))
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        hdr = is_hdr(frame)
+        made = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgb48le" if hdr else "gbrp",
+            src_colorspace=_guessed_colorspace(frame),
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_EXACT | (Interpolation.BICUBIC if scale < 1 else Interpolation.BILINEAR),
+            threads=1,
+        )
+        rgb = tone_mapped(cast(Any, made.to_ndarray()), frame) if hdr else _interleaved(made)
+        if frame.format.name.startswith("gray") and frame.color_range == ColorRange.MPEG:
+            rgb = _FULL_FROM_LIMITED[rgb]
+        return upright(rgb, matrix), scale
+
+
+def _interleaved(gbrp: VideoFrame) -> RGB:
+    """RGB (h, w, 3) of a frame in planes. swscale writes the same values in planes three times as fast."""
+    g, b, r = (
+        np.frombuffer(cast(Any, plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        for plane in gbrp.planes
+    )
+    return cast(RGB, cv2.merge([r, g, b]))
+
+
+def square_size(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
+    """Width and height once pixels are square; the height stays."""
+    if not 1 / _MAX_PIXEL_SHAPE <= pixel_shape <= _MAX_PIXEL_SHAPE:
+        pixel_shape = 1.0
+    return max(1, round(width * pixel_shape)), height
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
+    """The signs (a, b, c, d) of the container's display matrix: x' = a x + c y, y' = b x + d y."""
+    # frame.side_data would hold frame and data in a circle, and with it every frame until Python looks for circles.
+    data = cast(Any, SideDataContainer)(frame).get(Type.DISPLAYMATRIX)
+    if data is None:
+        return 1, 0, 0, 1
+    numbers = np.frombuffer(bytes(data), np.int32)[:5].astype(np.float64)
+    a, b, c, d = numbers[0], numbers[1], numbers[3], numbers[4]
+    limit = 0.7 * max(abs(a), abs(b), abs(c), abs(d), 1.0)  # the nearest quarter turn
+    sign_a, sign_b, sign_c, sign_d = (int(np.sign(x)) if abs(x) >= limit else 0 for x in (a, b, c, d))
+    if abs(sign_a * sign_d - sign_b * sign_c) != 1:
+        return 1, 0, 0, 1
+    return sign_a, sign_b, sign_c, sign_d
+
+
+def upright(rgb: RGB, matrix: tuple[int, int, int, int]) -> RGB:
+    """The picture turned and flipped by whole quarter turns."""
+    a, b, c, d = matrix
+    if a == 0:  # x and y change places first
+        rgb, a, d = rgb.transpose(1, 0, 2), c, b
+    if a < 0:
+        rgb = rgb[:, ::-1]
+    if d < 0:
+        rgb = rgb[::-1]
+    return np.ascontiguousarray(rgb)
+
+
+def deinterlaced(frame: VideoFrame) -> VideoFrame:
+    """The frame's first field, its missing lines drawn along the edges of this frame alone."""
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+    )
+    draw = graph.add("estdif", "mode=frame:parity=auto:deint=all")
+    sink = graph.add("buffersink")
+    source.link_to(draw)
+    draw.link_to(sink)
+    graph.configure()
+    source.push(frame)
+    source.push(None)
+    return cast(VideoFrame, sink.pull())
+
+
+def _guessed_colorspace(frame: VideoFrame) -> Colorspace | None:
+    if frame.colorspace != _UNSPECIFIED_COLORSPACE or not frame.format.name.startswith(("yuv", "nv", "p01")):
+        return None
+    return Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601

@@ -1,0 +1,164 @@
+"""The one door through which every film is opened: what may be opened, and how much of it may be read.
+
+FFmpeg gets an open file descriptor and leave to use nothing else: it never sees a path, so it can follow none.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import av
+from av.container import InputContainer
+from av.stream import Discard, Stream
+
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
+
+#: Containers that films come in. Playlists, image patterns, scripts and devices are not films.
+DEMUXERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "mxf", "wav", "flac", "mp3")
+#: The descriptor we hand over, and nothing else: no path, no network.
+PROTOCOLS = ("fd",)
+
+# A bad file tells the same story once a packet; what counts goes into the ledger.
+av.logging.set_level(av.logging.PANIC)
+
+
+def film_path(path: Path | str, root: Path | str | None = None) -> Path:
+    """The film's real path, every link resolved.
+
+    root: folder that the film must lie in; none: anywhere.
+    Raises Dropped(FILM_OUTSIDE_FOLDER, FILM_MISSING, FILM_UNREADABLE).
+    """
+    given = Path(path) if root is None else Path(root) / path
+    try:
+        real = given.resolve(strict=False)
+        if root is not None and not real.is_relative_to(Path(root).resolve()):
+            raise Dropped(Reason.FILM_OUTSIDE_FOLDER, f"{given.name!r} leads out of the films folder")
+        mode = real.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Dropped(Reason.FILM_MISSING, f"no file {str(path)!r}") from error
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # too long, a null byte, a loop of links, no permission
+        raise Dropped(Reason.FILM_UNREADABLE, f"{str(path)!r}: {error}") from error
+    if not stat.S_ISREG(mode):
+        raise Dropped(Reason.FILM_UNREADABLE, f"{str(path)!r} is not a file")
+    return real
+
+
+def open_container(path: Path, config: ClipsConfig) -> InputContainer:
+    """A guarded FFmpeg input on a path from film_path().
+
+    Raises Dropped(FILM_MISSING, FILM_UNREADABLE, FILM_TOO_LARGE).
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise Dropped(Reason.FILM_MISSING, f"no file {str(path)!r}") from error
+    except OSError as error:
+        raise Dropped(Reason.FILM_UNREADABLE, f"{path.name!r}: {error}") from error
+    options = {
+        "fd": str(descriptor),
+        "protocol_whitelist": ",".join(PROTOCOLS),
+        "format_whitelist": ",".join(DEMUXERS),
+        "max_streams": str(config.max_streams + 1),  # FFmpeg leaves out what is beyond without a word
+        "max_pixels": str(config.max_pixels),
+        "threads": "1",
+    }
+    begin_s = time.monotonic()
+    try:
+        container = av.open("fd:", options=options, metadata_errors="replace", timeout=config.timeout_s)
+    except av.error.ExitError as error:
+        raise timed_out() from error
+    except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
+        if time.monotonic() > begin_s + config.timeout_s:  # some demuxers say something else when stopped
+            raise timed_out() from error
+        raise Dropped(Reason.FILM_UNREADABLE, f"{path.name!r}: {_cause(error)}") from error
+    finally:
+        os.close(descriptor)  # FFmpeg keeps a copy of its own
+    try:
+        _check_limits(container, config)
+    except Dropped:
+        container.close()
+        raise
+    return container
+
+
+def _check_limits(container: InputContainer, config: ClipsConfig) -> None:
+    streams = container.streams
+    if len(streams) > config.max_streams:
+        raise Dropped(Reason.FILM_TOO_LARGE, "more streams than clips.max_streams", float(len(streams)))
+    duration_s = (container.duration or 0) / 1e6
+    if duration_s > config.max_duration_s:
+        raise Dropped(Reason.FILM_TOO_LARGE, "longer than clips.max_duration_s", duration_s)
+    for stream in streams.video:
+        if not can_decode(stream):
+            continue
+        pixels = stream.codec_context.width * stream.codec_context.height
+        if pixels > config.max_pixels:
+            raise Dropped(Reason.FILM_TOO_LARGE, "more pixels than clips.max_pixels", float(pixels))
+
+
+def can_decode(stream: Stream) -> bool:
+    """Whether FFmpeg has a decoder for the stream."""
+    return cast(object, stream.codec_context) is not None
+
+
+def select_stream(container: InputContainer, stream: Stream, config: ClipsConfig) -> None:
+    """Read nothing but this stream, with one decoder thread and the pixel limit."""
+    for other in container.streams:
+        other.discard = Discard.default if other is stream else Discard.all
+    context = cast(Any, stream.codec_context)
+    context.thread_count = 1  # threads inside one decoder cost a quarter more CPU; the cores have other reels
+    context.thread_type = "NONE"
+    if stream.type == "video":
+        context.options = {"max_pixels": str(config.max_pixels)}
+        if context.name == "hevc":
+            context.options |= {"err_detect": "explode"}  # else it hides damage and says nothing of it
+
+
+@dataclass
+class Budget:
+    """What one clip may cost: packets read and seconds spent. Every packet read asks for leave."""
+
+    packets: int
+    deadline_s: float
+
+    @classmethod
+    def of(cls, config: ClipsConfig) -> "Budget":
+        """A fresh budget for one clip."""
+        return cls(config.max_packets, time.monotonic() + config.timeout_s)
+
+    def spend(self) -> None:
+        """One packet more. Raises Dropped(FILM_TOO_LARGE, DECODER_TIMED_OUT)."""
+        self.packets -= 1
+        if self.packets < 0:
+            raise Dropped(Reason.FILM_TOO_LARGE, "one clip needs more packets than clips.max_packets")
+        if time.monotonic() > self.deadline_s:
+            raise timed_out()
+
+
+def timed_out() -> Dropped:
+    """The error of a clip that takes too long."""
+    return Dropped(Reason.DECODER_TIMED_OUT, "one clip needs more time than clips.timeout_s")
+
+
+@contextmanager
+def damage_is(reason: Reason, what: str) -> Iterator[None]:
+    """Turn what FFmpeg raises into Dropped(reason)."""
+    try:
+        yield
+    except (av.FFmpegError, OSError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
+        raise Dropped(reason, f"{what}: {_cause(error)}") from error
+
+
+def _cause(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)

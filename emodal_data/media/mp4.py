@@ -1,0 +1,128 @@
+"""Spans as mp4 files, for people to look at. Nothing else in the pipeline reads them.
+
+ffmpeg-python writes the command line; running it, with limits, is ours: its own run() waits for ever.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any, cast
+
+import ffmpeg
+
+from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped, WorkError
+from emodal_data.core.reasons import Reason
+from emodal_data.media.guard import DEMUXERS, film_path, open_container
+from emodal_data.media.info import picture_stream, sound_stream
+
+#: How a span is written: encoded again, frame-exact, or its packets as they are, from the keyframe before.
+_CODECS: dict[str, dict[str, str | int]] = {
+    "exact": {
+        "vcodec": "libx264",
+        "preset": "veryfast",
+        "crf": 18,
+        "pix_fmt": "yuv420p",
+        "threads": 1,  # the other cores have other clips
+        "acodec": "aac",
+    },
+    "copy": {"c": "copy"},
+}
+_STDERR_SHOWN = 300
+
+
+def export_clip(
+    path: Path | str,
+    start_s: float,
+    end_s: float,
+    to: Path,
+    *,
+    root: Path | None = None,
+    config: ClipsConfig,
+) -> None:
+    """Write start_s to end_s of a film to an mp4, as config.export says; "none" does nothing.
+
+    The file appears whole or not at all. Raises Dropped as open_film does, Dropped(FRAME_UNREADABLE) with what
+    ffmpeg said, Dropped(DECODER_TIMED_OUT), and WorkError if there is no ffmpeg.
+    """
+    if config.export == "none":
+        return
+    film = film_path(path, root)
+    partial = to.with_name(f".{to.name}.partial")
+    command = clip_command(film, start_s, end_s, partial, config)
+    try:
+        run_bounded(command, config.timeout_s)
+        partial.replace(to)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def clip_command(film: Path, start_s: float, end_s: float, to: Path, config: ClipsConfig) -> list[str]:
+    """The ffmpeg command for one span: the film's own picture, the sound track of the configuration."""
+    with open_container(film, config) as container:
+        tracks = [picture_stream(container).index]
+        if container.streams.audio:
+            tracks.append(sound_stream(container, config.audio_track).index)
+    source = ffmpeg.input(
+        f"file:{film}",
+        ss=f"{start_s:.6f}",
+        t=f"{end_s - start_s:.6f}",
+        protocol_whitelist="file",
+        format_whitelist=",".join(DEMUXERS),
+        threads=1,
+    )
+    streams = [source[str(track)] for track in tracks]
+    made = ffmpeg.output(*streams, f"file:{to}", format="mp4", **_CODECS[config.export]).global_args(
+        "-hide_banner", "-loglevel", "error", "-nostdin"
+    )
+    return cast(list[str], made.compile(cmd=find_ffmpeg(), overwrite_output=True))
+
+
+def find_ffmpeg() -> str:
+    """The system's ffmpeg, or the one in imageio-ffmpeg's package. Raises WorkError if there is neither."""
+    found = shutil.which("ffmpeg")
+    if found:
+        return found
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise WorkError("clips.export needs ffmpeg: install it, or set clips.export=none") from error
+
+
+def run_bounded(command: list[str], timeout_s: float) -> None:
+    """Run a command in a process group of its own, which does not outlive the timeout.
+
+    Raises Dropped(DECODER_TIMED_OUT), or Dropped(FRAME_UNREADABLE) with the last that it said.
+    """
+    process: subprocess.Popen[bytes] = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        _, said = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise Dropped(Reason.DECODER_TIMED_OUT, "ffmpeg needs more time than clips.timeout_s") from error
+    finally:
+        _kill_group(process)
+    if process.returncode:
+        words = said.decode(errors="replace").strip()[-_STDERR_SHOWN:]
+        raise Dropped(Reason.FRAME_UNREADABLE, f"ffmpeg: {words}", float(process.returncode))
+
+
+def _kill_group(process: "subprocess.Popen[Any]") -> None:
+    """End the process and all it started, whichever of them still run."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()

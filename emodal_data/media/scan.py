@@ -1,0 +1,100 @@
+"""Every frame of a stretch of film, small and in order: for finders that look at all of it.
+
+Decoded roughly (no loop filter, no colour care): good for telling shots apart, not for faces.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from emodal_data.core.config import ClipsConfig
+from emodal_data.media.clock import Clock
+from emodal_data.media.guard import Budget, open_container, select_stream, timed_out
+from emodal_data.media.info import picture_stream
+from emodal_data.media.seeking import STEPS_BACK_S, seek_before
+
+#: Longest side of the pictures.
+SIDE_PX = 256
+
+
+def sweep(
+    path: Path, config: ClipsConfig, start_s: float = 0.0, end_s: float = math.inf
+) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """(film time in s, BGR (h, w, 3) uint8) of every frame that starts in [start_s, end_s), ascending.
+
+    path: from film_path(). Damaged frames are left out, a torn film just ends.
+    Raises Dropped(FILM_UNREADABLE, FILM_TOO_LARGE, NO_VIDEO, DECODER_TIMED_OUT).
+    """
+    with closing(open_container(path, config)) as container:
+        stream = picture_stream(container)
+        select_stream(container, stream, config)
+        context = cast(Any, stream.codec_context)
+        context.options = {**context.options, "skip_loop_filter": "all"}
+        clock = Clock.of(container, stream)
+        for pts, frame in _frames_from(container, stream, clock.pts_at(start_s), clock, config):
+            t_s = float(clock.seconds(pts))
+            if t_s >= end_s:
+                return
+            if t_s >= start_s:
+                yield t_s, _small(frame)
+
+
+def _frames_from(
+    container: InputContainer, stream: VideoStream, target: int, clock: Clock, config: ClipsConfig
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Frames from one at or before target on, if there is one."""
+    for back_s in STEPS_BACK_S:
+        seek_before(container, stream, target - round(back_s / clock.tick_s))
+        frames = _decoded(container, stream, config)
+        first = next(frames, None)
+        if first is not None and (first[0] <= target or back_s == STEPS_BACK_S[-1]):
+            yield first
+            yield from frames
+            return
+
+
+def _decoded(
+    container: InputContainer, stream: VideoStream, config: ClipsConfig
+) -> Iterator[tuple[int, VideoFrame]]:
+    packets = container.demux(stream)
+    budget = Budget.of(config)
+    while True:
+        budget.spend()
+        try:
+            packet = next(packets, None)
+        except av.error.ExitError as error:
+            raise timed_out() from error
+        except (av.FFmpegError, OSError):
+            return
+        if packet is None:
+            return
+        try:
+            frames = packet.decode()
+        except (av.FFmpegError, ValueError):
+            continue
+        for frame in frames:
+            if frame.pts is not None:
+                yield frame.pts, frame
+                budget = Budget.of(config)  # what is limited is the way from one frame to the next
+
+
+def _small(frame: VideoFrame) -> NDArray[np.uint8]:
+    scale = min(1.0, SIDE_PX / max(frame.width, frame.height))
+    made = frame.reformat(
+        width=max(1, round(frame.width * scale)),
+        height=max(1, round(frame.height * scale)),
+        format="bgr24",
+        interpolation=Interpolation.AREA,
+        threads=1,
+    )
+    return cast(NDArray[np.uint8], made.to_ndarray())

@@ -1,0 +1,134 @@
+"""The dataset as Croissant JSON-LD (MLCommons, version 1.1): what its files and columns are, for machines.
+
+Only what the manifest and the shards say goes in, and no time, so the same dataset has the same description.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.core.schema import LABELS, SCHEMA_VERSION
+from emodal_data.storage.files import write_bytes
+
+#: The context of https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html: readers want it whole.
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "dct": "http://purl.org/dc/terms/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+    "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    **{
+        term: f"cr:{term}"
+        for term in (
+            *("arrayShape", "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject"),
+            *("fileProperty", "fileSet", "format", "includes", "isArray", "isLiveDataset", "jsonPath", "key"),
+            *("md5", "parentField", "path", "recordSet", "references", "regex", "repeated", "replace"),
+            *("samplingRate", "separator", "source", "subField", "transform"),
+        )
+    },
+}
+
+_TYPES = {
+    pa.string(): "sc:Text",
+    pa.int32(): "cr:Int32",
+    pa.int64(): "cr:Int64",
+    pa.float32(): "cr:Float32",
+    pa.float64(): "cr:Float64",
+}
+
+
+def write_croissant(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write croissant.json into a dataset folder, beside its data/. manifest: as dataset.make_manifest gives it."""
+    schema = pq.read_schema(next((folder / "data").glob("*.parquet")))
+    text = json.dumps(make_croissant(schema, manifest), indent=2, ensure_ascii=False)
+    write_bytes(folder / "croissant.json", (text + "\n").encode())
+
+
+def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of a dataset whose shards have this schema."""
+    counts = manifest["counts"]
+    licence = manifest["config"].get("card", {}).get("film_licence")
+    about = "train, test or unlabelled: the first word of the shard's name"
+    split = _field("split", about, "sc:Text", {"fileProperty": "filename"})
+    split["source"]["transform"] = {"regex": "^(train|test|unlabelled)-"}
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
+        "name": "emodal",
+        "description": (
+            f"Emotions in films: {counts['clips']} clips from {len(manifest['films'])} films, a frontal face and 68 "
+            f"speech features each; {counts['samples']} samples with the augmented copies of the training side."
+        ),
+        **({"license": licence} if licence else {}),
+        "version": f"{SCHEMA_VERSION}.0.0+{manifest['dataset_hash'][:12]}",
+        "distribution": [
+            {
+                "@type": "cr:FileSet",
+                "@id": "shards",
+                "description": "the samples, a file name starting with its split",
+                "encodingFormat": "application/x-parquet",
+                "includes": "data/*.parquet",
+            }
+        ],
+        "recordSet": [
+            {
+                "@type": "cr:RecordSet",
+                "@id": "labels",
+                "description": "the classes of samples/label",
+                "key": {"@id": "labels/value"},
+                "field": [
+                    {"@type": "cr:Field", "@id": "labels/value", "dataType": "cr:Int64"},
+                    {"@type": "cr:Field", "@id": "labels/name", "dataType": "sc:Text"},
+                ],
+                "data": [{"labels/value": n, "labels/name": name} for n, name in enumerate(LABELS)],
+            },
+            {
+                "@type": "cr:RecordSet",
+                "@id": "samples",
+                "description": "one record a sample",
+                "key": {"@id": "samples/sample_id"},
+                "field": [split, *map(_column, schema)],
+            },
+        ],
+    }
+
+
+def _column(column: pa.Field) -> dict[str, Any]:
+    about = (column.metadata or {}).get(b"description", b"").decode()
+    source = {"column": column.name}
+    if pa.types.is_struct(column.type):
+        kind = {"image": "sc:ImageObject", "audio": "sc:AudioObject"}[column.name]
+        field = _field(column.name, about, kind, source)
+        field["source"]["transform"] = {"jsonPath": "bytes"}
+        return field
+    if pa.types.is_list(column.type):
+        frame = column.type.value_type
+        field = _field(column.name, about, _TYPES[frame.value_type], source)
+        return field | {"isArray": True, "arrayShape": f"-1,{frame.list_size}"}
+    if pa.types.is_fixed_size_list(column.type):
+        field = _field(column.name, about, _TYPES[column.type.value_type], source)
+        return field | {"isArray": True, "arrayShape": str(column.type.list_size)}
+    field = _field(column.name, about, _TYPES[column.type], source)
+    if column.name == "label":
+        field["references"] = {"field": {"@id": "labels/value"}}
+    return field
+
+
+def _field(name: str, about: str, data_type: str, extract: dict[str, str]) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"samples/{name}",
+        "description": about,
+        "dataType": data_type,
+        "source": {"fileSet": {"@id": "shards"}, "extract": extract},
+    }

@@ -1,0 +1,48 @@
+"""A dataset into another folder in another format, all or nothing."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from emodal_data.core.errors import InputError
+from emodal_data.dataset.folder import read_manifest, staging_folder
+from emodal_data.presentation.formats import huggingface, tfrecord, webdataset
+from emodal_data.storage.files import explain_os_errors
+
+#: Writes a dataset folder into an empty one; yields the number of samples of each file that is done.
+Writer = Callable[[Path, Path, dict[str, Any]], Iterator[int]]
+
+FORMATS: MappingProxyType[str, Writer] = MappingProxyType(
+    {
+        "huggingface": huggingface.write,
+        "webdataset": webdataset.write,
+        "tfrecord": tfrecord.write,
+    }
+)
+
+
+def export_dataset(
+    dataset: Path, to: str, out: Path, on_samples: Callable[[int], object] = lambda samples: None
+) -> list[Path]:
+    """Write a dataset in one of FORMATS into a new folder. Returns the files, by name.
+
+    on_samples: called with the number of samples of each file that is done.
+    Raises InputError if `dataset` holds none or `out` is not empty, WorkError if the disk is full.
+    """
+    manifest = read_manifest(dataset)
+    if not manifest.get("shards"):
+        raise InputError(f"{dataset}: no dataset here; give the folder of a build, or of its dataset")
+    with explain_os_errors(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InputError(f"{out}: already there and not empty; choose another --out")
+    folder = staging_folder(out)
+    try:
+        with explain_os_errors(out):
+            for samples in FORMATS[to](dataset, folder, manifest):
+                on_samples(samples)
+            folder.rename(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return sorted(path for path in out.rglob("*") if path.is_file())

@@ -1,0 +1,57 @@
+"""The samples of a shard one by one, and the files that go along with every format."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_data.core.errors import WorkError
+
+#: What a column becomes in other formats: pictures and sounds are files, vectors arrays, the rest plain values.
+FILES, VECTORS = "file", "vector"
+
+
+def records(shard: Path) -> Iterator[dict[str, Any]]:
+    """The samples of a shard: column -> value. Files (structs of bytes and path) are their bytes."""
+    with _opened(shard) as file:
+        for group in range(file.num_row_groups):
+            for record in file.read_row_group(group).to_pylist():
+                yield {
+                    name: value["bytes"] if isinstance(value, dict) else value
+                    for name, value in record.items()
+                }
+
+
+def kinds(shard: Path) -> dict[str, str]:
+    """The columns of a shard that are files or vectors."""
+    with _opened(shard) as file:
+        schema = file.schema_arrow
+    files = {field.name: FILES for field in schema if pa.types.is_struct(field.type)}
+    is_vector = (pa.types.is_fixed_size_list, pa.types.is_list)
+    return files | {field.name: VECTORS for field in schema if any(has(field.type) for has in is_vector)}
+
+
+def card(dataset: Path) -> tuple[str, str]:
+    """The front matter of the dataset's README, without its fences, and the text below it."""
+    text = (dataset / "README.md").read_text(encoding="utf-8")
+    _, matter, body = text.split("---\n", 2)
+    return matter, body
+
+
+def copy_provenance_files(dataset: Path, folder: Path) -> None:
+    """Copy what tells where the samples are from: the ledger and the manifest."""
+    for name in ("ledger.parquet", "manifest.json"):
+        shutil.copyfile(dataset / name, folder / name)
+
+
+@contextlib.contextmanager
+def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
+    try:
+        with pq.ParquetFile(shard) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        raise WorkError(f"{shard}: cannot be read: {error}; `emodal verify` tells what is damaged") from error

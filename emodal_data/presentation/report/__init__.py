@@ -1,0 +1,115 @@
+"""The report of a dataset: a page that opens from disk, with what was kept, what was dropped, and every clip.
+
+report/index.html     the page; its scripts and style in report/app/
+report/data/          the table of clips, the charts, sheets of faces, and scripts of frames and sounds
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from emodal_data.clips.store import find_places
+from emodal_data.core.config import AudioConfig, FaceConfig, ReportConfig
+from emodal_data.core.schema import LABELS
+from emodal_data.presentation.report import figures, tallies
+from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
+from emodal_data.presentation.report.pictures import CLIPS_PER_SHEET, Sheet, script, write_pictures
+from emodal_data.presentation.report.vega import vega_script
+from emodal_data.storage.files import write_bytes
+
+_PAGE = Path(__file__).with_name("page")
+#: What the page loads, in this order.
+_SOURCES = (
+    *("app/vega.js", "app/loading.js", "data/table.js", "data/figures.js", "app/clips.js", "app/review.js"),
+    *("app/sheet.js", "app/filters.js", "app/clip.js", "app/figures.js", "app/page.js"),
+)
+
+
+def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Path | None = None) -> None:
+    """Write report/ into a dataset folder, from its shards, its ledger, and the clip store.
+
+    manifest: as dataset.make_manifest gives it. store: folder of the clip store; what it lacks stays blank.
+    before: a dataset whose report may have some of the pictures and scripts already.
+    """
+    settings = manifest["config"]
+    face, audio = FaceConfig(**settings["face"]), AudioConfig(**settings["audio"])
+    report = ReportConfig(**settings.get("report", {}))
+    ledger = read_ledger(folder)
+    clips = clip_table(ledger, folder)
+    measures = tallies.measures_of(face, audio)
+    counted = _count(folder, ledger, clips, measures)
+
+    page = folder / "report"
+    places = find_places(store, manifest.get("ingest_key", ""), frozenset(clips.index))
+    key = json.dumps([manifest.get("ingest_key"), manifest.get("versions")])
+    data_before = before / "report" / "data" if before else None
+    sheets = write_pictures(page / "data", clips, places, report, key, data_before)
+    table = {"columns": page_columns(clips), **_about(measures, sheets)}
+    write_bytes(page / "data" / "table.js", script("table", table))
+    write_bytes(
+        page / "data" / "figures.js", script("figures", _figures(counted, manifest.get("leak_price")))
+    )
+    for path in sorted(_PAGE.glob("*.css")) + sorted(_PAGE.glob("*.js")):
+        write_bytes(page / "app" / path.name, path.read_bytes())
+    vega_before = before / "report" / "app" / "vega.js" if before else None
+    write_bytes(page / "app" / "vega.js", vega_script(vega_before))
+    blank = len(clips) - len(places)
+    html = _page(manifest=manifest, report=report, blank=blank, clips=len(clips), **counted)
+    write_bytes(page / "index.html", html.encode())
+
+
+def _count(
+    folder: Path, ledger: pd.DataFrame, clips: pd.DataFrame, measures: list[tallies.Measure]
+) -> dict[str, Any]:
+    timed = clips.assign(seconds=clips["end_s"] - clips["start_s"])
+    histograms = [(measure, tallies.histogram(timed, measure)) for measure in measures]
+    return {
+        "funnel": tallies.funnel(ledger),
+        "reasons": tallies.reason_rows(ledger, clips),
+        "films": tallies.film_rows(ledger, clips),
+        "classes": tallies.class_rows(clips),
+        "histograms": [(measure, rows) for measure, rows in histograms if rows],
+        "features": tallies.feature_rows(folder),
+    }
+
+
+def _figures(counted: dict[str, Any], price: dict[str, Any] | None) -> dict[str, Any]:
+    """Every chart by its name, and the features that the page lets one choose from."""
+    return {
+        "specs": {
+            "funnel": figures.funnel_figure(counted["funnel"]),
+            "films": figures.films_figure(counted["films"]),
+            "classes": figures.classes_figure(counted["classes"]),
+            "film-classes": figures.film_classes_figure(counted["films"]),
+            **({"leak-price": figures.leak_price_figure(price)} if price else {}),
+            "feature": figures.feature_figure(counted["features"]),
+            **{f"measure-{m.column}": figures.measure_figure(m, rows) for m, rows in counted["histograms"]},
+        },
+        "features": counted["features"],
+    }
+
+
+def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet]) -> dict[str, Any]:
+    """What the page must know to read the table: sheets in the order of the clips, titles, thresholds."""
+    return {
+        "clips_per_sheet": CLIPS_PER_SHEET,
+        "sheets": [[sheet.name, sheet.stop - sheet.start] for sheet in sheets],
+        "labels": list(LABELS),
+        "colours": figures.CLASS_COLOURS,
+        "measures": [{"column": m.column, "title": m.title, "low": m.low, "high": m.high} for m in measures],
+    }
+
+
+def _page(**values: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["alpha"] = lambda alpha: "–" if alpha is None else f"{alpha:.3f}"
+    template = environment.get_template("index.html.j2")
+    proof = tallies.proof_rows(values["manifest"]["leak_proof"])
+    named = {name: values["manifest"].get(name) or {} for name in ("counts", "agreement", "leak_price")}
+    return template.render(labels=LABELS, ways=figures.WAYS, proof=proof, sources=_SOURCES, **named, **values)

@@ -1,0 +1,86 @@
+"""The clips of a dataset as the report shows them: one line a clip, kept or dropped, with what was measured.
+
+Read from the ledger and the shards; where pictures and sounds lie is the clip store's to say.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from emodal_data.annotations import count_votes
+from emodal_data.core.schema import LABELS, LEDGER, MORE_QUALITY, QUALITY
+from emodal_data.dataset.read import read_samples
+
+#: What was measured of a clip, in the order it is shown in.
+MEASURES = tuple(field.name for field in (*QUALITY, *MORE_QUALITY))
+
+_REVIEW = ("review", "review_label", "review_note")
+
+
+def read_ledger(dataset: Path) -> pd.DataFrame:
+    """The ledger with the columns that the report needs, one line an annotation row."""
+    wanted = [*LEDGER.names, *_REVIEW, "annotator", "speaker"]
+    present = set(pq.read_schema(dataset / "ledger.parquet").names)
+    columns = [name for name in wanted if name in present]
+    ledger: pd.DataFrame = pq.read_table(dataset / "ledger.parquet", columns=columns).to_pandas()
+    return ledger.reindex(columns=wanted)
+
+
+def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
+    """One line a clip, indexed by clip_id, in the order of films and time.
+
+    Columns: film, start_s, end_s, frame_s, speaker, label (as published; of a dropped clip, as reviewed or voted),
+    votes (such as "angry 2, sad 1"), kept, split, reason, measured, detail, those of the review, and MEASURES.
+    ledger: from read_ledger.
+    """
+    rows = ledger[ledger["clip_id"].notna()]
+    votes = count_votes(rows.assign(annotator=rows["annotator"].fillna("")))
+    # A vote that does not count is dropped although its clip is kept: the clip's own fate comes first.
+    fate = np.where(rows["outcome"] == "kept", 0, np.where(rows.index.isin(votes.repeated), 2, 1))
+    first = rows.assign(fate=fate).sort_values("fate", kind="stable").drop_duplicates("clip_id")
+    clips = first.set_index("clip_id").drop(columns=["row", "label", "annotator", "fate", "speaker"])
+    clips["kept"] = clips.pop("outcome") == "kept"
+    clips["speaker"] = votes.clips["speaker"]
+    clips["votes"] = _votes(rows.drop(index=votes.repeated)).reindex(clips.index)
+    published = read_samples(dataset, []).drop_duplicates("clip_id").set_index("clip_id")["label"]
+    voted = votes.clips["label"].reindex(clips.index).astype(object)
+    said = clips["review_label"].astype(object).where(clips["review_label"].notna(), voted)
+    clips["label"] = said.where(~clips["kept"], published.reindex(clips.index))
+    return clips.sort_values(["film", "start_s", "end_s"], kind="stable")
+
+
+def _votes(rows: pd.DataFrame) -> pd.Series:
+    """What annotators said of each clip, the most chosen first."""
+    counts = rows.groupby(["clip_id", "label"]).size().rename("votes").reset_index()
+    counts = counts.sort_values(["clip_id", "votes", "label"], ascending=[True, False, True])
+    counts["said"] = counts["label"] + " " + counts["votes"].astype(str)
+    said: pd.Series = counts.groupby("clip_id")["said"].agg(", ".join)
+    return said
+
+
+def page_columns(clips: pd.DataFrame) -> dict[str, Any]:
+    """The table as the page's script reads it: a list for each column, NaN as null.
+
+    Columns with few values are {"values": [...], "codes": [...]}, -1 for null.
+    """
+    columns: dict[str, Any] = {"clip_id": clips.index.tolist(), "kept": clips["kept"].astype(int).tolist()}
+    for name in ("film", "speaker", "label", "votes", "split", "reason", "detail", *_REVIEW):
+        known = list(LABELS) if name == "label" else None
+        category = pd.Categorical(clips[name], categories=known)
+        columns[name] = {
+            "values": [str(value) for value in category.categories],
+            "codes": category.codes.tolist(),
+        }
+    for name in ("start_s", "end_s", "frame_s"):
+        columns[name] = _numbers(clips[name], "{:.3f}")
+    for name in ("measured", *MEASURES):
+        columns[name] = _numbers(clips[name], "{:.4g}")
+    return columns
+
+
+def _numbers(values: pd.Series, form: str) -> list[float | None]:
+    """Short numbers: the page holds ten thousand lines of them."""
+    return [None if not np.isfinite(value) else float(form.format(value)) for value in values.astype(float)]

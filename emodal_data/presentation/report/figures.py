@@ -1,0 +1,249 @@
+"""The report's charts as Vega-Lite specifications: pure functions from what tallies.py counts.
+
+The page draws them with the Vega-Lite that vl-convert carries; colours of text and grid follow its light or dark.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emodal_data.core.schema import LABELS
+from emodal_data.presentation.report.tallies import Measure, Row
+
+Spec = dict[str, Any]
+
+# Each is seen on white and on near-black (contrast of 3:1 and more).
+KEPT, LOST, LIMIT = "#3d7ea6", "#c2621b", "#c0392b"
+CLASS_COLOURS = {
+    "angry": "#c8505a",
+    "happy": "#b07d12",
+    "neutral": "#6f7f8c",
+    "sad": "#3d7ea6",
+    "unlabelled": "#8f6bb3",
+}
+SIDE_COLOURS = {"train": KEPT, "test": LOST, "unlabelled": "#8f6bb3"}
+#: What is held out of the samples, the leaking ways first.
+WAYS = {
+    "augment_then_split": "samples, augmented first",
+    "clip": "clips",
+    "film": "films",
+    "speaker": "speakers",
+}
+_OUTCOMES = {"kept": KEPT, "dropped": LOST}
+
+
+def funnel_figure(stages: Sequence[Row]) -> Spec:
+    """Rows left after each stage, and those lost at it."""
+    rows = [
+        {"stage": row["stage"], "rows": row[count], "outcome": outcome, "why": _why(row["reasons"])}
+        for row in stages
+        for outcome, count in (("left", "left"), ("dropped", "lost"))
+    ]
+    y = _nominal("stage", [row["stage"] for row in stages])
+    bars = {
+        "mark": {"type": "bar", "height": {"band": 0.75}},
+        "encoding": {
+            "y": y,
+            "x": _quantity("rows", "annotation rows"),
+            "color": _colour("outcome", {"left": KEPT, "dropped": LOST}),
+            "order": {"field": "outcome", "sort": "descending"},
+            "tooltip": [{"field": name} for name in ("stage", "outcome", "rows", "why")],
+        },
+    }
+    numbers = {
+        "transform": [{"filter": "datum.outcome == 'left'"}],
+        "mark": {"type": "text", "align": "left", "dx": 6, "color": "#fff"},
+        "encoding": {"y": y, "x": {"datum": 0}, "text": {"field": "rows"}},
+    }
+    description = "Annotation rows left after each stage of the build, and rows dropped at it"
+    return _chart(description, rows, height=30 * len(stages), layer=[bars, numbers])
+
+
+def films_figure(films: Sequence[Row]) -> Spec:
+    """Rows of each film: kept, and dropped at each stage."""
+    stages = list(films[0]["lost"]) if films else []
+    rows = [
+        {"film": film["film"], "outcome": name, "rows": count}
+        for film in films
+        for name, count in (("kept", film["kept"]), *((f"dropped: {s}", n) for s, n in film["lost"].items()))
+        if count
+    ]
+    shades = ["#7a4b9a", "#a3527c", "#8a6d1d", "#c2621b", "#5c8a3a", "#6f7f8c"]
+    colours = {"kept": KEPT} | {f"dropped: {stage}": shades[n % 6] for n, stage in enumerate(stages)}
+    seen = {row["outcome"] for row in rows}
+    return _by_film(
+        "Annotation rows of each film, kept and dropped at each stage",
+        rows,
+        "rows",
+        "annotation rows",
+        "outcome",
+        {name: colour for name, colour in colours.items() if name in seen},
+    )
+
+
+def film_classes_figure(films: Sequence[Row]) -> Spec:
+    """Kept clips of each film by class."""
+    rows = [
+        {"film": film["film"], "label": label, "clips": count}
+        for film in films
+        for label, count in film["classes"].items()
+        if count
+    ]
+    return _by_film("Kept clips of each film by class", rows, "clips", "clips", "label", CLASS_COLOURS)
+
+
+def classes_figure(classes: Sequence[Row]) -> Spec:
+    """Kept clips by class and side."""
+    return _chart(
+        "Kept clips of each class on the training and the test side",
+        list(classes),
+        mark={"type": "bar", "height": {"band": 0.75}},
+        height=30 * len({row["label"] for row in classes}),
+        encoding={
+            "y": _nominal("label", [*LABELS, "unlabelled"]),
+            "x": _quantity("clips", "clips"),
+            "color": _colour("split", SIDE_COLOURS),
+            "order": {"field": "split", "sort": "descending"},
+            "tooltip": [{"field": name} for name in ("label", "split", "clips")],
+        },
+    )
+
+
+def measure_figure(measure: Measure, rows: Sequence[Row]) -> Spec:
+    """Histogram of a measure, dropped clips on top of kept ones, with the thresholds drawn in."""
+    kept = {row["low"]: row["clips"] for row in rows if row["outcome"] == "kept"}
+    boxes = [
+        {**row, "from": floor, "to": floor + row["clips"]}
+        for row in rows
+        for floor in [0 if row["outcome"] == "kept" else kept.get(row["low"], 0)]
+    ]
+    scale = {"type": "log", "nice": False} if measure.is_log else {"nice": False, "zero": False}
+    axis = {"tickCount": 5, "labelOverlap": True, "grid": False}
+    x = {"field": "low", "type": "quantitative", "title": None, "scale": scale, "axis": axis}
+    y = {"field": "from", "type": "quantitative", "title": None, "axis": {"tickCount": 3, "tickMinStep": 1}}
+    bars = {
+        "data": {"values": boxes},
+        "mark": {"type": "rect"},
+        "encoding": {
+            "x": x,
+            "x2": {"field": "high"},
+            "y": y,
+            "y2": {"field": "to"},
+            "color": _colour("outcome", _OUTCOMES) | {"legend": None},
+            "tooltip": [
+                {"field": "low", "format": ".4~g", "title": "from"},
+                {"field": "high", "format": ".4~g", "title": "to"},
+                {"field": "outcome"},
+                {"field": "clips"},
+            ],
+        },
+    }
+    rules = {
+        "data": {"values": [{"low": limit} for limit in measure.limits]},
+        "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 2, "strokeDash": [5, 3]},
+        "encoding": {"x": x, "tooltip": [{"field": "low", "title": "threshold"}]},
+    }
+    limits = " and ".join(f"{limit:g}" for limit in measure.limits)
+    description = f"{measure.title}: kept and dropped clips" + (f"; threshold {limits}" if limits else "")
+    return _base(description) | {"height": 90, "layer": [bars, rules] if limits else [bars]}
+
+
+def feature_figure(features: Sequence[Row]) -> Spec:
+    """Box plots by class of one feature, the first; the page puts another one's rows into the data set `marks`."""
+    names = ("p5", "p25", "p50", "p75", "p95")
+    first = features[0]["classes"] if features else {}
+    rows = [{"label": label, **dict(zip(names, marks, strict=True))} for label, marks in first.items()]
+    y = _nominal("label", list(LABELS))
+    x = {"type": "quantitative", "title": None, "scale": {"zero": False}}
+    colour = _colour("label", {label: CLASS_COLOURS[label] for label in LABELS}) | {"legend": None}
+    tooltip = [{"field": "label"}, *({"field": name, "format": ".4~g"} for name in names)]
+    shared = {"y": y, "color": colour, "tooltip": tooltip}
+    return _base("Speech feature by class: median, quartiles, and the range of 90 % of the clips") | {
+        "data": {"name": "marks", "values": rows},
+        "height": 34 * len(LABELS),
+        "layer": [
+            {"mark": "rule", "encoding": {**shared, "x": x | {"field": "p5"}, "x2": {"field": "p95"}}},
+            {
+                "mark": {"type": "bar", "height": {"band": 0.55}},
+                "encoding": {**shared, "x": x | {"field": "p25"}, "x2": {"field": "p75"}},
+            },
+            {
+                "mark": {"type": "tick", "color": "#fff", "thickness": 3, "height": {"band": 0.55}},
+                "encoding": {"y": y, "tooltip": tooltip, "x": x | {"field": "p50"}},
+            },
+        ],
+    }
+
+
+def leak_price_figure(price: Mapping[str, Any]) -> Spec:
+    """What each model seems to score under each way of splitting, and the share of the commonest class."""
+    rows = [
+        {"held out": WAYS.get(way, way), "model": model.replace("_", " "), "accuracy": share}
+        for way, told in price["accuracy"].items()
+        for model, share in (told or {}).items()
+    ]
+    models = {"nearest neighbour": LOST, "logistic regression": KEPT}
+    x = {"field": "accuracy", "type": "quantitative", "title": "told right", "scale": {"domain": [0, 1]}}
+    bars = {
+        "mark": {"type": "bar"},
+        "encoding": {
+            "y": _nominal("held out", list(WAYS.values())),
+            "yOffset": {"field": "model", "sort": list(models)},
+            "x": x | {"axis": {"format": "%"}},
+            "color": _colour("model", models),
+            "tooltip": [
+                *({"field": name} for name in ("held out", "model")),
+                {"field": "accuracy", "format": ".1%"},
+            ],
+        },
+    }
+    rule = {
+        "data": {"values": [{"accuracy": price["majority"]}]},
+        "mark": {"type": "rule", "strokeDash": [5, 3], "strokeWidth": 2, "color": LIMIT},
+        "encoding": {"x": x, "tooltip": [{"field": "accuracy", "title": "commonest class", "format": ".1%"}]},
+    }
+    height = 44 * len({row["held out"] for row in rows})
+    description = "Share of held-out samples told right, by how they were held out"
+    return _chart(description, rows, height=height, layer=[bars, rule])
+
+
+def _base(description: str) -> Spec:
+    return {"description": description, "width": "container"}
+
+
+def _chart(description: str, rows: Sequence[Row], **rest: Any) -> Spec:
+    return _base(description) | {"data": {"values": list(rows)}} | rest
+
+
+def _by_film(
+    description: str, rows: Sequence[Row], count: str, title: str, split: str, colours: dict[str, str]
+) -> Spec:
+    return _chart(
+        description,
+        rows,
+        mark={"type": "bar", "height": {"band": 0.8}, "cursor": "pointer"},
+        height=22 * len({row["film"] for row in rows}),
+        encoding={
+            "y": {"field": "film", "type": "nominal", "title": None, "axis": {"labelLimit": 220}},
+            "x": _quantity(count, title),
+            "color": _colour(split, colours),
+            "tooltip": [{"field": name} for name in ("film", split, count)],
+        },
+    )
+
+
+def _nominal(field: str, order: Sequence[str]) -> Spec:
+    return {"field": field, "type": "nominal", "title": None, "sort": list(order)}
+
+
+def _quantity(field: str, title: str) -> Spec:
+    axis = {"format": "d", "tickMinStep": 1}
+    return {"field": field, "type": "quantitative", "title": title, "stack": "zero", "axis": axis}
+
+
+def _colour(field: str, colours: dict[str, str]) -> Spec:
+    scale = {"domain": list(colours), "range": list(colours.values())}
+    return {"field": field, "type": "nominal", "title": None, "scale": scale, "legend": {"orient": "top"}}
+
+
+def _why(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in reasons.items()) or "nothing"

@@ -1,0 +1,179 @@
+"""The report's pictures and sounds: faces as sheets of many, frames and sounds as scripts that load on demand.
+
+A page opened from disk may load pictures and scripts, but not fetch files: hence sounds inside scripts. Sheets are
+named after what decides them, so that those of an earlier report are kept when a film is added.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from emodal_data.clips.store import Places, load_reel
+from emodal_data.core.config import ReportConfig
+from emodal_data.dataset.chunking import chunk_boundaries
+from emodal_data.presentation.report.clip_table import MEASURES
+from emodal_data.storage.files import file_sha256, link_or_copy, write_bytes
+
+#: Clips on one sheet of faces, and in one script of frames and sounds, at most: about 200 kB and 1 MB.
+CLIPS_PER_SHEET = 64
+_SHEET_COLUMNS = 8
+#: Side of a face on the sheet, as it is in the dataset.
+FACE_SIDE_PX = 128
+_SHEET_QUALITY = 85
+_BACKGROUND = 128
+#: The file with the SHA-256 of each sheet's files.
+_HASHES = "sheets.json"
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What the store has of a clip: PNG of the face, JPEG of the frame, its width in the film, WebM of the sound."""
+
+    image: bytes | None
+    preview_frame: bytes | None
+    preview_sound: bytes | None
+    frame_width_px: float | None
+
+
+_NOTHING = _Stored(None, None, None, None)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The clips from start to stop in the order of the table: the files faces-NAME.jpg and clips-NAME.js."""
+
+    name: str
+    start: int
+    stop: int
+
+
+def write_pictures(
+    folder: Path,
+    clips: pd.DataFrame,
+    places: Places,
+    config: ReportConfig,
+    key: str = "",
+    before: Path | None = None,
+) -> list[Sheet]:
+    """Write the sheets of all clips, at most CLIPS_PER_SHEET on each. Memory does not grow with the number of clips.
+
+    clips: from clip_table. places: where the clips are in the store; those that are not there stay blank. key: names
+    the versions and settings that the store was filled with. before: the same folder of an earlier report.
+    """
+    earlier, hashes, sheets = _hashes(before), {}, []
+    measured = pd.util.hash_pandas_object(clips[list(MEASURES)].astype(float)).to_numpy()
+    runs = chunk_boundaries(clips["film"].tolist(), clips.index.tolist(), CLIPS_PER_SHEET)
+    for start, stop in runs:
+        part = clips.iloc[start:stop]
+        stored = [[clip_id, clip_id in places] for clip_id in part.index]
+        # Pictures and sounds are named by their clip and what was measured of them.
+        decisive = [key, config.frames, config.sound, stored, measured[start:stop].tolist()]
+        sheet = Sheet(hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16], start, stop)
+        files = [folder / name for name in _files(sheet.name)]
+        known = earlier.get(sheet.name)
+        if before and known and known == [file_sha256(before / file.name) for file in files]:
+            for file in files:
+                link_or_copy(before / file.name, file)
+        else:
+            seen = _read(part.index.tolist(), places)
+            write_bytes(files[0], _sheet([_portrait(clip, config) for clip in seen]))
+            boxes = part[["x0", "y0", "x1", "y1"]].to_numpy(dtype=float)
+            entries = [_entry(clip, box, config) for clip, box in zip(seen, boxes, strict=True)]
+            write_bytes(files[1], script("pictures", entries, sheet.name))
+            known = [str(file_sha256(file)) for file in files]
+        hashes[sheet.name] = known
+        sheets.append(sheet)
+    # Writing it puts the names of all files here on disk.
+    write_bytes(folder / _HASHES, json.dumps(hashes, indent=0).encode())
+    return sheets
+
+
+def _files(name: str) -> tuple[str, str]:
+    return f"faces-{name}.jpg", f"clips-{name}.js"
+
+
+def _hashes(folder: Path | None) -> dict[str, list[str]]:
+    """The SHA-256 of the files of each sheet in a folder; none that are known are as good as none."""
+    try:
+        known: dict[str, list[str]] = json.loads((folder / _HASHES).read_bytes()) if folder else {}
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def script(name: str, value: Any, sheet: str | None = None) -> bytes:
+    """A script that hands a value to the page: emodal.receive(name, value, sheet)."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return f"emodal.receive({json.dumps(name)},{text},{json.dumps(sheet)});\n".encode()
+
+
+def _read(clip_ids: Sequence[str], places: Places) -> list[_Stored]:
+    """What the store has of some clips; each of its files is opened once."""
+    files: dict[Path, list[tuple[str, int]]] = {}
+    for clip_id in clip_ids:
+        if clip_id in places:
+            path, row = places[clip_id]
+            files.setdefault(path, []).append((clip_id, row))
+    found = {clip_id: clip for path, wanted in files.items() for clip_id, clip in _of_file(path, wanted)}
+    return [found.get(clip_id, _NOTHING) for clip_id in clip_ids]
+
+
+def _of_file(path: Path, wanted: list[tuple[str, int]]) -> Iterator[tuple[str, _Stored]]:
+    names = list(_Stored.__dataclass_fields__)
+    table = load_reel(path, names).take([row for _, row in wanted])
+    for (clip_id, _), row in zip(wanted, table.to_pylist(), strict=True):
+        yield clip_id, _Stored(**row)
+
+
+def _portrait(clip: _Stored, config: ReportConfig) -> np.ndarray:
+    """The face, or the frame where no face was found, as (128, 128, 3) uint8."""
+    if clip.image:
+        return _decoded(clip.image)
+    portrait = np.full((FACE_SIDE_PX, FACE_SIDE_PX, 3), _BACKGROUND, np.uint8)
+    if clip.preview_frame and config.frames:
+        frame = _decoded(clip.preview_frame)
+        scale = FACE_SIDE_PX / max(frame.shape[:2])
+        width, height = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
+        x, y = (FACE_SIDE_PX - width) // 2, (FACE_SIDE_PX - height) // 2
+        small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+        portrait[y : y + height, x : x + width] = small
+    return portrait
+
+
+def _decoded(data: bytes) -> np.ndarray:
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+
+
+def _sheet(portraits: Sequence[np.ndarray]) -> bytes:
+    """Portraits in rows of eight, as JPEG; always a whole sheet, so that every sheet has the same shape."""
+    rows = CLIPS_PER_SHEET // _SHEET_COLUMNS
+    side = FACE_SIDE_PX
+    sheet = np.full((rows * side, _SHEET_COLUMNS * side, 3), _BACKGROUND, np.uint8)
+    for n, portrait in enumerate(portraits):
+        y, x = side * (n // _SHEET_COLUMNS), side * (n % _SHEET_COLUMNS)
+        sheet[y : y + side, x : x + side] = portrait
+    return cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, _SHEET_QUALITY])[1].tobytes()
+
+
+def _entry(clip: _Stored, box: np.ndarray, config: ReportConfig) -> dict[str, Any]:
+    """Frame and sound as data URLs, and the face box in shares of the frame's width."""
+    entry: dict[str, Any] = {}
+    if config.frames and clip.preview_frame:
+        entry["frame"] = _data_url("image/jpeg", clip.preview_frame)
+        if clip.frame_width_px and np.isfinite(box).all():
+            entry["box"] = [round(float(edge) / clip.frame_width_px, 4) for edge in box]
+    if config.sound and clip.preview_sound:
+        entry["sound"] = _data_url("audio/webm", clip.preview_sound)
+    return entry
+
+
+def _data_url(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,214 @@
+"""What the report counts: rows lost at each stage, clips of each class and film, how measures and features spread."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from emodal_data.core.config import AudioConfig, FaceConfig
+from emodal_data.core.reasons import ADVICE, Reason, stages
+from emodal_data.core.schema import LABELS, SPLITS
+
+Row = dict[str, Any]
+
+_BINS = 40
+#: Shares of the clips below the five marks of a box plot.
+_MARKS = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure and its thresholds: what is below `low` or above `high` is dropped.
+
+    column: of the clip table. is_log: for quantities that range over decades.
+    """
+
+    column: str
+    title: str
+    low: float | None = None
+    high: float | None = None
+    is_log: bool = False
+
+    @property
+    def limits(self) -> list[float]:
+        """The thresholds that a histogram can show."""
+        return [
+            limit for limit in (self.low, self.high) if limit is not None and (limit > 0 or not self.is_log)
+        ]
+
+
+def measures_of(face: FaceConfig, audio: AudioConfig) -> list[Measure]:
+    """The measures that the gates look at, with the thresholds of a build: none for faces where that gate is off."""
+    of_face = [
+        Measure("face_score", "Face detector's score", face.min_score),
+        Measure("landmark_score", "Landmarks' score", face.min_landmark_score),
+        Measure("face_width_px", "Width of the face, pixels", face.min_width_px, is_log=True),
+        Measure("blur", "Sharpness", face.min_sharpness, is_log=True),
+        Measure("yaw_deg", "Turn of the head, degrees", -face.max_yaw_deg, face.max_yaw_deg),
+        Measure("pitch_deg", "Tilt of the head, degrees", -face.max_pitch_deg, face.max_pitch_deg),
+        Measure("outside_fraction", "Share of the face beyond the frame", high=face.max_outside_fraction),
+        Measure("dominance", "Share of the largest of two faces", face.min_dominance),
+        Measure("mirrored_fraction", "Share of the face filled in"),
+    ]
+    if face.gate == "score":
+        of_face = [replace(measure, low=None, high=None) for measure in of_face]
+    return [
+        *of_face,
+        Measure("seconds", "Length of the clip, seconds", max(audio.min_s, audio.window_s)),
+        Measure("audio_rms", "Loudness, full scale 1", audio.min_rms, is_log=True),
+        Measure("audio_clipped_fraction", "Share of clipped samples", high=audio.max_clipped_fraction),
+    ]
+
+
+def funnel(ledger: pd.DataFrame) -> list[Row]:
+    """What is left after each stage: stage, entered, lost, left, and the reasons with their counts, in order."""
+    counts = ledger["reason"].value_counts()
+    left, rows = len(ledger), []
+    for stage, reasons in stages().items():
+        found = {reason.value: int(counts[reason.value]) for reason in reasons if reason.value in counts}
+        lost = sum(found.values())
+        rows.append({"stage": stage, "entered": left, "lost": lost, "left": left - lost, "reasons": found})
+        left -= lost
+    return rows
+
+
+def reason_rows(ledger: pd.DataFrame, clips: pd.DataFrame) -> list[Row]:
+    """The reasons that occur, the most frequent first: reason, rows, clips (0: it was the row's), and what to do."""
+    of_clips = clips["reason"].value_counts()
+    counts = ledger["reason"].value_counts()
+    rows = [
+        {
+            "reason": str(name),
+            "rows": int(count),
+            "clips": int(of_clips.get(name, 0)),
+            "advice": ADVICE[Reason(str(name))],
+        }
+        for name, count in counts.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["rows"], row["reason"]))
+
+
+def film_rows(ledger: pd.DataFrame, clips: pd.DataFrame) -> list[Row]:
+    """A line a film: rows, kept, rows lost at each stage, clips of each class, and the side it fell on."""
+    stage_of = {reason.value: stage for stage, reasons in stages().items() for reason in reasons}
+    lost = pd.crosstab(ledger["film"], ledger["reason"].map(stage_of))
+    kept = clips[clips["kept"]]
+    classes = pd.crosstab(kept["film"], kept["label"].fillna("unlabelled"))
+    sides = kept.groupby("film")["split"].agg(lambda side: ", ".join(sorted(set(side))))
+    outcome = ledger.groupby("film", sort=True)["outcome"]
+    return [
+        {
+            "film": film,
+            "rows": len(of_film),
+            "kept": int((of_film == "kept").sum()),
+            "lost": {stage: _cell(lost, film, stage) for stage in stages()},
+            "classes": {label: _cell(classes, film, label) for label in (*LABELS, "unlabelled")},
+            "split": sides.get(film, "none"),
+        }
+        for film, of_film in outcome
+    ]
+
+
+def class_rows(clips: pd.DataFrame) -> list[Row]:
+    """Kept clips by class and side: label, split, clips."""
+    kept = clips[clips["kept"]]
+    counts = pd.crosstab(kept["label"].fillna("unlabelled"), kept["split"])
+    return [
+        {"label": label, "split": split, "clips": _cell(counts, label, split)}
+        for label in (*LABELS, "unlabelled")
+        for split in SPLITS
+        if _cell(counts, label, split)
+    ]
+
+
+def histogram(clips: pd.DataFrame, measure: Measure) -> list[Row]:
+    """Clips by a measure: low, high, outcome ("kept" or "dropped"), clips. Empty where nothing was measured.
+
+    clips: the clip table with the measure's column. What lies beyond the outermost 0.5 % is in the outermost bins.
+    """
+    values = clips[measure.column].astype(float).to_numpy()
+    usable = np.isfinite(values) & ((values > 0) | (not measure.is_log))
+    if not usable.any():
+        return []
+    edges = _edges(values[usable], measure)
+    kept = clips["kept"].to_numpy(dtype=bool)
+    bins = np.clip(np.searchsorted(edges, values[usable], side="right") - 1, 0, _BINS - 1)
+    rows = []
+    for outcome, side in (("kept", kept[usable]), ("dropped", ~kept[usable])):
+        counts = np.bincount(bins[side], minlength=_BINS)
+        rows += [
+            {"low": float(edges[n]), "high": float(edges[n + 1]), "outcome": outcome, "clips": int(counts[n])}
+            for n in np.flatnonzero(counts)
+        ]
+    return rows
+
+
+def _edges(values: np.ndarray, measure: Measure) -> np.ndarray:
+    """Edges of the bins, wide enough to show the thresholds."""
+    inner = np.quantile(values, (0.005, 0.995))
+    low, high = (float(edge) for edge in (min(*inner, *measure.limits), max(*inner, *measure.limits)))
+    if low == high:
+        low, high = (low / 1.1, high * 1.1) if measure.is_log else (low - 0.5, high + 0.5)
+    return (np.geomspace if measure.is_log else np.linspace)(low, high, _BINS + 1)
+
+
+def feature_rows(dataset: Path) -> list[Row]:
+    """How the speech features of labelled clips spread by class: feature, separation, and by class the five marks.
+
+    separation: eta squared, the share of the feature's variance that lies between the classes. The features that
+    tell classes best come first.
+    """
+    names, labels, features = _read_features(dataset)
+    if not len(labels):
+        return []
+    spread = features.var(axis=0)
+    members = {label: features[labels == code] for code, label in enumerate(LABELS) if (labels == code).any()}
+    between = sum(len(part) * (part.mean(axis=0) - features.mean(axis=0)) ** 2 for part in members.values())
+    separation = np.divide(between / len(labels), spread, out=np.zeros_like(spread), where=spread > 1e-20)
+    marks = {label: np.quantile(part, _MARKS, axis=0) for label, part in members.items()}
+    rows = [
+        {
+            "feature": name,
+            "separation": round(float(separation[n]), 4),
+            "classes": {
+                label: [float(f"{v:.4g}") for v in of_label[:, n]] for label, of_label in marks.items()
+            },
+        }
+        for n, name in enumerate(names)
+    ]
+    return sorted(rows, key=lambda row: (-row["separation"], row["feature"]))
+
+
+def _read_features(dataset: Path) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
+    """Names, labels (n,) and features (n, 68) of the labelled originals; one shard at a time."""
+    names: Sequence[str] = ()
+    labels, features = [np.empty(0, np.int64)], [np.empty((0, 68))]
+    for path in sorted((dataset / "data").glob("t*-*.parquet")):
+        table = pq.read_table(path, columns=["augmentation", "label", "audio_features"])
+        names = json.loads(table.schema.metadata[b"emodal"])["feature_names"]
+        original = table.filter(pc.equal(table["augmentation"], "none")).combine_chunks()
+        labels.append(original["label"].to_numpy())
+        flat = original["audio_features"].combine_chunks().flatten().to_numpy()
+        features.append(flat.reshape(-1, 68).astype(np.float64))
+    return names, np.concatenate(labels), np.concatenate(features)
+
+
+def _cell(table: pd.DataFrame, row: Any, column: Any) -> int:
+    count: Any = table.loc[row, column] if row in table.index and column in table.columns else 0
+    return int(count)
+
+
+def proof_rows(proof: Mapping[str, Any]) -> list[Row]:
+    """The checks of the leak proof: what was looked for, and how many were found."""
+    known = {"group_by", "clips", "groups"}
+    return [
+        {"check": name.replace("_", " "), "found": value}
+        for name, value in proof.items()
+        if name not in known and isinstance(value, int)
+    ]

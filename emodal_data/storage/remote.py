@@ -1,0 +1,129 @@
+"""Files at URLs: listing, reading and writing them where they are."""
+
+import contextlib
+import errno
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emodal_data.core.errors import EmodalError, InputError, TransientError
+from emodal_data.storage.files import atomic_path
+from emodal_data.storage.urls import shown, url_of
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as its store shows it. stamp_ns: changes with the content; the local copy carries it as its time."""
+
+    size_bytes: int
+    stamp_ns: int
+
+
+def list_remote(path: Path) -> dict[Path, RemoteFile]:
+    """The files at the URL of a path, or below it, under their local paths; hidden ones are left out.
+
+    Raises InputError if there is no such bucket or no access, TransientError if the store does not answer.
+    """
+    if url_of(path) is None:
+        return {}
+    with _remote(path) as (store, root):
+        found = store.find(root, detail=True)
+    files = {}
+    for key, info in found.items():
+        name = key.removeprefix(root).strip("/")
+        parts = name.split("/") if name else []
+        if ".." in parts:
+            raise InputError(f"{shown(path)}/{name}: no name for a file; rename it")
+        if info["type"] == "file" and not any(part.startswith(".") for part in parts) and key[-1] != "/":
+            files[path / name] = _remote_file(info)
+    return files
+
+
+def remove_remote(folder: Path) -> None:
+    """Remove everything at the URL of a folder, hidden or not."""
+    if url_of(folder) is None:
+        return
+    with _remote(folder) as (store, root):
+        if keys := store.find(root):
+            store.rm(keys)
+
+
+def remote_file(path: Path) -> RemoteFile:
+    """The file at the URL of a path. Errors as list_remote; InputError if there is none."""
+    with _remote(path) as (store, key):
+        return _remote_file(store.info(key))
+
+
+def download(path: Path, to: Path) -> None:
+    """Write the file at the URL of a path to another path, atomically. Errors as list_remote and atomic_path."""
+    with atomic_path(to) as temporary, _remote(path) as (store, key):
+        store.get_file(key, str(temporary))
+
+
+def create_remote(path: Path, data: bytes) -> bool:
+    """Write a small file at the URL of a path unless there is one. Returns whether it was written."""
+    with _remote(path) as (store, key):
+        try:
+            store.pipe_file(key, data, mode="create")
+        except FileExistsError:
+            return False
+    return True
+
+
+def write_remote(path: Path, data: bytes) -> None:
+    """Write a small file at the URL of a path."""
+    with _remote(path) as (store, key):
+        store.pipe_file(key, data)
+
+
+def read_remote(path: Path) -> bytes | None:
+    """The small file at the URL of a path, None if there is none."""
+    with _remote(path) as (store, key):
+        try:
+            data: bytes = store.cat_file(key)
+        except FileNotFoundError:
+            return None
+    return data
+
+
+def _remote_file(info: dict[str, Any]) -> RemoteFile:
+    """What a store says of a file. Each store has its own word for what tells two contents apart."""
+    words = ("ETag", "etag", "md5Hash", "contentHash", "LastModified", "mtime", "created")
+    stamp = next((str(info[word]) for word in words if info.get(word)), "")
+    # As a time, the digest is one in 1970: small enough for every file system, and no clock ever shows it.
+    digest = hashlib.sha256(stamp.encode()).digest()
+    return RemoteFile(int(info["size"] or 0), int.from_bytes(digest[:6], "big"))
+
+
+@contextlib.contextmanager
+def _remote(path: Path) -> Iterator[tuple[Any, str]]:
+    """The file system of a path's URL and the key in it; its errors become ours, one line each."""
+    url = shown(path)
+    try:
+        import fsspec
+
+        yield fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except EmodalError:
+        raise
+    except ImportError as error:
+        extra = {"s3": "s3", "gs": "gcs", "gcs": "gcs"}.get(url.split(":")[0])
+        hint = f"; pip install 'emodal[{extra}]'" if extra else ""
+        raise InputError(f"{url}: {_line(error)}{hint}") from error
+    except FileNotFoundError as error:
+        raise InputError(f"{url}: not there: {_line(error)}") from error
+    except PermissionError as error:
+        raise InputError(f"{url}: no access with these credentials: {_line(error)}") from error
+    except ValueError as error:
+        raise InputError(f"{url}: {_line(error)}") from error
+    except Exception as error:  # every store has errors of its own
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # this machine's disk, not the store
+        if "credential" in type(error).__name__.lower():
+            raise InputError(f"{url}: no credentials found: {_line(error)}") from error
+        raise TransientError(f"{url}: the store does not answer as it should: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,1 @@
+"""What every room must know: settings, errors, TensorFlow imported once, atomic files, versions."""

@@ -1,0 +1,261 @@
+"""A dataset folder in, arrays in memory out: images decoded once, audio features, labels and group keys.
+
+Also the validation groups: which training clips are held back for early stopping and calibration.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_model.core.errors import ModelInputError
+from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, LABELS, NO_FRAMES, UNLABELLED
+from emodal_model.data.disk_images import Pictures, on_disk
+from emodal_model.data.sequences import Sequences
+
+_COLUMNS = ["clip_id", "film", "speaker", "label", "image", "audio_features", "augmentation"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples side by side. All arrays have the same length n.
+
+    images: (n, 128, 128) uint8, an array or Pictures on disk. audio_features: (n, 68) float32, or what by_frames puts
+    there. labels: (n,) int64, -1 where unlabelled.
+    clip_ids, films, speakers: (n,) str; a missing speaker is "". originals: (n,) bool, not an augmented copy.
+    frames: n rows of (frames, 68), where they were read.
+    """
+
+    images: np.ndarray | Pictures
+    audio_features: np.ndarray | Sequences
+    labels: np.ndarray
+    clip_ids: np.ndarray
+    films: np.ndarray
+    speakers: np.ndarray
+    originals: np.ndarray
+    frames: Sequences | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, chosen: np.ndarray) -> "Samples":
+        """The samples of a boolean mask or of indices, in that order."""
+        return Samples(**{name: _taken(column, chosen) for name, column in vars(self).items()})
+
+    def by_frames(self) -> "Samples":
+        """The same samples for a network that hears frames: they stand where the 68 features stood.
+
+        Raises ModelInputError where no frames were read.
+        """
+        if self.frames is None:
+            raise ModelInputError(NO_FRAMES)
+        return replace(self, audio_features=self.frames, frames=None)
+
+
+def join(parts: list[Samples]) -> Samples:
+    """Several sets of samples as one, in order."""
+    return Samples(**{name: _joined([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+
+
+def _taken(column: Any, chosen: np.ndarray) -> Any:
+    if column is None:
+        return None
+    return column.take(chosen) if isinstance(column, Pictures | Sequences) else column[chosen]
+
+
+def _joined(columns: list[Any]) -> Any:
+    if isinstance(columns[0], Sequences):
+        return Sequences([row for column in columns for row in column])
+    on_disk = [column for column in columns if isinstance(column, Pictures)]
+    if on_disk:
+        return Pictures.join(on_disk)
+    return None if columns[0] is None else np.concatenate(columns)
+
+
+def pictures_mb(dataset: Path) -> float:
+    """Size of all decoded pictures of a dataset, in MB of 2**20 bytes."""
+    rows = sum(_metadata(path).num_rows for path in shards(dataset, "*"))
+    return float(rows * IMAGE_SIZE * IMAGE_SIZE / 2**20)
+
+
+def has_frames(dataset: Path) -> bool:
+    """Whether the samples of a dataset have their short-term frames."""
+    return any(FRAMES in _schema(path).names for path in shards(dataset, "*")[:1])
+
+
+def read_samples(dataset: Path, split: str, spill: Path | None = None, with_frames: bool = False) -> Samples:
+    """All samples of a split, "train", "test" or "unlabelled"; none if the dataset has no such split.
+
+    spill: a folder for the pictures, as Pictures in a file without a name; None: in memory. with_frames: read the
+    short-term frames too.
+    Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray
+    images and 68 finite features.
+    """
+    wanted = [*_COLUMNS, FRAMES] if with_frames else _COLUMNS
+    tables = [_read_table(path, wanted) for path in shards(dataset, split)]
+    rows = sum(table.num_rows for table in tables)
+    # Filled in place: 11,606 images are 190 MB, a list of them and its copy would be three times that.
+    shape = (rows, IMAGE_SIZE, IMAGE_SIZE)
+    images = on_disk(shape, spill) if spill else np.empty(shape, np.uint8)
+    for index, (clip_id, png) in enumerate(_pngs(tables)):
+        images[index] = _decode(png, clip_id, dataset)
+    return Samples(
+        images=Pictures([images]) if spill else images,
+        audio_features=_join([_audio_features(table, dataset) for table in tables], np.float32, (FEATURES,)),
+        labels=_join([_labels(table, dataset) for table in tables], np.int64),
+        clip_ids=_join([_strings(table["clip_id"]) for table in tables], np.str_),
+        films=_join([_strings(table["film"]) for table in tables], np.str_),
+        speakers=_join([_strings(table["speaker"]) for table in tables], np.str_),
+        originals=_join([_strings(table["augmentation"]) == "none" for table in tables], np.bool_),
+        frames=Sequences([row for table in tables for row in _frames(table, dataset)])
+        if with_frames
+        else None,
+    )
+
+
+def read_folds(dataset: Path, split: str) -> np.ndarray:
+    """(n,) int64 fold of each sample of read_samples(dataset, split); -1 where it is in none."""
+    parts = []
+    for path in shards(dataset, split):
+        with pq.ParquetFile(path) as file:
+            if "fold" in file.schema_arrow.names:
+                column = file.read(columns=["fold"])["fold"]
+                parts.append(np.asarray(column.fill_null(-1).to_numpy(), np.int64))
+            else:
+                parts.append(np.full(file.metadata.num_rows, -1, np.int64))
+    return _join(parts, np.int64)
+
+
+def shards(dataset: Path, split: str) -> list[Path]:
+    """The Parquet files of a split, in order. Raises ModelInputError if this is no dataset folder."""
+    data = Path(dataset) / "data"
+    if not data.is_dir():
+        raise ModelInputError(f"{dataset}: no dataset here (no data folder); run emodal build first")
+    return sorted(data.glob(f"{split}-*-of-*.parquet"))
+
+
+def read_manifest(dataset: Path) -> dict[str, Any]:
+    """manifest.json of the dataset, empty if there is none. Raises ModelInputError if it is not JSON."""
+    path = Path(dataset) / "manifest.json"
+    if not path.is_file():
+        return {}
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as exc:
+        raise ModelInputError(f"{path}: not JSON ({exc}); build the dataset again") from exc
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def dataset_hash(dataset: Path) -> str:
+    """Hash of the dataset's content: the manifest's own, else SHA-256 over names and bytes of the shards."""
+    known = read_manifest(dataset).get("dataset_hash")
+    if known:
+        return str(known)
+    digest = hashlib.sha256()
+    for path in shards(dataset, "*"):
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def batches(rows: int, size: int, seed: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """Indices of 0..rows-1 in an order that depends on the seed alone, in batches; the last may be smaller.
+
+    A last batch of one would have no covariance: it joins the batch before it.
+    """
+    order = np.random.default_rng(seed).permutation(rows)
+    starts = list(range(0, rows, size))
+    if len(starts) > 1 and rows - starts[-1] == 1:
+        starts.pop()
+    for start, end in zip(starts, [*starts[1:], rows], strict=True):
+        yield order[start:end]
+
+
+def _metadata(path: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as exc:
+        raise ModelInputError(f"{path}: cannot be read as Parquet ({_line(exc)}); build it again") from exc
+
+
+def _schema(path: Path) -> pa.Schema:
+    return _metadata(path).schema.to_arrow_schema()
+
+
+def _read_table(path: Path, wanted: list[str]) -> pa.Table:
+    try:
+        # Read as one file: the folder's other splits must not be taken for partitions of it.
+        file = pq.ParquetFile(path)
+        missing = [name for name in wanted if name not in file.schema_arrow.names]
+        if missing:
+            raise ModelInputError(f"{path}: lacks the columns {', '.join(missing)}; build the dataset again")
+        return file.read(wanted).select(wanted)
+    except (pa.ArrowException, OSError) as exc:
+        raise ModelInputError(f"{path}: cannot be read as Parquet ({_line(exc)}); build it again") from exc
+
+
+def _pngs(tables: list[pa.Table]) -> Iterator[tuple[str, bytes | None]]:
+    for table in tables:
+        for clip_id, image in zip(table["clip_id"], table["image"], strict=True):
+            value = image.as_py()
+            yield str(clip_id.as_py()), value["bytes"] if value else None
+
+
+def _decode(png: bytes | None, clip_id: str, dataset: Path) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+    if image is None or image.shape != (IMAGE_SIZE, IMAGE_SIZE) or image.dtype != np.uint8:
+        raise ModelInputError(
+            f"{dataset}: clip {clip_id}: the image is not 128x128 8-bit gray; build it again"
+        )
+    return np.asarray(image)
+
+
+def _audio_features(table: pa.Table, dataset: Path) -> np.ndarray:
+    column = table["audio_features"].combine_chunks()
+    values = np.asarray(column.flatten().to_numpy(zero_copy_only=False), np.float32)
+    if column.null_count or values.size != table.num_rows * FEATURES:
+        raise ModelInputError(
+            f"{dataset}: audio_features must hold {FEATURES} numbers a sample; build it again"
+        )
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0]) // FEATURES
+        raise ModelInputError(f"{dataset}: clip {table['clip_id'][row]}: audio_features are not finite")
+    return values.reshape(-1, FEATURES)
+
+
+def _frames(table: pa.Table, dataset: Path) -> list[np.ndarray]:
+    """The frames of each sample, (frames, 68) float32, without a copy."""
+    column = table[FRAMES].combine_chunks()
+    counts = column.value_lengths().fill_null(0).to_numpy()
+    values = column.flatten().flatten().to_numpy(zero_copy_only=False)
+    if (counts == 0).any() or values.size != counts.sum() * FEATURES or not np.isfinite(values).all():
+        raise ModelInputError(
+            f"{dataset}: {FRAMES} must hold {FEATURES} finite numbers a frame; build it again"
+        )
+    return np.split(np.asarray(values, np.float32).reshape(-1, FEATURES), np.cumsum(counts)[:-1])
+
+
+def _labels(table: pa.Table, dataset: Path) -> np.ndarray:
+    labels = np.asarray(table["label"].fill_null(UNLABELLED).to_numpy(), np.int64)
+    if not np.isin(labels, range(UNLABELLED, len(LABELS))).all():
+        raise ModelInputError(f"{dataset}: labels must be 0 to {len(LABELS) - 1} or null; build it again")
+    return labels
+
+
+def _strings(column: Any) -> np.ndarray:
+    return np.asarray([value or "" for value in column.to_pylist()], np.str_)
+
+
+def _join(parts: list[np.ndarray], dtype: type[np.generic], shape: tuple[int, ...] = ()) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty((0, *shape), dtype)
+
+
+def _line(exc: BaseException) -> str:
+    return " ".join(str(exc).split())[:200]

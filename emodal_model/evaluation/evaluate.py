@@ -1,0 +1,128 @@
+"""Judge trained networks on a dataset's test side.
+
+Everything counts original clips only; fractions are 0 to 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emodal_model.core.errors import ModelInputError
+from emodal_model.data.contract import NO_FRAMES
+from emodal_model.data.samples import Samples, has_frames, read_manifest, read_samples
+from emodal_model.evaluation.scores import paired_p, score
+from emodal_model.evaluation.tables import TITLES
+from emodal_model.inference.metadata import model_files
+from emodal_model.inference.predictor import Predictor, load
+from emodal_model.losses import h_score
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of each network on the test side.
+
+    networks: name -> scores (see scores.score), by_film and by_speaker (n, accuracy), p_against_emodal.
+    "emodal_audio" and "emodal_image" are EMODal answering with one modality missing.
+    h_score: held-out, of EMODal's two codes. left_out: networks that the dataset is not enough for, and why.
+    """
+
+    networks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    h_score: float | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
+    """Evaluate a .keras file, or every network of a model folder, on the test side of a dataset folder.
+
+    Raises ModelInputError if either cannot be read, or the dataset's audio features are not those of the model.
+    """
+    dataset = Path(dataset)
+    networks = [load(path) for path in model_files(Path(model_path))]
+    if not networks:
+        load(model_path)  # says clearly what is wrong with the path
+    manifest = read_manifest(dataset)
+    for network in networks:
+        _refuse_other_features(network, manifest, dataset)
+    with_frames = has_frames(dataset)
+    able = [network for network in networks if with_frames or not network.uses_frames]
+    if not able:
+        raise ModelInputError(f"{dataset}: {NO_FRAMES}")
+    left_out = {network.name: NO_FRAMES for network in networks if network not in able}
+    test = read_samples(dataset, "test", with_frames=any(network.uses_frames for network in able))
+    return evaluate_on(able, judged(test), left_out=left_out)
+
+
+def _refuse_other_features(network: Predictor, manifest: dict[str, Any], dataset: Path) -> None:
+    """Means over another window are other numbers under the same names: an answer to them means nothing."""
+    theirs, ours = manifest.get("config", {}).get("audio", {}), network.about["audio"]
+    # A frame has no mean and no deviation.
+    meaning = ("window_s", "step_s") if network.uses_frames else ("window_s", "step_s", "statistics")
+    other = [key for key in meaning if key in ours and key in theirs and theirs[key] != ours[key]]
+    if other:
+        built, learned, cure = (
+            joint.join(f"audio.{key}={settings[key]}" for key in other)
+            for joint, settings in ((", ", theirs), (", ", ours), (" --set ", ours))
+        )
+        raise ModelInputError(
+            f"{dataset}: built with {built}, but the {network.name} network learned from {learned}; "
+            f"build it with --set {cure}"
+        )
+
+
+def evaluate_on(
+    networks: list[Predictor],
+    test: Samples,
+    others: Mapping[str, np.ndarray] | None = None,
+    left_out: Mapping[str, str] | None = None,
+) -> Evaluation:
+    """Evaluate networks on samples of the test side; scores are None where there is no sample.
+
+    test: as from `judged`. others: probabilities that something else gave for the same samples, by name. left_out: as
+    in the Evaluation.
+    """
+    answers: dict[str, np.ndarray] = {}
+    held_out_h = None
+    for network in networks:
+        outputs = network.outputs(test)
+        answers[network.name] = outputs[network.head_for(True, True)]
+        if network.name == "emodal":
+            answers |= {f"emodal_{head}": outputs[head] for head in ("audio", "image")}
+            if len(test) > 1:
+                held_out_h = float(h_score(outputs["audio_code"], outputs["image_code"]))
+    if "audio" in answers and "image" in answers:
+        answers["decision_fusion"] = (answers["audio"] + answers["image"]) / 2
+    answers |= others or {}
+    right = {name: given.argmax(axis=1) == test.labels for name, given in answers.items()}
+    scores = {
+        name: score(answers[name], test.labels)
+        | {
+            "by_film": _by_group(right[name], test.films),
+            "by_speaker": _by_group(right[name], test.speakers),
+            "p_against_emodal": paired_p(right[name], right["emodal"])
+            if "emodal" in right and name != "emodal" and len(test)
+            else None,
+        }
+        for name in TITLES
+        if name in answers
+    }
+    return Evaluation(scores, held_out_h, dict(left_out or {}))
+
+
+def judged(test: Samples) -> Samples:
+    """The samples that count: labelled, and no augmented copies."""
+    return test.take(test.originals & (test.labels >= 0))
+
+
+def _by_group(right: np.ndarray, keys: np.ndarray) -> dict[str, dict[str, Any]]:
+    return {
+        str(key): {"n": int((keys == key).sum()), "accuracy": float(right[keys == key].mean())}
+        for key in np.unique(keys)
+        if key
+    }

@@ -1,0 +1,124 @@
+"""Numbers that judge predictions, in plain numpy: accuracy, recall, F1, confusion, intervals, calibration.
+
+A number that the test side cannot give (recall of a class that is not in it) is None, never NaN.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest
+
+from emodal_model.data.contract import LABELS
+
+_Z95 = 1.959963984540054
+
+
+def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Every score of one set of predictions, as JSON values.
+
+    probabilities: (n, 4). labels: (n,) int, all >= 0. Fractions are 0 to 1; confusion holds counts,
+    rows truth, columns prediction. uar and macro_f1 are None unless every class is in the truth.
+    """
+    confusion = confusion_counts(labels, probabilities.argmax(axis=1))
+    n, right = int(confusion.sum()), int(np.trace(confusion))
+    truth, predicted, hits = confusion.sum(axis=1), confusion.sum(axis=0), np.diag(confusion)
+    recall = [int(h) / int(t) if t else None for h, t in zip(hits, truth, strict=True)]
+    f1 = [2 * int(h) / int(t + p) if t else None for h, t, p in zip(hits, truth, predicted, strict=True)]
+    return {
+        "n": n,
+        "accuracy": right / n if n else None,
+        "accuracy_interval": list(wilson_interval(right, n)) if n else None,
+        "uar": mean_or_none(recall),
+        "macro_f1": mean_or_none(f1),
+        "recall": dict(zip(LABELS, recall, strict=True)),
+        "confusion": confusion.tolist(),
+        "cross_entropy": cross_entropy(probabilities, labels) if n else None,
+        "ece": calibration_error(probabilities, labels) if n else None,
+        "reliability": reliability(probabilities, labels) if n else [],
+    }
+
+
+def confusion_counts(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """(4, 4) int64 counts, rows truth, columns prediction, in the order of LABELS."""
+    counts = np.zeros((len(LABELS), len(LABELS)), np.int64)
+    np.add.at(counts, (truth, predicted), 1)
+    return counts
+
+
+def mean_or_none(values: list[float | None]) -> float | None:
+    """Mean, or None if any value is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def wilson_interval(right: int, n: int) -> tuple[float, float]:
+    """95 % score interval of a share of n > 0 independent trials (Wilson 1927). Within [0, 1]."""
+    share, z2 = right / n, _Z95**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z95 / (1 + z2 / n) * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def paired_p(right_one: np.ndarray, right_other: np.ndarray) -> float:
+    """Two-sided p of the exact McNemar test: do two classifiers err equally often on the same n samples?"""
+    only_one = int((right_one & ~right_other).sum())
+    only_other = int((right_other & ~right_one).sum())
+    return float(binomtest(only_one, only_one + only_other).pvalue) if only_one + only_other else 1.0
+
+
+def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean negative log probability of the truth, nats."""
+    truth = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(truth, 1e-12)).mean())
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: |confidence - accuracy| over equal-width bins, weighted by their size.
+
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(bin_of, confidence - right, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis, float64."""
+    shifted = np.asarray(logits, np.float64) - logits.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature T that makes softmax(logits / T) most probable given the labels; 1 without samples.
+
+    log T has a normal prior of deviation 0.5: ten samples that are all right would ask for T = 0, and get
+    a prudent answer; over a few hundred samples the prior no longer counts.
+    """
+    if len(labels) == 0:
+        return 1.0
+
+    def penalty(log_t: float) -> float:
+        fit = len(labels) * cross_entropy(softmax(logits / np.exp(log_t)), labels)
+        return fit + 0.5 * (log_t / 0.5) ** 2
+
+    found = minimize_scalar(penalty, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
+    """The points of a reliability diagram: mean confidence, accuracy and n of each bin that holds samples."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        {
+            "confidence": float(confidence[bin_of == b].mean()),
+            "accuracy": float(right[bin_of == b].mean()),
+            "n": int((bin_of == b).sum()),
+        }
+        for b in np.unique(bin_of)
+    ]

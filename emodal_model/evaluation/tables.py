@@ -1,0 +1,107 @@
+"""Metrics as text: the poster's two tables, in per cent. Nothing heavy is imported, so an old result prints at once."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from emodal_model.data.contract import LABELS
+
+#: Rows of the first table: the poster's, then EMODal with one modality missing, then what it must beat.
+TITLES = {
+    "audio": "audio",
+    "audio_recurrent": "audio, recurrent",
+    "image": "image",
+    "emodal": "audio+image (EMODal)",
+    "emodal_audio": "EMODal, face missing",
+    "emodal_image": "EMODal, sound missing",
+    "decision_fusion": "mean of audio and image",
+    "audio_svm": "audio, linear SVM",
+    "image_svm": "image, linear SVM",
+    "audio_logistic": "audio, PCA+logistic",
+    "image_logistic": "image, PCA+logistic",
+    "early_fusion": "early fusion, logistic",
+    "late_fusion": "late fusion, logistic",
+}
+
+#: The networks that are trained, in the order of TITLES; the last one that is there is what a run is about.
+TRAINED: Final = ("audio", "audio_recurrent", "image", "emodal")
+
+#: Repeats shown one by one: a line holds so many.
+_MOST_REPEATS = 5
+
+
+def format_report(metrics: Mapping[str, Any]) -> str:
+    """The poster's two tables as text, at most 100 columns. metrics: train()'s, or Evaluation.as_dict()."""
+    networks: Mapping[str, Mapping[str, Any]] = metrics["networks"]
+    lines = [
+        f"{'':24}{'clips':>7}{'accuracy %':>12}{'95 % interval':>15}"
+        f"{'UAR %':>9}{'macro-F1 %':>12}{'ECE %':>8}{'p':>8}",
+    ]
+    for name, scores in networks.items():
+        interval = scores["accuracy_interval"]
+        between = "-" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
+        lines.append(
+            f"{TITLES.get(name, name):24}{scores['n']:>7}{_percent(scores['accuracy']):>12}{between:>15}"
+            f"{_percent(scores['uar']):>9}{_percent(scores['macro_f1']):>12}{_percent(scores['ece']):>8}"
+            f"{_p(scores.get('p_against_emodal')):>8}"
+        )
+    if any(scores.get("p_against_emodal") is not None for scores in networks.values()):
+        lines.append(
+            "p: chance of a difference from EMODal this large on the same clips (exact McNemar test)"
+        )
+    if metrics.get("repeats"):
+        lines += ["", *_repeat_lines(metrics["repeats"])]
+    for name in TRAINED:
+        if name in networks:
+            lines += ["", *_confusion_lines(TITLES[name], networks[name]["confusion"])]
+    if metrics.get("h_score") is not None:
+        lines += ["", f"H-score of the two codes on the test side: {metrics['h_score']:.3f}"]
+    for name, reason in metrics.get("left_out", {}).items():
+        lines += ["", f"note: without {TITLES[name]}: {reason}"]
+    note = metrics.get("validation", {}).get("note")
+    if note:
+        lines += ["", f"note: {note}"]
+    missing = sorted({label for s in networks.values() for label, r in s["recall"].items() if r is None})
+    if missing:
+        names = ", ".join(label for label in LABELS if label in missing)
+        lines += ["", f"note: no test clip is {names}, so UAR and macro-F1 are not defined"]
+    return "\n".join(lines)
+
+
+def _repeat_lines(repeats: Mapping[str, Any]) -> list[str]:
+    """Accuracy over seeds or folds: mean, deviation, interval of the mean, test against EMODal, and each."""
+    keys = repeats["keys"]
+    lines = [
+        f"accuracy % over {len(keys)} {repeats['by']}s",
+        f"{'':24}{'mean':>9}{'sd':>8}{'95 % interval':>15}{'p':>8}   each",
+    ]
+    for name, spread in repeats["networks"].items():
+        each = " ".join(_percent(accuracy) for accuracy in spread["accuracy"][:_MOST_REPEATS])
+        more = " ..." if len(keys) > _MOST_REPEATS else ""
+        interval = spread["interval"]
+        between = "-" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
+        lines.append(
+            f"{TITLES.get(name, name):24}{_percent(spread['mean']):>9}{_percent(spread['sd']):>8}"
+            f"{between:>15}{_p(spread['p_against_emodal']):>8}   {each}{more}"
+        )
+    lines.append(
+        f"interval: of the mean over {repeats['by']}s; p: paired t-test against EMODal over {repeats['by']}s"
+    )
+    return lines
+
+
+def _confusion_lines(title: str, counts: list[list[int]]) -> list[str]:
+    header = f"{'':24}" + "".join(f"{label:>10}" for label in LABELS) + f"{'clips':>10}"
+    lines = [f"{title}: % of each true class, predicted as", header]
+    for label, row in zip(LABELS, counts, strict=True):
+        total = sum(row)
+        cells = "".join(f"{_percent(count / total if total else None):>10}" for count in row)
+        lines.append(f"{label:>24}{cells}{total:>10}")
+    return lines
+
+
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.2f}"
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""A trained network on disk: metadata, loading, prediction, export."""

@@ -1,0 +1,162 @@
+"""A trained network for other runtimes: LiteRT, ONNX, or Keras alone; each runs in its own before it is kept.
+
+Beside the file lies a .json of the same name that says what the numbers mean: labels, features, settings.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emodal_model.core.backend import keras, tf, without_stderr
+from emodal_model.core.errors import ModelInputError, ModelWorkError
+from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
+from emodal_model.inference.predictor import Predictor, load, save
+from emodal_model.network.forward import answer
+
+#: Largest difference in a probability that an export may show.
+TOLERANCE = 1e-4
+
+Arrays = Mapping[str, np.ndarray]
+#: Outputs by name for inputs by name, of one sample.
+Ask = Callable[[Arrays], Arrays]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a network is written in a format, and how the file is opened in its own runtime."""
+
+    suffix: str
+    write: Callable[[Predictor, Path], None]
+    open: Callable[[Path], Ask]
+
+
+def export(predictor: Predictor, folder: Path, to: str) -> tuple[Path, float]:
+    """Write the network into a folder in one of FORMATS.
+
+    Returns the file and its largest difference from the original's probabilities. Inputs are images (n, 128, 128)
+    uint8, audio_features (n, 68) float32 and short_term_features (n, frames, 68) float32 with zeros after a clip's
+    end, as far as the network has them (n is 1 in LiteRT); outputs are those of Predictor.outputs. Raises
+    ModelInputError if a package is missing or the format cannot hold the network, ModelWorkError if the file cannot
+    be written or does not answer as the network does.
+    """
+    form = FORMATS[to]
+    path = folder / f"{predictor.name}{form.suffix}"
+    temporary = path.with_name(f".{predictor.name}.tmp{form.suffix}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            form.write(predictor, temporary)
+            difference = _largest_difference(form.open(temporary), predictor)
+            if not difference <= TOLERANCE:  # also when it is not a number
+                raise ModelWorkError(
+                    f"{path}: the exported network differs by {difference:.2g}; nothing was written"
+                )
+            path.with_suffix(".json").write_text(described(predictor), encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as exc:
+        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
+    return path, difference
+
+
+def described(predictor: Predictor) -> str:
+    """What a program needs to know to ask the network, as JSON."""
+    return json.dumps({"network": predictor.name, **predictor.about}, indent=1, sort_keys=True) + "\n"
+
+
+def _largest_difference(ask: Ask, predictor: Predictor) -> float:
+    """Over random inputs, in the runtime that will run the file; the codes are not compared."""
+    rng = np.random.default_rng(0)
+    differences = []
+    for _ in range(8):
+        every = {
+            "images": rng.integers(0, 256, (1, IMAGE_SIZE, IMAGE_SIZE), np.uint8),
+            "audio_features": rng.standard_normal((1, FEATURES)).astype(np.float32),
+            FRAMES: rng.standard_normal((1, rng.integers(1, 200), FEATURES)).astype(np.float32),
+        }
+        given = {name: every[name] for name in predictor.network.input}
+        original = answer(predictor.network, given)
+        exported = ask(given)
+        differences += [
+            exported[name] - np.asarray(original[name]) for name in original if "_code" not in name
+        ]
+    return float(np.abs(differences).max())
+
+
+def _write_keras(predictor: Predictor, path: Path) -> None:
+    save(predictor.network, predictor.about, path)
+
+
+def _open_keras(path: Path) -> Ask:
+    network = load(path).network
+    return lambda given: {name: np.asarray(value) for name, value in answer(network, dict(given)).items()}
+
+
+def _write_litert(predictor: Predictor, path: Path) -> None:
+    network = predictor.network
+    if not predictor.uses_frames:
+        network.export(path, format="litert", verbose=False)
+        return
+    # The frames are a loop, in which LiteRT finds no variables: their values go in as constants.
+    values = [(variable, np.asarray(variable)) for variable in network.variables]
+
+    def ask(**frames: Any) -> Any:
+        constants = [(variable, tf.constant(value)) for variable, value in values]
+        with keras.StatelessScope(state_mapping=constants):
+            return network(frames, training=False)
+
+    given = tf.TensorSpec((1, None, FEATURES), tf.float32, name=FRAMES)
+    traced = tf.function(ask).get_concrete_function(**{FRAMES: given})
+    with without_stderr():  # the converter tells of its passes
+        path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([traced], tf.Module()).convert())
+
+
+def _open_litert(path: Path) -> Ask:
+    from ai_edge_litert.interpreter import Interpreter
+
+    with without_stderr():  # LiteRT greets whoever loads a model
+        interpreter = Interpreter(model_path=str(path))
+        interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner()
+    return lambda given: runner(**given)
+
+
+def _write_onnx(predictor: Predictor, path: Path) -> None:
+    try:
+        import onnx
+        import tf2onnx  # noqa: F401  (Keras imports it; better to miss it here)
+    except ImportError as exc:
+        raise ModelInputError("exporting to ONNX needs three packages: pip install 'emodal[onnx]'") from exc
+    for name in ("tf2onnx", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    network = predictor.network
+    shapes = {name: [size or 1 for size in i.shape] for name, i in network.input.items()}
+    network({name: np.zeros(shape, network.input[name].dtype) for name, shape in shapes.items()})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Keras looks for a name that numpy 2 took away
+        network.export(path, format="onnx", verbose=False)
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"emodal": described(predictor)})
+    onnx.save(model, path)
+
+
+def _open_onnx(path: Path) -> Ask:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda given: dict(zip(names, session.run(names, dict(given)), strict=True))
+
+
+FORMATS: dict[str, Format] = {
+    "keras": Format(".keras", _write_keras, _open_keras),
+    "litert": Format(".tflite", _write_litert, _open_litert),
+    "onnx": Format(".onnx", _write_onnx, _open_onnx),
+}

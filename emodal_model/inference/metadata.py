@@ -1,0 +1,86 @@
+"""What a model file says about itself: labels, the names of its 68 inputs, and how faces and sound were read.
+
+Carried inside every .keras file as emodal.json and by every export: numbers without it mean nothing.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emodal_model.core.config import ModelConfig
+from emodal_model.core.errors import ModelInputError
+from emodal_model.core.versions import versions
+from emodal_model.data.contract import LABELS
+from emodal_model.data.samples import read_manifest, shards
+
+#: The member of a .keras file that holds it.
+ABOUT = "emodal.json"
+#: Sections of the dataset's configuration that decide what a face and its sound become.
+READING = ("clips", "face", "audio")
+
+
+def about_model(
+    dataset: Path, data_hash: str, config: ModelConfig, by_frames: bool = False
+) -> dict[str, Any]:
+    """What a network trained on this dataset has to say, as JSON values.
+
+    clips, face, audio: the dataset's settings, empty if its manifest has none; the same reading gives the same
+    meaning. feature_names: the 68 in order, of a clip or (by_frames) of a frame; empty if the shards do not name them.
+    """
+    settings = read_manifest(dataset).get("config", {})
+    return {
+        "labels": list(LABELS),
+        "feature_names": feature_names(dataset, by_frames),
+        **{section: settings.get(section, {}) for section in READING},
+        "dataset_hash": data_hash,
+        "config": config.model_dump(mode="json"),
+        "versions": versions(),
+    }
+
+
+def feature_names(dataset: Path, by_frames: bool = False) -> list[str]:
+    """The names of the 68 speech features, from the metadata of the training shards; empty if they have none.
+
+    by_frames: the names of the 68 of a frame.
+    """
+    key = "short_term_names" if by_frames else "feature_names"
+    for path in shards(dataset, "train"):
+        try:
+            metadata = pq.read_schema(path).metadata or {}
+            return [str(name) for name in json.loads(metadata[b"emodal"])[key]]
+        except (KeyError, ValueError, TypeError, OSError, pa.ArrowException):
+            return []
+    return []
+
+
+def read_about(file: Path) -> dict[str, Any]:
+    """What a .keras file says about itself, without loading it. Raises ModelInputError if it is not one of ours."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            about = json.loads(archive.read(ABOUT))
+    except KeyError as exc:
+        raise ModelInputError(f"{file}: a Keras model, but not written by emodal train") from exc
+    except (OSError, ValueError, zipfile.BadZipFile) as exc:
+        raise ModelInputError(f"{file}: not a model of emodal train, or damaged") from exc
+    if not isinstance(about, dict):
+        raise ModelInputError(f"{file}: not a model of emodal train, or damaged")
+    return about
+
+
+def model_files(path: Path) -> list[Path]:
+    """The .keras files of a model folder, by name, or the one file given."""
+    return sorted(path.glob("[!.]*.keras")) if path.is_dir() else [path]
+
+
+def model_file(path: Path) -> Path:
+    """The .keras file itself, or a folder's: emodal.keras, else its only one. Raises ModelInputError without one."""
+    files = model_files(path)
+    named = [file for file in files if file.name == "emodal.keras"]
+    file = named[0] if named else files[0] if len(files) == 1 else None
+    if file is None or not file.is_file():
+        raise ModelInputError(f"{path}: no model here (no emodal.keras); run emodal train first")
+    return file

@@ -1,0 +1,166 @@
+"""A trained network on disk, and how to ask it: one .keras file that holds its scales, labels and settings.
+
+The file is Keras's own zip format plus one member, emodal.json: no pickle, no Lambda, no custom layers.
+"""
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emodal_model.core.backend import keras
+from emodal_model.core.errors import ModelInputError, ModelWorkError
+from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
+from emodal_model.data.samples import Samples
+from emodal_model.data.sequences import Sequences
+from emodal_model.inference.metadata import ABOUT, model_file, read_about
+from emodal_model.network.build import MAIN_HEAD
+from emodal_model.network.forward import outputs_of
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of one sample. probabilities: (4,) in the order of Predictor.labels.
+
+    used: "both", "image" or "audio"; None, with no probabilities, where there was nothing to answer by.
+    """
+
+    probabilities: np.ndarray | None
+    used: str | None
+
+
+class Predictor:
+    """A loaded network.
+
+    name: "emodal", "audio", "audio_recurrent" or "image". about: what it was trained on and with. hears_frames: its
+    sound is short-term frames, not the 68 features of a clip.
+    """
+
+    def __init__(self, network: Any, about: dict[str, Any]) -> None:
+        self.network, self.about = network, about
+        self.name: str = network.name
+        self.uses_frames: bool = FRAMES in network.input
+        self.labels: tuple[str, ...] = tuple(about["labels"])
+
+    def predict(self, images: Any = None, audio_features: Any = None) -> np.ndarray:
+        """(n, 4) float32 probabilities of angry, happy, neutral, sad.
+
+        images: (n, 128, 128) uint8, audio_features: (n, 68), or where the network hears frames n arrays of
+        (frames, 68); either may be None, a missing modality: EMODal then answers by the softmax on the other one.
+        Raises ModelInputError if nothing is left to answer by.
+        """
+        if self.uses_frames and audio_features is not None:
+            audio_features = _checked_frames(audio_features)
+        images, audio_features = _checked(images, audio_features)
+        head = self.head_for(images is not None, audio_features is not None)
+        n = len(audio_features) if images is None else len(images)
+        if images is None:
+            images = np.zeros((n, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+        if audio_features is None:
+            audio_features = np.zeros((n, FEATURES), np.float32)
+        if n == 0:
+            return np.empty((0, len(self.labels)), np.float32)
+        return outputs_of(self.network, images, audio_features)[head]
+
+    def predict_each(
+        self, images: Sequence[np.ndarray | None], audio_features: Sequence[np.ndarray | None]
+    ) -> list[Answer]:
+        """An answer a sample, in order, where each sample may lack its image, its sound, or both.
+
+        images: (128, 128) uint8 or None; audio_features: (68,), or (frames, 68) where the network hears frames, or
+        None.
+        """
+        heads = [
+            self._head_or_none(image is not None, audio is not None)
+            for image, audio in zip(images, audio_features, strict=True)
+        ]
+        answers = [Answer(None, None)] * len(heads)
+        for head in ("both", "image", "audio"):
+            rows = [row for row, used in enumerate(heads) if used == head]
+            if rows:
+                faces = None if head == "audio" else np.stack([np.asarray(images[row]) for row in rows])
+                sounds = None if head == "image" else [np.asarray(audio_features[row]) for row in rows]
+                for row, probabilities in zip(rows, self.predict(faces, sounds), strict=True):
+                    answers[row] = Answer(probabilities, head)
+        return answers
+
+    def _head_or_none(self, has_image: bool, has_audio: bool) -> str | None:
+        try:
+            return self.head_for(has_image, has_audio)
+        except ModelInputError:
+            return None
+
+    def head_for(self, has_image: bool, has_audio: bool) -> str:
+        """The output to read for the modalities at hand: "both", "audio" or "image"."""
+        head = MAIN_HEAD[self.name]
+        if head == "both" and not (has_image and has_audio):
+            head = "image" if has_image else "audio"
+        if (head == "image" and not has_image) or (head == "audio" and not has_audio):
+            raise ModelInputError(f"the {self.name} network needs {head} input, and got none")
+        return head
+
+    def outputs(self, samples: Samples) -> dict[str, np.ndarray]:
+        """Every output for every sample: probabilities per head and, for EMODal, the two codes."""
+        if self.uses_frames:
+            samples = samples.by_frames()
+        return outputs_of(self.network, samples.images, samples.audio_features)
+
+
+def load(path: str | Path) -> Predictor:
+    """A trained network from its .keras file, or from a folder: its emodal.keras, else its only .keras file.
+
+    Raises ModelInputError if there is none, or it is not one of ours.
+    """
+    file = model_file(Path(path))
+    about = read_about(file)
+    try:
+        network = keras.models.load_model(file, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as exc:
+        raise ModelInputError(f"{file}: not a model of emodal train, or damaged") from exc
+    return Predictor(network, about)
+
+
+def save(network: Any, about: dict[str, Any], path: Path) -> None:
+    """Write network and about as one .keras file, whole or not at all. Raises ModelWorkError if it cannot."""
+    temporary = path.with_name(f".{path.stem}.tmp.keras")
+    try:
+        network.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(ABOUT, json.dumps(about, indent=1, sort_keys=True, allow_nan=False))
+        temporary.replace(path)
+    except OSError as exc:
+        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
+
+
+def _checked_frames(sounds: Any) -> Sequences:
+    """Frames of several clips. Raises ModelInputError."""
+    rows = [np.asarray(sound, np.float32) for sound in sounds]
+    wrong = [row.shape for row in rows if row.ndim != 2 or row.shape[1] != FEATURES or not len(row)]
+    if wrong:
+        raise ModelInputError(f"each sound must be (frames, {FEATURES}) short-term features, not {wrong[0]}")
+    if not all(np.isfinite(row).all() for row in rows):
+        raise ModelInputError("short-term features must be finite; drop such clips, or pass None for all")
+    return Sequences(rows)
+
+
+def _checked(images: Any, audio_features: Any) -> tuple[np.ndarray | None, np.ndarray | Sequences | None]:
+    """The two inputs as arrays of the right shape and type. Raises ModelInputError."""
+    if images is not None:
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
+            raise ModelInputError(f"images must be (n, 128, 128) uint8, not {images.shape} {images.dtype}")
+    if audio_features is not None and not isinstance(audio_features, Sequences):
+        audio_features = np.asarray(audio_features, np.float32)
+        if audio_features.ndim != 2 or audio_features.shape[1] != FEATURES:
+            raise ModelInputError(f"audio_features must be (n, {FEATURES}), not {audio_features.shape}")
+        if not np.isfinite(audio_features).all():
+            raise ModelInputError("audio_features must be finite; drop such clips, or pass None for all")
+    if images is None and audio_features is None:
+        raise ModelInputError("predict needs images, audio_features, or both")
+    if images is not None and audio_features is not None and len(images) != len(audio_features):
+        raise ModelInputError(f"{len(images)} images but {len(audio_features)} rows of audio_features")
+    return images, audio_features

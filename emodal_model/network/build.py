@@ -1,0 +1,219 @@
+"""The poster's networks: image branch, audio branch, and the softmaxes on them.
+
+Every network maps named inputs (images, audio_features) to a dictionary of logits and features; the same
+layers serve EMODal and the two networks of one modality. A recurrent one, the poster's prior work, hears frames
+instead (short_term_features). Normalisation lives inside, as plain layers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from emodal_model.core.backend import keras
+from emodal_model.core.config import ModelConfig
+from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, LABELS
+from emodal_model.data.samples import Samples
+from emodal_model.data.sequences import Sequences
+from emodal_model.network.decorrelation import CLIP, Decorrelation, decorrelation_of
+
+NetworkName = Literal["emodal", "audio", "audio_recurrent", "image"]
+
+#: The head whose cross-entropy stops training and whose answer is the network's answer.
+MAIN_HEAD: dict[str, str] = {
+    "emodal": "both",
+    "audio": "audio",
+    "audio_recurrent": "audio",
+    "image": "image",
+}
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What the training side taught about scales: gray level of the pixels, each of the 68 audio features.
+
+    decorrelation: of the features, once they are standardised; none for frames.
+    """
+
+    pixel_mean: float
+    pixel_std: float
+    audio_mean: list[float]
+    audio_std: list[float]
+    decorrelation: Decorrelation | None = None
+
+
+def normalisation_of(samples: Samples) -> Normalisation:
+    """Means and deviations of the samples. A constant feature keeps deviation 1."""
+    pixels = samples.images[:: max(1, len(samples) // 2048)]
+    if isinstance(samples.audio_features, Sequences):
+        audio_mean, audio_std = samples.audio_features.mean_and_std()
+    else:
+        audio_mean = samples.audio_features.mean(axis=0, dtype=np.float64)
+        audio_std = samples.audio_features.std(axis=0, dtype=np.float64)
+    audio_std = np.where(audio_std > 1e-9, audio_std, 1.0)
+    decorrelation = None
+    if not isinstance(samples.audio_features, Sequences):
+        decorrelation = decorrelation_of((samples.audio_features - audio_mean) / audio_std)
+    return Normalisation(
+        pixel_mean=float(pixels.mean(dtype=np.float64)),
+        pixel_std=max(float(pixels.std(dtype=np.float64)), 1.0),
+        audio_mean=audio_mean.tolist(),
+        audio_std=audio_std.tolist(),
+        decorrelation=decorrelation,
+    )
+
+
+def build_network(
+    name: NetworkName, config: ModelConfig, scales: Normalisation, dtype: str = "float32"
+) -> Any:
+    """Keras model of one name. Inputs by name; outputs: logits of its heads, "both", "audio", "image".
+
+    EMODal adds its two features, "audio_code" and "image_code", (n, config.features), for the common loss.
+    dtype: Keras policy of the hidden layers; logits and features are float32 always.
+    """
+    inputs: dict[str, Any] = {}
+    codes: dict[str, Any] = {}
+    if name == "audio_recurrent":
+        inputs[FRAMES] = keras.Input((None, FEATURES), name=FRAMES)
+        codes["audio"] = _recurrent_branch(inputs[FRAMES], config, scales)
+    elif name != "image":
+        inputs["audio_features"] = keras.Input((FEATURES,), name="audio_features")
+        codes["audio"] = _audio_branch(inputs["audio_features"], config, scales, dtype)
+    if name in ("emodal", "image"):
+        inputs["images"] = keras.Input((IMAGE_SIZE, IMAGE_SIZE), name="images", dtype="uint8")
+        codes["image"] = _image_branch(inputs["images"], config, scales, dtype)
+    heads = dict(codes)
+    if name == "emodal":
+        heads["both"] = keras.layers.Concatenate(name="both_codes", dtype="float32")(list(codes.values()))
+    outputs = {
+        head: keras.layers.Dense(
+            len(LABELS),
+            kernel_regularizer=keras.regularizers.L2(config.head_l2),
+            name=f"{head}_logits",
+            dtype="float32",
+        )(code)
+        for head, code in heads.items()
+    }
+    if name == "emodal":
+        outputs |= {f"{modality}_code": code for modality, code in codes.items()}
+    network = keras.Model(inputs, outputs, name=name)
+    if "audio_features" in inputs and scales.decorrelation:
+        evened = [scales.decorrelation.matrix, scales.decorrelation.offset]
+        network.get_layer("audio_decorrelated").set_weights(evened)
+    return network
+
+
+def head_layers(network: Any) -> list[Any]:
+    """The softmaxes' own layers, without the branches below them."""
+    return [layer for layer in network.layers if layer.name.endswith("_logits")]
+
+
+def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
+    """Dense 128, 64, 10 on the 68 features."""
+    x = _decorrelated(_standardised(audio, scales), scales)
+    decay = keras.regularizers.L2(config.audio_l2)
+    for width in (128, 64):
+        x = keras.layers.Dense(
+            width, activation="relu", kernel_regularizer=decay, name=f"audio_dense_{width}", dtype=dtype
+        )(x)
+    x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype=dtype)(x)
+    return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
+
+
+def _recurrent_branch(frames: Any, config: ModelConfig, scales: Normalisation) -> Any:
+    """A recurrent layer (GRU) that reads the frames forwards and backwards; the mean of its states; dense 10.
+
+    In float32: over hundreds of steps the rounding of bfloat16 adds up.
+    """
+    is_there = keras.ops.any(keras.ops.not_equal(frames, 0.0), axis=-1)
+    layer = keras.layers.GRU(
+        config.recurrent_units,
+        return_sequences=True,
+        kernel_regularizer=keras.regularizers.L2(config.recurrent_l2),
+        name="audio_recurrent",
+        dtype="float32",
+    )
+    # A new speaker or microphone is far out in some feature; it should not be louder than all others.
+    heard = keras.ops.clip(_standardised(frames, scales), -CLIP, CLIP)
+    states = keras.layers.Bidirectional(layer, name="audio_both_ways", dtype="float32")(heard, mask=is_there)
+    x = keras.layers.GlobalAveragePooling1D(name="audio_mean", dtype="float32")(states, mask=is_there)
+    x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype="float32")(x)
+    return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
+
+
+def _standardised(audio: Any, scales: Normalisation) -> Any:
+    """The 68 numbers of a clip, or of each frame, standardised."""
+    # Rescaling with a list per feature: unlike Normalization it exports to ONNX as constants.
+    mean, std = np.asarray(scales.audio_mean), np.asarray(scales.audio_std)
+    return keras.layers.Rescaling(
+        list(1.0 / std), offset=list(-mean / std), name="audio_standardised", dtype="float32"
+    )(audio)
+
+
+def _decorrelated(x: Any, scales: Normalisation) -> Any:
+    """Standardised features without skew, clipped, and in even directions: as Decorrelation says, in layers."""
+    learnt = scales.decorrelation
+    assert learnt is not None, "frames have a branch of their own"
+
+    def scaled(value: Any, by: np.ndarray, name: str, offset: np.ndarray | float = 0.0) -> Any:
+        offsets = np.broadcast_to(offset, by.shape).tolist()
+        return keras.layers.Rescaling(by.tolist(), offset=offsets, name=name, dtype="float32")(value)
+
+    up, down = learnt.powers, 2.0 - learnt.powers
+    above = scaled(keras.ops.log(1.0 + keras.ops.relu(x)), up, "audio_above")
+    below = scaled(keras.ops.log(1.0 + keras.ops.relu(-x)), down, "audio_below")
+    offset = (1.0 / down - 1.0 / up - learnt.mean) / learnt.std
+    above = scaled(keras.ops.exp(above), 1.0 / (up * learnt.std), "audio_above_grown", offset)
+    below = scaled(keras.ops.exp(below), 1.0 / (down * learnt.std), "audio_below_grown")
+    even = keras.layers.Dense(FEATURES, trainable=False, name="audio_decorrelated", dtype="float32")
+    # A new speaker or microphone is far out in some feature; it should not be louder than all others.
+    return keras.ops.clip(even(keras.ops.clip(above - below, -CLIP, CLIP)), -CLIP, CLIP)
+
+
+def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
+    """Three 3x3 convolutions, each with max pooling; flatten; dense; dropout; dense 10."""
+    gain = 1.0 / scales.pixel_std
+    x = keras.layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="image_plane", dtype="float32")(images)
+    x = keras.layers.Rescaling(gain, -scales.pixel_mean * gain, name="image_standardised", dtype=dtype)(x)
+    for number, filters in enumerate(config.filters, start=1):
+        x = keras.layers.Conv2D(
+            filters, 3, padding="same", activation="relu", name=f"image_conv_{number}", dtype=dtype
+        )(x)
+        x = keras.layers.MaxPooling2D(2, name=f"image_pool_{number}", dtype=dtype)(x)
+    x = keras.layers.Flatten(name="image_flat", dtype=dtype)(x)
+    decay = keras.regularizers.L2(config.image_l2)
+    x = keras.layers.Dense(
+        config.image_dense, activation="relu", kernel_regularizer=decay, name="image_dense", dtype=dtype
+    )(x)
+    x = keras.layers.Dropout(config.dropout, seed=config.seed, name="image_dropout", dtype=dtype)(x)
+    return keras.layers.Dense(config.features, name="image_code", dtype="float32")(x)
+
+
+def with_probabilities(members: Sequence[tuple[Any, dict[str, float]]]) -> Any:
+    """The network to keep: logits divided by each head's temperature, the mean over the members, then softmax.
+
+    members: networks of one name, each with its temperatures. Codes are the first member's: other members' axes
+    mean something else.
+    """
+    first, heads = members[0]
+    inputs, answers = first.input, [first.output]
+    if len(members) > 1:
+        inputs = {name: keras.Input(i.shape[1:], name=name, dtype=i.dtype) for name, i in first.input.items()}
+        answers = [
+            keras.Model(network.input, network.output, name=f"{first.name}_{number}")(inputs)
+            for number, (network, _) in enumerate(members, start=1)
+        ]
+    outputs = {name: output for name, output in answers[0].items() if name not in heads}
+    for head in heads:
+        logits = [
+            keras.layers.Rescaling(1.0 / temperatures[head], name=f"{head}_tempered_{number}")(answer[head])
+            for number, (answer, (_, temperatures)) in enumerate(zip(answers, members, strict=True), start=1)
+        ]
+        mean = (
+            keras.layers.Average(name=f"{head}_mean", dtype="float32")(logits)
+            if len(logits) > 1
+            else logits[0]
+        )
+        outputs[head] = keras.layers.Softmax(name=f"{head}_probabilities", dtype="float32")(mean)
+    return keras.Model(inputs, outputs, name=first.name)

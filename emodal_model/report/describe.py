@@ -1,0 +1,24 @@
+"""What is written about a finished training for people: report and card. One call at the end of training."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emodal_model.data.samples import Samples
+from emodal_model.inference.predictor import Predictor
+from emodal_model.report import write_report
+from emodal_model.report.card import write_card
+
+
+def describe_run(
+    out: Path, dataset: Path, metrics: Mapping[str, Any], network: Predictor, test: Samples
+) -> None:
+    """Write OUT/report/index.html and OUT/README.md.
+
+    metrics: as in metrics.json. network: the one whose answers are shown. test: as from evaluation.judged.
+    Raises ModelWorkError if a file cannot be written.
+    """
+    outputs = network.outputs(test)
+    head = network.head_for(True, True)
+    write_report(out / "report" / "index.html", metrics, test, outputs, head, dataset)
+    write_card(out, dataset, metrics, network.about)

@@ -1,0 +1,1 @@
+"""Training: stages, loop, ensemble, repeats, sweep, MLflow tracking."""

@@ -1,0 +1,45 @@
+"""Several trainings of one network that answer as one: how many, with which seeds, and what each holds back.
+
+Together they learn from every clip, although each holds some groups back to stop and calibrate by.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emodal_model.core.config import ModelConfig
+from emodal_model.data.samples import Samples
+from emodal_model.data.validation import Holdout, hold_out
+
+#: Below so many labelled clips an ensemble is the default: there it gains most, and costs least.
+FEW_CLIPS = 1000
+MEMBERS_OF_FEW = 5
+#: Between the seeds of members: those of `seeds` trainings, which follow one another, are others.
+SEED_STEP = 10_000
+
+
+@dataclass(frozen=True)
+class Member:
+    """One training of an ensemble. config: with its own seed. held: its validation groups."""
+
+    config: ModelConfig
+    held: Holdout
+
+
+def members_of(samples: Samples, group_by: str, config: ModelConfig) -> list[Member]:
+    """The members that config.members asks for, the first with config.seed itself.
+
+    samples: all that may be learnt from. group_by: what stays together, as validation.hold_out takes it.
+    """
+    clips = int((samples.originals & (samples.labels >= 0)).sum())
+    is_few = clips < FEW_CLIPS
+    count = config.members or (MEMBERS_OF_FEW if is_few else 1)
+    varies = is_few if config.vary_pictures is None else config.vary_pictures
+    members: list[Member] = []
+    for number in range(count):
+        settings = {"seed": config.seed + SEED_STEP * number, "vary_pictures": varies}
+        own = config.model_copy(update=settings)
+        earlier = np.any([member.held.validation for member in members], axis=0) if members else None
+        held = hold_out(samples, group_by, config.validation_fraction, own.seed, earlier)
+        members.append(Member(own, held))
+    return members

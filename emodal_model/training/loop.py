@@ -1,0 +1,237 @@
+"""The training loop of one network: samples in, trained network out. No files but the checkpoint.
+
+Weights are averaged over the last epochs: the average generalises better than any one of them.
+Every draw (shuffling, dropout, how pictures vary) is seeded by (seed, epoch): done again, an epoch is the same.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from emodal_model.core.backend import choose_precision, keras, repeatable, tf
+from emodal_model.core.config import ModelConfig
+from emodal_model.core.errors import ModelWorkError
+from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, LABELS
+from emodal_model.data.image_augmentation import draw_variations, varied
+from emodal_model.data.samples import Samples, batches
+from emodal_model.evaluation.scores import best_temperature, cross_entropy, softmax
+from emodal_model.losses import h_score, total_loss
+from emodal_model.network.build import MAIN_HEAD, NetworkName, build_network, head_layers, normalisation_of
+from emodal_model.network.forward import _inputs, outputs_of
+from emodal_model.training.checkpoint import Checkpoint, CheckpointFile
+from emodal_model.training.stages import Stage, StageName, learning_rate, stages_of
+
+#: Epochs that the average of the weights reaches back, about.
+AVERAGED_EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch of one network, counted within its stage. None where there is no validation side.
+
+    validation_loss: calibrated cross-entropy in nats; in the stage "common" minus the held-out H-score.
+    """
+
+    network: str
+    stage: StageName
+    epoch: int
+    epochs: int
+    train_loss: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    learning_rate: float
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network (logits), with the weights of its best epoch, and how it got there.
+
+    warm_up: the epochs of the stages before the last; history, best_epoch: of the last stage.
+    """
+
+    network: Any
+    history: list[EpochReport] = field(default_factory=list)
+    best_epoch: int = 0
+    seconds: float = 0.0
+    warm_up: list[EpochReport] = field(default_factory=list)
+
+
+def fit(
+    name: NetworkName,
+    train: Samples,
+    validation: Samples,
+    config: ModelConfig,
+    checkpoint: CheckpointFile | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> Fitted:
+    """Train one network until its validation cross-entropy has not improved for config.patience epochs.
+
+    train: labelled and unlabelled samples; validation: labelled originals of other groups, or none, and then
+    every epoch is done and the last weights kept. Raises ModelWorkError if the loss is no longer finite.
+    """
+    started_s = time.monotonic()
+    repeatable(config.seed)
+    scales = normalisation_of(train)
+    network = build_network(name, config, scales, choose_precision(config.precision))
+    varies = bool(config.vary_pictures) and "images" in network.input
+    class_weights = tf.constant(balanced_weights(train.labels))
+    state = checkpoint.read() if checkpoint else None
+    history = [EpochReport(**report) for report in state.history] if state else []
+    stages = stages_of(name, train.labels, train.originals, config)
+    for number, stage in enumerate(stages):
+        done = [report for report in history if report.stage == stage.name]
+        if done and history[-1].stage != stage.name:
+            continue  # a run that goes on is in a later stage
+        variables = network.trainable_variables
+        if stage.name == "heads":
+            variables = [v for layer in head_layers(network) for v in layer.trainable_variables]
+        optimizer = keras.optimizers.Adam(stage.config.learning_rate)
+        optimizer.build(variables)
+        averaged = best_weights = network.get_weights()
+        if state and done:
+            averaged, best_weights = state.averaged, state.best_weights
+            network.set_weights(state.weights)
+            for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
+                variable.assign(value)
+        step = make_step(network, optimizer, class_weights, stage.config, variables)
+        best_epoch = max((report.epoch for report in done if report.is_best), default=0)
+        # A warm-up that finds nothing in common on held-out pairs is not kept.
+        best_loss = 0.0 if stage.name == "common" else None
+        best_loss = done[best_epoch - 1].validation_loss if best_epoch else best_loss
+        first_judged = _first_judged(stage, config, warmed_up=number > 0)
+        judged = len(validation) > 0 and stage.name != "heads"
+        for epoch in range(len(done) + 1, stage.config.epochs + 1):
+            if _is_over(stage, epoch - 1, best_epoch if judged else 0):
+                break
+            seed = (config.seed, number, epoch)
+            _seed_dropout(network, seed)
+            rate = learning_rate(stage.config, epoch)
+            optimizer.learning_rate = rate
+            pictures = _pictures_of(stage, train, seed if varies else None)
+            losses = [
+                step(pictures(places), train.audio_features[rows], train.labels[rows])
+                for places, rows in (
+                    (places, stage.rows[places])
+                    for places in batches(len(stage.rows), stage.config.batch_size, seed)
+                )
+            ]
+            train_loss = float(np.mean(losses))
+            if not np.isfinite(train_loss):
+                raise ModelWorkError(
+                    f"{name}: the loss is not finite in epoch {epoch}; lower model.learning_rate"
+                )
+            weights = network.get_weights()
+            share = 1.0 / min(epoch, AVERAGED_EPOCHS)
+            averaged = [old + share * (new - old) for old, new in zip(averaged, weights, strict=True)]
+            loss = accuracy = None
+            if judged:
+                network.set_weights(averaged)
+                loss, accuracy = _judge(network, stage, MAIN_HEAD[name], validation)
+                network.set_weights(weights)
+            is_best = loss is None or (epoch >= first_judged and (best_loss is None or loss < best_loss))
+            if is_best:
+                best_epoch, best_loss, best_weights = epoch, loss, averaged
+            report = EpochReport(
+                name, stage.name, epoch, stage.config.epochs, train_loss, loss, accuracy, rate, is_best
+            )
+            history.append(report)
+            # The last state too: a run killed later, in another network, does not do this one again.
+            if checkpoint and (checkpoint.is_due() or _is_over(stage, epoch, best_epoch if judged else 0)):
+                moments = [variable.numpy() for variable in optimizer.variables]
+                reports = [asdict(report) for report in history]
+                checkpoint.write(Checkpoint(weights, moments, averaged, best_weights, reports))
+            if on_epoch:
+                on_epoch(report)
+        network.set_weights(best_weights)
+
+    # Kept in float32: it answers the same on machines without bfloat16, and exports anywhere.
+    kept = build_network(name, config, scales)
+    kept.set_weights(best_weights)
+    last = [report for report in history if report.stage == "all"]
+    warm_up = [report for report in history if report.stage != "all"]
+    return Fitted(kept, last, best_epoch, time.monotonic() - started_s, warm_up)
+
+
+def _pictures_of(
+    stage: Stage, train: Samples, seed: tuple[int, ...] | None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The pictures at some places of a pass, as a step takes them; seed: draws how they vary, None: they do not."""
+    if seed is None:
+        return lambda places: train.images[stage.rows[places]]
+    variations = draw_variations(len(stage.rows), IMAGE_SIZE, seed)
+    return lambda places: varied(train.images[stage.rows[places]], variations, places)
+
+
+def _is_over(stage: Stage, done: int, best_epoch: int) -> bool:
+    """Whether a stage ends after `done` epochs. best_epoch: 0 where there is none, and nothing to be patient for."""
+    return done >= stage.config.epochs or (best_epoch > 0 and done - best_epoch >= stage.config.patience)
+
+
+def _first_judged(stage: Stage, config: ModelConfig, warmed_up: bool) -> int:
+    """First epoch that may be the best: on a hundred clips an epoch is two steps, and a lucky validation score
+    then says nothing about training.
+    """
+    if stage.name == "common" or warmed_up:
+        return 1
+    return min(-(-config.min_steps // stage.steps), config.epochs)
+
+
+def _judge(network: Any, stage: Stage, head: str, validation: Samples) -> tuple[float, float | None]:
+    """Validation loss of an epoch, and accuracy where the stage has learnt classes."""
+    outputs = outputs_of(network, validation.images, validation.audio_features)
+    if stage.name == "common":
+        return -float(h_score(outputs["audio_code"], outputs["image_code"])), None
+    logits = outputs[head]
+    # After calibration, as the network will be used: on unseen speakers it gets overconfident
+    # long before it gets worse, and the raw cross-entropy would stop it then.
+    temperature = best_temperature(logits, validation.labels)
+    loss = cross_entropy(softmax(logits / temperature), validation.labels)
+    return loss, float((logits.argmax(axis=1) == validation.labels).mean())
+
+
+def make_step(
+    network: Any, optimizer: Any, class_weights: Any, config: ModelConfig, variables: list[Any] | None = None
+) -> Callable[..., Any]:
+    """One step of gradient descent as a compiled function of (images, audio_features, labels); returns the loss.
+
+    A batch may have any size. variables: what learns, all if None; optimizer: already built for them.
+    """
+    sound = (None, None, FEATURES) if FRAMES in network.input else (None, FEATURES)
+    learning = network.trainable_variables if variables is None else variables
+
+    @tf.function(  # type: ignore[untyped-decorator]
+        input_signature=[
+            tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8),
+            tf.TensorSpec(sound, tf.float32),
+            tf.TensorSpec((None,), tf.int64),
+        ]
+    )
+    def step(images: Any, audio: Any, labels: Any) -> Any:
+        with tf.GradientTape() as tape:
+            outputs = network(_inputs(network, images, audio), training=True)
+            loss = total_loss(outputs, labels, class_weights, config) + tf.add_n(network.losses)
+        gradients = tape.gradient(loss, learning)
+        optimizer.apply_gradients(zip(gradients, learning, strict=True))
+        return loss
+
+    return cast(Callable[..., Any], step)
+
+
+def balanced_weights(labels: np.ndarray) -> np.ndarray:
+    """(classes,) float32: rare classes count more, so that each class has the same sum; absent ones 0."""
+    counts = np.bincount(labels[labels >= 0], minlength=len(LABELS))
+    present = counts > 0
+    return np.where(present, counts.sum() / (present.sum() * np.maximum(counts, 1)), 0.0).astype(np.float32)
+
+
+def _seed_dropout(network: Any, seed: tuple[int, ...]) -> None:
+    """Dropout draws of an epoch depend on (seed, stage, epoch, layer), not on how many draws came before."""
+    for number, layer in enumerate(network.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            state = np.random.SeedSequence((*seed, number)).generate_state(2)
+            generator.state.assign(state.astype("uint32"))

@@ -1,0 +1,78 @@
+"""The stages of a training: what each one learns from, which losses it counts, and for how long.
+
+With labels for all there is one stage. Where unlabelled clips outnumber labelled ones, EMODal first learns what
+face and voice have in common, then puts its softmaxes on that, and only then trains as a whole.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from emodal_model.core.config import ModelConfig
+
+StageName = Literal["common", "heads", "all"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """rows: indices of the samples of one pass. config: the settings as this stage reads them."""
+
+    name: StageName
+    rows: np.ndarray
+    config: ModelConfig
+
+    @property
+    def steps(self) -> int:
+        """Steps of one epoch."""
+        return -(-len(self.rows) // self.config.batch_size)
+
+
+def stages_of(network: str, labels: np.ndarray, originals: np.ndarray, config: ModelConfig) -> list[Stage]:
+    """The stages that train a network on samples with these labels (-1: none), in order.
+
+    originals: (n,) bool, not an augmented copy; they decide whether unlabelled clips are the majority.
+    """
+    last = Stage("all", rows_of_a_pass(labels), config)
+    labelled = labels >= 0
+    warms_up = (
+        network == "emodal"
+        and min(config.common_weight, config.warm_up_epochs) > 0
+        and int((originals & ~labelled).sum()) > int((originals & labelled).sum())
+    )
+    if not warms_up:
+        return [last]
+    common = {
+        "common_weight": 1.0,
+        "classify_weight": 0.0,
+        "audio_weight": 0.0,
+        "image_weight": 0.0,
+        "epochs": config.warm_up_epochs,
+        # The H-score of a small batch is biased low, and its gradient is noise.
+        "batch_size": 4 * config.batch_size,
+        "learning_rate": 2 * config.learning_rate,
+    }
+    heads = {"common_weight": 0.0, "learning_rate": 5 * config.learning_rate}
+    on_labels = Stage("heads", np.flatnonzero(labelled), config.model_copy(update=heads))
+    enough = {"epochs": -(-config.min_steps // on_labels.steps)}
+    return [
+        Stage("common", np.arange(len(labels)), config.model_copy(update=common)),
+        Stage("heads", on_labels.rows, on_labels.config.model_copy(update=enough)),
+        last,
+    ]
+
+
+def rows_of_a_pass(labels: np.ndarray) -> np.ndarray:
+    """Indices of the samples of one pass: all of them, labelled ones repeated to a quarter of it at least.
+
+    Among thousands of unlabelled clips a batch would hold two or three labels, and their gradient be noise.
+    """
+    labelled, unlabelled = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
+    times = max(1, -(-len(unlabelled) // (3 * max(len(labelled), 1))))
+    return np.concatenate([np.tile(labelled, times), unlabelled])
+
+
+def learning_rate(config: ModelConfig, epoch: int) -> float:
+    """Half a cosine from config.learning_rate in epoch 1 to a tenth of it in the last."""
+    done = (epoch - 1) / max(config.epochs - 1, 1)
+    return config.learning_rate * (0.1 + 0.9 * 0.5 * (1.0 + float(np.cos(np.pi * done))))

@@ -1,0 +1,68 @@
+"""The `emodal` command: which commands there are. What each does with its arguments is in flows/commands/.
+
+Results go to standard output, progress and messages to standard error.
+"""
+
+import importlib.metadata
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from flows.cli.build import build, plan
+from flows.cli.dataset import diff, forget, leak_price, verify
+from flows.cli.deploy import deploy
+from flows.cli.exits import clear_errors, stop_at_once_on_signals
+from flows.cli.export import export
+from flows.cli.films import sample_films
+from flows.cli.init import init
+from flows.cli.model import evaluate, train
+from flows.cli.predict import predict
+from flows.cli.propose import propose
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+# The overview shows them in this order.
+app.command(short_help="A config to edit and a table to fill in.")(init)
+app.command(short_help="Spans of films worth annotating.")(propose)
+app.command(short_help="Films and annotations to a dataset and a model.")(build)
+app.command(short_help="What a build would do, and what is wrong.")(plan)
+app.command(short_help="Train on a dataset, and print the tables.")(train)
+app.command(short_help="Test a model on a dataset.")(evaluate)
+app.command(short_help="Ask a model about a film.")(predict)
+app.command(short_help="Set up a Prefect server to build every night.")(deploy)
+app.command(short_help="Hold a dataset against its manifest.")(verify)
+app.command("leak-price", short_help="What a leaking split would seem to gain.")(leak_price)
+app.command(short_help="What differs between two builds, and why.")(diff)
+app.command(short_help="Take a film or a speaker out of a build.")(forget)
+app.command(short_help="A dataset or a model for other programs.")(export)
+app.command("sample-films", short_help="Films with known truth, to try things on.")(sample_films)
+
+
+def main() -> None:
+    """Run the command; how it ends is told in flows/exits.py."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect tells its makers of its use, unless asked not to
+    stop_at_once_on_signals()
+    with clear_errors():
+        # A number is the code of typer.Exit; a finished command returns none.
+        sys.exit(app(prog_name="emodal", standalone_mode=False))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"emodal {importlib.metadata.version('emodal')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _emodal(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Build emotion datasets from films and TV shows, and train EMODal on them."""

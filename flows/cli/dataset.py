@@ -1,0 +1,92 @@
+"""`emodal verify`, `emodal leak-price`, `emodal diff` and `emodal forget`: what is done with a finished dataset."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import Json, dataset_in, print_result
+
+
+def verify(
+    out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
+    as_json: Json = False,
+) -> None:
+    """Check a dataset against its manifest: hashes, counts, the ledger, the split. Ends with 1 if anything is wrong.
+
+    Example: emodal verify build
+    """
+    from emodal_data.dataset.verify import verify_dataset
+
+    dataset = dataset_in(out)
+    problems = verify_dataset(dataset)
+    print_result(problems, "\n".join(problems) or f"{dataset}: all is as the manifest says", as_json)
+    if problems:
+        raise typer.Exit(1)
+
+
+def leak_price(
+    out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
+    as_json: Json = False,
+) -> None:
+    """Say what simple models would seem to reach if this dataset were split with a leak, and what they reach without.
+
+    Example: emodal leak-price build
+    """
+    from emodal_data.core.errors import InputError
+    from emodal_data.dataset.split.leak_price import format_price
+    from emodal_data.dataset.split.leak_price import leak_price as measure
+
+    dataset = dataset_in(out)
+    price = measure(dataset)
+    if price is None:
+        raise InputError(
+            f"{dataset}: fewer than two classes on the training side: there is nothing to tell apart"
+        )
+    print_result(price, format_price(price), as_json)
+
+
+def diff(
+    one: Annotated[Path, typer.Argument(metavar="OUT_A", help="Folder of a build, or of its dataset.")],
+    two: Annotated[Path, typer.Argument(metavar="OUT_B", help="Another one.")],
+    as_json: Json = False,
+) -> None:
+    """Say what differs between two builds, and why: settings, films, spans, samples. Ends with 1 if anything does.
+
+    Example: emodal diff build-of-may build-of-june
+    """
+    from emodal_data.dataset.compare import compare_datasets, format_differences, is_equal
+
+    differences = compare_datasets(dataset_in(one), dataset_in(two))
+    print_result(differences, format_differences(differences), as_json)
+    if not is_equal(differences):
+        raise typer.Exit(1)
+
+
+def forget(
+    out: Annotated[Path, typer.Argument(help="Folder of a build.")],
+    film: Annotated[str | None, typer.Option(help="Film, as its path below the films folder.")] = None,
+    speaker: Annotated[str | None, typer.Option(help="Speaker, as the annotations name them.")] = None,
+    model: Annotated[
+        bool, typer.Option("--model", help="Remove OUT/model too: it may have learnt from it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove every trace of a film or a speaker from a build, and prove it. Reads no film.
+
+    Take it out of the annotations too, or the next build brings it back.
+
+    Example: emodal forget build --speaker anna
+    """
+    from dataclasses import asdict
+
+    from flows.operations.forget import forget as forget_in
+
+    result = asdict(forget_in(out, film, speaker, with_model=model))
+    if (out / "model").exists():
+        print(f"emodal: {out / 'model'} may have learnt from it; --model removes it", file=sys.stderr)
+    print("emodal: take it out of the annotations too, or the next build brings it back", file=sys.stderr)
+    print_result(
+        result, "\n".join(f"{n:>7} {name.replace('_', ' ')} removed" for name, n in result.items()), as_json
+    )

@@ -1,0 +1,45 @@
+"""`emodal deploy`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import Annotations, ConfigFile, Films, Json, Out, Overrides, Settings, print_result
+
+
+def deploy(
+    films: Films = None,
+    annotations: Annotations = None,
+    out: Out = None,
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    set_: Settings = None,
+    cron: Annotated[str, typer.Option(help="When to build; empty: only when asked.")] = "0 2 * * *",
+    timezone: Annotated[str, typer.Option(help="Time zone of the schedule.")] = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Set up the Prefect server of PREFECT_API_URL: work pool, deployments, schedule, automations.
+
+    Run it again to change something: the same arguments leave the same state. Paths are those of the machine that
+    runs the worker.
+
+    Example: emodal deploy --films /data/films --annotations /data/spans.csv --out /data/build
+    """
+    from flows.config.load import load_config
+    from flows.server.deploy import deploy as deploy_to_server
+
+    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}
+    tree = load_config(config, set_ or [], **paths)
+    result = deploy_to_server(tree.on_a_schedule(), cron or None, timezone)
+    print_result(result, _text(result), as_json)
+
+
+def _text(result: dict[str, object]) -> str:
+    when = f"at {result['cron']}" if result["cron"] else "when asked"
+    return "\n".join(
+        [
+            f"{result['server']} builds {when}, and trains when the dataset changed",
+            f"prefect worker start --pool {result['work_pool']}    on the machine with the films",
+            "prefect deployment run build-dataset    to build now",
+        ]
+    )

@@ -1,0 +1,68 @@
+"""`emodal export`: a dataset or a model in a form that other programs read."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.options import Json, dataset_in, model_in, on_this_machine, print_result
+
+
+class To(StrEnum):
+    """The formats; each is of datasets or of models."""
+
+    HUGGINGFACE = "huggingface"
+    WEBDATASET = "webdataset"
+    TFRECORD = "tfrecord"
+    KERAS = "keras"
+    LITERT = "litert"
+    ONNX = "onnx"
+
+
+_OF_DATASETS = (To.HUGGINGFACE, To.WEBDATASET, To.TFRECORD)
+
+
+def export(
+    path: Annotated[
+        Path, typer.Argument(help="Folder of a build, its dataset, or its model (or a .keras file).")
+    ],
+    to: Annotated[To, typer.Option(help="Format to write.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into; for a dataset, a new one.")],
+    as_json: Json = False,
+) -> None:
+    """Write a dataset or a trained network for other programs.
+
+    A dataset: a folder for the Hugging Face Hub, WebDataset tars, or TFRecord files; the same bytes every time.
+    A network: keras, litert or onnx. It is asked in its new runtime before the file is kept: it must answer as the
+    original does.
+
+    Example: emodal export build --to huggingface --out for-the-hub
+    """
+    out = on_this_machine(out)
+    result = _export_dataset(path, to, out) if to in _OF_DATASETS else _export_model(path, to, out)
+    print_result(result, "\n".join(result["files"]), as_json)
+
+
+def _export_dataset(path: Path, to: To, out: Path) -> dict[str, Any]:
+    from emodal_data.dataset.folder import read_manifest
+    from emodal_data.presentation.formats import export_dataset
+    from flows.progress.terminal import watched_on_terminal
+
+    dataset = dataset_in(path)
+    samples = read_manifest(dataset).get("counts", {}).get("samples", 0)
+    with watched_on_terminal() as terminal:
+        terminal.stage("writing samples", samples, "samples")
+        files = export_dataset(dataset, to, out, on_samples=terminal.advance)
+    return {"files": [str(file) for file in files]}
+
+
+def _export_model(path: Path, to: To, out: Path) -> dict[str, Any]:
+    from emodal_model import load
+    from emodal_model.inference.export import export as export_network
+
+    file, difference = export_network(load(model_in(path)), out, to)
+    return {
+        "files": [str(file), str(file.with_suffix(".json"))],
+        "largest_difference": difference,
+    }

@@ -1,0 +1,91 @@
+"""`emodal train` and `emodal evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import ConfigFile, Json, Settings, dataset_in, print_result
+
+
+def train(
+    dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="emodal, audio, audio_recurrent, image, compare (all but the recurrent), or all (with baselines)."
+        ),
+    ] = None,
+    folds: Annotated[
+        bool, typer.Option("--folds", help="Also hold out each fold of the training side in turn.")
+    ] = False,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Values to try, such as learning_rate=1e-3,3e-4. Repeated, a grid; nothing else is trained."
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Trainings at a time, each in a process of its own.")
+    ] = 1,
+    config: ConfigFile = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Train on a dataset and print accuracy, UAR, macro-F1 and the confusion table.
+
+    With several seeds (--set seeds=3) or --folds, mean and deviation too; they are in OUT/seeds and OUT/folds. With
+    --sweep, settings in the order of their validation score; the best ones are in OUT/best.toml for --config.
+    Several trainings run at once with --workers, or on the cluster of --set engine.kind=dask.
+
+    Example: emodal train build/dataset --out build/model --set epochs=30
+    """
+    from emodal_data.core.errors import InputError
+    from flows.config.load import load_sweep, load_training_config
+
+    if sweep and folds:
+        raise InputError("--sweep and --folds: choose one; a sweep is judged by the validation side")
+    settings, engine = load_training_config(config, [*(set_ or []), *([f"name={model}"] if model else [])])
+    points = load_sweep(settings, sweep) if sweep else []
+    from emodal_data.storage.sync import pull, push
+    from emodal_data.storage.urls import local_path
+    from flows.engine.trainings import TrainingPool, train_all, train_sweep
+    from flows.progress.terminal import watched_on_terminal
+
+    folder = local_path(out)
+    pull(folder)
+    with watched_on_terminal() as terminal:
+        fan = TrainingPool(
+            workers, engine, terminal.epoch, lambda repeat: terminal.log(f"trained {repeat.out}")
+        )
+        if points:
+            result = train_sweep(dataset_in(dataset), folder, points, fan)
+        else:
+            metrics = train_all(dataset_in(dataset), folder, settings, folds, fan)
+    push(folder)
+    if points:
+        from emodal_model.training.sweep import format_sweep
+
+        best = f"best: emodal train {dataset} --out {out} --config {out / 'best.toml'}"
+        print_result(result, f"{format_sweep(result)}\n\n{best}", as_json)
+        return
+    from emodal_model.evaluation.tables import format_report
+
+    print_result(metrics, format_report(metrics), as_json)
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model folder, or a .keras file.")],
+    dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
+    as_json: Json = False,
+) -> None:
+    """Test a model on the test side of a dataset.
+
+    Example: emodal evaluate build/model other-build/dataset
+    """
+    from emodal_model.evaluation.evaluate import evaluate as evaluate_model
+    from emodal_model.evaluation.tables import format_report
+
+    metrics = evaluate_model(model, dataset_in(dataset)).as_dict()
+    print_result(metrics, format_report(metrics), as_json)

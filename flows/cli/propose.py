@@ -1,0 +1,40 @@
+"""`emodal propose`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import ConfigFile, Films, Json, Settings, on_this_machine, print_result
+
+
+def propose(
+    films: Films = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for annotations.csv and label-studio/.")] = None,
+    per_film: Annotated[int, typer.Option(min=1, help="Most spans of one film.")] = 40,
+    no_clips: Annotated[
+        bool, typer.Option("--no-clips", help="Only the table, no Label Studio project.")
+    ] = False,
+    config: ConfigFile = None,
+    set_: Settings = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; default: one a core.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Find spans worth annotating: 1 to 6 seconds of speech in one shot, one clear face, spread over each film.
+
+    Writes annotations.csv with empty labels, and a Label Studio project: tasks.json, config.xml and the cut clips.
+    What Label Studio exports as JSON is read by `emodal build --annotations`.
+
+    Example: emodal propose --films films --out to-label --per-film 20
+    """
+    from flows.config.load import load_config
+    from flows.operations.propose import ANNOTATIONS, make_proposal
+    from flows.progress.terminal import watched_on_terminal
+
+    annotations = out / ANNOTATIONS if out else None
+    tree = load_config(config, set_ or [], films=films, annotations=annotations, out=out, workers=workers)
+    on_this_machine(tree.out)
+    with watched_on_terminal():
+        result = make_proposal(tree, per_film, with_clips=not no_clips)
+    lines = [f"{count:>6} spans  {film}" for film, count in result["spans"].items()]
+    print_result(result, "\n".join([*lines, *result["files"]]), as_json)

@@ -1,0 +1,103 @@
+"""The whole configuration: the sections of the rooms, the engine, and how TOML and `--set` become one tree.
+
+The flow build-dataset takes exactly this tree as its one parameter.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_serializer, field_validator
+
+from emodal_data.core.config import DatasetConfig, Section
+from emodal_data.storage.urls import COPIES, NAMES, local_path, shown
+from emodal_model.core.config import ModelConfig
+
+#: engine.settle_s of a build that nobody starts by hand.
+SCHEDULED_SETTLE_S = 120.0
+
+
+class EngineConfig(Section):
+    """How the work is run. Nothing here changes a byte of the result."""
+
+    kind: Literal["processes", "dask"] = "processes"
+    """Worker processes of this machine, or a Dask cluster (needs the extra `dask`)."""
+    dask_address: str | None = None
+    """Scheduler of a running cluster, such as tcp://host:8786; none: a cluster on this machine for the build."""
+    retries: Annotated[int, Field(ge=0)] = 2
+    """How often a reel is tried again after an I/O error; bad input is never tried again."""
+    retry_delay_s: Annotated[float, Field(ge=0)] = 2.0
+    """Wait before the first retry; doubled for the next."""
+    max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the films that may fail for no fault of theirs; above it the build fails, and the old dataset stays."""
+    settle_s: Annotated[float, Field(ge=0)] = 0.0
+    """A new film that changed less than this ago may still be being copied: it waits for the next run. On a schedule
+    120 unless set."""
+    mlflow: str = ""
+    """Tell every training to MLflow: its tracking URI, or a folder for an SQLite store (needs the extra `mlflow`)."""
+    report_url: str | None = None
+    """Address under which OUT is served, such as http://127.0.0.1:8080, for links in Prefect's pages; none: the
+    path."""
+
+
+class StorageConfig(Section):
+    """Copies of what films, annotations and out name by URL (s3://bucket/...). Nothing here changes the result."""
+
+    cache: Path | None = None
+    """Folder for copies, the same on every machine of a cluster; none: emodal in the user's cache folder."""
+    films_gb: Annotated[float, Field(gt=0)] = 100.0
+    """Room for copies of remote films on each machine, in gigabytes."""
+
+
+class Config(DatasetConfig):
+    """A build: films and annotations in, a dataset and a trained model out."""
+
+    storage: StorageConfig = StorageConfig()
+    films: Path
+    """Folder with the films, or its URL."""
+    annotations: Path
+    """File of spans (see docs/annotations.md for the formats), or a folder of such files; or the URL of either."""
+    out: Path
+    """Folder of the build, or its URL."""
+    overrides: Path | None = None
+    """CSV file of decisions made in the report, or its URL: clips to drop or to relabel."""
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Worker processes; none: one for each core."""
+    train: bool = True
+    """Train after the dataset is made."""
+    model: ModelConfig = ModelConfig()
+    engine: EngineConfig = EngineConfig()
+
+    @field_validator("films", "annotations", "out", "overrides")
+    @classmethod
+    def _where_it_is_on_this_machine(cls, path: Path | None, others: ValidationInfo) -> Path | None:
+        if path is None:
+            return None
+        cache = others.data["storage"].cache if "storage" in others.data else None
+        return local_path(path, cache, NAMES if others.field_name == "films" else COPIES)
+
+    @field_serializer("films", "annotations", "out", "overrides", when_used="json")
+    def _what_it_is_everywhere(self, path: Path | None) -> str | None:
+        return shown(path) if path else None
+
+    def with_absolute_paths(self) -> "Config":
+        """The same build with paths that hold for processes with another working folder."""
+        named = {name: getattr(self, name) for name in ("films", "annotations", "out", "overrides")}
+        return self.model_copy(update={name: path.absolute() for name, path in named.items() if path})
+
+    def on_a_schedule(self) -> "Config":
+        """The same build for a server: paths that hold wherever it runs, and films given time to arrive."""
+        engine = self.engine
+        if "settle_s" not in engine.model_fields_set:
+            engine = engine.model_copy(update={"settle_s": SCHEDULED_SETTLE_S})
+        return self.with_absolute_paths().model_copy(update={"engine": engine})
+
+    @property
+    def worker_count(self) -> int:
+        """Processes that do the work."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def dataset(self) -> DatasetConfig:
+        """The sections that decide what the dataset holds."""
+        return DatasetConfig(**{name: getattr(self, name) for name in DatasetConfig.model_fields})

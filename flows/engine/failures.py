@@ -1,0 +1,54 @@
+"""Films that failed for no fault of their own - a drive that went away, a lost worker - and how many a build stands.
+
+What is wrong with a film itself is no failure: it becomes the reason of its rows.
+"""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from emodal_data.clips.plan import Clip
+from emodal_data.core.errors import InputError, WorkError
+from emodal_data.core.reasons import Reason
+
+
+class FailedFilms:
+    """The films of a build that could not be read this time, each with its first error."""
+
+    def __init__(self, films: int, max_fraction: float) -> None:
+        """films: how many the build has. max_fraction: the share that may fail."""
+        self._films, self._max_fraction = films, max_fraction
+        self._errors: dict[str, str] = {}
+        self._clips: dict[str, str] = {}
+
+    def add(self, film: str, error: BaseException, clips: Iterable[Clip] = ()) -> None:
+        """A film failed, and with it these clips.
+
+        Raises WorkError when more films failed than the build stands; InputError if that is what made it fail.
+        """
+        line = " ".join(str(error).split()) or type(error).__name__
+        self._errors.setdefault(film, line)
+        self._clips |= dict.fromkeys((clip.clip_id for clip in clips), line)
+        if len(self._errors) > self._max_fraction * self._films:
+            family = InputError if isinstance(error, InputError) else WorkError
+            raise family(
+                f"{len(self._errors)} of {self._films} films failed, more than engine.max_failed_fraction = "
+                f"{self._max_fraction:g} allows; run again, it goes on where it was. {film}: {line}"
+            ) from error
+
+    def lines(self) -> list[str]:
+        """What failed, a line a film."""
+        return [f"{film} failed, the next run tries again: {line}" for film, line in self._errors.items()]
+
+    def mark(self, measures: pd.DataFrame) -> pd.DataFrame:
+        """The measures with a line for each clip that could not be read. measures: as clip_store.read_measures."""
+        if not self._clips:
+            return measures
+        marked = measures.reindex(measures.index.append(pd.Index(self._clips)))
+        marked["store_row"] = marked["store_row"].fillna(0).astype(int)  # the missing would make all floats
+        lost = list(self._clips)
+        for column in ("reason", "detail"):
+            marked[column] = marked[column].astype(object)
+        marked.loc[lost, "reason"] = Reason.READ_FAILED.value
+        marked.loc[lost, "detail"] = pd.Series(self._clips)
+        return marked

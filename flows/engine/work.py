@@ -1,0 +1,79 @@
+"""The pieces of a build's work as plain functions: each hands its part to a worker process of the machine it runs on.
+
+That may be another machine than the flow's: what is needed is fetched, what was made is sent. Dask's workers import
+this file, and neither Prefect nor a network.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from emodal_data.clips.films import FilmFacts, FilmFile, inspect_guarded
+from emodal_data.clips.ingest import ReadSettings, check_ready, read_reel_isolated
+from emodal_data.clips.mp4_exports import Export, write_exports
+from emodal_data.clips.plan import Reel
+from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard, write_shard
+from emodal_data.dataset.split.leak_price import leak_price
+from emodal_data.presentation.describe import describe_dataset
+from emodal_data.storage.film_cache import film_at_hand
+from emodal_data.storage.sync import fetch, send
+from flows.config.models import Config
+from flows.engine.processes import workers
+
+#: Seconds a worker may take to load its models.
+READY_TIMEOUT_S = 300.0
+#: Seconds a shard may take to be written, and the price of a leak to be measured.
+SHARD_TIMEOUT_S = 3600.0
+#: Seconds that describing a dataset may take, of however many clips.
+DESCRIBE_TIMEOUT_S = 4 * 3600.0
+
+
+def load_models(config: Config) -> None:
+    """Load what reading and publishing need. Raises InputError if it is missing on this machine."""
+    workers(config).run(READY_TIMEOUT_S, check_ready, config.face, config.audio)
+
+
+def inspect_film(config: Config, film: FilmFile) -> FilmFacts:
+    """Hash a film and read its header. Raises TransientError for what may be gone next time."""
+    with film_at_hand(film.path, config.films, config.storage.films_gb) as (path, films):
+        return inspect_guarded(replace(film, path=path), films, config.clips, workers(config))
+
+
+def read_reel_on_worker(config: Config, reel: Reel) -> None:
+    """Read the clips of a reel into the clip store. Raises as emodal_data.clips.ingest.read_reel_isolated."""
+    with film_at_hand(reel.path, config.films, config.storage.films_gb) as (path, films):
+        settings = ReadSettings(films, config.clips, config.face)
+        read_reel_isolated(replace(reel, path=path), settings, workers(config))
+    send(reel.file.parent)
+
+
+def export_clips(config: Config, export: Export) -> list[str]:
+    """Write some clips of a film as mp4 files. Returns a line for each that cannot be written."""
+    with film_at_hand(export.path, config.films, config.storage.films_gb) as (path, films):
+        here, timeout_s = replace(export, path=path), export.timeout_s(config.clips)
+        failed = workers(config).run(timeout_s, write_exports, here, films, config.clips)
+    send(export.folder)
+    return failed
+
+
+def write_one_shard(config: Config, shard: Shard) -> WrittenShard:
+    """Write a shard from the clip store."""
+    fetch([*shard.clips["store_file"], *shard.before])
+    written = workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
+    if config.engine.kind == "dask":
+        send(shard.path)  # this may be another machine than the one that publishes
+    return written
+
+
+def measure_leak_price(config: Config, folder: Path) -> dict[str, Any] | None:
+    """Test simple models on the shards of a folder under splits that leak and one that does not."""
+    return workers(config).run(SHARD_TIMEOUT_S, leak_price, folder)
+
+
+def describe(config: Config, folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the card, the report and the rest about a dataset into its folder, which takes the published one's place.
+
+    The report goes through every picture: what that takes of memory goes with the worker that did it.
+    """
+    store, before = config.out / "clips", config.out / "dataset"
+    workers(config).run(DESCRIBE_TIMEOUT_S, describe_dataset, folder, manifest, store, before)

@@ -1,0 +1,1 @@
+"""What a command does without a Prefect flow: plan, unchanged builds, predict, propose, forget."""

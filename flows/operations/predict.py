@@ -1,0 +1,203 @@
+"""A film and a trained model in, what the network says of every span out.
+
+Where the two packages meet: emodal_data finds, sees and hears; emodal_model answers.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from emodal_data.annotations import count_votes, read_annotations
+from emodal_data.clips.candidates import find_candidates
+from emodal_data.clips.extract import ObserveSettings, SpanFeatures, extract_features_isolated
+from emodal_data.clips.films import INSPECT_TIMEOUT_S
+from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.core.errors import Dropped, InputError
+from emodal_data.core.reasons import ADVICE
+from emodal_data.core.span import Span
+from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
+from emodal_data.media import probe
+from emodal_data.storage.urls import shown
+from flows.progress.summary import wrong_rows
+
+#: Spans read together by one worker.
+_TOGETHER = 16
+
+
+@dataclass(frozen=True)
+class Question:
+    """A span to ask about; label: what annotators say, None if they do not."""
+
+    span: Span
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked about a film. are_found: by shots and speech, not given. wrong_rows: what cannot be asked.
+
+    film: as it was named. path: the file to read, itself or a copy of one at a URL.
+    """
+
+    film: Path
+    path: Path
+    length_s: float
+    asked: list[Question]
+    are_found: bool
+    wrong_rows: list[dict[str, Any]]
+
+
+def settings_of(about: dict[str, Any]) -> ObserveSettings:
+    """How the faces and sounds of the model were read: see emodal_model.inference.metadata.
+
+    Raises InputError for unknown settings.
+    """
+    try:
+        return ObserveSettings(
+            ClipsConfig(**about.get("clips", {})),
+            FaceConfig(**about.get("face", {})),
+            AudioConfig(**about.get("audio", {})),
+        )
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise InputError(
+            f"the model was trained with a setting {where} that this version does not know: train it again"
+        ) from error
+
+
+def given_questions(film: Path, path: Path, annotations: Path, config: ClipsConfig) -> Questions:
+    """The spans that annotations have of this film; rows of one span are one question, their labels votes.
+
+    film, path: as in Questions.
+    Raises InputError if the film cannot be used, or no row is about it.
+    """
+    length_s = _length_s(film, path, config)
+    rows = read_annotations(annotations)
+    mine = rows[rows["film"].map(lambda name: _is_meant(name, film))]
+    if mine.empty:
+        names = ", ".join(sorted(set(rows["film"]))[:3])
+        raise InputError(
+            f"{shown(annotations)}: no row is about {film.name} (films there: {names}); "
+            "the column film must end its path"
+        )
+    good = mine[mine["reason"].isna()]
+    named = good.assign(clip_id=[f"{a}-{b}" for a, b in zip(good["start_s"], good["end_s"], strict=True)])
+    votes = count_votes(named).clips["label"]
+    spans = named.drop_duplicates("clip_id").sort_values(["start_s", "end_s"])
+    labels = [None if pd.isna(label) else str(label) for label in votes.reindex(spans["clip_id"])]
+    asked = [
+        Question(Span(start_s, end_s), label)
+        for start_s, end_s, label in zip(spans["start_s"], spans["end_s"], labels, strict=True)
+    ]
+    return Questions(film, path, length_s, asked, False, wrong_rows(mine, annotations))
+
+
+def found_questions(film: Path, path: Path, config: ClipsConfig) -> Questions:
+    """Spans of 1 to 6 seconds of speech within a shot, found by reading all of the film.
+
+    film, path: as in Questions. Raises InputError if the film cannot be used.
+    """
+    length_s = _length_s(film, path, config)
+    with _workers(1, config) as pool:
+        try:
+            # All of it is decoded, and that may take as long as watching it on a slow machine.
+            spans = pool.run(INSPECT_TIMEOUT_S + 2 * length_s, find_candidates, path, None, config)
+        except Dropped as drop:
+            raise InputError(f"{shown(film)}: {drop}") from drop
+        except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
+            reason = reason_of(error)
+            raise InputError(f"{shown(film)}: {reason}: {ADVICE[reason]}") from error
+    return Questions(film, path, length_s, [Question(span) for span in spans], True, [])
+
+
+def observe_all(
+    questions: Questions, settings: ObserveSettings, on_progress: Callable[[int], None] = lambda _: None
+) -> list[SpanFeatures]:
+    """Face and speech features of every span, in order. on_progress: called with the spans just read."""
+    spans = [question.span for question in questions.asked]
+    parts = [spans[first : first + _TOGETHER] for first in range(0, len(spans), _TOGETHER)]
+    count = min(len(os.sched_getaffinity(0)), max(1, len(parts)))
+    seen: list[SpanFeatures] = []
+    with _workers(count, settings.clips) as pool, ThreadPoolExecutor(count) as threads:
+        for part in threads.map(
+            lambda s: extract_features_isolated(questions.path, s, settings, pool), parts
+        ):
+            seen += part
+            on_progress(len(part))
+    return seen
+
+
+def predictions(
+    questions: Questions, observed: Sequence[SpanFeatures], answers: Sequence[Any], labels: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A line a span, as JSON values. answers: emodal_model.predictor.Answer, in the order of observed."""
+    lines = []
+    for question, seen, answer in zip(questions.asked, observed, answers, strict=True):
+        shares = [None] * len(labels) if answer.probabilities is None else answer.probabilities.tolist()
+        best = None if answer.probabilities is None else labels[int(answer.probabilities.argmax())]
+        lines.append(
+            {
+                "film": questions.film.name,
+                "start_s": round(question.span.start_s, 6),
+                "end_s": round(question.span.end_s, 6),
+                "label": question.label,
+                "predicted": best,
+                **{name: None if p is None else round(p, 6) for name, p in zip(labels, shares, strict=True)},
+                "used": answer.used,
+                "face_reason": seen.face_reason,
+                "sound_reason": seen.sound_reason,
+                "frame_s": None if seen.frame_s is None else round(seen.frame_s, 6),
+            }
+        )
+    return lines
+
+
+def as_csv(lines: Sequence[dict[str, Any]], labels: Sequence[str]) -> str:
+    """The lines as CSV with a header, empty cells where there is nothing."""
+    names = ["film", "start_s", "end_s", "label", "predicted", *labels, "used"]
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, [*names, "face_reason", "sound_reason", "frame_s"], lineterminator="\n", restval=""
+    )
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _is_meant(name: str, film: Path) -> bool:
+    """Whether an annotation's film is the end of this path, with or without suffix."""
+    wanted = PurePath(name).parts
+    here = film.resolve()
+    return bool(wanted) and wanted in (
+        here.parts[-len(wanted) :],
+        here.with_suffix("").parts[-len(wanted) :],
+    )
+
+
+def _length_s(film: Path, path: Path, config: ClipsConfig) -> float:
+    with _workers(1, config) as pool:
+        try:
+            return pool.run(INSPECT_TIMEOUT_S, probe, path, config=config).duration_s
+        except Dropped as drop:
+            raise InputError(f"{shown(film)}: {drop}") from drop
+        except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
+            reason = reason_of(error)
+            raise InputError(f"{shown(film)}: {reason}: {ADVICE[reason]}") from error
+
+
+@contextmanager
+def _workers(count: int, config: ClipsConfig) -> Iterator[WorkerPool]:
+    pool = WorkerPool(count, config.memory_mb)
+    try:
+        yield pool
+    finally:
+        pool.close()

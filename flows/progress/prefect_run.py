@@ -1,0 +1,139 @@
+"""A run as people follow it in Prefect's pages: log lines, progress of each film, and what came of it as artifacts."""
+
+import base64
+import functools
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger, runtime
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.presentation.contact_sheet import contact_sheet
+
+#: Films that get a progress artifact of their own; a run of more shows the stage as a whole.
+MOST_FILMS = 200
+#: Log lines of a stage, at most: a line each twentieth of it.
+LINES_A_STAGE = 20
+
+
+class PrefectRunObserver:
+    """Tells one run to the server it runs for."""
+
+    def __init__(self, report_url: str | None = None) -> None:
+        self.report_url = report_url
+        self._name, self._unit, self._total, self._done, self._told = "", "", 0, 0, 0
+        self._films: dict[str, _FilmProgress] = {}
+
+    def stage(self, name: str, total: int, unit: str) -> None:
+        """Say that a stage begins; one with nothing to do is not worth a line."""
+        self._name, self._unit, self._total, self._done, self._told = name, unit, total, 0, 0
+        if total:
+            self.log(f"{name}: {total} {unit}")
+
+    def films(self, clips: Mapping[str, int]) -> None:
+        """A progress artifact for each film that is about to be read."""
+        chosen = list(clips)[:MOST_FILMS]
+        self._films = {film: _FilmProgress(film, clips[film]) for film in chosen}
+
+    def advance(self, amount: int = 1, note: str = "", film: str = "") -> None:
+        """Move the stage on, and the film."""
+        self._done += amount
+        if film in self._films:
+            self._films[film].advance(amount)
+        if self._done * LINES_A_STAGE >= (self._told + 1) * self._total:
+            self._told = self._done * LINES_A_STAGE // self._total
+            of_film = f", now {film}" if film else ""
+            self.log(f"{self._name}: {self._done} of {self._total} {self._unit}{of_film}")
+
+    def epoch(self, report: Any) -> None:
+        """A line an epoch."""
+        seen = f"loss {report.train_loss:.3f}"
+        if report.validation_accuracy is not None:
+            seen += f", validation accuracy {report.validation_accuracy:.1%}"
+        self.log(f"{report.network}: epoch {report.epoch} of {report.epochs}, {seen}")
+
+    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
+        """What came of it as lines; of a new dataset the rows as a table, the report as a link, faces as a picture."""
+        for line in lines:
+            self.log(" ".join(line.split()))
+        if not is_new:
+            return
+        counts = manifest["counts"]
+        create_table_artifact(
+            attrition(counts),
+            key=key("rows", out.name, str(out)),
+            description=f"What became of the {counts['rows']} rows",
+        )
+        report = out / "dataset" / "report" / "index.html"
+        url = (
+            f"{self.report_url.rstrip('/')}/dataset/report/index.html" if self.report_url else report.as_uri()
+        )
+        create_link_artifact(
+            url, link_text=str(report), key=key("report", out.name, str(out)), description="The report"
+        )
+        picture = base64.b64encode(contact_sheet(out / "dataset")).decode()
+        create_image_artifact(
+            f"data:image/jpeg;base64,{picture}",
+            key=key("faces", out.name, str(out)),
+            description="Faces of each class",
+        )
+
+    def log(self, line: str) -> None:
+        """A line of the log."""
+        get_run_logger().info(line)
+
+
+class _FilmProgress:
+    """The progress artifact of a film."""
+
+    def __init__(self, film: str, clips: int) -> None:
+        self._film, self._clips, self._done = film, clips, 0
+        self._id: Any = create_progress_artifact(0.0, key=key("film", film, film), description=self._about())
+
+    def advance(self, clips: int) -> None:
+        """So many clips more are read."""
+        self._done += clips
+        update_progress_artifact(self._id, 100.0 * self._done / self._clips, description=self._about())
+
+    def _about(self) -> str:
+        return f"{self._film}: {self._done} of {self._clips} clips"
+
+
+def attrition(counts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a build step by step, from all to kept. counts: of a manifest."""
+    order = {reason.value: number for number, reason in enumerate(Reason)}
+    left = counts["rows"]
+    table = [{"step": "annotation rows", "rows": "", "left": left, "what to do": ""}]
+    for name in sorted(counts["dropped"], key=order.__getitem__):
+        dropped = counts["dropped"][name]
+        left -= dropped
+        table.append({"step": name, "rows": -dropped, "left": left, "what to do": ADVICE[Reason(name)]})
+    return [*table, {"step": "kept", "rows": "", "left": left, "what to do": ""}]
+
+
+def key(kind: str, name: str, whole: str) -> str:
+    """The key of an artifact: letters, digits and dashes. whole: tells apart what has the same name, by its hash."""
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[-60:].strip("-")
+    digits = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return "-".join(part for part in (kind, readable, digits) if part)
+
+
+def current_run_observer() -> PrefectRunObserver:
+    """The story of the run in this process."""
+    return _story(runtime.flow_run.id or "")
+
+
+@functools.lru_cache(maxsize=8)
+def _story(run_id: str) -> PrefectRunObserver:
+    config = runtime.flow_run.parameters.get("config")
+    return PrefectRunObserver(getattr(getattr(config, "engine", None), "report_url", None))

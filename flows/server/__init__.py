@@ -1,0 +1,1 @@
+"""What a Prefect server needs: deployments, a local server, short deployment names."""

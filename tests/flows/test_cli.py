@@ -1,0 +1,129 @@
+"""The command as a user meets it: exit codes, one clear line for each error, results on standard output."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from emodal_data.core.reasons import ADVICE, Reason
+from flows.cli import app
+from tests.published import written
+
+
+def emodal(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | environment, timeout=280
+    )
+
+
+@pytest.fixture
+def spans(tmp_path: Path) -> Path:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.mp4").write_bytes(b"no film")
+    path = tmp_path / "spans.csv"
+    path.write_text("film,start,end,label\na.mp4,0,1,sad\nb.mp4,0,1,sad\na.mp4,3,2,sad\n")
+    return path
+
+
+def build_arguments(spans: Path) -> list[object]:
+    return ["--films", spans.parent / "films", "--annotations", spans, "--out", spans.parent / "out"]
+
+
+def assert_one_line(run: subprocess.CompletedProcess[str], code: int, text: str) -> None:
+    assert run.returncode == code, run.stderr
+    assert "Traceback" not in run.stderr
+    assert len(run.stderr.splitlines()) == 1, run.stderr
+    assert run.stderr.startswith("emodal: ")
+    assert text in run.stderr
+    assert run.stdout == ""
+
+
+def test_help_shows_every_command_with_an_example() -> None:
+    overview = emodal("--help")
+    assert overview.returncode == 0
+    for command in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
+        assert f"  {command}" in overview.stdout
+        assert f"Example: emodal {command} " in emodal(command, "--help").stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, flows.cli, typer; typer.main.get_command(flows.cli.app)\n"
+        "print([m for m in ('prefect', 'tensorflow', 'pandas', 'av', 'cv2', 'pyarrow') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
+def test_the_data_rooms_never_import_tensorflow_or_prefect() -> None:
+    code = (
+        "import sys, emodal_data.dataset.plan, emodal_data.clips.ingest, emodal_data.presentation.report\n"
+        "import emodal_data.core.worker_pool\n"
+        "import emodal_data.clips.extract, emodal_data.media.voice_activity, emodal_data.media.shots\n"
+        "print([m for m in ('prefect', 'tensorflow', 'keras', 'torch', 'emodal_model') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
+def test_plan_says_what_is_wrong_with_every_row_and_writes_nothing(spans: Path) -> None:
+    run = emodal("plan", *build_arguments(spans), "--json")
+    assert run.returncode == 0
+    wrong = {row["row"]: row["reason"] for row in json.loads(run.stdout)["wrong_rows"]}
+    assert wrong == {2: "film_unreadable", 3: "film_missing", 4: "end_not_after_start"}
+    assert not (spans.parent / "out").exists()
+    text = emodal("plan", *build_arguments(spans)).stdout
+    assert f"{spans}: row 3: film_missing: b.mp4: not under" in text
+
+
+def test_wrong_arguments_end_with_code_2_and_one_line(spans: Path) -> None:
+    spans.write_text("film,start,end,label\n")
+    assert_one_line(emodal("build", *build_arguments(spans)), 2, "the table has no rows")
+    assert_one_line(
+        emodal("plan", *build_arguments(spans), "--set", "face.min_scor=1"), 2, "did you mean face.min_score?"
+    )
+    assert_one_line(
+        emodal("plan", *build_arguments(spans), "--config", "absent.toml"), 2, "absent.toml: cannot be read"
+    )
+    assert_one_line(emodal("train", spans.parent, "--out", spans.parent / "m"), 2, str(spans.parent))
+    assert emodal("build", "--nonsense").returncode == 2
+    assert emodal("nonsense").returncode == 2
+
+
+def test_an_output_that_cannot_be_written_ends_with_code_2(spans: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file stands here")
+    assert_one_line(emodal("build", *build_arguments(spans)), 2, "cannot be written")
+
+
+def test_a_build_that_keeps_nothing_fails_with_code_1_and_leaves_its_ledger(spans: Path) -> None:
+    run = emodal("build", *build_arguments(spans))
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert run.stderr.splitlines()[-1].startswith("emodal: no labelled clip is left")
+    assert (spans.parent / "out" / "failed-ledger.parquet").is_file()
+
+
+def test_diff_ends_with_1_when_a_film_was_forgotten(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    written(one, "dataset")
+    shutil.copytree(one / "dataset", two / "dataset")
+    (two / "model").mkdir()
+    equal = emodal("diff", one, two)
+    assert (equal.returncode, equal.stdout) == (0, "equal: 46 samples\n")
+    forgotten = emodal("forget", two, "--film", "f1.mp4", "--json")
+    assert (forgotten.returncode, json.loads(forgotten.stdout)["rows"]) == (0, 4)
+    assert f"emodal: {two / 'model'} may have learnt from it; --model removes it" in forgotten.stderr
+    different = emodal("diff", one, two, "--json")
+    assert different.returncode == 1
+    assert {span["film"] for span in json.loads(different.stdout)["spans"]["removed"]} == {"f1.mp4"}
+    assert_one_line(emodal("forget", two, "--film", "f1.mp4"), 2, "knows no film 'f1.mp4'")
+
+
+def test_every_reason_says_what_to_do() -> None:
+    assert set(ADVICE) == set(Reason)

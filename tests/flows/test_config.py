@@ -1,0 +1,88 @@
+"""Configuration: TOML, --set, what wins, and errors that name the setting."""
+
+from pathlib import Path
+
+import pytest
+
+from emodal_data.core.errors import InputError
+from flows.config.load import load_config, load_training_config, setting_names
+from flows.config.models import Config
+
+PATHS = {"films": Path("films"), "annotations": Path("spans.csv"), "out": Path("out")}
+
+
+def test_the_command_line_wins_over_set_and_set_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "build.toml"
+    file.write_text('workers = 3\nout = "from-file"\n[split]\nseed = 1\ngroup_by = "speaker"\n')
+    config = load_config(file, ["split.seed=2", "workers=4"], **PATHS, workers=5)
+    assert (config.split.seed, config.split.group_by, config.workers) == (2, "speaker", 5)
+    assert config.out == Path("out")
+
+
+@pytest.mark.parametrize(
+    ("setting", "section", "key", "value"),
+    [
+        ("split.group_by=film", "split", "group_by", "film"),
+        ('split.group_by="clip"', "split", "group_by", "clip"),
+        ("augment.target_size=11606", "augment", "target_size", 11606),
+        ("face.min_score=0.25", "face", "min_score", 0.25),
+        ("model.filters=[1, 2, 3]", "model", "filters", (1, 2, 3)),
+        ("clips.keep_unlabelled=false", "clips", "keep_unlabelled", False),
+    ],
+)
+def test_a_set_value_is_toml_or_else_a_string(setting: str, section: str, key: str, value: object) -> None:
+    assert getattr(getattr(load_config(None, [setting], **PATHS), section), key) == value
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["split.groupby=film"], r"there is no setting split\.groupby; did you mean split\.group_by\?"),
+        (["split.group_by=scene"], r"split\.group_by = 'scene': input should be 'film', 'speaker' or 'clip'"),
+        (["split"], "write key=value"),
+        (["workers.many=1", "workers=0"], "workers"),
+        (["split=film", "split.seed=1"], "split is a value, not a section"),
+        (["face.min_score=2"], r"face\.min_score = 2: input should be less than or equal to 1"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(settings: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        load_config(None, settings, **PATHS)
+    assert "\n" not in str(error.value)
+
+
+def test_everything_wrong_is_told_at_once_and_missing_paths_say_how_to_give_them() -> None:
+    with pytest.raises(InputError) as error:
+        load_config(None, ["split.seed=x", "face.gate=y"])
+    lines = str(error.value).splitlines()
+    assert len(lines) == 5
+    assert "config: films is missing: give --films, or set it in the config file" in lines
+
+
+def test_a_config_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"absent\.toml: cannot be read"):
+        load_config(tmp_path / "absent.toml", [])
+    (tmp_path / "bad.toml").write_text("split = [")
+    with pytest.raises(InputError, match=r"bad\.toml: not valid TOML"):
+        load_config(tmp_path / "bad.toml", [])
+
+
+def test_the_model_section_can_be_set_alone() -> None:
+    assert load_training_config(None, ["epochs=3", "model.batch_size=8"])[0].epochs == 3
+    with pytest.raises(InputError, match=r"model\.epochs = 0"):
+        load_training_config(None, ["epochs=0"])
+
+
+def test_every_setting_is_documented() -> None:
+    for name in setting_names():
+        model = Config
+        *sections, key = name.split(".")
+        for section in sections:
+            model = model.model_fields[section].annotation
+        assert model.model_fields[key].description, name
+
+
+def test_the_configuration_survives_json_as_a_server_sends_it() -> None:
+    config = load_config(None, ["split.seed=7"], **PATHS)
+    assert Config.model_validate_json(config.model_dump_json()) == config
+    assert Config.model_json_schema()["required"] == ["films", "annotations", "out"]

@@ -1,0 +1,168 @@
+"""The documentation is true: its site builds, every command in it runs, and every command of the program is in it."""
+
+import hashlib
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+import typer
+
+from emodal_data.clips.plan import clip_id_of
+from flows.cli import app
+from flows.cli.exits import clear_errors
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+#: Commands that other tests run, because they need more than a folder.
+ELSEWHERE = {"deploy": "test_deploy.py, with a server", "sample-films": "the fixture sample_films"}
+#: A bucket needs a server: test_storage.py has one.
+REMOTE = "s3://"
+#: What three dots in a line stand for.
+AS_BEFORE = "--films films --annotations spans.csv --out build"
+#: What makes a command small enough for a test; the line of the page is run with these behind it.
+SMALL = {
+    "build": "--set model.name=emodal --set model.epochs=1 --set model.members=1 --set model.filters=[2,2,2] "
+    "--set split.allow_imbalance=true",
+    "train": "--set epochs=1 --set members=1 --set filters=[2,2,2]",
+    "propose": "--no-clips",
+}
+
+
+def lines_of(page: Path) -> list[str]:
+    """The lines of its code blocks that call emodal, without their comments."""
+    found = re.findall(r"^(?: {4,}|```.*\n)(emodal .*)$", page.read_text(), re.MULTILINE)
+    return [re.split(r"\s+#", line)[0].strip() for line in found]
+
+
+def all_lines() -> list[str]:
+    # What speaks of a bucket needs a server: test_remote_build.py.
+    lines = dict.fromkeys(line for page in PAGES for line in lines_of(page) if "://" not in line)
+    order = ["init", "propose", "plan", "build", "forget"]
+
+    def rank(line: str) -> tuple[int, bool]:
+        """What reads a build comes after it, what takes something out of it last; the README's build stays."""
+        word = line.split()[1]
+        place = order.index(word) if word in order else order.index("build")
+        return (place if word != "build" else place - 1, "samples/" not in line)
+
+    return sorted(lines, key=rank)
+
+
+@pytest.fixture(scope="module")
+def folder(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with what the pages speak of: films, spans.csv, overrides.csv, export.json; after a build, its model."""
+    here = tmp_path_factory.mktemp("docs")
+    shutil.copytree(sample_films, here / "samples")
+    names = {"film_002.mkv": "heat/part1.mkv", "film_003.mp4": "film.mkv"}
+    (samples := here / "samples" / "films").joinpath("heat").mkdir()
+    for old, new in names.items():
+        (samples / old).rename(samples / new)
+    shutil.copytree(samples, here / "films")  # the same films: what one page has read, the next has stored
+    shutil.copy(samples / "film.mkv", here)
+    spans = pd.read_csv(here / "samples" / "annotations.csv", dtype=str, keep_default_na=False)
+    spans["film"] = spans["film"].replace(names)
+    for table in ("samples/annotations.csv", "spans.csv"):
+        spans.to_csv(here / table, index=False)
+    rows = spans.to_dict("records")
+    first = spans.iloc[0]
+    digest = hashlib.sha256((here / "films" / first["film"]).read_bytes()).hexdigest()
+    clip_id = clip_id_of(digest, float(first["start"]), float(first["end"]))
+    (here / "overrides.csv").write_text(f"clip_id,decision\n{clip_id},drop\n")
+    tasks = [{"data": row, "annotations": [{"completed_by": 1, "result": [label_of(row)]}]} for row in rows]
+    (here / "export.json").write_text(json.dumps(tasks))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(here)
+        yield here
+
+
+def label_of(row: dict[str, str]) -> dict[str, object]:
+    return {"type": "choices", "value": {"choices": [row["label"]] if row["label"] else []}}
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("line", all_lines())
+def test_every_command_of_the_pages_runs(folder: Path, line: str) -> None:
+    command, *arguments = shlex.split(line.replace(" ... ", f" {AS_BEFORE} "))[1:]
+    if command in ELSEWHERE:
+        pytest.skip(ELSEWHERE[command])
+    if REMOTE in line:
+        pytest.skip("test_storage.py, with a server")
+    out = arguments[arguments.index("--out") + 1] if "--out" in arguments else None
+    if out and command in (
+        "propose",
+        "export",
+    ):  # they want a folder of their own; several lines share a name
+        shutil.rmtree(folder / out, ignore_errors=True)
+    if command == "diff":
+        for name in arguments:
+            shutil.copytree(folder / "build", folder / name, dirs_exist_ok=True)
+    with clear_errors():
+        code = app([command, *arguments, *shlex.split(SMALL.get(command, ""))], standalone_mode=False)
+    assert not code
+    assert out is None or command == "plan" or any((folder / out).iterdir())
+
+
+def test_every_command_of_the_program_is_in_a_page() -> None:
+    written = {line.split()[1] for line in all_lines()}
+    assert set(typer.main.get_command(app).commands) - written == set()  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `make docs` builds it, from a copy."""
+    here = tmp_path_factory.mktemp("site")
+    shutil.copytree(ROOT / "docs", here / "docs", ignore=shutil.ignore_patterns("reference"))
+    shutil.copy(ROOT / "zensical.toml", here)
+    made = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "reference.py"), str(here / "docs" / "reference")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert made.returncode == 0, made.stderr
+    zensical = Path(sys.executable).with_name("zensical")
+    built = subprocess.run(
+        [zensical, "build", "--strict"], capture_output=True, text=True, check=False, cwd=here
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    return here / "site"
+
+
+def test_the_site_has_every_page_and_every_setting_reason_and_column(site: Path) -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        assert (site / f"{page.stem}.html").is_file()
+    settings = (site / "reference" / "settings.html").read_text()
+    assert "min_landmark_score" in settings
+    assert "face_turned_away" in (site / "reference" / "reasons.html").read_text()
+    assert "mirrored_fraction" in (site / "reference" / "columns.html").read_text()
+
+
+def test_the_navigation_names_every_page_and_no_other() -> None:
+    named = set(re.findall(r'"([a-z/-]+\.md)"', (ROOT / "zensical.toml").read_text()))
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert {name for name in named if not name.startswith("reference/")} == pages, "see nav in zensical.toml"
+
+
+def test_the_site_asks_nobody_for_anything(site: Path, browser: "Browser") -> None:
+    asked: list[str] = []
+    page = browser.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    for name in ("index.html", "faces.html", "reference/settings.html"):
+        page.goto(f"file://{site / name}")
+        page.wait_for_load_state("networkidle")
+        assert page.title()
+    page.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

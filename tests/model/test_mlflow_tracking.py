@@ -1,0 +1,270 @@
+"""MLflow: what a training tells to a real store, read back by MLflow's own client."""
+
+import contextlib
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emodal_model.core.errors import ModelInputError, ModelWorkError
+from emodal_model.data.synthetic import draw_samples
+from emodal_model.training.mlflow_tracking import Tracking, told_numbers
+from flows.config.models import EngineConfig
+from flows.engine.trainings import TrainingPool, train_all
+from tests.model.conftest import TINY, write_dataset
+
+MlflowClient = pytest.importorskip("mlflow", reason="the extra mlflow is not installed").MlflowClient
+
+SOUND = TINY.model_copy(update={"name": "audio", "members": 2})
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "dataset"
+    return write_dataset(folder, train=draw_samples(60, seed=1), test=draw_samples(24, seed=2))
+
+
+@pytest.fixture(scope="module")
+def told(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any], Any]:
+    """A model folder, the folder of the store, the metrics, and MLflow's client."""
+    folder = tmp_path_factory.mktemp("told")
+    fan = TrainingPool(engine=EngineConfig(mlflow=str(folder / "runs")))
+    metrics = train_all(dataset, folder / "model", SOUND, fan=fan)
+    train_all(dataset, folder / "model", SOUND, fan=fan)  # done before: not told again
+    return (
+        folder / "model",
+        folder / "runs",
+        metrics,
+        MlflowClient(f"sqlite:///{folder / 'runs' / 'mlflow.db'}"),
+    )
+
+
+def only_run(client: Any) -> Any:
+    (run,) = client.search_runs([client.get_experiment_by_name("emodal").experiment_id])
+    return run
+
+
+def test_a_training_is_one_run_with_its_settings_and_its_table(told: tuple) -> None:
+    model, _, metrics, client = told
+    run = only_run(client)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "model")
+    assert {name: run.data.params[name] for name in ("name", "epochs", "filters")} == {
+        "name": "audio",
+        "epochs": "2",
+        "filters": "[2, 2, 4]",
+    }
+    scores = metrics["networks"]["audio"]
+    assert run.data.metrics["test/audio/accuracy"] == scores["accuracy"]
+    assert run.data.metrics["test/audio/uar"] == pytest.approx(scores["uar"])
+    assert run.data.tags["emodal.run"] == metrics["run"]
+    assert run.data.tags["emodal.folder"] == str(model)
+
+
+def test_every_epoch_of_every_member_is_in_the_curves(told: tuple) -> None:
+    _, _, metrics, client = told
+    run = only_run(client)
+    story = metrics["training"]["audio"]
+    for name, member in (("audio", story), ("audio/member_2", story["other_members"][0])):
+        curve = client.get_metric_history(run.info.run_id, f"{name}/validation_loss")
+        assert [point.step for point in curve] == [1, 2]
+        assert [point.value for point in curve] == [report["validation_loss"] for report in member["history"]]
+
+
+def test_settings_table_report_and_metrics_go_along_as_files(told: tuple, tmp_path: Path) -> None:
+    model, runs, metrics, client = told
+    info = only_run(client).info
+    run = info.run_id
+    assert info.artifact_uri.startswith((runs / "artifacts").as_uri())
+    names = {file.path for file in client.list_artifacts(run)}
+    assert names == {"config.json", "table.txt", "metrics.json", "README.md", "index.html"}
+    assert json.loads(Path(client.download_artifacts(run, "config.json")).read_text()) == metrics["config"]
+    there = Path(client.download_artifacts(run, "metrics.json", str(tmp_path)))
+    assert there.read_bytes() == (model / "metrics.json").read_bytes()
+
+
+def runs_in(folder: Path) -> list[Any]:
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    return list(client.search_runs([client.get_experiment_by_name("emodal").experiment_id]))
+
+
+def curves_in(folder: Path, run: Any) -> dict[str, list[int]]:
+    """The epochs of every curve of the run, in the order told."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    return {
+        name: [point.step for point in client.get_metric_history(run.info.run_id, name)]
+        for name in run.data.metrics
+    }
+
+
+def test_epochs_can_be_seen_while_it_trains(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emodal_model.training.mlflow_tracking.EVERY_S", 0.0)
+    seen: list[tuple[str, dict[str, list[int]]]] = []
+
+    def look(report: Any) -> None:
+        assert not (tmp_path / "model" / "metrics.json").exists()
+        if (report.network, report.epoch) != ("audio 1 of 2", 1):  # told of after we hear of it
+            (run,) = runs_in(tmp_path / "runs")
+            seen.append((run.info.status, curves_in(tmp_path / "runs", run)))
+
+    fan = TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "runs")), on_epoch=look)
+    train_all(dataset, tmp_path / "model", SOUND, fan=fan)
+    assert [status for status, _ in seen] == ["RUNNING"] * 3
+    assert [curves["audio/train_loss"] for _, curves in seen] == [[1], [1, 2], [1, 2]]
+    assert [curves.get("audio/member_2/validation_loss") for _, curves in seen] == [None, None, [1]]
+
+
+def test_a_training_killed_and_gone_on_is_one_run_with_every_epoch_once(
+    dataset: Path, tmp_path: Path
+) -> None:
+    kill = f"""
+import os, signal
+from pathlib import Path
+from flows.config.models import EngineConfig
+from flows.engine.trainings import TrainingPool, train_all
+from tests.model.test_mlflow_tracking import SOUND
+
+def kill_in_the_second(report):
+    if (report.network, report.epoch) == ("audio 2 of 2", 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fan = TrainingPool(engine=EngineConfig(mlflow={str(tmp_path / "runs")!r}), on_epoch=kill_in_the_second)
+train_all(Path({str(dataset)!r}), Path({str(tmp_path / "model")!r}), SOUND, fan=fan)
+"""
+    killed = subprocess.run([sys.executable, "-c", kill], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (before,) = runs_in(tmp_path / "runs")
+    assert (before.info.status, "audio/train_loss" in before.data.metrics) == ("RUNNING", True)
+    fan = TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "runs")))
+    train_all(dataset, tmp_path / "model", SOUND, fan=fan)
+    (run,) = runs_in(tmp_path / "runs")
+    assert (run.info.run_id, run.info.status) == (before.info.run_id, "FINISHED")
+    curves = curves_in(tmp_path / "runs", run)
+    assert {name for name in curves if name.endswith("train_loss")} == {
+        "audio/train_loss",
+        "audio/member_2/train_loss",
+    }
+    assert all(steps == [1, 2] for name, steps in curves.items() if not name.startswith("test/"))
+    assert curves["test/audio/accuracy"] == [0]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ModelWorkError("no more"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_a_training_that_ends_early_is_marked_and_goes_on_in_its_run(
+    dataset: Path, tmp_path: Path, error: BaseException, status: str
+) -> None:
+    def end(report: Any) -> None:
+        if report.epoch == 2:
+            raise error
+
+    engine = EngineConfig(mlflow=str(tmp_path / "runs"))
+    with pytest.raises(type(error)):
+        train_all(dataset, tmp_path / "model", SOUND, fan=TrainingPool(engine=engine, on_epoch=end))
+    (ended,) = runs_in(tmp_path / "runs")
+    assert ended.info.status == status
+    train_all(dataset, tmp_path / "model", SOUND, fan=TrainingPool(engine=engine))
+    (run,) = runs_in(tmp_path / "runs")
+    assert (run.info.run_id, run.info.status) == (ended.info.run_id, "FINISHED")
+
+
+def test_a_training_that_never_began_leaves_no_run(tmp_path: Path) -> None:
+    empty = write_dataset(tmp_path / "dataset", test=draw_samples(4, seed=1))
+    fan = TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "runs")))
+    with pytest.raises(ModelInputError, match="no labelled training clip"):
+        train_all(empty, tmp_path / "model", SOUND, fan=fan)
+    assert runs_in(tmp_path / "runs") == []
+
+
+def test_a_store_that_is_lost_while_training_stops_nothing_and_is_told_the_rest(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("emodal_model.training.mlflow_tracking.EVERY_S", 0.0)
+
+    def lose_and_find(report: Any) -> None:
+        renamed = {("audio 1 of 2", 2): "metrics TO lost", ("audio 2 of 2", 2): "lost TO metrics"}
+        if (report.network, report.epoch) in renamed:
+            tables = renamed[report.network, report.epoch]
+            with contextlib.closing(sqlite3.connect(tmp_path / "runs" / "mlflow.db")) as store:
+                store.execute(f"ALTER TABLE {tables.replace('TO', 'RENAME TO')}")
+
+    fan = TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "runs")), on_epoch=lose_and_find)
+    train_all(dataset, tmp_path / "model", SOUND, fan=fan)
+    assert [record.message for record in caplog.records if "did not take an epoch" in record.message]
+    (run,) = runs_in(tmp_path / "runs")
+    assert run.info.status == "FINISHED"
+    assert curves_in(tmp_path / "runs", run)["audio/member_2/train_loss"] == [1, 2]
+
+
+def test_trainings_in_worker_processes_tell_their_epochs_themselves(dataset: Path, tmp_path: Path) -> None:
+    two = SOUND.model_copy(update={"members": 1, "seeds": 2})
+    train_all(
+        dataset,
+        tmp_path / "model",
+        two,
+        fan=TrainingPool(2, engine=EngineConfig(mlflow=str(tmp_path / "runs"))),
+    )
+    client = MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    runs = runs_in(tmp_path / "runs")
+    assert sorted(run.info.run_name for run in runs) == ["1", "model"]
+    for run in runs:
+        number = run.info.run_id
+        first, _ = client.get_metric_history(number, "audio/train_loss")
+        (end,) = client.get_metric_history(number, "test/audio/accuracy")
+        assert first.timestamp < end.timestamp  # what is told at the end only is told in one moment
+
+
+def test_the_stages_before_the_last_have_curves_of_their_own() -> None:
+    report = {
+        "epoch": 1,
+        "train_loss": 0.5,
+        "validation_loss": None,
+        "validation_accuracy": None,
+        "learning_rate": 0.1,
+    }
+    story = {
+        "warm_up": [report | {"stage": "common"}],
+        "history": [report | {"stage": "all"}],
+        "other_members": [],
+    }
+    assert list(told_numbers({"training": {"emodal": story}, "networks": {}})) == [
+        ("emodal/common/train_loss", 0.5, 1),
+        ("emodal/common/learning_rate", 0.1, 1),
+        ("emodal/train_loss", 0.5, 1),
+        ("emodal/learning_rate", 0.1, 1),
+    ]
+
+
+def test_a_store_that_cannot_be_used_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelInputError, match=r"engine\.mlflow = .*file/runs: cannot be used"):
+        train_all(
+            tmp_path,
+            tmp_path,
+            SOUND,
+            fan=TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "file" / "runs"))),
+        )
+    with pytest.raises(ModelInputError, match=r"engine\.mlflow = odd://x: cannot be used"):
+        Tracking("odd://x")
+
+
+def test_a_run_that_mlflow_does_not_take_says_that_training_is_done(told: tuple, tmp_path: Path) -> None:
+    model, _, metrics, _ = told
+    tracking = Tracking(str(tmp_path / "runs"))
+    with pytest.raises(ModelWorkError, match="trained, but MLflow did not take the run"):
+        tracking.tell(model, metrics | {"config": {"": 1}})
+
+
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(ModelInputError, match=r"pip install 'emodal\[mlflow\]'"):
+        Tracking("anywhere")

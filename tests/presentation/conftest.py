@@ -1,0 +1,33 @@
+"""A report of clips that were never in a film."""
+
+from pathlib import Path
+
+import pytest
+
+from emodal_data.clips.gates import apply_gates
+from emodal_data.core.config import DatasetConfig
+from emodal_data.dataset.plan import plan_dataset
+from tests.published import fake_clips, publish
+
+#: A film may be called anything its file system allows.
+HOSTILE_NAME = 'f7 <img src=x onerror="document.title=1">, "é" & co.mp4'
+
+
+def write_fake_report(folder: Path, films: int = 8, per_film: int = 12) -> Path:
+    """A dataset with its report: 96 clips, every eighth without a face, some turned away, some with two votes."""
+    config = DatasetConfig()
+    rows, clips, measures = fake_clips(folder / "clips", films, per_film)
+    measures.loc["c0100", "yaw_deg"] = -61.5
+    clips.loc["c0101", ["label", "tied"]] = [None, True]
+    second = rows.iloc[[0, 13]].assign(annotator="ben", label=["sad", "sad"], row=[900, 901])
+    rows = rows.assign(annotator="anna")
+    rows = type(rows)([*rows.to_dict("records"), *second.to_dict("records")])
+    for table in (rows, clips):
+        table["film"] = table["film"].replace("f7.mp4", HOSTILE_NAME)
+    clear = apply_gates(clips, measures, config.clips, config.face, config.audio)
+    return publish(plan_dataset(rows, clear, config), folder / "dataset", config)
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_fake_report(tmp_path_factory.mktemp("reported"))

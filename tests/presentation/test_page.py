@@ -1,0 +1,250 @@
+"""The report in a real browser: opened from disk, filtered, listened to, decided about, by mouse, keys and reader."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DRAWN = "body[data-drawn=all]"
+
+
+def opened(browser: "Browser", dataset: Path, **looks: Any) -> "Page":
+    """The report; what the page complains of or asks for is noted on page.heard and page.asked."""
+    page = browser.new_page(**({"viewport": WIDE} | looks))
+    page.heard, page.asked = [], []  # type: ignore[attr-defined]
+    page.on("console", lambda message: page.heard.append(message.text))  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: page.heard.append(str(error)))  # type: ignore[attr-defined]
+    page.on("request", lambda request: page.asked.append(request.url))  # type: ignore[attr-defined]
+    page.goto((dataset / "report" / "index.html").as_uri())
+    page.wait_for_selector("#sheet .cell")
+    return page
+
+
+@pytest.fixture(scope="module")
+def loaded(browser: "Browser", reported: Path) -> "Page":
+    return opened(browser, reported)
+
+
+@pytest.fixture
+def page(loaded: "Page") -> "Iterator[Page]":
+    """The page as it was when it was opened; it must have nothing to complain of afterwards."""
+    yield loaded
+    assert loaded.heard == []  # type: ignore[attr-defined]
+    loaded.emulate_media(media="screen", color_scheme="light")
+    loaded.keyboard.press("Escape")
+    loaded.click("text=Show all")
+
+
+def choose(page: "Page", name: str, value: str) -> list[str]:
+    """Choose in a filter; the clips on the sheet after that."""
+    page.select_option(f"#filters [name={name}]", value)
+    return page.eval_on_selector_all("#sheet .cell", "cells => cells.map((cell) => cell.dataset.clip)")
+
+
+def open_clip(page: "Page", clip_id: str) -> None:
+    page.click(f"[data-clip={clip_id}]")
+    page.wait_for_selector("#frame img")
+
+
+def test_it_opens_from_disk_and_asks_nobody_for_anything(page: "Page", reported: Path) -> None:
+    here = reported.as_uri()
+    assert len(page.asked) > 10  # type: ignore[attr-defined]
+    assert [url for url in page.asked if not url.startswith((here, "data:"))] == []  # type: ignore[attr-defined]
+    assert "http" not in (reported / "report" / "index.html").read_text()
+    assert page.text_content("section.numbers") is not None
+    assert page.inner_text("#count") == "96 of 96 clips"
+
+
+def test_every_chart_is_drawn_with_its_thresholds(page: "Page") -> None:
+    page.wait_for_selector(DRAWN)
+    figures = page.locator("[data-figure]")
+    assert figures.count() == 5 + 12
+    assert page.locator("[data-figure] svg").count() == figures.count()
+    rules = {
+        name: page.locator(f"[data-figure=measure-{name}] .mark-rule.role-mark line").count()
+        for name in ("yaw_deg", "blur")
+    }
+    assert rules == {"yaw_deg": 2, "blur": 1}
+    labels = page.eval_on_selector_all(
+        "[data-figure][role=graphics-document]", "all => all.map((one) => one.getAttribute('aria-label'))"
+    )
+    assert len(labels) == figures.count()
+    assert all(labels)
+    assert "Turn of the head, degrees: kept and dropped clips; threshold -45 and 45" in labels
+
+
+def test_filters_leave_the_clips_that_are_asked_for(page: "Page") -> None:
+    assert choose(page, "reason", "face_turned_away") == ["c0100"]
+    assert page.inner_text("#count") == "1 of 96 clips"
+    choose(page, "reason", "all")
+    faceless = choose(page, "outcome", "dropped")
+    assert len(faceless) == 14
+    assert choose(page, "film", "f0.mp4") == ["c0007"]
+    page.click("text=Show all")
+    assert page.inner_text("#count") == "96 of 96 clips"
+    assert choose(page, "order", "most turned first")[0] == "c0100"
+    page.click("[data-reason=label_tie]")
+    assert page.eval_on_selector_all("#sheet .cell", "cells => cells.map((c) => c.dataset.clip)") == ["c0101"]
+
+
+def test_a_click_on_a_film_s_bar_shows_its_clips(page: "Page") -> None:
+    page.wait_for_selector(DRAWN)
+    page.locator("[data-figure=films] .mark-rect path").first.click()
+    assert page.input_value("#filters [name=film]") == "f0.mp4"
+    assert page.inner_text("#count") == "12 of 96 clips"
+
+
+def test_pages_turn_over_all_clips(page: "Page") -> None:
+    first = choose(page, "outcome", "all")
+    assert (len(first), page.inner_text("#pager span")) == (60, "page 1 of 2")
+    page.click("[aria-label='Next page']")
+    second = page.eval_on_selector_all("#sheet .cell", "cells => cells.map((cell) => cell.dataset.clip)")
+    assert len(second) == 36
+    assert not set(first) & set(second)
+    assert page.is_disabled("[aria-label='Next page']")
+
+
+def test_a_clip_shows_its_frame_with_the_box_its_measures_and_its_sound(page: "Page") -> None:
+    open_clip(page, "c0100")
+    assert page.inner_text("#clip-title") == "f1.mp4, 0:00.00–0:01.00"
+    assert (
+        page.eval_on_selector("#frame img", "image => image.decode().then(() => image.naturalWidth)") == 128
+    )
+    box = page.locator("#frame i").evaluate("box => [box.style.left, box.style.width]")
+    assert box == ["1.56%", "31.25%"]  # 10 to 210 of 640 pixels
+    seconds = page.eval_on_selector(
+        "audio",
+        """audio => new Promise((resolve) => {
+            if (audio.readyState) resolve(audio.duration);
+            audio.onloadedmetadata = () => resolve(audio.duration);
+            audio.onerror = () => resolve("cannot be played");
+        })""",
+    )
+    assert seconds == pytest.approx(1.0, abs=0.05)
+    assert page.inner_text("#measures td.bad") == "-61.5"
+    assert "dropped: face_turned_away" in page.inner_text("#facts")
+    page.keyboard.press("p")
+    page.wait_for_function("document.querySelector('audio').currentTime > 0")
+
+
+def test_a_clip_without_a_face_shows_the_frame_where_none_was_found(page: "Page") -> None:
+    open_clip(page, "c0007")
+    assert page.locator("#frame i").count() == 0
+    assert page.locator("audio").count() == 1
+
+
+def test_arrows_go_from_clip_to_clip_and_escape_back_to_where_one_was(page: "Page") -> None:
+    open_clip(page, "c0000")
+    assert page.is_disabled("#before")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#facts").endswith("c0002")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#clip")
+    assert page.evaluate("document.activeElement.dataset.clip") == "c0001"
+
+
+def test_a_hostile_film_name_is_only_text(page: "Page") -> None:
+    from tests.presentation.conftest import HOSTILE_NAME
+
+    choose(page, "film", HOSTILE_NAME)
+    open_clip(page, "c0700")
+    assert page.inner_text("#clip-title").startswith(HOSTILE_NAME)
+    assert page.title() == "Dataset report"
+
+
+def test_another_feature_is_drawn_when_chosen(page: "Page") -> None:
+    def drawn() -> str:
+        return page.locator("[data-figure=feature] .mark-rect").first.inner_html()
+
+    page.wait_for_selector(DRAWN)
+    before = drawn()
+    assert page.locator("#feature option").count() == 68
+    page.select_option("#feature", index=40)
+    page.wait_for_function(
+        "before => document.querySelector('[data-figure=feature] .mark-rect')?.innerHTML !== before",
+        arg=before,
+    )
+    assert drawn() != before
+
+
+def test_decisions_are_kept_and_downloaded_as_overrides(
+    browser: "Browser", reported: Path, tmp_path: Path
+) -> None:
+    context = browser.new_context(viewport=WIDE)
+    page = context.new_page()
+    page.goto((reported / "report" / "index.html").as_uri())
+    assert not page.is_visible("#review")
+    open_clip(page, "c0000")
+    page.check("#choices [value=drop]")
+    page.fill("#note", 'two people, "both" talk')
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    open_clip(page, "c0002")
+    page.keyboard.press("1")  # angry
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("d")
+    page.keyboard.press("0")  # on second thoughts
+    page.keyboard.press("Escape")
+    assert page.inner_text("#decisions") == "Decided: 1 to drop, 1 to relabel."
+    page.reload()
+    assert page.inner_text("#decisions") == "Decided: 1 to drop, 1 to relabel."
+    assert choose(page, "decision", "drop") == ["c0000"]
+    assert "decided: drop" in str(page.get_attribute("[data-clip=c0000]", "aria-label"))
+    with page.expect_download() as download:
+        page.click("#download")
+    assert download.value.suggested_filename == "overrides.csv"
+    download.value.save_as(tmp_path / "overrides.csv")
+    with (tmp_path / "overrides.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {"clip_id": "c0000", "film": "f0.mp4", "start": "0", "end": "1"}
+            | {"decision": "drop", "label": "", "note": 'two people, "both" talk'},
+            {"clip_id": "c0002", "film": "f0.mp4", "start": "2", "end": "3"}
+            | {"decision": "relabel", "label": "angry", "note": ""},
+        ]
+    page.click("#undo-all")
+    assert not page.is_visible("#review")
+    context.close()
+
+
+@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", PHONE)], ids=["wide", "phone"])
+def test_nothing_keeps_anybody_out_in_the_light_or_on_a_phone_in_the_dark(
+    browser: "Browser", reported: Path, scheme: str, viewport: dict[str, int]
+) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing"
+    )
+    page = opened(browser, reported, color_scheme=scheme, viewport=viewport)
+    page.wait_for_selector(DRAWN)
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    open_clip(page, "c0100")
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.close()
+
+
+def test_charts_follow_the_reader_to_the_dark(page: "Page") -> None:
+    page.wait_for_selector(DRAWN)
+    colour = "document.querySelector('[data-figure=classes] .role-axis-label text').getAttribute('fill')"
+    light = page.evaluate(colour)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{colour} !== '{light}'")
+    page.wait_for_selector(DRAWN)
+
+
+def test_on_paper_the_tables_are_open_and_the_controls_are_gone(page: "Page") -> None:
+    page.wait_for_selector(DRAWN)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert not page.is_visible("#filters")
+    assert page.is_visible("#films details table")
+    assert page.pdf().startswith(b"%PDF")
