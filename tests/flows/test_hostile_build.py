@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from tests.media.hostile import CORPUS, good, mutated
 
 from emodal_data.core.config import ClipsConfig, SplitConfig
 from emodal_data.core.reasons import Reason
 from emodal_data.dataset.verify import verify_dataset
 from flows.build_dataset import build_dataset
 from flows.config.models import Config
+from tests.media.hostile import CORPUS, good, mutated
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
