@@ -1,4 +1,4 @@
-"""Films: guarded opening, the frame on screen at a time, the sound of a span."""
+"""A film: guarded opening, the frame on screen at a time, the sound of a span, shots, voice activity, encoders."""
 
 from emodal_data.media.audio import AudioSpan
 from emodal_data.media.film import Film, Frame, open_film, probe

@@ -1,6 +1,6 @@
-"""The sound of a span, sample-exact at 16 kHz mono: what a resample of the whole film would give there.
+"""Reads the sound of a span at 16 kHz mono: the samples that resampling the whole film would give there.
 
-Frames are placed by their time stamps (sound_track.py); what no frame covers is zero and counted.
+Frames are placed by their time stamps (audio_window.py). Samples that no frame covers are zero, and are counted.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,18 +25,18 @@ from emodal_data.media.downmix import RATE_HZ, full_scale
 from emodal_data.media.guard import Budget, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 
-#: Decoders need the frames before: overlapping windows, Opus' 80 ms, MP3's bit reservoir.
+#: Decoders need earlier frames: overlapping windows, the 80 ms of Opus, MP3's bit reservoir.
 _PREROLL_S = 0.3
-#: The first packets after a seek may give nothing (MP3 waits for its reservoir): begin this much earlier still.
+#: The first packets after a seek may give nothing (MP3 waits for its reservoir), so decoding begins this much earlier.
 _MARGIN_S = 0.1
 #: Frames read at the start of the stream to learn its frame grid.
 _GRID_FRAMES = 8
 _MAX_RATE_HZ = 768_000
-#: An annotated end may lie this far beyond the film: tables round.
+#: An annotated end may lie this far beyond the end of the film, because tables round.
 _END_SLACK_S = 0.5
-#: Decoders that add noise of their own (substitution, dither) and do not start it again after a seek.
+#: Decoders that add noise (substitution, dither) whose generator is not reset by a seek.
 _NOISY = ("aac", "aac_latm", "ac3", "eac3", "mp1", "mp2")
-#: Decoders that give the same bits however far before the preroll they begin: what lies there is not decoded.
+#: Decoders that give the same bits wherever they begin before the preroll. Packets before it are not decoded.
 _FORGETFUL = ("flac", "alac", "mp3", "mp3float", "dca", "vorbis")
 
 
@@ -44,9 +44,9 @@ _FORGETFUL = ("flac", "alac", "mp3", "mp3float", "dca", "vorbis")
 class AudioSpan:
     """Sound of a span.
 
-    samples: (n,) float32, 16 kHz mono; a downmix may exceed 1. missing_samples: how many of them nothing
-    covers (gap, late start, damage). corrupt_frames: damaged frames met. full_scale: what the downmix of
-    full channels comes to (1 for mono); samples / full_scale lie in [-1, 1], for int16 and to see clipping.
+    samples: (n,) float32, 16 kHz mono; a downmix may exceed 1. missing_samples: how many samples no frame covers
+    (gap, late start, damage). corrupt_frames: damaged frames met. full_scale: the downmix of channels that are all
+    at full scale (1 for mono). samples / full_scale lie in [-1, 1]; use that for int16 and to detect clipping.
     """
 
     samples: NDArray[np.float32]
@@ -56,7 +56,7 @@ class AudioSpan:
 
 
 class AudioReader:
-    """Reads spans of one sound track. open_track opens the file anew, at its start."""
+    """Reads spans of one sound track. open_track opens the file again, at its start."""
 
     def __init__(
         self, open_track: Callable[[], tuple[InputContainer, AudioStream]], config: ClipsConfig
@@ -64,7 +64,7 @@ class AudioReader:
         self._open_track = open_track
         self._max_clip_s = config.max_clip_s
         self._mix = config.audio_mix
-        self._memory = BufferPool()
+        self._buffers = BufferPool()
         self._container, self._stream = open_track()
         try:
             self._grid = self._learn_grid(Budget.of(config))
@@ -113,7 +113,7 @@ class AudioReader:
         return FrameGrid.of(clock, rate_hz, first_frames, self._stream.codec_context.name)
 
     def _read(self, window: Window, budget: Budget) -> tuple[Track, int | None]:
-        """Decode what the window covers; also the position where the sound ends, if it does."""
+        """Decode the window. Also returns the position where the sound ends, if it ends within the window."""
         first_needed = window.start - self._preroll
         for back_s in STEPS_BACK_S:
             from_sample = first_needed - round((back_s + _MARGIN_S) * self._grid.rate_hz)
@@ -126,12 +126,12 @@ class AudioReader:
     def _read_from(
         self, from_sample: int, at_start: bool, window: Window, budget: Budget
     ) -> tuple[Track | None, int | None]:
-        """One try: no track if the file turns out to begin behind the window."""
-        track = Track(window, self._grid.start, self._mix, self._memory)
+        """One try. No track if the first frame after the seek lies after the start of the window."""
+        track = Track(window, self._grid.start, self._mix, self._buffers)
         end: int | None = None
         for frame in self._frames_from(from_sample, at_start, budget):
             if frame is None or frame.pts is None:
-                # Before the window it may be the seek that tore a frame, not the film.
+                # Before the window the seek, not the film, may have torn the frame.
                 track.corrupt_frames += end is not None and end >= window.start
                 continue
             position = self._grid.position(frame.pts, end)
@@ -146,7 +146,7 @@ class AudioReader:
 
     def _frames_from(self, from_sample: int, at_start: bool, budget: Budget) -> Iterator[AudioFrame | None]:
         if at_start:
-            # A fresh start, not a seek: only then does the container say what encoder delay to cut off.
+            # The file is opened again instead of sought in: only then does FFmpeg cut off the encoder delay.
             self._container.close()
             self._container, self._stream = self._open_track()
             return self._frames(budget)
@@ -160,7 +160,7 @@ class AudioReader:
     def _frames(
         self, budget: Budget, context: AudioCodecContext | None = None, from_pts: int | None = None
     ) -> Iterator[AudioFrame | None]:
-        """Frames from here on, or from the last before from_pts; None for a damaged packet. A torn file just ends."""
+        """Frames from here on, or from the last before from_pts. None for a damaged packet; a torn file just ends."""
         packets = self._container.demux(self._stream)
         decoder = context or self._stream.codec_context
         before: list[Packet[AudioStream]] = []

@@ -1,6 +1,6 @@
-"""Where decoded sound belongs on the film clock: frames to samples, and a window of them put together.
+"""Places decoded sound on the film clock and assembles the samples of a window.
 
-Positions count samples of the stream's own rate from the start of the film.
+Positions count samples at the stream's own rate from the start of the film.
 """
 
 from collections.abc import Sequence
@@ -26,23 +26,23 @@ from emodal_data.media.downmix import (
     silent_byte,
 )
 
-#: Heard before a span: more than the resampler's filter reaches at any rate.
+#: Sound read before a span: more than the resampler's filter reaches at any rate.
 _LEAD_SAMPLES = RATE_HZ // 20
-#: Its reach, in samples of the slower rate: half of FFmpeg's 32 taps, more by its cutoff of 0.97 and rounding up.
+#: Its reach in samples of the slower rate: half of FFmpeg's 32 taps, divided by its cutoff of 0.97, rounded up.
 _REACH = 24
 
-#: What a reader keeps for its tracks: 20 s of stereo.
+#: The largest buffer that a pool keeps: 20 s of stereo.
 _KEPT_BYTES = 2**23
-#: Codecs whose frames have several lengths, and what divides them all: Vorbis' blocks of 256 and 2048 overlap.
+#: Codecs with frames of several lengths, and their common divisor: Vorbis' blocks of 256 and 2048 overlap.
 _STEPS = {"vorbis": 64}
 
 
 @dataclass(frozen=True)
 class FrameGrid:
-    """Time stamps to sample positions, where stamps are coarser than samples (Matroska: milliseconds).
+    """Time stamps to sample positions where time stamps are coarser than samples (Matroska: milliseconds).
 
-    start: position of the first frame. origin: where the second one starts; in an unbroken stream all others
-    lie whole steps from it. tolerance: samples by which a stamp may be wrong through rounding alone.
+    start: position of the first frame. origin: position of the second; in an unbroken stream all later frames lie a
+    multiple of step after it. tolerance: samples by which rounding alone may shift a time stamp.
     """
 
     clock: Clock
@@ -58,19 +58,19 @@ class FrameGrid:
     ) -> "FrameGrid":
         """The grid of a stream from (pts, samples) of its first frames.
 
-        The very first may be cut short (encoder delay), so the steps are those of the others.
+        The first frame may be cut short (encoder delay), so the step comes from the others.
         """
         tick = clock.tick_s * rate_hz  # samples
         tolerance = 0 if tick == 1 else ceil(tick) + 1
         lengths = [samples for _, samples in first_frames[1:] or first_frames]
         step = gcd(_STEPS.get(codec, 0), *lengths) or 1
-        if step <= 2 * tolerance:  # short steps (Vorbis): half a tick is all that rounding does
+        if step <= 2 * tolerance:  # short steps (Vorbis): rounding shifts a time stamp by half a tick at most
             tolerance = min(tolerance, ceil(tick / 2) + 1)
         start = round(clock.seconds(first_frames[0][0]) * rate_hz)
         return cls(clock, rate_hz, start, start + first_frames[0][1], step, tolerance)
 
     def position(self, pts: int, expected: int | None) -> int:
-        """Where a frame starts; expected: the end of the frame before it, if that is known."""
+        """Position where a frame starts. expected: the end of the previous frame, if known."""
         scale, shift, divisor = self._line
         whole, left = divmod(scale * pts - shift, divisor)
         stamped = whole + (2 * left > divisor or (2 * left == divisor and whole % 2))  # as round() does
@@ -81,22 +81,22 @@ class FrameGrid:
 
     @cached_property
     def _line(self) -> tuple[int, int, int]:
-        """Stamp to sample in whole numbers, (scale * pts - shift) / divisor: Fractions cost more than the decoder."""
+        """pts to sample in integers, (scale * pts - shift) / divisor: Fractions would cost more than the decoder."""
         scale, shift = self.clock.tick_s * self.rate_hz, self.clock.start_s * self.rate_hz
         divisor = lcm(scale.denominator, shift.denominator)
         return int(scale * divisor), int(shift * divisor), divisor
 
     def pts_at(self, position: int) -> int:
-        """The stamp of a sample."""
+        """The pts of a sample position."""
         return self.clock.pts_at(position / self.rate_hz)
 
 
 @dataclass(frozen=True)
 class Window:
-    """Samples start..stop of the stream, whose resample holds samples first..last at 16 kHz.
+    """Samples start..stop of the stream that give samples first..last at 16 kHz.
 
-    start lies where a sample of one rate meets one of the other, so the resampler runs in the same phase as
-    over the whole film; stop as far behind the last sample as the resampler's filter reaches.
+    At start a sample of one rate coincides with one of the other, so the resampler runs in the same phase as over the
+    whole film. stop lies after the last sample by as much as the resampler's filter reaches.
     """
 
     first: int
@@ -116,18 +116,18 @@ class Window:
 
     @property
     def start_16k(self) -> int:
-        """start at 16 kHz; whole by construction."""
+        """start in samples at 16 kHz; an integer by construction."""
         return self.start * RATE_HZ // self.rate_hz
 
 
 class BufferPool:
-    """Bytes that are used again for one track after the other: new pages from the system cost more than decoding."""
+    """A buffer that one track after another reuses: new pages from the system cost more than decoding."""
 
     def __init__(self) -> None:
         self._bytes = np.empty(0, np.uint8)
 
     def planes(self, count: int, length: int) -> NDArray[np.uint8]:
-        """(count, length) uint8, whatever lies there. Valid until the next call."""
+        """(count, length) uint8, not initialised. Valid until the next call."""
         size = count * length
         if size > _KEPT_BYTES:
             return np.empty((count, length), np.uint8)
@@ -138,16 +138,16 @@ class BufferPool:
 
 @dataclass
 class Track:
-    """The sound of one window while it is put together: as it was decoded, silence where nothing has come yet.
+    """The sound of one window while it is assembled: samples as decoded, silence where no frame has arrived yet.
 
     earliest: position before which a decoder gives only its own delay. mix: see ClipsConfig.audio_mix.
-    memory: of a track that is no longer needed.
+    buffers: the pool of the reader; only one track at a time may use it.
     """
 
     window: Window
     earliest: int
     mix: str = "downmix"
-    memory: BufferPool = field(default_factory=BufferPool)
+    buffers: BufferPool = field(default_factory=BufferPool)
     corrupt_frames: int = 0
     layout: str = "mono"
     _form: tuple[str, int] | None = None
@@ -158,7 +158,7 @@ class Track:
     _covered: list[tuple[int, int]] = field(default_factory=list)
 
     def put(self, position: int, frame: AudioFrame) -> None:
-        """Lay a frame at its position. A later frame wins; what lies outside the window is cut off."""
+        """Put a frame at its position. A later frame overwrites an earlier one; sound outside the window is cut off."""
         start = self.window.start
         a, b = max(position, start, self.earliest), min(position + frame.samples, self.window.stop)
         if a >= b:
@@ -167,7 +167,7 @@ class Track:
         form = frame.format.name, frame.layout.nb_channels
         if form != self._form:
             if self._form is not None:
-                return  # the track changes midway: what comes is missing
+                return  # the format changes midway: the sound from here on counts as missing
             self._begin(form, frame)
         if self._is_unsafe:
             frame = packed(frame)
@@ -188,32 +188,32 @@ class Track:
         self._is_unsafe = frame.format.is_planar and not is_planar
         self._sample_bytes = frame.format.bytes * (1 if is_planar else form[1])
         length = self._sample_bytes * (self.window.stop - self.window.start)
-        self._planes = self.memory.planes(form[1] if is_planar else 1, length)
+        self._planes = self.buffers.planes(form[1] if is_planar else 1, length)
         self._planes.fill(silent_byte(form[0]))
         self._rows = [memoryview(row) for row in cast(Any, self._planes)]
 
     def cut(self, ended_at: int | None) -> tuple[Floats, int]:
-        """(n,) 16 kHz mono of the window's middle, and how many of these samples no frame covers.
+        """(n,) 16 kHz mono, samples first..last of the window, and how many of them no frame covers.
 
-        ended_at: where the sound track ends, if it does before the window.
+        ended_at: position where the sound track ends, if it ends before the window does.
         """
         window = self.window
         count = window.last - window.first
         if self._form is None:
             return np.zeros(count, np.float32), count
-        # At the end of the film the resampler ends too: silence after it would blur the last samples.
+        # At the end of the film the resampler ends too: added silence would change the last samples.
         end = None if ended_at is None else max(0, ended_at - window.start)
-        heard = as_float(self._planes, *self._form)[:, :end]
+        channels = as_float(self._planes, *self._form)[:, :end]
         if self.mix == "dialogue":
-            heard, self.layout = dialogue(heard, self.layout)
+            channels, self.layout = dialogue(channels, self.layout)
         offset = window.first - window.start_16k
-        sound = resampled(heard, self.layout, window.rate_hz)[offset : offset + count]
+        sound = resampled(channels, self.layout, window.rate_hz)[offset : offset + count]
         samples = np.zeros(count, np.float32)
         samples[: len(sound)] = sound
         return samples, count - self._covered_16k()
 
     def _covered_16k(self) -> int:
-        """How many of the samples first..last at 16 kHz lie in a frame."""
+        """How many of the samples first..last at 16 kHz a frame covers."""
         window, covered = self.window, 0
         reached = window.first
         for a, b in sorted(self._covered):

@@ -1,6 +1,6 @@
-"""The film clock: seconds since the container starts, exact, whatever numbers its streams count in.
+"""The film clock: exact seconds since the start of the container, whatever the time bases of its streams.
 
-Everything here is rational arithmetic on (pts, time base); floats only come in and go out.
+All arithmetic on pts and time base is rational. Floats appear only as arguments and results.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from typing import cast
 from av.container import InputContainer
 from av.stream import Stream
 
-#: Times closer than this are the same: containers state their start in microseconds.
+#: Times closer than this count as equal, because containers state their start in microseconds.
 GRAIN_S = Fraction(1, 1_000_000)
 
 
 @dataclass(frozen=True)
 class Clock:
-    """One stream's counting, seen from the start of its container.
+    """Converts between the pts of one stream and film time.
 
-    tick_s: seconds per unit of pts. start_s: container start on the stream's own scale.
+    tick_s: seconds per unit of pts. start_s: start of the container on the stream's time scale.
     """
 
     tick_s: Fraction
@@ -31,7 +31,7 @@ class Clock:
         return cls(stream.time_base or GRAIN_S, container_start_s(container))
 
     def pts_at(self, t_s: float) -> int:
-        """The last pts at or before t_s, one grain forgiven."""
+        """The last pts at or before t_s, with a tolerance of GRAIN_S."""
         return floor((Fraction(t_s) + GRAIN_S + self.start_s) / self.tick_s)
 
     def seconds(self, pts: int) -> Fraction:
@@ -40,7 +40,7 @@ class Clock:
 
 
 def container_start_s(container: InputContainer) -> Fraction:
-    """Where the container's own scale starts: the exact start of the stream that the container rounds to."""
+    """The start of the container in seconds: the exact start of the stream from which the container rounded it."""
     start_us = cast(int | None, container.start_time)
     if start_us is None:
         return Fraction(0)

@@ -1,6 +1,6 @@
-"""Decoded samples to 16 kHz mono: floats, the downmix, the resampler.
+"""Converts decoded samples to 16 kHz mono: conversion to float, downmix, resampling.
 
-What belongs here knows neither films nor times.
+Nothing here knows films or times.
 """
 
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 RATE_HZ = 16000
 
-#: PyAV 18 counts the planes of a frame past their end from eight on (7.1), and crashes: there, packed frames only.
+#: From this many planes on (7.1), PyAV 18 reads past the end of a frame's planes and crashes. Use packed frames there.
 UNSAFE_PLANES = 8
-#: Samples of all channels that are resampled at once: memory for so little is used again, for a whole clip it would
-#: be asked of the system each time, and a page of it costs as much as a thousand samples.
+#: Samples of all channels that are resampled at once. A buffer of this size is reused; one for a whole clip would be
+#: requested from the system each time, and a new page costs as much as a thousand samples.
 _PIECE = 32768
-#: Nothing louder than this is silence: the noise of a 16-bit encoder.
+#: A channel that never exceeds this, the noise of a 16-bit encoder, is silent.
 _SILENCE = 2.0**-14
 #: numpy's names of FFmpeg's sample formats.
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
@@ -32,20 +32,20 @@ Floats = NDArray[np.float32]
 
 
 def packed(frame: AudioFrame) -> AudioFrame:
-    """The same frame, its channels sample by sample in one plane."""
+    """The same frame with its channels interleaved in one plane."""
     (whole,) = AudioResampler(frame.format.packed, frame.layout, frame.sample_rate).resample(frame)
     return whole
 
 
 def silent_byte(sample_format: str) -> int:
-    """What silence is made of: zeros, but where bytes without a sign count from 128."""
+    """The byte that silence consists of: 0, or 128 for unsigned 8-bit samples."""
     return 128 if sample_format in ("u8", "u8p") else 0
 
 
 def as_float(planes: NDArray[np.uint8], sample_format: str, channels: int) -> Floats:
     """(channels, n) float32, full scale 1, of raw samples.
 
-    planes: (channels, bytes), or (1, bytes) where they lie sample by sample. sample_format: FFmpeg's name.
+    planes: (channels, bytes), or (1, bytes) if the channels are interleaved. sample_format: FFmpeg's name.
     """
     sound: NDArray[Any] = planes.view(_DTYPES[AudioFormat(sample_format).packed.name])
     if len(planes) < channels:
@@ -59,7 +59,7 @@ def as_float(planes: NDArray[np.uint8], sample_format: str, channels: int) -> Fl
 
 
 def dialogue(channels: Floats, layout: str) -> tuple[Floats, str]:
-    """The centre channel of a surround track as mono; the channels as they are if there is none, or it is silent.
+    """The centre channel of a surround track as mono. Unchanged channels if there is no centre or it is silent.
 
     channels: (channels, n), full scale 1. Returns the channels and their layout.
     """
@@ -74,17 +74,17 @@ def dialogue(channels: Floats, layout: str) -> tuple[Floats, str]:
 
 @cache
 def full_scale(layout: str) -> float:
-    """What the downmix to mono comes to when every channel is at full scale."""
+    """The level of the mono downmix when every channel is at full scale."""
     channels = np.ones((len(AudioLayout(layout).channels), 64), np.float32)
     return float(np.abs(resampled(channels, layout, RATE_HZ)).max())
 
 
 def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
-    """(channels, n) -> (m,) 16 kHz mono, FFmpeg's default downmix (in 5.1 the centre, the voices, leads)."""
-    # Planes are mixed by FFmpeg's vector code: the same bits as packed samples give, in a fifth of the time.
+    """(channels, n) -> (m,) 16 kHz mono by FFmpeg's default downmix, in which the centre (voices) is loudest in 5.1."""
+    # FFmpeg mixes planes with vector code: the same bits as for packed samples, in a fifth of the time.
     is_planar = len(channels) < UNSAFE_PLANES
     sample_format = "fltp" if is_planar else "flt"
-    graph = Graph()  # AudioResampler is one too, with threads that come and go idle each time
+    graph = Graph()  # AudioResampler builds a graph too, but starts idle threads each time
     graph.threads = 1
     source = graph.add("abuffer", sample_rate=str(rate_hz), sample_fmt=sample_format, channel_layout=layout)
     resampler = graph.add(
@@ -107,7 +107,7 @@ def resampled(channels: Floats, layout: str, rate_hz: int) -> Floats:
 
 
 def _ready(sink: FilterContext) -> Iterator[Floats]:
-    """(n,) float32 pieces of mono sound that a filter has made so far."""
+    """(n,) float32 pieces of mono sound that the filter has ready."""
     while True:
         try:
             piece = cast(AudioFrame, sink.pull())

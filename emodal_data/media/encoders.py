@@ -1,4 +1,4 @@
-"""Sound as FLAC bytes, the same bytes for the same samples."""
+"""Encodes images and sound: PNG and FLAC for datasets, JPEG and Opus for previews. Equal input gives equal bytes."""
 
 import io
 from fractions import Fraction
@@ -12,14 +12,24 @@ from numpy.typing import NDArray
 
 from emodal_data.core.schema import RATE_HZ
 
-#: No version of ffmpeg in the bytes, and none of the 8 KB of padding that ffmpeg keeps for tags.
-_OPTIONS = {"fflags": "+bitexact", "metadata_header_padding": "0"}
+#: Keeps FFmpeg's version, and the random number that its muxers draw for each file, out of the bytes.
+_BITEXACT = "+bitexact"
+#: FFmpeg otherwise adds 8 KB of padding for tags.
+_FLAC_OPTIONS = {"fflags": _BITEXACT, "metadata_header_padding": "0"}
+
+#: Longest side of a preview frame: a face at the limit of the quality gates is still recognisable.
+FRAME_SIDE_PX = 320
+_JPEG_QUALITY = 70
+
+_SOUND_BITS_PER_S = 20_000
+#: Opus at complexity 0 takes a third of the time of 10, and speech sounds the same.
+_SOUND_EFFORT = "0"
 
 
 def encode_flac(sound: npt.NDArray[np.int16]) -> bytes:
-    """Sound as a FLAC file, which gives every sample back as it was. sound: (n,) int16 at 16 kHz, n > 0."""
+    """Sound as a FLAC file, which is lossless. sound: (n,) int16 at 16 kHz, n > 0."""
     data = io.BytesIO()
-    with av.open(data, "w", format="flac", options=_OPTIONS) as out:
+    with av.open(data, "w", format="flac", options=_FLAC_OPTIONS) as out:
         stream = out.add_stream("flac", rate=RATE_HZ, layout="mono", format="s16")
         stream.codec_context.flags |= Flags.bitexact
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound)[None], format="s16", layout="mono")
@@ -38,27 +48,9 @@ def encode_png(image: np.ndarray) -> bytes:
 
 
 def pcm16(samples: np.ndarray) -> np.ndarray:
-    """Sound as 16-bit integers, little-endian. samples: (n,) float in [-1, 1]; beyond that it clips, NaN is 0."""
+    """Sound as 16-bit integers, little-endian. samples: (n,) float; values outside [-1, 1] are clipped, NaN gives 0."""
     pcm: np.ndarray = np.clip(np.rint(np.nan_to_num(samples) * 32768.0), -32768, 32767).astype("<i2")
     return pcm
-
-
-#: Longest side of the small frame: a face at the gate's limit is still told apart.
-FRAME_SIDE_PX = 320
-
-
-_JPEG_QUALITY = 70
-
-
-_SOUND_BITS_PER_S = 20_000
-
-
-#: Opus at complexity 0 takes a third of the time of 10, and speech sounds the same.
-_SOUND_EFFORT = "0"
-
-
-#: Without it the muxer draws a random number for each file.
-_BITEXACT = "+bitexact"
 
 
 def preview_frame(rgb: NDArray[np.uint8]) -> bytes:
@@ -74,7 +66,7 @@ def preview_frame(rgb: NDArray[np.uint8]) -> bytes:
 
 
 def preview_sound(pcm: NDArray[np.int16]) -> bytes:
-    """Sound as Opus in WebM, which every browser plays. pcm: (n,) int16, 16 kHz mono; of no samples, no bytes."""
+    """Sound as Opus in WebM, which every browser plays. pcm: (n,) int16, 16 kHz mono; no samples give no bytes."""
     if not len(pcm):
         return b""
     file = io.BytesIO()

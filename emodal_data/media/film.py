@@ -1,4 +1,4 @@
-"""A film: its frame at a time, its sound over a span. The only nouns the other rooms need from here."""
+"""Opens a film and reads from it: the frame at a time, the sound of a span, a scan of all frames."""
 
 import math
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from emodal_data.media.clock import Clock
 from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.guard import Budget, damage_is, film_path, open_container, select_stream
 from emodal_data.media.info import FilmInfo, picture_stream, pixel_shape, read_info, sound_stream
-from emodal_data.media.scan import sweep
+from emodal_data.media.scan import scan
 from emodal_data.media.video import VideoReader
 
 _DEFAULTS = ClipsConfig()
@@ -30,8 +30,8 @@ _DEFAULTS = ClipsConfig()
 class Frame:
     """The picture on screen at a time, as a viewer sees it.
 
-    rgb: (h, w, 3) uint8, upright, square pixels. pts_s: when it came on screen, film clock.
-    error_s: how long it had been there. corrupt_frames: damaged frames it was decoded from.
+    rgb: (h, w, 3) uint8, upright, square pixels. pts_s: when it came on screen, on the film clock.
+    error_s: how long it had been on screen by then. corrupt_frames: damaged frames it was decoded from.
     scale: pixels of rgb per pixel of the upright, square-pixel film frame.
     """
 
@@ -43,7 +43,7 @@ class Frame:
 
 
 class Film(AbstractContextManager["Film"]):
-    """An open film. Any order of questions gives the same answers; ascending times are cheapest."""
+    """An open film. The order of calls does not change their results; ascending times are cheapest."""
 
     def __init__(self, path: Path, config: ClipsConfig) -> None:
         self._path = path
@@ -59,49 +59,49 @@ class Film(AbstractContextManager["Film"]):
             self._container.close()
             raise
         self._video = VideoReader(self._container, self._stream, Clock.of(self._container, self._stream))
-        self._darkroom = FrameConverter()
+        self._converter = FrameConverter()
 
     @property
     def duration_s(self) -> float:
-        """Length by the header; 0 if it does not say."""
+        """Length by the header; 0 if the header has none."""
         return self.info.duration_s
 
     def frame_at(self, t_s: float, max_side_px: int | None = None) -> Frame:
         """The frame on screen at t_s: the last one that starts at or before it.
 
-        t_s: seconds since the container starts. max_side_px: shrink so that no side is longer.
+        t_s: seconds since the start of the container. max_side_px: shrink the frame so that no side is longer.
         Raises Dropped(SPAN_OUTSIDE_FILM, FRAME_UNREADABLE, FILM_TOO_LARGE, DECODER_TIMED_OUT).
         """
         with damage_is(Reason.FRAME_UNREADABLE, f"at {t_s:.3f} s"):
-            taken = self._video.frame_on_screen(t_s, Budget.of(self._config))
-            rgb, scale = self._darkroom.convert(taken.frame, pixel_shape(self._stream), max_side_px)
-        pts_s = self._video.seconds(taken.pts)
-        return Frame(rgb, pts_s, t_s - pts_s, taken.corrupt_frames, scale)
+            decoded = self._video.frame_on_screen(t_s, Budget.of(self._config))
+            rgb, scale = self._converter.convert(decoded.frame, pixel_shape(self._stream), max_side_px)
+        pts_s = self._video.seconds(decoded.pts)
+        return Frame(rgb, pts_s, t_s - pts_s, decoded.corrupt_frames, scale)
 
     def audio(self, start_s: float, end_s: float) -> NDArray[np.float32]:
         """The span's sound: (round(end_s * 16000) - round(start_s * 16000),) float32, 16 kHz mono."""
         return self.audio_span(start_s, end_s).samples
 
     def audio_span(self, start_s: float, end_s: float) -> AudioSpan:
-        """The span's sound with what is known of its damage.
+        """The span's sound with its counts of missing samples and damaged frames.
 
         Raises Dropped(NO_AUDIO, SPAN_OUTSIDE_FILM, AUDIO_UNREADABLE, FILM_TOO_LARGE, DECODER_TIMED_OUT).
         """
         with damage_is(Reason.AUDIO_UNREADABLE, f"at {start_s:.3f} s"):
             return self._sound_reader().span(start_s, end_s, Budget.of(self._config))
 
-    def sweep(
+    def scan(
         self, start_s: float = 0.0, end_s: float = math.inf
     ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """Every frame that starts in [start_s, end_s), small: see sweep.py. Leaves the film's own place alone."""
-        return sweep(self._path, self._config, start_s, end_s)
+        """Every frame that starts in [start_s, end_s), small: see scan.py. Uses a container of its own."""
+        return scan(self._path, self._config, start_s, end_s)
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
         if self._sound is not None:
             self._sound.close()
-            # The reader knows the film: without this cut both would keep their frames until Python looks for circles.
+            # The reader refers to the film: without this, both keep their frames until Python collects cycles.
             self._sound = None
 
     def __enter__(self) -> Self:
@@ -113,7 +113,7 @@ class Film(AbstractContextManager["Film"]):
         self.close()
 
     def _sound_reader(self) -> AudioReader:
-        # Sound is read through a container of its own, so that neither reader moves the other's place.
+        # Sound is read through a container of its own, so that neither reader moves the other's position.
         if self._sound is None:
             self._sound = AudioReader(self._open_sound, self._config)
         return self._sound
@@ -130,15 +130,15 @@ class Film(AbstractContextManager["Film"]):
 
 
 def open_film(path: Path | str, *, root: Path | None = None, config: ClipsConfig = _DEFAULTS) -> Film:
-    """Open a film, guarded: see door.py for what is refused.
+    """Open a film with the limits of guard.py.
 
-    path: relative to root if there is one. root: folder that the film may not lead out of.
+    path: relative to root if root is given. root: folder in which the film must lie, links resolved.
     Raises Dropped(FILM_MISSING, FILM_OUTSIDE_FOLDER, FILM_UNREADABLE, FILM_TOO_LARGE, NO_VIDEO).
     """
     return Film(film_path(path, root), config)
 
 
 def probe(path: Path | str, *, root: Path | None = None, config: ClipsConfig = _DEFAULTS) -> FilmInfo:
-    """What a film says about itself, without decoding. Raises as open_film does."""
+    """The information in a film's header; nothing is decoded. Raises as open_film does."""
     with open_film(path, root=root, config=config) as film:
         return film.info

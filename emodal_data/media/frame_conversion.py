@@ -1,6 +1,6 @@
-"""From a decoded frame to the picture a viewer sees: upright, square pixels, deinterlaced, 8-bit RGB.
+"""Converts a decoded frame to the picture a viewer sees: upright, square pixels, deinterlaced, 8-bit RGB.
 
-Scaling happens in the same pass as the conversion, so nothing is ever made larger than asked for.
+Scaling happens in the same pass as the conversion, so no picture is larger than requested at any step.
 """
 
 import math
@@ -20,25 +20,25 @@ RGB = NDArray[np.uint8]
 
 #: AVColorSpace "unspecified"; players then take BT.709 for HD pictures and BT.601 for smaller ones.
 _UNSPECIFIED_COLORSPACE = 2
-#: A pixel shape beyond this is a lying header.
+#: A header with a pixel shape beyond this is wrong, and is ignored.
 _MAX_PIXEL_SHAPE = 8.0
-# The same bytes on every processor, and white is 255 (without FULL_CHR_H_INT it comes out as 253).
+# Gives the same bytes on every processor, and 255 for white (253 without FULL_CHR_H_INT).
 _EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
 
-# swscale takes every gray format for full range, whatever the frame says.
+# swscale treats every gray format as full range, whatever the frame says.
 _FULL_FROM_LIMITED = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 
 
 class FrameConverter:
-    """Develops frames of one film."""
+    """Converts the frames of one film."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: VideoFrame, pixel_shape: float, max_side_px: int | None) -> tuple[RGB, float]:
-        """RGB (h, w, 3) uint8, and its pixels per pixel of the upright, square-pixel film frame.
+        """RGB (h, w, 3) uint8, and the scale: its pixels per pixel of the upright, square-pixel film frame.
 
-        pixel_shape: width / height of one stored pixel. max_side_px: longest side wanted; none: full size.
+        pixel_shape: width / height of one stored pixel. max_side_px: the longest side of the result; None: full size.
         """
         matrix = display_matrix(frame)
         if frame.interlaced_frame:
@@ -64,7 +64,7 @@ class FrameConverter:
 
 
 def _interleaved(gbrp: VideoFrame) -> RGB:
-    """RGB (h, w, 3) of a frame in planes. swscale writes the same values in planes three times as fast."""
+    """RGB (h, w, 3) of a planar frame. swscale writes the same values three times as fast in planes."""
     g, b, r = (
         np.frombuffer(cast(Any, plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
         for plane in gbrp.planes
@@ -73,7 +73,7 @@ def _interleaved(gbrp: VideoFrame) -> RGB:
 
 
 def square_size(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
-    """Width and height once pixels are square; the height stays."""
+    """Width and height in square pixels; the height stays."""
     if not 1 / _MAX_PIXEL_SHAPE <= pixel_shape <= _MAX_PIXEL_SHAPE:
         pixel_shape = 1.0
     return max(1, round(width * pixel_shape)), height
@@ -81,7 +81,7 @@ def square_size(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
 
 def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """The signs (a, b, c, d) of the container's display matrix: x' = a x + c y, y' = b x + d y."""
-    # frame.side_data would hold frame and data in a circle, and with it every frame until Python looks for circles.
+    # frame.side_data makes a reference cycle that would keep every frame alive until Python collects cycles.
     data = cast(Any, SideDataContainer)(frame).get(Type.DISPLAYMATRIX)
     if data is None:
         return 1, 0, 0, 1
@@ -107,7 +107,7 @@ def upright(rgb: RGB, matrix: tuple[int, int, int, int]) -> RGB:
 
 
 def deinterlaced(frame: VideoFrame) -> VideoFrame:
-    """The frame's first field, its missing lines drawn along the edges of this frame alone."""
+    """The frame's first field. Missing lines are interpolated along edges, from this frame alone."""
     graph = Graph()
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base

@@ -1,6 +1,6 @@
-"""The one door through which every film is opened: what may be opened, and how much of it may be read.
+"""Opens every film under guard: which files may be opened, and how much of them may be read.
 
-FFmpeg gets an open file descriptor and leave to use nothing else: it never sees a path, so it can follow none.
+FFmpeg gets an open file descriptor and may use nothing else. It never sees a path, so it cannot follow one.
 """
 
 import os
@@ -20,19 +20,19 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 
-#: Containers that films come in. Playlists, image patterns, scripts and devices are not films.
+#: Demuxers of film containers. Playlists, image patterns, scripts and devices are not films.
 DEMUXERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "mxf", "wav", "flac", "mp3")
-#: The descriptor we hand over, and nothing else: no path, no network.
+#: Only the descriptor that we pass: no path, no network.
 PROTOCOLS = ("fd",)
 
-# A bad file tells the same story once a packet; what counts goes into the ledger.
+# FFmpeg would log a bad file once a packet; the ledger has the reason.
 av.logging.set_level(av.logging.PANIC)
 
 
 def film_path(path: Path | str, root: Path | str | None = None) -> Path:
     """The film's real path, every link resolved.
 
-    root: folder that the film must lie in; none: anywhere.
+    root: folder in which the film must lie; None: anywhere.
     Raises Dropped(FILM_OUTSIDE_FOLDER, FILM_MISSING, FILM_UNREADABLE).
     """
     given = Path(path) if root is None else Path(root) / path
@@ -69,7 +69,7 @@ def open_container(path: Path, config: ClipsConfig) -> InputContainer:
         "fd": str(descriptor),
         "protocol_whitelist": ",".join(PROTOCOLS),
         "format_whitelist": ",".join(DEMUXERS),
-        "max_streams": str(config.max_streams + 1),  # FFmpeg leaves out what is beyond without a word
+        "max_streams": str(config.max_streams + 1),  # FFmpeg silently ignores further streams
         "max_pixels": str(config.max_pixels),
         "threads": "1",
     }
@@ -79,7 +79,7 @@ def open_container(path: Path, config: ClipsConfig) -> InputContainer:
     except av.error.ExitError as error:
         raise timed_out() from error
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
-        if time.monotonic() > begin_s + config.timeout_s:  # some demuxers say something else when stopped
+        if time.monotonic() > begin_s + config.timeout_s:  # some demuxers raise another error when stopped
             raise timed_out() from error
         raise Dropped(Reason.FILM_UNREADABLE, f"{path.name!r}: {_cause(error)}") from error
     finally:
@@ -113,21 +113,21 @@ def can_decode(stream: Stream) -> bool:
 
 
 def select_stream(container: InputContainer, stream: Stream, config: ClipsConfig) -> None:
-    """Read nothing but this stream, with one decoder thread and the pixel limit."""
+    """Read only this stream, with one decoder thread and the pixel limit."""
     for other in container.streams:
         other.discard = Discard.default if other is stream else Discard.all
     context = cast(Any, stream.codec_context)
-    context.thread_count = 1  # threads inside one decoder cost a quarter more CPU; the cores have other reels
+    context.thread_count = 1  # decoder threads cost a quarter more CPU, and the other cores read other reels
     context.thread_type = "NONE"
     if stream.type == "video":
         context.options = {"max_pixels": str(config.max_pixels)}
         if context.name == "hevc":
-            context.options |= {"err_detect": "explode"}  # else it hides damage and says nothing of it
+            context.options |= {"err_detect": "explode"}  # otherwise the decoder conceals damage silently
 
 
 @dataclass
 class Budget:
-    """What one clip may cost: packets read and seconds spent. Every packet read asks for leave."""
+    """What one clip may cost: packets read and seconds spent. Every read of a packet calls spend()."""
 
     packets: int
     deadline_s: float
@@ -138,7 +138,7 @@ class Budget:
         return cls(config.max_packets, time.monotonic() + config.timeout_s)
 
     def spend(self) -> None:
-        """One packet more. Raises Dropped(FILM_TOO_LARGE, DECODER_TIMED_OUT)."""
+        """Count one packet. Raises Dropped(FILM_TOO_LARGE, DECODER_TIMED_OUT)."""
         self.packets -= 1
         if self.packets < 0:
             raise Dropped(Reason.FILM_TOO_LARGE, "one clip needs more packets than clips.max_packets")
@@ -153,7 +153,7 @@ def timed_out() -> Dropped:
 
 @contextmanager
 def damage_is(reason: Reason, what: str) -> Iterator[None]:
-    """Turn what FFmpeg raises into Dropped(reason)."""
+    """Turn errors of FFmpeg into Dropped(reason)."""
     try:
         yield
     except (av.FFmpegError, OSError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:

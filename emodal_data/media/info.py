@@ -1,4 +1,4 @@
-"""What a film says about itself: enough for a plan, a manifest and the choice of a sound track."""
+"""Reads a film's header: what a plan and a manifest need, and the choice of the picture and sound track."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from emodal_data.media.guard import can_decode
 
 @dataclass(frozen=True)
 class AudioTrack:
-    """One sound track. number: as counted among the sound tracks, from 0."""
+    """One sound track. number: its place among the sound tracks, from 0."""
 
     number: int
     codec: str
@@ -26,9 +26,9 @@ class AudioTrack:
 
 @dataclass(frozen=True)
 class FilmInfo:
-    """A film's own words, from its header: they may lie.
+    """A film's header, which may be wrong.
 
-    width, height: stored pixels of the picture. pixel_shape: width / height of one of them. fps: average.
+    width, height: stored pixels of the picture. pixel_shape: width / height of one pixel. fps: average.
     """
 
     container: str
@@ -57,7 +57,7 @@ def read_info(container: InputContainer) -> FilmInfo:
 
 
 def picture_stream(container: InputContainer) -> VideoStream:
-    """The first video stream that is a picture track and not a cover. Raises Dropped(NO_VIDEO)."""
+    """The first video stream that is not a cover and that FFmpeg can decode. Raises Dropped(NO_VIDEO)."""
     for stream in moving_pictures(container):
         if can_decode(stream):
             return stream
@@ -65,16 +65,16 @@ def picture_stream(container: InputContainer) -> VideoStream:
 
 
 def moving_pictures(container: InputContainer) -> list[VideoStream]:
-    """The video streams that are no covers and no thumbnails."""
+    """The video streams that are neither covers nor thumbnails."""
     still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     return [stream for stream in container.streams.video if not stream.disposition & still]
 
 
 def sound_stream(container: InputContainer, choice: str) -> AudioStream:
-    """The sound track that the configuration asks for.
+    """The sound track that the configuration selects.
 
-    choice: "default" (as the file marks it, else the first), "first", a number from 0, or a language.
-    Raises Dropped(NO_AUDIO) if there is none such.
+    choice: "default" (the one marked in the file, else the first), "first", a number from 0, or a language.
+    Raises Dropped(NO_AUDIO) if there is no such track, InputError if the choice is none of these.
     """
     streams = [s for s in container.streams.audio if can_decode(s)]
     found: list[AudioStream]
@@ -96,7 +96,7 @@ def sound_stream(container: InputContainer, choice: str) -> AudioStream:
 
 
 def duration_s(container: InputContainer) -> float:
-    """Length by the header; 0 if it does not say."""
+    """Length by the header; 0 if the header has none."""
     return max(0.0, (container.duration or 0) / 1e6)
 
 

@@ -1,6 +1,6 @@
-"""Spans as mp4 files, for people to look at. Nothing else in the pipeline reads them.
+"""Writes spans as mp4 files for people to watch. The pipeline never reads them.
 
-ffmpeg-python writes the command line; running it, with limits, is ours: its own run() waits for ever.
+ffmpeg-python writes the command line. We run it ourselves with a time limit, because its run() waits for ever.
 """
 
 import os
@@ -18,7 +18,7 @@ from emodal_data.core.reasons import Reason
 from emodal_data.media.guard import DEMUXERS, film_path, open_container
 from emodal_data.media.info import picture_stream, sound_stream
 
-#: How a span is written: encoded again, frame-exact, or its packets as they are, from the keyframe before.
+#: How a span is written: encoded again and frame-exact, or its packets unchanged from the previous keyframe on.
 _CODECS: dict[str, dict[str, str | int]] = {
     "exact": {
         "vcodec": "libx264",
@@ -42,10 +42,10 @@ def export_clip(
     root: Path | None = None,
     config: ClipsConfig,
 ) -> None:
-    """Write start_s to end_s of a film to an mp4, as config.export says; "none" does nothing.
+    """Write start_s to end_s of a film to an mp4 in the way of config.export; "none" does nothing.
 
-    The file appears whole or not at all. Raises Dropped as open_film does, Dropped(FRAME_UNREADABLE) with what
-    ffmpeg said, Dropped(DECODER_TIMED_OUT), and WorkError if there is no ffmpeg.
+    The file appears whole or not at all. Raises Dropped as open_film does, Dropped(FRAME_UNREADABLE) with ffmpeg's
+    message, Dropped(DECODER_TIMED_OUT), and WorkError if there is no ffmpeg.
     """
     if config.export == "none":
         return
@@ -60,7 +60,7 @@ def export_clip(
 
 
 def clip_command(film: Path, start_s: float, end_s: float, to: Path, config: ClipsConfig) -> list[str]:
-    """The ffmpeg command for one span: the film's own picture, the sound track of the configuration."""
+    """The ffmpeg command for one span: the film's picture and the sound track of the configuration."""
     with open_container(film, config) as container:
         tracks = [picture_stream(container).index]
         if container.streams.audio:
@@ -81,7 +81,7 @@ def clip_command(film: Path, start_s: float, end_s: float, to: Path, config: Cli
 
 
 def find_ffmpeg() -> str:
-    """The system's ffmpeg, or the one in imageio-ffmpeg's package. Raises WorkError if there is neither."""
+    """Path of the system's ffmpeg, or of the one in the package imageio-ffmpeg. Raises WorkError without either."""
     found = shutil.which("ffmpeg")
     if found:
         return found
@@ -94,9 +94,9 @@ def find_ffmpeg() -> str:
 
 
 def run_bounded(command: list[str], timeout_s: float) -> None:
-    """Run a command in a process group of its own, which does not outlive the timeout.
+    """Run a command in a process group of its own, which is killed at the timeout.
 
-    Raises Dropped(DECODER_TIMED_OUT), or Dropped(FRAME_UNREADABLE) with the last that it said.
+    Raises Dropped(DECODER_TIMED_OUT), or Dropped(FRAME_UNREADABLE) with the end of its error output.
     """
     process: subprocess.Popen[bytes] = subprocess.Popen(
         command,
@@ -106,18 +106,18 @@ def run_bounded(command: list[str], timeout_s: float) -> None:
         start_new_session=True,
     )
     try:
-        _, said = process.communicate(timeout=timeout_s)
+        _, error_output = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
         raise Dropped(Reason.DECODER_TIMED_OUT, "ffmpeg needs more time than clips.timeout_s") from error
     finally:
         _kill_group(process)
     if process.returncode:
-        words = said.decode(errors="replace").strip()[-_STDERR_SHOWN:]
-        raise Dropped(Reason.FRAME_UNREADABLE, f"ffmpeg: {words}", float(process.returncode))
+        message = error_output.decode(errors="replace").strip()[-_STDERR_SHOWN:]
+        raise Dropped(Reason.FRAME_UNREADABLE, f"ffmpeg: {message}", float(process.returncode))
 
 
 def _kill_group(process: "subprocess.Popen[Any]") -> None:
-    """End the process and all it started, whichever of them still run."""
+    """Kill the process and all processes that it started, as far as they still run."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,6 +1,6 @@
-"""Every frame of a stretch of film, small and in order: for finders that look at all of it.
+"""Reads every frame of a stretch of film, small and in order, for detectors that need all of them.
 
-Decoded roughly (no loop filter, no colour care): good for telling shots apart, not for faces.
+Decoding is rough (no loop filter, no colour management): good enough to tell shots apart, not for faces.
 """
 
 import math
@@ -27,12 +27,12 @@ from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 SIDE_PX = 256
 
 
-def sweep(
+def scan(
     path: Path, config: ClipsConfig, start_s: float = 0.0, end_s: float = math.inf
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """(film time in s, BGR (h, w, 3) uint8) of every frame that starts in [start_s, end_s), ascending.
 
-    path: from film_path(). Damaged frames are left out, a torn film just ends.
+    path: from film_path(). Damaged frames are left out; a torn film just ends.
     Raises Dropped(FILM_UNREADABLE, FILM_TOO_LARGE, NO_VIDEO, DECODER_TIMED_OUT).
     """
     with closing(open_container(path, config)) as container:
@@ -52,7 +52,7 @@ def sweep(
 def _frames_from(
     container: InputContainer, stream: VideoStream, target: int, clock: Clock, config: ClipsConfig
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Frames from one at or before target on, if there is one."""
+    """Frames from target on, beginning with one at or before it if there is one."""
     for back_s in STEPS_BACK_S:
         seek_before(container, stream, target - round(back_s / clock.tick_s))
         frames = _decoded(container, stream, config)
@@ -85,7 +85,7 @@ def _decoded(
         for frame in frames:
             if frame.pts is not None:
                 yield frame.pts, frame
-                budget = Budget.of(config)  # what is limited is the way from one frame to the next
+                budget = Budget.of(config)  # the limit is for each frame, not for the whole scan
 
 
 def _small(frame: VideoFrame) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
-"""Where a film cuts from one shot to the next, by PySceneDetect's adaptive detector on small pictures.
+"""Finds the cuts between the shots of a film with PySceneDetect's adaptive detector on small pictures.
 
-Frames come through our own guarded door, so that the detector never opens a file.
+Frames come from our own guarded reader, so the detector never opens a file.
 """
 
 import math
@@ -12,11 +12,11 @@ from emodal_data.core.errors import Dropped
 from emodal_data.core.span import Span
 from emodal_data.media import Film
 
-#: Shots shorter than this are flashes: no cut is told within them.
+#: The shortest shot; a shorter change of picture is a flash, not two cuts.
 MIN_SHOT_S = 0.4
-#: The detector compares a frame with two on either side: to judge all frames of a stretch it must see more.
+#: The detector compares a frame with two on either side, so it must see more than the stretch in question.
 _MARGIN_S = 0.5
-#: A span that reaches this far into the next shot was meant to end at the cut.
+#: A span that reaches no farther than this into another shot was meant to end at the cut.
 _EDGE_S = 0.1
 _MICROSECOND = Fraction(1, 1_000_000)
 
@@ -24,7 +24,7 @@ _MICROSECOND = Fraction(1, 1_000_000)
 def find_shots(film: Film) -> list[Span]:
     """The shots of a whole film, one after the other without gaps; none if no frame can be decoded.
 
-    A shot ends where the next begins, the last one when its last frame leaves the screen.
+    A shot ends where the next begins; the last one ends when its last frame leaves the screen.
     Reads every frame. Raises Dropped(FILM_UNREADABLE, FILM_TOO_LARGE, NO_VIDEO, DECODER_TIMED_OUT).
     """
     times_s: list[float] = []
@@ -37,7 +37,7 @@ def find_shots(film: Film) -> list[Span]:
 
 
 def cuts_between(film: Film, start_s: float, end_s: float) -> list[float]:
-    """Times within (start_s, end_s) at which a new shot comes on screen, ascending.
+    """Times within (start_s, end_s) at which a new shot begins, ascending.
 
     Reads the frames of the stretch and half a second on either side. Raises as find_shots.
     """
@@ -46,10 +46,10 @@ def cuts_between(film: Film, start_s: float, end_s: float) -> list[float]:
 
 
 def crossed_cut_s(film: Film, start_s: float, end_s: float) -> float | None:
-    """The cut that a span crosses, the one farthest from its ends if there are several; None if it lies in one shot.
+    """The cut within a span that is farthest from its ends; None if the span lies in one shot.
 
-    Cuts within a tenth of a second of an end do not count: that is where an annotator meant to cut. What cannot be
-    decoded has no cuts.
+    Cuts within a tenth of a second of an end do not count, because the annotator meant to cut there. A stretch that
+    cannot be decoded has no cuts.
     """
     try:
         cuts_s = cuts_between(film, start_s + _EDGE_S, end_s - _EDGE_S)
@@ -63,11 +63,11 @@ def _cuts(film: Film, start_s: float, end_s: float, seen_s: list[float]) -> Iter
     from scenedetect import AdaptiveDetector
     from scenedetect.common import FrameTimecode, Timecode
 
-    # The detector counts its shots in seconds and wants a frame rate only for printing.
+    # The detector measures shots in seconds and needs a frame rate only for printing.
     detector = AdaptiveDetector(min_scene_len=MIN_SHOT_S)
     rate = Fraction(film.info.fps or 25).limit_denominator(1001)
-    for t_s, bgr in film.sweep(start_s, end_s):
+    for t_s, bgr in film.scan(start_s, end_s):
         seen_s.append(t_s)
-        stamp = FrameTimecode(Timecode(round(t_s / _MICROSECOND), _MICROSECOND), fps=rate)
-        for cut in detector.process_frame(stamp, bgr):
+        timecode = FrameTimecode(Timecode(round(t_s / _MICROSECOND), _MICROSECOND), fps=rate)
+        for cut in detector.process_frame(timecode, bgr):
             yield float(cut.seconds)

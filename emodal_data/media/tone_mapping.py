@@ -1,4 +1,4 @@
-"""HDR to an ordinary picture: PQ and HLG signals to nits, one smooth curve to what a screen can show, BT.709.
+"""Tone mapping of HDR frames: PQ and HLG signals to nits, then by one smooth curve to standard range in BT.709.
 
 Formulas: SMPTE ST 2084 (PQ), ITU-R BT.2100 (HLG), BT.2087 (BT.2020 to BT.709 primaries).
 """
@@ -9,7 +9,7 @@ from av.video.reformatter import ColorPrimaries, ColorTrc
 from numpy.typing import NDArray
 
 _HDR = (int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67))
-#: Diffuse white of HDR (BT.2408), and the brightest highlight that keeps any shape.
+#: Diffuse white of HDR (BT.2408), and the brightness that is mapped to white.
 _WHITE_NITS, _PEAK_NITS = 203.0, 1000.0
 _BT2020_TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
@@ -25,7 +25,7 @@ def is_hdr(frame: VideoFrame) -> bool:
 def tone_mapped(rgb48: NDArray[np.uint16], frame: VideoFrame) -> NDArray[np.uint8]:
     """(h, w, 3) PQ or HLG signal at 16 bits -> (h, w, 3) uint8 in BT.709.
 
-    Diffuse white (203 nits) lands at 76 % of the signal; highlights up to 1000 nits roll off above it.
+    Diffuse white (203 nits) is mapped to 76 % of the signal; highlights up to 1000 nits roll off above it.
     """
     signal = rgb48.astype(np.float32) / 65535.0
     nits = pq_nits(signal) if int(frame.color_trc) == _HDR[0] else hlg_nits(signal)

