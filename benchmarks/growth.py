@@ -88,7 +88,10 @@ def steps(folder: Path, rows: int, films: int) -> None:
         store_file="reel.parquet",
         store_row=0,
         frame_s=plan.clips["start_s"],
-        **{name: draw.random(count) for name in ("blur", "face_score", "yaw_deg", "pitch_deg", "roll_deg")},
+        **{
+            name: draw.random(count)
+            for name in ("sharpness", "face_score", "yaw_deg", "pitch_deg", "roll_deg")
+        },
     )
     config = DatasetConfig.model_validate({"split": {"allow_imbalance": True}})
     begin_s = time.process_time()

@@ -47,7 +47,13 @@ REEL, SECONDS, DIFFERENT = 32, 3.0, 256
 CLEAR = {
     **dict.fromkeys(("face_score", "landmark_score", "dominance"), 0.9),
     **dict.fromkeys(("yaw_deg", "pitch_deg", "roll_deg", "mirrored_fraction", "outside_fraction"), 0.0),
-    **{"face_width_px": 200.0, "blur": 0.2, "faces_in_frame": 1, "residual_yaw_deg": 0.0, "frame_s": 0.5},
+    **{
+        "face_width_px": 200.0,
+        "sharpness": 0.2,
+        "faces_in_frame": 1,
+        "residual_yaw_deg": 0.0,
+        "frame_s": 0.5,
+    },
     **{"x0": 0.0, "y0": 0.0, "x1": 200.0, "y1": 200.0, "frame_error_s": 0.0, "corrupt_frames": 0},
     **{"audio_rms": 0.1, "audio_peak": 0.5, "audio_clipped_fraction": 0.0, "missing_samples": 0},
     **{"audio_is_constant": False, "audio_is_finite": True},

@@ -144,7 +144,7 @@ def publish(folder: Path, count: int) -> None:
                         "face_score",
                         "landmark_score",
                         "face_width_px",
-                        "blur",
+                        "sharpness",
                         "yaw_deg",
                         "pitch_deg",
                         "audio_rms",

@@ -25,7 +25,7 @@ CLEAR = {
     "face_score": 0.9,
     "landmark_score": 0.9,
     "face_width_px": 200.0,
-    "blur": 0.2,
+    "sharpness": 0.2,
     "yaw_deg": 3.0,
     "pitch_deg": -2.0,
     "roll_deg": 1.0,

@@ -126,7 +126,7 @@ def face_gate(measures: FaceMeasures, config: FaceConfig) -> tuple[Reason, float
         (Reason.FACE_SCORE_LOW, m.face_score, m.face_score >= c.min_score),
         (Reason.LANDMARK_SCORE_LOW, m.landmark_score, m.landmark_score >= c.min_landmark_score),
         (Reason.FACE_TOO_SMALL, m.face_width_px, m.face_width_px >= c.min_width_px),
-        (Reason.FACE_BLURRED, m.blur, m.blur >= c.min_sharpness),
+        (Reason.FACE_BLURRED, m.sharpness, m.sharpness >= c.min_sharpness),
         (Reason.FACE_TURNED_AWAY, m.yaw_deg, abs(m.yaw_deg) <= c.max_yaw_deg),
         (Reason.FACE_TURNED_AWAY, m.pitch_deg, abs(m.pitch_deg) <= c.max_pitch_deg),
         (Reason.FACE_CUT_BY_BORDER, m.outside_fraction, m.outside_fraction <= c.max_outside_fraction),

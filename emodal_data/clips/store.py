@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.core.errors import DamagedReel
-from emodal_data.core.schema import CLIP_STORE
+from emodal_data.core.schema import CLIP_STORE, stored_names, with_current_names
 from emodal_data.storage.files import atomic_path
 
 #: Pictures and sounds; everything else in the store is small.
@@ -62,7 +62,8 @@ def load_reel(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         # Half of what pq.read_table takes: reels are small files, and there are many of them.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read(columns=columns, use_threads=False)
+            names = None if columns is None else stored_names(columns, file.schema.names)
+            return with_current_names(file.read(columns=names, use_threads=False))
     except (pa.ArrowException, OSError) as error:
         raise DamagedReel(path) from error
 

@@ -4,13 +4,18 @@ The Arrow schemas here are what is written; each field's `description` is what t
 """
 
 import json
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 import pyarrow as pa
 
-#: Raised when the meaning of a column changes. Written into every file.
-SCHEMA_VERSION: Final = 1
+#: Raised when the name or the meaning of a column changes. Written into every file.
+#: Version 2: the column `blur`, which was high for sharp faces, is named `sharpness`.
+SCHEMA_VERSION: Final = 2
+
+#: Columns of earlier schema versions that have another name today: old name -> name.
+RENAMED: Final[Mapping[str, str]] = MappingProxyType({"blur": "sharpness"})
 
 #: The four classes in the order of the label column.
 LABELS: Final = ("angry", "happy", "neutral", "sad")
@@ -43,9 +48,7 @@ QUALITY: Final = (
     _field("face_score", pa.float32(), "score of the face detector, 0 to 1"),
     _field("landmark_score", pa.float32(), "score of the landmarks, 0 to 1"),
     _field("face_width_px", pa.float32(), "width of the face box in pixels of the film"),
-    _field(
-        "blur", pa.float32(), "sharpness: contrast-normalised variance of the Laplacian; small is blurred"
-    ),
+    _field("sharpness", pa.float32(), "contrast-normalised variance of the Laplacian; small is blurred"),
     _field("yaw_deg", pa.float32(), "turn of the head, positive to the right of the picture"),
     _field("pitch_deg", pa.float32(), "tilt of the head, positive upwards"),
     _field("roll_deg", pa.float32(), "lean of the head in the picture"),
@@ -185,6 +188,23 @@ DERIVED_COLUMNS: Final = (
     "audio",
     "short_term_features",
 )
+
+
+def stored_names(columns: Sequence[str], present: Sequence[str]) -> list[str]:
+    """The names of columns in a file that has the columns `present`: of today, or of the file's schema version."""
+    older = {name: old for old, name in RENAMED.items() if old in present and name not in present}
+    return [older.get(name, name) for name in columns]
+
+
+_Table = TypeVar("_Table", pa.Table, pa.RecordBatch)
+
+
+def with_current_names(table: _Table) -> _Table:
+    """A table read from a file of any schema version, its columns under the names of today."""
+    present = table.schema.names
+    # The ledger carries other columns of the annotation file, and one of them may have an old name.
+    names = [new if (new := RENAMED.get(name, name)) not in present else name for name in present]
+    return table if names == present else table.rename_columns(names)
 
 
 def shard_schema(

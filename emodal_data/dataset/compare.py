@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import QUALITY
+from emodal_data.core.schema import QUALITY, RENAMED, with_current_names
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.read import read_samples
 
@@ -33,7 +33,8 @@ def compare_datasets(one: Path, two: Path) -> dict[str, Any]:
     settings, versions, films: what is another, as name -> [before, after]; of films, their content hashes.
     spans: lists of those added, removed and changed. A span whose clip is kept in one build only is changed, and its
     reason says why; "contents" names the parts of its samples that differ. samples: numbers added, removed, changed
-    and the same. Raises InputError if one of the folders holds no dataset.
+    and the same. schema: the schema versions of the files and the columns renamed between them, empty if the versions
+    are the same; renamed columns are compared by value. Raises InputError if one of the folders holds no dataset.
     """
     manifests = [read_manifest(dataset) for dataset in (one, two)]
     for dataset, manifest in zip((one, two), manifests, strict=True):
@@ -45,13 +46,14 @@ def compare_datasets(one: Path, two: Path) -> dict[str, Any]:
             title: _differing(*(dict(_flat(manifest[name])) for manifest in manifests))
             for title, name in {"settings": "config", "versions": "versions", "films": "films"}.items()
         },
+        "schema": _compare_schemas(*(manifest.get("schema_version") for manifest in manifests)),
         "spans": _compare_spans(_spans(one, before), _spans(two, after)),
         "samples": _count(before, after),
     }
 
 
 def is_equal(differences: Mapping[str, Any]) -> bool:
-    """Whether compare_datasets found nothing to tell."""
+    """Whether two datasets hold the same; their files may be of different schema versions."""
     samples = differences["samples"]
     context = [differences[name] for name in ("settings", "versions", "films")]
     return not any([*context, *differences["spans"].values(), sum(samples.values()) - samples["same"]])
@@ -59,9 +61,12 @@ def is_equal(differences: Mapping[str, Any]) -> bool:
 
 def format_differences(differences: Mapping[str, Any]) -> str:
     """The differences as lines for people."""
+    schema = differences["schema"]
+    files = "schema version {} -> {}".format(*schema["version"]) if schema else ""
+    files += "".join(f"; column {old} is named {name}" for old, name in schema.get("renamed", {}).items())
     if is_equal(differences):
-        return f"equal: {differences['samples']['same']} samples"
-    lines = []
+        return f"equal: {differences['samples']['same']} samples" + (files and f"; but for {files}")
+    lines = [files] if files else []
     for kind in ("settings", "versions"):
         lines += [f"{kind}: {name}: {was} -> {now}" for name, (was, now) in differences[kind].items()]
     for name, (was, now) in differences["films"].items():
@@ -71,6 +76,13 @@ def format_differences(differences: Mapping[str, Any]) -> str:
         if len(spans) > _MOST_LINES:
             lines.append(f"{kind}: {len(spans) - _MOST_LINES} more spans; --json lists all")
     return "\n".join([*lines, "samples: " + ", ".join(f"{n} {k}" for k, n in differences["samples"].items())])
+
+
+def _compare_schemas(one: int | None, two: int | None) -> dict[str, Any]:
+    if one == two:
+        return {}
+    # So far the one renaming is that between versions 1 and 2.
+    return {"version": [one, two], "renamed": dict(RENAMED)}
 
 
 def _line(span: Mapping[str, Any]) -> str:
@@ -108,6 +120,7 @@ def _samples(dataset: Path) -> pd.DataFrame:
 
 def _hashes(rows: pa.RecordBatch) -> pd.DataFrame:
     """A 64-bit hash of each part of each row."""
+    rows = with_current_names(rows)
     hashes = {}
     for part, names in _PARTS.items():
         columns = {name: _flat_column(rows[name]) for name in names if name in rows.schema.names}

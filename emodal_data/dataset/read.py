@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.core.errors import InputError, TransientError
-from emodal_data.core.schema import LABELS, SHARD_OPTIONS, SPLITS
+from emodal_data.core.schema import LABELS, SHARD_OPTIONS, SPLITS, stored_names, with_current_names
 from emodal_data.storage.remote import read_remote
 from emodal_data.storage.sync import pull
 from emodal_data.storage.urls import READING, local_path, shown, url_of
@@ -25,9 +25,10 @@ def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
     frames = []
     for split in SPLITS:
         for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
-            has = pq.read_schema(path).names
-            names = [name for name in names if name in has or name not in SHARD_OPTIONS]
-            frame = pq.read_table(path, columns=names).to_pandas()
+            present = pq.read_schema(path).names
+            names = [name for name in names if name in present or name not in SHARD_OPTIONS]
+            table = pq.read_table(path, columns=stored_names(names, present))
+            frame = with_current_names(table).to_pandas()
             frames.append(frame.assign(split=split, shard=path, shard_row=range(len(frame))))
     samples: pd.DataFrame = pd.concat(frames, ignore_index=True)
     copies = samples["sample_id"].str.rsplit("-", n=1).str[1].astype(int)
@@ -49,8 +50,8 @@ def read_split(dataset: Path | str, split: str) -> pa.Table:
     if any_file is None:
         raise InputError(f"{dataset}: no dataset here; give the folder that holds data/ and manifest.json")
     if not files:
-        return pq.read_schema(any_file).empty_table()
-    return pa.concat_tables([pq.read_table(path) for path in files])
+        return with_current_names(pq.read_schema(any_file).empty_table())
+    return pa.concat_tables([with_current_names(pq.read_table(path)) for path in files])
 
 
 _TRIES = 3

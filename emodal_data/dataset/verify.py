@@ -12,7 +12,7 @@ from emodal_data.annotations import count_ballots
 from emodal_data.annotations.agreement import VOTES_FROM, counted_rows
 from emodal_data.clips.overrides import relabel_ballots
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS
+from emodal_data.core.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS, with_current_names
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.manifest import dataset_hash
 from emodal_data.dataset.read import read_samples
@@ -28,10 +28,9 @@ def verify_dataset(dataset: Path) -> list[str]:
     manifest = read_manifest(dataset)
     if not manifest:
         raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        return [
-            f"manifest.json: schema version {manifest.get('schema_version')}, this program knows {SCHEMA_VERSION}"
-        ]
+    version = manifest.get("schema_version")
+    if version not in range(1, SCHEMA_VERSION + 1):
+        return [f"manifest.json: schema version {version}, this program knows 1 to {SCHEMA_VERSION}"]
     problems = [problem for shard in manifest["shards"] for problem in _shard_problems(dataset, shard)]
     problems += _stray_files(dataset, manifest)
     problems += _ledger_problems(dataset, manifest)
@@ -71,7 +70,7 @@ def _ledger_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
         ledger = pq.read_table(dataset / "ledger.parquet")
     except (OSError, pa.ArrowException) as error:
         return [f"ledger.parquet: cannot be read: {error}"]
-    if ledger.column_names[: len(LEDGER)] != LEDGER.names:
+    if with_current_names(ledger).column_names[: len(LEDGER)] != LEDGER.names:
         return ["ledger.parquet: lacks columns of its schema"]
     problems = []
     counts = manifest["counts"]

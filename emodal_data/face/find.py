@@ -55,7 +55,7 @@ def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: flo
         face_score=face.score,
         landmark_score=face.landmark_score,
         face_width_px=x1 - x0,
-        blur=sharpness(frontal.image),
+        sharpness=sharpness(frontal.image),
         yaw_deg=_yaw_deg(chosen, frontal),
         pitch_deg=frontal.pitch_deg,
         roll_deg=frontal.roll_deg,

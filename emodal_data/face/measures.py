@@ -15,8 +15,8 @@ from emodal_data.face.types import Box, Picture
 class FaceMeasures:
     """The measures of one face; pixels are the film's own.
 
-    face_score, landmark_score: 0 to 1. face_width_px: width of the box. blur: sharpness of the aligned face
-    (see sharpness; small is blurred). yaw_deg, pitch_deg, roll_deg: pose in the film, a far yaw by the
+    face_score, landmark_score: 0 to 1. face_width_px: width of the box. sharpness: of the aligned face
+    (see the function sharpness; small is blurred). yaw_deg, pitch_deg, roll_deg: pose in the film, a far yaw by the
     detector's keypoints. mirrored_fraction: share
     of the frontal face filled from its other side. residual_yaw_deg: yaw still measured in the frontal face.
     faces_in_frame: how many were found. dominance: this face's share of the area of itself and the largest
@@ -27,7 +27,7 @@ class FaceMeasures:
     face_score: float
     landmark_score: float
     face_width_px: float
-    blur: float
+    sharpness: float
     yaw_deg: float
     pitch_deg: float
     roll_deg: float

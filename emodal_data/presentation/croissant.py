@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.core.schema import LABELS, SCHEMA_VERSION
+from emodal_data.core.schema import LABELS
 from emodal_data.storage.files import write_bytes
 
 #: The context of https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html: readers want it whole.
@@ -70,7 +70,7 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
             f"speech features each; {counts['samples']} samples with the augmented copies of the training side."
         ),
         **({"license": licence} if licence else {}),
-        "version": f"{SCHEMA_VERSION}.0.0+{manifest['dataset_hash'][:12]}",
+        "version": f"{manifest['schema_version']}.0.0+{manifest['dataset_hash'][:12]}",
         "distribution": [
             {
                 "@type": "cr:FileSet",

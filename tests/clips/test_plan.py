@@ -114,7 +114,7 @@ def stored(made: Plan) -> None:
                 "start_s": c.start_s,
                 "image": b"png",
                 "audio": b"\0\0",
-                "blur": 0.5,
+                "sharpness": 0.5,
             }
             for c in reel.clips
         ]
@@ -134,7 +134,7 @@ def test_what_is_stored_is_not_read_again_and_a_new_span_reads_only_itself(
     stored(more)
     measures = read_measures(all_places(more))
     assert sorted(measures.index) == sorted(more.clips.index)
-    assert measures["blur"].tolist() == [0.5] * 3
+    assert measures["sharpness"].tolist() == [0.5] * 3
     row = measures.iloc[0]
     assert next(read_heavy(row["store_file"], [row["store_row"]])) == (b"png", b"\0\0")
 

@@ -187,7 +187,7 @@ def test_another_label_takes_over_the_contents_and_another_measure_does_not(
     rows, labels, measures = of_films(clips, set(first.clips["film"]))
     votes = ["label", "votes_angry", "votes_happy", "votes_neutral", "votes_sad"]
     labels.loc[relabelled, votes] = ["sad", 0, 0, 0, 1]
-    measures.loc[measured, "blur"] = 0.3
+    measures.loc[measured, "sharpness"] = 0.3
     again = planned((rows, labels, measures), config, sides(first))
     made.clear()
     two = put(again, tmp_path / "two", config, before=one)

@@ -13,7 +13,7 @@ from emodal_data.face import FaceMeasures
 from emodal_data.face.measures import outside_fraction, sharpness
 
 CLEAR = FaceMeasures(
-    face_score=0.9, landmark_score=0.99, face_width_px=200.0, blur=0.1, yaw_deg=5.0, pitch_deg=-3.0, roll_deg=2.0,
+    face_score=0.9, landmark_score=0.99, face_width_px=200.0, sharpness=0.1, yaw_deg=5.0, pitch_deg=-3.0, roll_deg=2.0,
     mirrored_fraction=0.0, residual_yaw_deg=0.5, faces_in_frame=1, dominance=1.0, outside_fraction=0.0,
     x0=100.0, y0=100.0, x1=300.0, y1=300.0,
 )  # fmt: skip
@@ -25,11 +25,11 @@ CLEAR = FaceMeasures(
         ("face_score", 0.59, Reason.FACE_SCORE_LOW),
         ("landmark_score", 0.49, Reason.LANDMARK_SCORE_LOW),
         ("face_width_px", 63.9, Reason.FACE_TOO_SMALL),
-        ("blur", 0.001, Reason.FACE_BLURRED),
+        ("sharpness", 0.001, Reason.FACE_BLURRED),
         ("yaw_deg", -45.1, Reason.FACE_TURNED_AWAY),
         ("pitch_deg", 30.1, Reason.FACE_TURNED_AWAY),
         ("outside_fraction", 0.26, Reason.FACE_CUT_BY_BORDER),
-        ("blur", float("nan"), Reason.FACE_BLURRED),
+        ("sharpness", float("nan"), Reason.FACE_BLURRED),
     ],
 )
 def test_a_measure_beyond_its_threshold_gives_its_reason_and_the_value(name, value, reason):

@@ -273,7 +273,7 @@ def test_the_features_of_sample_films_equal_the_packages(built: Path) -> None:
     assert 0 < worst <= 1e-9
 
 
-@pytest.mark.parametrize("column", ["image", "blur"])
+@pytest.mark.parametrize("column", ["image", "sharpness"])
 def test_a_store_file_damaged_in_its_middle_is_told_and_read_again(
     built: Path, sample_films: Path, tmp_path: Path, column: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

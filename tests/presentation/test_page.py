@@ -68,9 +68,9 @@ def test_every_chart_is_drawn_with_its_thresholds(page: "Page") -> None:
     assert page.locator("[data-figure] svg").count() == figures.count()
     rules = {
         name: page.locator(f"[data-figure=measure-{name}] .mark-rule.role-mark line").count()
-        for name in ("yaw_deg", "blur")
+        for name in ("yaw_deg", "sharpness")
     }
-    assert rules == {"yaw_deg": 2, "blur": 1}
+    assert rules == {"yaw_deg": 2, "sharpness": 1}
     labels = page.eval_on_selector_all(
         "[data-figure][role=graphics-document]", "all => all.map((one) => one.getAttribute('aria-label'))"
     )

@@ -105,18 +105,18 @@ def test_classes_are_counted_by_side(reported: Path) -> None:
 def test_a_histogram_holds_every_clip_that_was_measured(
     clips: list[tuple[float, bool]], is_log: bool
 ) -> None:
-    table = pd.DataFrame(clips, columns=["blur", "kept"])
-    measure = tallies.Measure("blur", "Sharpness", low=0.03, is_log=is_log)
+    table = pd.DataFrame(clips, columns=["sharpness", "kept"])
+    measure = tallies.Measure("sharpness", "Sharpness", low=0.03, is_log=is_log)
     rows = tallies.histogram(table, measure)
-    usable = table[(table["blur"] > 0) if is_log else table["blur"].notna()]
+    usable = table[(table["sharpness"] > 0) if is_log else table["sharpness"].notna()]
     assert sum(row["clips"] for row in rows) == len(usable)
     assert sum(row["clips"] for row in rows if row["outcome"] == "kept") == usable["kept"].sum()
     assert all(row["low"] < row["high"] for row in rows)
 
 
 def test_a_clip_is_in_the_bar_that_its_measure_falls_into() -> None:
-    table = pd.DataFrame({"blur": [0.0, 10.0, 5.05, 5.05], "kept": [True, True, True, False]})
-    rows = tallies.histogram(table, tallies.Measure("blur", "Sharpness"))
+    table = pd.DataFrame({"sharpness": [0.0, 10.0, 5.05, 5.05], "kept": [True, True, True, False]})
+    rows = tallies.histogram(table, tallies.Measure("sharpness", "Sharpness"))
     middle = [row for row in rows if row["low"] <= 5.05 < row["high"]]
     assert [(row["outcome"], row["clips"]) for row in middle] == [("kept", 1), ("dropped", 1)]
     assert middle[0]["high"] - middle[0]["low"] == pytest.approx(0.25, rel=0.02)
@@ -129,7 +129,7 @@ def test_thresholds_of_faces_are_not_drawn_where_their_gate_is_off() -> None:
     assert on["yaw_deg"].limits == [-40, 40]
     assert on["face_width_px"].limits == [64]
     off = {m.column: m for m in tallies.measures_of(FaceConfig(gate="score"), AudioConfig(min_s=0.5))}
-    assert off["yaw_deg"].limits == off["blur"].limits == []
+    assert off["yaw_deg"].limits == off["sharpness"].limits == []
     assert off["seconds"].limits == [0.5]
 
 

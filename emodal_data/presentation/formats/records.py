@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.core.errors import WorkError
+from emodal_data.core.schema import with_current_names
 
 #: What a column becomes in other formats: pictures and sounds are files, vectors arrays, the rest plain values.
 FILES, VECTORS = "file", "vector"
@@ -19,7 +20,7 @@ def records(shard: Path) -> Iterator[dict[str, Any]]:
     """The samples of a shard: column -> value. Files (structs of bytes and path) are their bytes."""
     with _opened(shard) as file:
         for group in range(file.num_row_groups):
-            for record in file.read_row_group(group).to_pylist():
+            for record in with_current_names(file.read_row_group(group)).to_pylist():
                 yield {
                     name: value["bytes"] if isinstance(value, dict) else value
                     for name, value in record.items()

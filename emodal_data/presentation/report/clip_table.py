@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from emodal_data.annotations import count_votes
-from emodal_data.core.schema import LABELS, LEDGER, MORE_QUALITY, QUALITY
+from emodal_data.core.schema import LABELS, LEDGER, MORE_QUALITY, QUALITY, stored_names, with_current_names
 from emodal_data.dataset.read import read_samples
 
 #: What was measured of a clip, in the order it is shown in.
@@ -23,9 +23,10 @@ _REVIEW = ("review", "review_label", "review_note")
 def read_ledger(dataset: Path) -> pd.DataFrame:
     """The ledger with the columns that the report needs, one line an annotation row."""
     wanted = [*LEDGER.names, *_REVIEW, "annotator", "speaker"]
-    present = set(pq.read_schema(dataset / "ledger.parquet").names)
-    columns = [name for name in wanted if name in present]
-    ledger: pd.DataFrame = pq.read_table(dataset / "ledger.parquet", columns=columns).to_pandas()
+    present = pq.read_schema(dataset / "ledger.parquet").names
+    columns = [name for name in stored_names(wanted, present) if name in present]
+    table = pq.read_table(dataset / "ledger.parquet", columns=columns)
+    ledger: pd.DataFrame = with_current_names(table).to_pandas()
     return ledger.reindex(columns=wanted)
 
 

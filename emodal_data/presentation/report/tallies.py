@@ -49,7 +49,7 @@ def measures_of(face: FaceConfig, audio: AudioConfig) -> list[Measure]:
         Measure("face_score", "Face detector's score", face.min_score),
         Measure("landmark_score", "Landmarks' score", face.min_landmark_score),
         Measure("face_width_px", "Width of the face, pixels", face.min_width_px, is_log=True),
-        Measure("blur", "Sharpness", face.min_sharpness, is_log=True),
+        Measure("sharpness", "Sharpness", face.min_sharpness, is_log=True),
         Measure("yaw_deg", "Turn of the head, degrees", -face.max_yaw_deg, face.max_yaw_deg),
         Measure("pitch_deg", "Tilt of the head, degrees", -face.max_pitch_deg, face.max_pitch_deg),
         Measure("outside_fraction", "Share of the face beyond the frame", high=face.max_outside_fraction),

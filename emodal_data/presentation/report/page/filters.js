@@ -15,7 +15,7 @@ emodal.filters = (() => {
   const orders = {
     "film and time": [(clip) => clip.n, 1],
     "score of the face, lowest first": [(clip) => clip.face_score, 1],
-    "sharpness, lowest first": [(clip) => clip.blur, 1],
+    "sharpness, lowest first": [(clip) => clip.sharpness, 1],
     "most turned first": [(clip) => Math.abs(clip.yaw_deg), -1],
     "smallest face first": [(clip) => clip.face_width_px, 1],
     "quietest first": [(clip) => clip.audio_rms, 1],
