@@ -36,13 +36,11 @@ from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
-from emodal_data.storage.files import remove_temporary
 from emodal_data.storage.film_cache import name_films
-from emodal_data.storage.locks import exclusive, exclusive_remote
 from emodal_data.storage.remote import list_remote, remove_remote
 from emodal_data.storage.sync import fetch, pull, send
 from emodal_data.storage.urls import shown
-from emodal_data.storage.workspace import pull_build, push_build
+from emodal_data.storage.workspace import workspace
 from flows.config.models import Config
 from flows.engine.dask import run_at_work, run_here
 from flows.engine.failures import FailedFilms
@@ -75,9 +73,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
     if config.overrides:
         pull(config.overrides)
     name_films(config.films)
-    with exclusive(config.out), exclusive_remote(config.out):
-        remove_temporary(config.out)
-        pull_build(config.out)
+    with workspace(config.out) as build:
         recover_dataset(config.out / "dataset")
         with engine(config) as submit:
             plan, failed = make_plan(config, submit)
@@ -90,7 +86,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
                 clips_read += read_reels(plan, failed, config, submit)
                 manifest, written = publish(plan, failed, config, submit)
             export_clips(plan, config, submit)
-        push_build(config.out)
+        build.push()
     result = {
         "counts": manifest["counts"],
         "clips_read": clips_read,

@@ -32,10 +32,9 @@ from emodal_data.dataset.split.leak_price import leak_price
 from emodal_data.dataset.split.leaks import prove_shards
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.presentation.describe import describe_dataset
-from emodal_data.storage.files import explain_os_errors, remove_temporary
-from emodal_data.storage.locks import exclusive, exclusive_remote
+from emodal_data.storage.files import explain_os_errors
 from emodal_data.storage.urls import local_path, shown, url_of
-from emodal_data.storage.workspace import pull_build, push_build
+from emodal_data.storage.workspace import workspace
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,7 @@ def forget(
     dataset = out / "dataset"
     if url_of(out) is None and not (dataset.exists() or (out / "clips").is_dir()):
         raise InputError(f"{out}: no build here; give the folder that holds dataset/ and clips/")
-    with exclusive(out), exclusive_remote(out), explain_os_errors(out):
-        remove_temporary(out)
-        pull_build(out)
+    with workspace(out) as build, explain_os_errors(out):
         recover_dataset(dataset)
         manifest, ledger = _read(dataset)
         catalogue = FilmCatalogue(out / "clips" / "films.json")
@@ -125,7 +122,7 @@ def forget(
         found = list(_traces(out, gone))
         if found:
             raise WorkError(f"still named in {'; '.join(found[:5])}: remove or forget that too")
-        push_build(out)
+        build.push()
     samples = samples_before - read_manifest(dataset).get("counts", {}).get("samples", 0)
     return Forgotten(len(ledger) - len(left), samples, stored, exports)
 

@@ -12,9 +12,8 @@ from emodal_data.core.errors import EmodalError
 from emodal_data.dataset.folder import is_published, previous_folds, previous_split, read_manifest
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.storage.film_cache import name_films
-from emodal_data.storage.locks import exclusive, exclusive_remote
 from emodal_data.storage.sync import pull
-from emodal_data.storage.workspace import pull_build, push_build
+from emodal_data.storage.workspace import workspace
 from emodal_model.training.identity import finished
 from flows.config.models import Config
 from flows.engine.processes import settle_memory
@@ -36,8 +35,7 @@ def finished_build(config: Config) -> dict[str, Any] | None:
     rows, files = locate_films(read_annotations(config.annotations), config.films)
     if config.overrides:
         read_overrides(config.overrides)
-    with exclusive(config.out), exclusive_remote(config.out):
-        pull_build(config.out)
+    with workspace(config.out) as build:
         catalogue = FilmCatalogue(config.out / "clips" / "films.json")
         facts = {name: fact for name, file in files.items() if (fact := catalogue.known(file))}
         if facts.keys() != files.keys() or config.clips.export != "none":
@@ -52,7 +50,7 @@ def finished_build(config: Config) -> dict[str, Any] | None:
             result["metrics"] = finished(config.out / "dataset", config.out / "model", config.model)
             if result["metrics"] is None:
                 return None
-        push_build(config.out)
+        build.push()
     for line in [*plan.warnings, *wrong_row_lines(plan.rows, config.annotations)]:
         observer().log(line)
     return result
