@@ -8,6 +8,7 @@ import pyarrow as pa
 import typer
 
 from emodal_data.audio_features import FEATURE_NAMES
+from emodal_data.clips.gates import GATES, Gate
 from emodal_data.core import schema
 from emodal_data.core.config import AudioConfig
 from emodal_data.core.reasons import ADVICE, Reason
@@ -83,12 +84,22 @@ def columns() -> str:
 
 
 def reasons() -> str:
-    """Every reason for dropping a clip, and what to do."""
+    """Every reason for dropping a clip, what to do, and the gates that give the reasons of measures."""
     rows = [(f"`{reason.value}`", ADVICE[reason]) for reason in Reason]
+    gates = [(gate.stage, f"`{gate.measure}`", _threshold(gate), f"`{gate.reason.value}`") for gate in GATES]
     return (
         "# Reasons\n\nWhy a row is not in the dataset: the ledger's column `reason`. `measured` is the number that\n"
-        "decided, and `detail` a line about this very row.\n\n" + _table(["reason", "what to do"], rows)
+        "decided, and `detail` a line about this very row.\n\n"
+        + _table(["reason", "what to do"], rows)
+        + "\n## Quality gates\n\nA clip meets the gates in this order, and the first that it fails gives the reason.\n"
+        "A measure that is not a number passes none.\n\n"
+        + _table(["stage", "measure", "passes if it is", "else the reason is"], gates)
     )
+
+
+def _threshold(gate: Gate) -> str:
+    limit = f"`{gate.threshold}`" if isinstance(gate.threshold, str) else f"{gate.threshold:g}"
+    return f"{gate.direction}: {limit}"
 
 
 def _fields(table: pa.Schema) -> str:

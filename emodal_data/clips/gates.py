@@ -1,136 +1,242 @@
-"""Which clips are good enough: the thresholds, applied to what ingest measured."""
+"""The quality gates: one table of thresholds, applied to whole columns of clips.
 
-import math
-from dataclasses import fields
-from typing import Any
+A film is read once and everything is stored; the gates compare the stored measures with the settings when a dataset
+is planned. So another threshold reads no film.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from emodal_data.audio_features.quality import AudioMeasures
-from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
-from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig, Section
+from emodal_data.core.reasons import ADVICE, Reason, stage_of
 from emodal_data.face import FaceMeasures
 
-#: Why a clip is not clear, and the number that decided it.
+#: The reason why a clip is dropped, and the number that decided it.
 Verdict = tuple[Reason, float | None]
 
-#: Clips judged at once: as Python values a clip takes some twenty times the memory of its row.
-_AT_ONCE = 10_000
-_FACE_FIELDS = [field.name for field in fields(FaceMeasures)]
-_JUDGED_BY = ["review", "tied", "label", "start_s", "end_s", "shot_cut_s", *_FACE_FIELDS]
+#: Sections of the configuration by name.
+Sections = Mapping[str, Section]
+
+
+class Direction(StrEnum):
+    """How a measure is compared with its threshold. NaN is on the wrong side of every threshold."""
+
+    AT_LEAST = "at least"
+    AT_MOST = "at most"
+    WITHIN = "at most, to either side"
+
+
+_PASSES: Final[Mapping[Direction, Callable[[Any, float], Any]]] = {
+    Direction.AT_LEAST: operator.ge,
+    Direction.AT_MOST: operator.le,
+    Direction.WITHIN: lambda value, limit: abs(value) <= limit,
+}
+
+#: Thresholds of settings that are words; any other word turns the gate off.
+_WORDS: Final = {"drop": 0.0}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A row of the table: a clip passes if its measure is on the right side of the threshold.
+
+    measure: column of the clips, or of _DERIVED. threshold: the setting that holds it (section.key), or a fixed number.
+    reported: the column whose value the ledger shows as `measured`; None shows none.
+    """
+
+    measure: str
+    direction: Direction
+    threshold: str | float
+    reason: Reason
+    reported: str | None
+
+    @property
+    def stage(self) -> str:
+        """The stage of a build at which the report counts the clips that fail."""
+        return stage_of(self.reason)
+
+    @property
+    def advice(self) -> str:
+        """What a user can do about it."""
+        return ADVICE[self.reason]
+
+    def limit(self, sections: Sections) -> float | None:
+        """The threshold in a build's settings; None if the gate is off."""
+        if not isinstance(self.threshold, str):
+            return self.threshold
+        name, key = self.threshold.split(".")
+        section = sections[name]
+        if isinstance(section, FaceConfig) and section.gate == "score":
+            return None
+        value = getattr(section, key)
+        return _WORDS.get(value) if isinstance(value, str) else float(value)
+
+    def passes(self, value: Any, limit: float) -> Any:
+        """Whether a value, or each of an array of values, is on the right side of the limit."""
+        return _PASSES[self.direction](value, limit)
+
+
+def _gate(
+    measure: str, direction: Direction, threshold: str | float, reason: Reason, reported: str = ""
+) -> Gate:
+    return Gate(measure, direction, threshold, reason, reported or measure)
+
+
+LABEL_GATES: Final = (
+    Gate("is_dropped_by_review", Direction.AT_MOST, 0.0, Reason.DROPPED_BY_REVIEW, None),
+    Gate("tied", Direction.AT_MOST, 0.0, Reason.LABEL_TIE, None),
+    Gate("is_unlabelled", Direction.AT_MOST, "clips.keep_unlabelled", Reason.UNLABELLED, None),
+)
+FACE_GATES: Final = (
+    _gate("face_score", Direction.AT_LEAST, "face.min_score", Reason.FACE_SCORE_LOW),
+    _gate("landmark_score", Direction.AT_LEAST, "face.min_landmark_score", Reason.LANDMARK_SCORE_LOW),
+    _gate("face_width_px", Direction.AT_LEAST, "face.min_width_px", Reason.FACE_TOO_SMALL),
+    _gate("sharpness", Direction.AT_LEAST, "face.min_sharpness", Reason.FACE_BLURRED),
+    _gate("yaw_deg", Direction.WITHIN, "face.max_yaw_deg", Reason.FACE_TURNED_AWAY),
+    _gate("pitch_deg", Direction.WITHIN, "face.max_pitch_deg", Reason.FACE_TURNED_AWAY),
+    _gate("outside_fraction", Direction.AT_MOST, "face.max_outside_fraction", Reason.FACE_CUT_BY_BORDER),
+    _gate("dominance", Direction.AT_LEAST, "face.min_dominance", Reason.FACE_NOT_DOMINANT),
+)
+SOUND_GATES: Final = (
+    _gate("seconds", Direction.AT_LEAST, "audio.min_s", Reason.AUDIO_TOO_SHORT),
+    _gate("seconds", Direction.AT_LEAST, "audio.window_s", Reason.AUDIO_TOO_SHORT),
+    _gate("audio_is_finite", Direction.AT_LEAST, 1.0, Reason.AUDIO_NOT_FINITE, "audio_peak"),
+    _gate("audio_offset", Direction.AT_MOST, 0.0, Reason.AUDIO_CONSTANT),
+    # A constant that is not an offset is digital silence, whatever the threshold.
+    _gate("audio_is_constant", Direction.AT_MOST, 0.0, Reason.AUDIO_SILENT, "audio_rms"),
+    _gate("audio_rms", Direction.AT_LEAST, "audio.min_rms", Reason.AUDIO_SILENT),
+    _gate("audio_clipped_fraction", Direction.AT_MOST, "audio.max_clipped_fraction", Reason.AUDIO_CLIPPED),
+)
+CUT_GATES: Final = (
+    _gate("crosses_cut", Direction.AT_MOST, "clips.shot_cuts", Reason.CROSSES_SHOT_CUT, "cut_depth_s"),
+)
+#: All gates in the order in which a clip meets them; the first that it fails gives its reason.
+GATES: Final = (*LABEL_GATES, *FACE_GATES, *SOUND_GATES, *CUT_GATES)
+
+#: Measures that are computed from the columns of clips where they are not columns themselves.
+_DERIVED: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "is_dropped_by_review": lambda clips: clips["review"] == "drop",
+    "is_unlabelled": lambda clips: clips["label"].isna(),
+    "seconds": lambda clips: clips["end_s"] - clips["start_s"],
+    "audio_offset": lambda clips: clips["audio_is_constant"] * clips["audio_peak"],
+    "crosses_cut": lambda clips: clips["shot_cut_s"].notna(),
+    "cut_depth_s": lambda clips: np.minimum(
+        clips["shot_cut_s"] - clips["start_s"], clips["end_s"] - clips["shot_cut_s"]
+    ),
+}
 
 
 def apply_gates(
     clips: pd.DataFrame, measures: pd.DataFrame, clip: ClipsConfig, face: FaceConfig, audio: AudioConfig
 ) -> pd.DataFrame:
-    """The clips joined with their measures; reason, measured and detail say what is wrong, null when clear.
+    """The clips joined with their measures; reason, measured and detail say what is wrong, null if a clip passes.
 
-    clips: as plan.Plan.clips, a review's decisions included. measures: as clip_store.read_measures, for every clip.
+    clips: as plan.Plan.clips, with the decisions of a review. measures: from store.read_measures, for every clip.
+    A clip that has a reason already keeps it.
     """
-    # Copies of a film share a store folder: names come from the plan, measures from the store.
+    # Identical films share a folder of the store: names come from the plan, measures from the store.
     table = clips.join(measures.drop(columns=["film", "start_s", "end_s"]))
     if clip.shot_cuts == "ignore":
         table = table.drop(columns="shot_cut_s", errors="ignore")
-    places, verdicts = _judge(table, clip, face, audio)
-    if places:
-        unclear = table.index[places]
-        table.loc[unclear, "reason"] = [reason.value for reason, _ in verdicts]
-        table.loc[unclear, "measured"] = [math.nan if number is None else number for _, number in verdicts]
-        table.loc[unclear, "detail"] = [ADVICE[reason] for reason, _ in verdicts]
+    failed, measured = _first_failed(table, {"clips": clip, "face": face, "audio": audio})
+    dropped = failed >= 0
+    if dropped.any():
+        rows, gates = table.index[dropped], failed[dropped]
+        table.loc[rows, "reason"] = np.array([gate.reason.value for gate in GATES], dtype=object)[gates]
+        table.loc[rows, "measured"] = measured[dropped]
+        table.loc[rows, "detail"] = np.array([gate.advice for gate in GATES], dtype=object)[gates]
     if clip.shot_cuts == "tell":
-        _tell_cuts(table)
+        _note_cuts(table)
     return table
 
 
-def _judge(
-    table: pd.DataFrame, clip: ClipsConfig, face: FaceConfig, audio: AudioConfig
-) -> tuple[list[int], list[Verdict]]:
-    """Places of the clips that are not clear, of those that have no reason yet, and the verdict on each."""
-    places: list[int] = []
-    verdicts: list[Verdict] = []
-    open_ones = np.flatnonzero(table["reason"].isna())
-    known = [name for name in table if name in _JUDGED_BY or str(name).startswith("audio_")]
-    for start in range(0, len(open_ones), _AT_ONCE):
-        judged = open_ones[start : start + _AT_ONCE]
-        part = table[known].iloc[judged].astype(object)
-        for place, record in zip(judged, part.where(part.notna(), None).to_dict("records"), strict=True):
-            verdict = _verdict(record, clip, face, audio)
-            if verdict:
-                places.append(int(place))
-                verdicts.append(verdict)
-    return places, verdicts
+def face_gate(measures: FaceMeasures, config: FaceConfig) -> Verdict | None:
+    """The first gate that a face fails, and the measured value; None if it passes, or if config.gate is "score"."""
+    return _verdict(asdict(measures), FACE_GATES, {"face": config})
 
 
-def _tell_cuts(table: pd.DataFrame) -> None:
-    """Say in the detail of clear clips that they go on over a cut."""
+def audio_gate(measures: AudioMeasures, config: AudioConfig) -> Verdict | None:
+    """The first gate that a sound fails, and the measured value; None if it passes."""
+    values = {"seconds": measures.seconds, **stored_audio(measures)}
+    return _verdict(values, SOUND_GATES, {"audio": config})
+
+
+def stored_audio(measures: AudioMeasures) -> dict[str, float | bool]:
+    """The measures of a sound as columns of the clip store."""
+    return {
+        "audio_rms": measures.rms,
+        "audio_peak": measures.peak,
+        "audio_clipped_fraction": measures.clipped_fraction,
+        "audio_is_constant": measures.is_constant,
+        "audio_is_finite": measures.is_finite,
+    }
+
+
+def limits_of(measure: str, sections: Sections) -> tuple[float | None, float | None]:
+    """The least and the largest value of a measure that the gates let through; None where there is no limit."""
+    low: list[float] = []
+    high: list[float] = []
+    for gate in GATES:
+        if gate.measure != measure or (limit := gate.limit(sections)) is None:
+            continue
+        if gate.direction is not Direction.AT_LEAST:
+            high.append(limit)
+        if gate.direction is not Direction.AT_MOST:
+            low.append(-limit if gate.direction is Direction.WITHIN else limit)
+    return max(low, default=None), min(high, default=None)
+
+
+def _first_failed(
+    clips: pd.DataFrame, sections: Sections
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The place in GATES of the first gate that each clip fails, -1 for none, and the value that decided it.
+
+    One column at a time, so that memory does not grow with the number of gates.
+    """
+    failed = np.full(len(clips), -1, dtype=np.int64)
+    measured = np.full(len(clips), np.nan)
+    passing = clips["reason"].isna().to_numpy(copy=True)
+    for place, gate in enumerate(GATES):
+        limit = gate.limit(sections)
+        if limit is None or (gate.reason is Reason.DROPPED_BY_REVIEW and "review" not in clips):
+            continue
+        fails = passing & ~gate.passes(_column(clips, gate.measure), limit)
+        if fails.any():
+            failed[fails] = place
+            passing &= ~fails
+            if gate.reported:
+                measured[fails] = _column(clips, gate.reported)[fails]
+    return failed, measured
+
+
+def _verdict(values: Mapping[str, Any], gates: tuple[Gate, ...], sections: Sections) -> Verdict | None:
+    for gate in gates:
+        limit = gate.limit(sections)
+        if limit is not None and not gate.passes(_value(values, gate.measure), limit):
+            return gate.reason, None if gate.reported is None else float(_value(values, gate.reported))
+    return None
+
+
+def _column(clips: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
+    values: npt.NDArray[np.float64] = _value(clips, name).to_numpy(dtype=np.float64)
+    return values
+
+
+def _value(values: Any, name: str) -> Any:
+    return values[name] if name in values else _DERIVED[name](values)
+
+
+def _note_cuts(table: pd.DataFrame) -> None:
+    """Note in the detail of clips that passed that a cut lies within them."""
     crossing = table["reason"].isna() & table["shot_cut_s"].notna()
     table.loc[crossing, "detail"] = table.loc[crossing, "shot_cut_s"].map(
         "the film cuts to another shot at {:.2f} s".format
     )
-
-
-def _verdict(
-    record: dict[Any, Any], clip: ClipsConfig, face: FaceConfig, audio: AudioConfig
-) -> Verdict | None:
-    if record.get("review") == "drop":
-        return Reason.DROPPED_BY_REVIEW, None
-    if record["tied"]:
-        return Reason.LABEL_TIE, None
-    if record["label"] is None and not clip.keep_unlabelled:
-        return Reason.UNLABELLED, None
-    seen = FaceMeasures(**{name: record[name] for name in _FACE_FIELDS})
-    heard = AudioMeasures(
-        seconds=record["end_s"] - record["start_s"],
-        peak=record["audio_peak"],
-        rms=record["audio_rms"],
-        clipped_fraction=record["audio_clipped_fraction"],
-        is_constant=record["audio_is_constant"],
-        is_finite=record["audio_is_finite"],
-    )
-    return face_gate(seen, face) or audio_gate(heard, audio) or _cut(record, clip)
-
-
-def _cut(record: dict[Any, Any], clip: ClipsConfig) -> Verdict | None:
-    """Measured: how far the cut is from the nearer end of the span."""
-    cut_s = record.get("shot_cut_s")
-    if clip.shot_cuts != "drop" or cut_s is None:
-        return None
-    return Reason.CROSSES_SHOT_CUT, min(cut_s - record["start_s"], record["end_s"] - cut_s)
-
-
-def audio_gate(measures: AudioMeasures, config: AudioConfig) -> tuple[Reason, float] | None:
-    """Why the clip cannot be used, with the number that decided it; None if it can.
-
-    The first of: too short, not finite, silent, constant, clipped. A clip must fill at least one window.
-    """
-    if measures.seconds < max(config.min_s, config.window_s):
-        return Reason.AUDIO_TOO_SHORT, measures.seconds
-    if not measures.is_finite:
-        return Reason.AUDIO_NOT_FINITE, measures.peak
-    if measures.is_constant and measures.peak > 0:
-        return Reason.AUDIO_CONSTANT, measures.peak
-    if measures.is_constant or measures.rms < config.min_rms:
-        return Reason.AUDIO_SILENT, measures.rms
-    if measures.clipped_fraction > config.max_clipped_fraction:
-        return Reason.AUDIO_CLIPPED, measures.clipped_fraction
-    return None
-
-
-def face_gate(measures: FaceMeasures, config: FaceConfig) -> tuple[Reason, float] | None:
-    """The first threshold that a face fails, and the measured value; None: clear, or config.gate is "score"."""
-    if config.gate == "score":
-        return None
-    m, c = measures, config
-    checks = (
-        (Reason.FACE_SCORE_LOW, m.face_score, m.face_score >= c.min_score),
-        (Reason.LANDMARK_SCORE_LOW, m.landmark_score, m.landmark_score >= c.min_landmark_score),
-        (Reason.FACE_TOO_SMALL, m.face_width_px, m.face_width_px >= c.min_width_px),
-        (Reason.FACE_BLURRED, m.sharpness, m.sharpness >= c.min_sharpness),
-        (Reason.FACE_TURNED_AWAY, m.yaw_deg, abs(m.yaw_deg) <= c.max_yaw_deg),
-        (Reason.FACE_TURNED_AWAY, m.pitch_deg, abs(m.pitch_deg) <= c.max_pitch_deg),
-        (Reason.FACE_CUT_BY_BORDER, m.outside_fraction, m.outside_fraction <= c.max_outside_fraction),
-        (Reason.FACE_NOT_DOMINANT, m.dominance, m.dominance >= c.min_dominance),
-    )
-    # "is within" is asked, so that a NaN fails.
-    return next(((reason, value) for reason, value, is_within in checks if not is_within), None)

@@ -71,6 +71,11 @@ def stages() -> dict[str, tuple[Reason, ...]]:
     return {name: tuple(order[start:end]) for name, start, end in zip(_STAGES, starts, ends, strict=True)}
 
 
+def stage_of(reason: Reason) -> str:
+    """The stage at which a row is dropped for a reason."""
+    return next(name for name, reasons in stages().items() if reason in reasons)
+
+
 #: What to do about each reason, one line, for the terminal and the report.
 ADVICE: dict[Reason, str] = {
     Reason.BAD_TIME: "write start and end as seconds or [HH:]MM:SS[.mmm]",

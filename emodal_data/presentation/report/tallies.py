@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from emodal_data.clips.gates import limits_of
 from emodal_data.core.config import AudioConfig, FaceConfig
 from emodal_data.core.reasons import ADVICE, Reason, stages
 from emodal_data.core.schema import LABELS, SPLITS
@@ -43,27 +44,27 @@ class Measure:
         ]
 
 
+#: The measures that the report shows, in its order: column, title, and whether they range over decades.
+_SHOWN = (
+    ("face_score", "Face detector's score", False),
+    ("landmark_score", "Landmarks' score", False),
+    ("face_width_px", "Width of the face, pixels", True),
+    ("sharpness", "Sharpness", True),
+    ("yaw_deg", "Turn of the head, degrees", False),
+    ("pitch_deg", "Tilt of the head, degrees", False),
+    ("outside_fraction", "Share of the face beyond the frame", False),
+    ("dominance", "Share of the largest of two faces", False),
+    ("mirrored_fraction", "Share of the face filled in", False),
+    ("seconds", "Length of the clip, seconds", False),
+    ("audio_rms", "Loudness, full scale 1", True),
+    ("audio_clipped_fraction", "Share of clipped samples", False),
+)
+
+
 def measures_of(face: FaceConfig, audio: AudioConfig) -> list[Measure]:
-    """The measures that the gates look at, with the thresholds of a build: none for faces where that gate is off."""
-    of_face = [
-        Measure("face_score", "Face detector's score", face.min_score),
-        Measure("landmark_score", "Landmarks' score", face.min_landmark_score),
-        Measure("face_width_px", "Width of the face, pixels", face.min_width_px, is_log=True),
-        Measure("sharpness", "Sharpness", face.min_sharpness, is_log=True),
-        Measure("yaw_deg", "Turn of the head, degrees", -face.max_yaw_deg, face.max_yaw_deg),
-        Measure("pitch_deg", "Tilt of the head, degrees", -face.max_pitch_deg, face.max_pitch_deg),
-        Measure("outside_fraction", "Share of the face beyond the frame", high=face.max_outside_fraction),
-        Measure("dominance", "Share of the largest of two faces", face.min_dominance),
-        Measure("mirrored_fraction", "Share of the face filled in"),
-    ]
-    if face.gate == "score":
-        of_face = [replace(measure, low=None, high=None) for measure in of_face]
-    return [
-        *of_face,
-        Measure("seconds", "Length of the clip, seconds", max(audio.min_s, audio.window_s)),
-        Measure("audio_rms", "Loudness, full scale 1", audio.min_rms, is_log=True),
-        Measure("audio_clipped_fraction", "Share of clipped samples", high=audio.max_clipped_fraction),
-    ]
+    """The measures that the report shows, with the thresholds of a build's gates: none where a gate is off."""
+    sections = {"face": face, "audio": audio}
+    return [Measure(column, title, *limits_of(column, sections), is_log) for column, title, is_log in _SHOWN]
 
 
 def funnel(ledger: pd.DataFrame) -> list[Row]:
