@@ -1,4 +1,4 @@
-"""Annotation files in, one table of spans out: a reader per format, one meaning for all."""
+"""Annotation files to one table of rows; votes; agreement; Label Studio both ways."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ import pandas as pd
 
 from emodal_data.annotations.cells import spans
 from emodal_data.annotations.readers import annotations_sha256, read_table
-from emodal_data.annotations.votes import Votes, count_ballots, count_votes
+from emodal_data.annotations.votes import Votes, count_labels, count_votes
 
-__all__ = ["Votes", "annotations_sha256", "count_ballots", "count_votes", "read_annotations"]
+__all__ = ["Votes", "annotations_sha256", "count_labels", "count_votes", "read_annotations"]
 
 
 def read_annotations(path: Path) -> pd.DataFrame:
-    """The spans of an annotation file, or of all files in a folder, one line for every row, bad ones included.
+    """The spans of an annotation file, or of all files in a folder: one line for every row, including bad ones.
 
     Columns: row (line of the file; for Label Studio the number of the region), film, start_s, end_s, label (class
     name or null), annotator, speaker, reason, measured, detail (null for good rows), then the file's other columns

@@ -1,6 +1,6 @@
-"""How far the annotators agree: Krippendorff's alpha of their labels, over all spans, by class and by film.
+"""Measures the agreement of annotators: Krippendorff's alpha of their labels, over all spans, by class and by film.
 
-A unit is a span; its votes are those that votes.py counts, so a span dropped later for its face is a unit too.
+A unit is a span; its votes are those that votes.py counts. A span that is dropped later for its face is a unit too.
 """
 
 from typing import Any, Final
@@ -9,24 +9,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from emodal_data.annotations import count_ballots
+from emodal_data.annotations import count_labels
 from emodal_data.core.reasons import Reason
 from emodal_data.core.schema import LABELS
 
-#: The columns that votes are counted from.
+#: The columns from which votes are counted.
 VOTES_FROM: Final = ["film", "clip_id", "label", "annotator", "reason"]
 
 
 def agreement(rows: pd.DataFrame) -> dict[str, Any]:
-    """How far the annotators of a plan's or a ledger's rows agree.
+    """The agreement of the annotators of a plan's or a ledger's rows.
 
     rows: film, clip_id, label, annotator and reason, one line an annotation row.
-    Returns annotators (names that differ), spans that have two votes or more, votes on those, alpha, per_class
-    (alpha of this class against the rest) and per_film (spans, votes and alpha; films that have such a span).
-    alpha is null where it is not defined: see nominal_alpha.
+    Returns annotators (number of different names), spans (with at least two votes), votes (on those spans), alpha,
+    per_class (alpha of this class against the rest) and per_film (spans, votes and alpha of films with such a span).
+    alpha is null where it is not defined; see nominal_alpha.
     """
     rows = counted_rows(rows)
-    vote_counts = count_ballots(rows)
+    vote_counts = count_labels(rows)
     vote_counts = vote_counts[vote_counts.sum(axis=1) >= 2]
     films = rows.drop_duplicates("clip_id").set_index("clip_id")["film"].reindex(vote_counts.index)
     return {
@@ -42,15 +42,15 @@ def agreement(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def counted_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose labels are votes: those that speak of a clip, but no annotator's second one."""
+    """The rows whose labels are votes: those of a clip, without an annotator's second row for it."""
     return rows[rows["clip_id"].notna() & (rows["reason"] != Reason.DUPLICATE_VOTE)]
 
 
 def nominal_alpha(vote_counts: npt.NDArray[np.int64]) -> float | None:
-    """Krippendorff's alpha for values without an order: 1 where all agree, 0 where they do as chance would.
+    """Krippendorff's alpha for nominal values: 1 if all agree, 0 if they agree as often as by chance.
 
-    ballots: (units, values), how often each unit was given each value; units with one vote or none do not count.
-    None where it is not defined: no unit has two votes, or all votes are for one value.
+    vote_counts: (units, values), how often each unit was given each value; units with fewer than two votes are ignored.
+    None if it is not defined: no unit has two votes, or all votes are for one value.
     Formula: Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), with 1 - observed / expected
     disagreement written out for counts.
     """

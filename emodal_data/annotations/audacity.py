@@ -1,4 +1,4 @@
-"""Read Audacity's label tracks: start, end and label, a tab between them, and no header."""
+"""Reads Audacity's label tracks: start, end and label, separated by tabs, without a header."""
 
 import re
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ _TWO_TIMES = re.compile(r"\s*-?\d+(?:[.,]\d*)?\t-?\d+(?:[.,]\d*)?\s*(?:\t|$)")
 
 
 def is_label_track(path: Path) -> bool:
-    """Whether a text file begins like a label track, not like a table with a header."""
+    """Whether a text file begins like a label track and not like a table with a header."""
     return bool(_TWO_TIMES.match(next((line for line in lines(path) if line.strip()), "")))
 
 
 def read_audacity(path: Path, film: str) -> Iterator[Row]:
     """A row for every label; row is its line. Point labels have no length and become end_not_after_start.
 
-    Lines that begin with a backslash hold the frequencies of the label before and are passed over.
+    Lines that begin with a backslash hold frequencies of the previous label and are ignored.
     """
     yield 1, ["film", "start", "end", "label"]
     for number, line in enumerate(lines(path), start=1):

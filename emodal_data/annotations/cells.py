@@ -1,4 +1,4 @@
-"""What the cells of an annotation table mean: times, labels, names. Bad cells become reasons, never errors."""
+"""Parses the cells of an annotation table: times, labels, names. A bad cell becomes a reason, never an error."""
 
 import functools
 import math
@@ -21,7 +21,7 @@ _SECONDS = re.compile(r"\d+(?:[.,]\d*)?|[.,]\d+")
 
 
 def parse_time_s(text: str) -> float | None:
-    """Seconds of "12.5", "02:03.5" or "1:02:03.250" (a comma is a point too); None if it is no time."""
+    """Seconds of "12.5", "02:03.5" or "1:02:03.250" (with a decimal point or comma); None if it is not a time."""
     text = text.strip()
     if _SECONDS.fullmatch(text):
         seconds = float(text.replace(",", "."))
@@ -36,7 +36,7 @@ def parse_time_s(text: str) -> float | None:
 
 
 def spans(table: pd.DataFrame) -> pd.DataFrame:
-    """The table's cells as values, one line for each row: see annotations.read_annotations for the columns."""
+    """The table's cells as values, one line for each row. For the columns see annotations.read_annotations."""
     words = table["label"].str.lower()
     out = pd.DataFrame(
         {
@@ -59,7 +59,7 @@ def spans(table: pd.DataFrame) -> pd.DataFrame:
         detail: Callable[[pd.DataFrame], Any],
         measured: pd.Series | None = None,
     ) -> None:
-        bad = bad & out["reason"].isna()  # the first fault found names the row
+        bad = bad & out["reason"].isna()  # the first fault of a row gives its reason
         out.loc[bad, "reason"] = reason.value
         out.loc[bad, "detail"] = detail(table[bad])
         if measured is not None:
@@ -69,8 +69,8 @@ def spans(table: pd.DataFrame) -> pd.DataFrame:
     mark(table["film"] == "", Reason.FILM_MISSING, lambda bad: no_film)
     no_time = " is no time; " + ADVICE[Reason.BAD_TIME]
     for name in ("start", "end"):
-        say = functools.partial(_quoted, name=name, fault=no_time)
-        mark(out[f"{name}_s"].isna(), Reason.BAD_TIME, say)
+        detail = functools.partial(_quoted, name=name, fault=no_time)
+        mark(out[f"{name}_s"].isna(), Reason.BAD_TIME, detail)
     length_s = out["end_s"] - out["start_s"]
     backwards = ": " + ADVICE[Reason.END_NOT_AFTER_START]
     mark(
@@ -90,7 +90,7 @@ def _quoted(rows: pd.DataFrame, name: str, fault: str) -> pd.Series:
 
 
 def _times_s(texts: pd.Series) -> npt.NDArray[np.float64]:
-    """parse_time_s of every cell, NaN for none; those in plain seconds, nearly all as a rule, in one go."""
+    """parse_time_s of every cell, NaN for None. Cells in plain seconds, usually nearly all, are parsed in one call."""
     cells = pa.array(texts)
     is_plain = pc.match_substring_regex(cells, r"^[0-9]{1,15}(\.[0-9]{1,15})?$")
     times_s: npt.NDArray[np.float64] = (

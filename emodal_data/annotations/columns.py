@@ -1,4 +1,4 @@
-"""From the rows of text that a reader yields to one table with the known columns first."""
+"""Turns the rows of text that a reader yields into one table with the known columns first."""
 
 import difflib
 import itertools
@@ -15,24 +15,24 @@ from emodal_data.core.schema import LEDGER, LEDGER_OPTIONS
 REQUIRED = ("film", "start", "end", "label")
 OPTIONAL = ("annotator", "speaker")
 KNOWN = (*REQUIRED, *OPTIONAL, "row")
-#: Columns of the ledger and of a folder's table: a file's own column of that name is kept under another.
+#: Columns of the ledger and of a folder's table: a file's own column of such a name is renamed.
 _TAKEN = {*LEDGER.names, *(field.name for field in LEDGER_OPTIONS), "annotation_file"} - {
     *REQUIRED,
     *OPTIONAL,
 }
 
-#: Rows that are held as Python's own strings at a time, which take several times the memory.
+#: Rows held as Python strings at a time; such strings take several times the memory of a table.
 _ROWS_AT_ONCE = 1 << 14
 
-#: The line of the file and its cells. The first row that a reader yields is the header.
+#: A line's number in the file, and its cells. The first row that a reader yields is the header.
 Row = tuple[int, Sequence[str]]
 
 
 def table_of_rows(path: Path, rows: Iterable[Row]) -> pd.DataFrame:
     """The rows as a table of text: film, start, end, label, annotator, speaker, row, then all other columns.
 
-    Missing cells are empty strings; empty rows are left out. path: named in errors.
-    Raises InputError for a header without a column, or a row that is longer than it.
+    Missing cells are empty strings; empty rows are left out. path: for error messages.
+    Raises InputError if the header lacks a required column, or a row is longer than the header.
     """
     rows = iter(rows)
     header = [str(name).strip() for name in next(rows, (1, []))[1]]
@@ -62,14 +62,14 @@ def table_of_rows(path: Path, rows: Iterable[Row]) -> pd.DataFrame:
 
 
 def map_repeated(texts: pd.Series, meaning: Callable[[str], str | None]) -> pd.Series:
-    """The meaning of every text, asked and held once for each that differs: most repeat. Of dtype object."""
+    """The meaning of every text, with dtype object. Most texts repeat, so `meaning` is called once for each value."""
     codes, different = pd.factorize(texts)
     meanings = np.array([meaning(text) for text in different], dtype=object)
     return pd.Series(meanings[codes], index=texts.index, dtype=object)
 
 
 def misspelt_columns(names: Iterable[str]) -> dict[str, str]:
-    """Columns that are kept as they are but look like an optional one of another spelling: name -> the one meant."""
+    """Unknown columns whose name resembles an optional column's: name -> the column that was probably meant."""
     near = {
         name: difflib.get_close_matches(name.lower(), OPTIONAL, n=1, cutoff=0.75)
         for name in names
@@ -79,7 +79,7 @@ def misspelt_columns(names: Iterable[str]) -> dict[str, str]:
 
 
 def _columns_of(rows: list[Sequence[str]], count: int) -> Iterable[Sequence[str]]:
-    """The first `count` columns of rows, short rows filled up with empty cells."""
+    """The first `count` columns of the rows; short rows are padded with empty cells."""
     if any(len(row) != count for row in rows):
         rows = [[*row, *[""] * (count - len(row))][:count] for row in rows]
     return zip(*rows, strict=True) if rows else [[]] * count
@@ -92,7 +92,7 @@ def _column_names(path: Path, header: list[str]) -> list[str]:
     names = [f"{name}_in_table" if name in _TAKEN else name for name in names]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise InputError(f"{path}: the column {sorted(twice)[0]!r} stands twice in the header")
+        raise InputError(f"{path}: the column {sorted(twice)[0]!r} appears twice in the header: rename one")
     for name in REQUIRED:
         if name not in names:
             near = difflib.get_close_matches(name, [n.lower() for n in names], n=1)

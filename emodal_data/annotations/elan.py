@@ -1,4 +1,4 @@
-"""Read ELAN's .eaf files: the annotations of the tiers that hold labels."""
+"""Reads ELAN's .eaf files: the annotations of the tiers that hold labels."""
 
 import re
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ class _DoctypeFound(Exception):
 def read_elan(path: Path, film: str) -> Iterator[Row]:
     """A row for every annotation of the label tiers; row is its line in the XML.
 
-    Label tiers are those whose name or linguistic type says "emotion" or "label"; else the only one that has
-    annotations. The tier's annotator and participant are annotator and speaker. An annotation that refers to
-    another has its times; one whose time slots are not aligned becomes bad_time.
-    Raises InputError for other XML, for any DOCTYPE, and when it is not clear which tier holds the labels.
+    Label tiers are those whose name or linguistic type contains "emotion" or "label"; without such a tier, the only
+    one that has annotations. The tier's annotator and participant become annotator and speaker. An annotation that
+    refers to another has the times of that one; one whose time slots are not aligned becomes bad_time.
+    Raises InputError for other XML, for any DOCTYPE, and if it is not clear which tier holds the labels.
     """
     root = _parse(path)
     if root.tag != "ANNOTATION_DOCUMENT":
@@ -51,7 +51,7 @@ def read_elan(path: Path, film: str) -> Iterator[Row]:
 def _parse(path: Path) -> Element:
     """The document's tree; every element has its line in the attribute `line`.
 
-    Entities can only be declared in a DOCTYPE, which ELAN never writes: without one nothing can grow or be fetched.
+    A DOCTYPE is refused: ELAN never writes one, and only there can a file declare entities that expand or are fetched.
     """
     parser, builder = expat.ParserCreate(), TreeBuilder()
 
@@ -77,13 +77,13 @@ def _parse(path: Path) -> Element:
 
 
 def _film(path: Path, root: Element, film: str) -> tuple[str, int]:
-    """The name of the annotated film, and where in it the annotation's clock starts, in milliseconds."""
+    """The name of the annotated film, and the time in it at which the annotation's clock starts, in milliseconds."""
     header = root.find("HEADER")
     if header is None:
         return film, 0
     units = header.get("TIME_UNITS", "milliseconds")
     if units != "milliseconds":
-        raise InputError(f"{path}: its times are {units}: save it with times in milliseconds")
+        raise InputError(f"{path}: its times are in {units}: save it with times in milliseconds")
     media = header.findall("MEDIA_DESCRIPTOR")
     media.sort(key=lambda descriptor: not descriptor.get("MIME_TYPE", "").startswith("video"))
     if not media:
@@ -92,7 +92,7 @@ def _film(path: Path, root: Element, film: str) -> tuple[str, int]:
     try:
         return name or film, int(media[0].get("TIME_ORIGIN", 0))
     except ValueError as error:
-        raise InputError(f"{path}: TIME_ORIGIN of its medium is no whole number") from error
+        raise InputError(f"{path}: TIME_ORIGIN of its medium is not a whole number") from error
 
 
 def _label_tiers(path: Path, root: Element) -> list[Element]:
@@ -114,7 +114,7 @@ def _label_tiers(path: Path, root: Element) -> list[Element]:
 
 
 def _timed(annotation: Element, annotations: dict[str, Element]) -> Element:
-    """The annotation that has the times: itself, or the end of the chain of references."""
+    """The annotation that has the times: this one, or the end of its chain of references."""
     for _ in annotations:
         parent = annotations.get(annotation.get("ANNOTATION_REF", ""))
         if parent is None:

@@ -1,4 +1,4 @@
-"""How annotation tools name a film: by a URL or the path of some other machine; and what film files are called."""
+"""Film names in annotation files, where tools write a URL or a path of another machine."""
 
 import re
 from urllib.parse import unquote
@@ -7,7 +7,7 @@ _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")
 
 
 def file_name(url: str) -> str:
-    """The file name at the end of a URL or path of any system: "file:///C:/films/a%20b.mp4" is "a b.mp4"."""
+    """The file name at the end of a URL or of a path of any system: "file:///C:/films/a%20b.mp4" -> "a b.mp4"."""
     if "?d=" in url:  # Label Studio serves local files as /data/local-files/?d=PATH
         url = url.split("?d=", 1)[1].split("&")[0]
     elif url.startswith(("http://", "https://")):
@@ -16,5 +16,5 @@ def file_name(url: str) -> str:
 
 
 def without_upload_prefix(name: str) -> str:
-    """The name that a file had before Label Studio put eight random digits and a dash before it."""
+    """The original name of a file that Label Studio prefixed with eight random digits and a dash."""
     return _UPLOAD_PREFIX.sub("", name, count=1) if _UPLOAD_PREFIX.match(name) else name

@@ -1,4 +1,4 @@
-"""Read Label Studio's JSON export: regions of a video's timeline, of sound, and of timed paragraphs."""
+"""Reads Label Studio's JSON export: regions of a video's timeline, of sound, and of timed paragraphs."""
 
 import json
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES
 
 _FPS_KEYS = ("fps", "frame_rate", "framerate", "frameRate")
 
-#: start, end, speaker, and the frame rate that they were computed with: cells of a table.
+#: Cells of a table: start, end, speaker, and the frame rate with which the times were computed.
 _Times = tuple[str, str, str, str]
 
 
 def read_label_studio(path: Path, film: str) -> Iterator[Row]:
     """A row for every labelled region; row is its number in the file, from 1.
 
-    Frames of a timeline count from 1, and the last is part of the region; they need the frame rate that was shown
-    to Label Studio, as `fps` in the task's data or meta, and become bad_time without it; the column fps tells it, so
-    that it can be held against the film. Paragraphs have the times of the task's data; a label of a whole cut clip has
-    them too, as `start` and `end`. Skipped tasks, predictions, boxes and regions of plain text are no annotated spans.
-    The film is `film` of the task's data as it stands, else the file name of its medium.
+    Frames of a timeline count from 1, and the last one belongs to the region. They are converted with the frame rate
+    that was given to Label Studio, `fps` in the task's data or meta; without it the row becomes bad_time. The column
+    fps has this rate, so that it can be compared with the film's. Times of paragraphs come from the task's data, and
+    so do those of a label of a whole cut clip (`start` and `end`). Skipped tasks, predictions, boxes and regions of
+    plain text give no rows. The film is `film` of the task's data, unchanged, or else the file name of its medium.
     Raises InputError for other JSON.
     """
     yield 1, ["film", "start", "end", "label", "annotator", "speaker", "fps"]
@@ -58,7 +58,7 @@ def _tasks(path: Path) -> list[dict[str, Any]]:
 
 
 def _spans(region: dict[str, Any], task: dict[str, Any]) -> Iterator[tuple[str, _Times]]:
-    """The spans of a region, each with its label: several labels are one cell, and no label in the end."""
+    """The spans of a region, each with its label. Several labels make one cell, which becomes unknown_label."""
     kind, value = region.get("type"), region.get("value")
     if not isinstance(value, dict) or not isinstance(labels := value.get(kind), list):
         return
@@ -70,12 +70,12 @@ def _spans(region: dict[str, Any], task: dict[str, Any]) -> Iterator[tuple[str, 
         yield label, _paragraph_times(value, task["data"])
     elif "start" not in value and "end" not in value:
         yield label, _task_times(kind, task["data"])
-    elif not isinstance(value.get("text"), str):  # with a text, start and end count its letters
+    elif not isinstance(value.get("text"), str):  # in a region of a text, start and end count its letters
         yield label, (_cell(value.get("start")), _cell(value.get("end")), "", "")
 
 
 def _task_times(kind: object, data: dict[str, Any]) -> _Times:
-    """The times of a task that is a cut clip, for a label of the whole: start and end of its data, in seconds."""
+    """The times of a label of a whole cut clip: start and end of the task's data, in seconds."""
     if "start" in data and "end" in data:
         return _cell(data["start"]), _cell(data["end"]), "", ""
     return f"the whole task, as {kind}, without start and end in its data", "", "", ""
@@ -90,7 +90,7 @@ def _frame_times(part: dict[str, Any], fps: float | None) -> _Times:
 
 
 def _paragraph_times(value: dict[str, Any], data: dict[str, Any]) -> _Times:
-    """The times and the author of the paragraphs that a region's start and end number."""
+    """The times and the author of the paragraphs from a region's start to its end, which are paragraph numbers."""
     paragraphs = next((item for item in data.values() if isinstance(item, list)), [])
     try:
         first, last = (paragraphs[int(value[name])] for name in ("start", "end"))
@@ -138,7 +138,7 @@ def _cell(value: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """JSON can hold halves of characters, which no text file and no Parquet file can."""
+    """The text with unpaired surrogates replaced: JSON can hold them, text files and Parquet files cannot."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""A Label Studio project to import: tasks, labelling interface and cut clips. label_studio.py reads what comes back."""
+"""Writes a Label Studio project: tasks and labelling interface of cut clips. label_studio.py reads its export."""
 
 import json
 from collections.abc import Iterable
@@ -15,15 +15,15 @@ CLIPS = "clips"
 
 
 def clip_file(film: str, span: Span) -> Path:
-    """Where the cut clip of a span lies below the project's folder."""
+    """Path of the cut clip of a span, relative to the project's folder."""
     return Path(CLIPS, film, f"{span.start_s:.3f}-{span.end_s:.3f}.mp4")
 
 
 def write_project(folder: Path, proposed: Iterable[tuple[str, Span]]) -> None:
     """Write tasks.json and config.xml into a folder that holds, or will hold, the clips. proposed: film and span.
 
-    The clips are addressed as Label Studio serves local files whose root is `folder`. start and end in a task's data
-    are seconds on the film's clock: a label of the whole clip comes back as a label of that span.
+    The tasks address the clips as local files that Label Studio serves from the root `folder`. start and end in a
+    task's data are seconds on the film's clock, so the export has a label of the whole clip as a label of that span.
     """
     tasks = [
         {
@@ -41,7 +41,7 @@ def write_project(folder: Path, proposed: Iterable[tuple[str, Span]]) -> None:
 
 
 def config_xml() -> str:
-    """The labelling interface: the clip, and one of the four classes, by mouse or by the keys 1 to 4."""
+    """The labelling interface: the clip, and a choice of the four classes, by mouse or with the keys 1 to 4."""
     choices = "\n".join(
         f"    <Choice value={quoteattr(label)} hotkey={quoteattr(str(key))}/>"
         for key, label in enumerate(LABELS, start=1)

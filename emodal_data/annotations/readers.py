@@ -1,4 +1,4 @@
-"""Which reader reads which file, and folders of annotation files."""
+"""Chooses the reader of an annotation file, and reads folders of annotation files."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ def _read_txt(path: Path, film: str) -> Iterable[Row]:
     return read_audacity(path, film) if is_label_track(path) else read_csv(path)
 
 
-#: A reader takes the file, and the name of the film for formats that name none.
+#: A reader takes the file, and a film name for formats that do not name their film.
 _READERS: dict[str, Callable[[Path, str], Iterable[Row]]] = {
     ".csv": lambda path, _: read_csv(path),
     ".tsv": lambda path, _: read_csv(path),
@@ -32,16 +32,16 @@ _READERS: dict[str, Callable[[Path, str], Iterable[Row]]] = {
     ".txt": _read_txt,
     ".json": read_label_studio,
 }
-#: Lie in folders of annotations and hold none: films themselves, preferences of ELAN, notes.
-_NEIGHBOURS = FILM_SUFFIXES | SOUND_SUFFIXES | {".pfsx", ".etf", ".md"}
+#: Other files in folders of annotations, which are ignored: films, preferences of ELAN, notes.
+_IGNORED = FILM_SUFFIXES | SOUND_SUFFIXES | {".pfsx", ".etf", ".md"}
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """The table of a file, or of all files below a folder, as text: see columns.table_of_rows.
 
-    A folder's table has the column annotation_file, the path below the folder. Films that a format does not name
-    are called as the file is, without suffix; in a folder with the path below it.
-    Raises InputError for what cannot be read, one line for each file, and when there is no row in all.
+    A folder's table has the column annotation_file, the path within the folder. If a format does not name its film,
+    the film has the name of the annotation file without suffix, with its path within the folder.
+    Raises InputError with one line for each file that cannot be read, and if there are no rows at all.
     """
     tables, errors = [], []
     for file in annotation_files(path):
@@ -61,7 +61,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def annotation_files(path: Path) -> list[Path]:
     """The file itself, or the annotation files below a folder, in the order of their names.
 
-    Hidden files, films and sound are passed over. Raises InputError if there is nothing, or a file of another kind.
+    Hidden files, films and sound files are ignored. Raises InputError if no file remains.
     """
     if not path.is_dir():
         return [path]
@@ -69,7 +69,7 @@ def annotation_files(path: Path) -> list[Path]:
         file
         for file in path.rglob("*")
         if file.is_file()
-        and file.suffix.lower() not in _NEIGHBOURS
+        and file.suffix.lower() not in _IGNORED
         and not any(part.startswith((".", "~")) for part in file.relative_to(path).parts)
     )
     if not files:

@@ -1,6 +1,6 @@
-"""Read SRT and WebVTT files whose cues are labels: the cue's text is the label, its voice tag the speaker.
+"""Reads SRT and WebVTT files whose cues are labels: the cue's text is the label, its voice tag the speaker.
 
-Written here because no cue may be lost: the usual parsers append one with a damaged time to the one before it.
+No library is used because no cue may be lost: common parsers append a cue with a damaged time to the previous one.
 """
 
 import html
@@ -14,15 +14,15 @@ from emodal_data.annotations.text import lines
 
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
-#: WebVTT blocks that are no cues.
+#: WebVTT blocks that are not cues.
 _NO_CUE = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 
 
 def read_subtitles(path: Path, film: str) -> Iterator[Row]:
     """A row for every cue; row is the line of its times.
 
-    Lines that stand where a cue should and have no times make a row of their own, with the text as its start:
-    bad_time in the end.
+    Lines in the place of a cue that have no times make a row of their own with the text as its start, which becomes
+    bad_time.
     """
     yield 1, ["film", "start", "end", "label", "speaker"]
     for first, block in _blocks(lines(path)):
@@ -37,14 +37,14 @@ def read_subtitles(path: Path, film: str) -> Iterator[Row]:
         for here, after in pairwise([*times, len(block)]):
             text = block[here + 1 : after]
             if after < len(block) and text and text[-1].strip().isdigit():
-                text = text[:-1]  # no empty line between two cues: this is the number of the next
+                text = text[:-1]  # without an empty line between two cues, this is the number of the next one
             start, _, rest = block[here].partition("-->")
-            end = (rest.split() or [""])[0]  # WebVTT's cue settings follow
+            end = (rest.split() or [""])[0]  # WebVTT's cue settings may follow
             yield first + here, [film, start, end, *_label_and_speaker(" ".join(text))]
 
 
 def _blocks(all_lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Runs of lines between empty ones, with the number of the first."""
+    """Runs of lines between empty lines, with the number of the first."""
     block: list[str] = []
     for number, line in enumerate([*all_lines, ""], start=1):
         if line.strip():

@@ -1,4 +1,4 @@
-"""Read the rows of CSV, TSV, Parquet and XLSX tables as text; row is the line, the header's is 1."""
+"""Reads the rows of CSV, TSV, Parquet and XLSX tables as text; row is the line, 1 for the header."""
 
 import csv
 import datetime
@@ -12,7 +12,7 @@ from emodal_data.core.errors import InputError
 
 
 def read_csv(path: Path) -> Iterator[Row]:
-    """The rows of a CSV or TSV file. Raises InputError where quotes do not close."""
+    """The rows of a CSV or TSV file. Raises InputError if a quote is not closed."""
     text = decode(path)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -26,7 +26,7 @@ def read_csv(path: Path) -> Iterator[Row]:
 
 
 def _delimiter(text: str) -> str:
-    """The separator that splits the header into the most columns: spreadsheets write , or ; or tab."""
+    """The separator that occurs most often in the header: spreadsheets write a comma, a semicolon or a tab."""
     header = text.split("\n", 1)[0]
     return max(",;\t", key=header.count)
 
@@ -62,7 +62,7 @@ def read_xlsx(path: Path) -> Iterator[Row]:
 
 
 def _text(value: object) -> str:
-    """A cell as text; spreadsheets keep times as clock times or durations, meant as time into the film."""
+    """A cell as text. Spreadsheets store times as clock times or durations; both mean a time from the film's start."""
     if value is None or value != value:
         return ""
     if isinstance(value, datetime.time):

@@ -1,6 +1,6 @@
-"""Annotation files as text and lines, and numbers as the text of a table's cell.
+"""Decodes annotation files to text and lines, and writes numbers as the text of a cell.
 
-Every reader here yields text; what it means is decided once, in spans.py.
+Every reader yields text; cells.py parses it.
 """
 
 import re
@@ -26,10 +26,10 @@ def decode(path: Path) -> str:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of the file as every editor counts them: str.splitlines would also cut at form feeds."""
+    """The lines of the file as editors count them: str.splitlines would also split at form feeds."""
     return re.split(r"\r\n|\r|\n", decode(path))
 
 
 def number_text(value: float) -> str:
-    """The number in full, never as 1e-05, which is no time: at least one decimal, the shortest that is exact."""
+    """The shortest exact decimal text of the number, with at least one decimal and never with an exponent."""
     return np.format_float_positional(value, trim="0")

@@ -1,4 +1,4 @@
-"""Several rows of one span are votes: the label most annotators chose, and how many of them."""
+"""Counts the rows of one span as votes: the label that most annotators chose, and the share of them."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Votes:
 
     clips: indexed by clip_id: label (class name or null), label_confidence, speaker, votes, tied (bool), and
         votes_angry to votes_sad.
-    repeated: rows (index of the annotation table) whose annotator had voted for the span before.
+    repeated: rows (index of the annotation table) whose annotator already has an earlier row for the span.
     """
 
     clips: pd.DataFrame
@@ -24,13 +24,13 @@ class Votes:
 def count_votes(rows: pd.DataFrame) -> Votes:
     """Count the votes of good rows with the columns clip_id, label, annotator and speaker.
 
-    An empty label is no vote. An annotator's second vote for a span does not count; rows without an
-    annotator are different people. A tie between the most chosen labels gives no label.
+    An empty label is not a vote. An annotator's second vote for a span does not count; rows without an annotator
+    count as different people. A tie between the most chosen labels gives no label.
     """
     named = rows[rows["annotator"] != ""]
     repeated = named.index[named.duplicated(["clip_id", "annotator"])]
     counted = rows.drop(index=repeated)
-    counts = count_ballots(counted)
+    counts = count_labels(counted)
     clip_ids, vote_counts = counts.index, counts.to_numpy()
     most, total = vote_counts.max(axis=1, initial=0), vote_counts.sum(axis=1)
     tied = (total > 0) & ((vote_counts == most[:, None]).sum(axis=1) > 1)
@@ -50,8 +50,8 @@ def count_votes(rows: pd.DataFrame) -> Votes:
     return Votes(clips.join(counts.set_axis(list(VOTES_OF), axis=1)), repeated)
 
 
-def count_ballots(rows: pd.DataFrame) -> pd.DataFrame:
-    """How many rows give each span each label: indexed by clip_id, in order of appearance, a column a class."""
+def count_labels(rows: pd.DataFrame) -> pd.DataFrame:
+    """The number of rows for each span and label: indexed by clip_id, in order of appearance, a column per class."""
     clip_ids = pd.Index(rows["clip_id"].unique(), name="clip_id")
     codes = pd.Categorical(rows["label"], categories=list(LABELS)).codes.astype(np.int64)
     places = clip_ids.get_indexer(pd.Index(rows["clip_id"]))

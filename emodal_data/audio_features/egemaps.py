@@ -1,7 +1,6 @@
-"""The 88 eGeMAPS features, beside the 68 and never instead of them; needs the package `opensmile`.
+"""Computes the 88 eGeMAPS features with the optional package opensmile; they never replace the 68 features.
 
-Belongs here: one call into the package. Its licence forbids commercial use, of the numbers too, so it is an optional
-extra that nothing else depends on.
+The licence of opensmile forbids commercial use, also of the numbers, so nothing else depends on it.
 """
 
 import warnings
@@ -16,14 +15,14 @@ from emodal_data.core.errors import InputError
 
 
 def egemaps_names() -> tuple[str, ...]:
-    """The 88 names of eGeMAPS v02 (Eyben et al. 2016), as openSMILE spells them."""
+    """The 88 names of eGeMAPS v02 (Eyben et al. 2016), in openSMILE's spelling."""
     return tuple(_smile().feature_names)
 
 
 def egemaps_features(signal: npt.ArrayLike, rate_hz: int = 16000) -> Floats:
     """The 88 eGeMAPS v02 functionals of one clip, (88,) float64; NaN if it is too short for openSMILE.
 
-    signal: (n,) int16, or float in [-1, 1]. About fifty times as expensive as the 68 features.
+    signal: (n,) int16, or float in [-1, 1]. The cost is about fifty times that of the 68 features.
     Raises InputError if opensmile is not installed, or for another shape or type.
     """
     with warnings.catch_warnings():

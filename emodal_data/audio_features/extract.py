@@ -1,7 +1,4 @@
-"""What a sample knows of its sound: the 68 features, and the short-term frames they sum up where those are asked for.
-
-Belongs here: the one place where the settings of `audio` meet a sound that was found good.
-"""
+"""Computes the speech features of a sample with the settings of `audio`: the 68, and short-term frames if wanted."""
 
 from dataclasses import dataclass
 
@@ -17,14 +14,14 @@ Float32s = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """features: (68,), as clip_features; short_term: (frames, 68), as with_deltas, None unless asked for."""
+    """features: (68,), see clip_features. short_term: (frames, 68), see with_deltas; None without audio.short_term."""
 
     features: Float32s
     short_term: Float32s | None
 
 
 def describe_speech(pcm: npt.NDArray[np.int16], audio: AudioConfig) -> Speech:
-    """The numbers of one sound. pcm: (n,) at 16 kHz. Raises Dropped for less than one window."""
+    """The features of one sound. pcm: (n,) at 16 kHz. Raises Dropped for less than one window."""
     frames = short_term_features(pcm, RATE_HZ, audio.window_s, audio.step_s, audio.backend)
     return Speech(
         summarised(frames, audio.statistics).astype(np.float32),

@@ -1,7 +1,4 @@
-"""Is the sound of a clip worth describing? Measured while ingesting, judged while publishing.
-
-Belongs here: numbers about a waveform and the gate that turns them into a ledger reason.
-"""
+"""Measures the quality of a clip's sound; emodal_data/clips/gates.py compares it with the thresholds."""
 
 from dataclasses import dataclass
 
@@ -10,19 +7,19 @@ import numpy.typing as npt
 
 from emodal_data.audio_features.waveform import as_float
 
-# From here on a sample counts as clipped. Resampling turns the plateaus of clipped sound into ripples about full
-# scale, half of them below it: at 0.98 nine in ten clipped samples are seen, at 1 only half of them.
+# A sample from this level on counts as clipped. Resampling turns the plateaus of clipped sound into ripples about full
+# scale, half of them below it: a limit of 0.98 finds nine in ten clipped samples, a limit of 1 only half of them.
 _CLIPPED_FROM = 0.98
 
 
 @dataclass(frozen=True)
 class AudioMeasures:
-    """What the gate needs to know about a clip's sound; full scale is 1; NaN and infinities are left out."""
+    """Measures of a clip's sound. Full scale is 1; NaN and infinities are left out."""
 
     seconds: float
     peak: float
     rms: float
-    """About the mean: a constant offset is not sound, and the features remove it too."""
+    """About the mean: a constant offset is not sound, and the features remove it as well."""
     clipped_fraction: float
     """Share of samples within 2 % of full scale, or beyond it."""
     is_constant: bool

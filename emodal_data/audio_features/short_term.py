@@ -1,6 +1,6 @@
-"""The 68 speech features of a clip: pyAudioAnalysis 0.3.14's names and numbers, for all frames at once.
+"""Computes the 68 speech features of a clip for all frames at once, with pyAudioAnalysis 0.3.14's names and values.
 
-Belongs here: names, tables, formulas. Whether the sound is worth measuring is audio_check.py's question.
+The quality of the sound is measured in quality.py.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from emodal_data.core.reasons import Reason
 Statistics = Literal["mean_std", "delta_mean"]
 Backend = Literal["numpy", "pyaudioanalysis"]
 
-#: Raised whenever a number here may change; part of every key under which features are kept.
+#: Raised whenever a value may change; part of every key under which features are stored.
 FEATURES_VERSION = 2
 
 #: The 34 short-term features, in pyAudioAnalysis's order.
@@ -35,28 +35,28 @@ SHORT_TERM_NAMES: tuple[str, ...] = (
     "chroma_std",
 )
 
-#: The columns of with_deltas: the 34, and what each has changed by since the frame before.
+#: The columns of with_deltas: the 34 features, and the change of each since the previous frame.
 FRAME_NAMES: tuple[str, ...] = (*SHORT_TERM_NAMES, *(f"delta {name}" for name in SHORT_TERM_NAMES))
 
 _EPS = float(np.finfo(np.float64).eps)
-_TINY = float(np.finfo(np.float64).tiny)  # in the place of a zero that nothing is divided by
+_TINY = float(np.finfo(np.float64).tiny)  # replaces a divisor of zero
 _BLOCKS = 10
 _ROLLOFF = 0.90
 _MFCCS = 13
-# Frames worked on together: 3.6 s of sound at the default step, so that a long clip needs no more memory.
+# Frames computed together: 3.6 s of sound at the default step, so that a long clip needs no more memory.
 _TOGETHER = 144
 _KEPT_BYTES = 1 << 24
 
 
 def feature_names(statistics: Statistics = "mean_std") -> tuple[str, ...]:
-    """The 68 names in the order of clip_features, as pyAudioAnalysis spells them."""
+    """The 68 names in the order of clip_features, in pyAudioAnalysis's spelling."""
     means = tuple(f"{name}_mean" for name in SHORT_TERM_NAMES)
     if statistics == "delta_mean":
         return means + tuple(f"delta {name}_mean" for name in SHORT_TERM_NAMES)
     return means + tuple(f"{name}_std" for name in SHORT_TERM_NAMES)
 
 
-#: The names of the default statistics: the poster's 68.
+#: The names of the default statistics.
 FEATURE_NAMES: tuple[str, ...] = feature_names()
 
 
@@ -90,7 +90,7 @@ def summarised(frames: Floats, statistics: Statistics = "mean_std") -> Floats:
 
 
 def with_deltas(frames: Floats) -> Floats:
-    """Short-term features, (frames, 34), beside their change since the frame before, as (frames, 68); the first is 0.
+    """Short-term features, (frames, 34), with their change since the previous frame (0 in the first), (frames, 68).
 
     These are the 68 rows of pyAudioAnalysis's feature_extraction with deltas, named by FRAME_NAMES.
     """
@@ -106,8 +106,8 @@ def short_term_features(
 ) -> Floats:
     """The short-term features of every frame, (frames, 34) float64; arguments and errors as clip_features.
 
-    Formulas: pyAudioAnalysis 0.3.14, ShortTermFeatures.feature_extraction. Where it decides by comparing
-    (sign changes, roll-off) the same operations run in the same order, so ties fall the same way.
+    Formulas: pyAudioAnalysis 0.3.14, ShortTermFeatures.feature_extraction. Where it compares values (sign changes,
+    roll-off), the same operations run in the same order here, so that ties are resolved in the same way.
     """
     if backend not in get_args(Backend):
         raise InputError(f"backend {backend!r}: choose from {get_args(Backend)}")
@@ -120,7 +120,7 @@ def short_term_features(
     features = np.empty((len(frames), len(SHORT_TERM_NAMES)))
     features[:, 0] = _sign_changes(wave, window, step) / (window - 1)
     for first in range(0, len(frames), _TOGETHER):
-        # The flux looks one frame back, so a block begins with the last frame of the one before.
+        # The flux needs the previous frame, so a block begins with the last frame of the previous block.
         back = min(first, 1)
         block = frames[first - back : first + _TOGETHER]
         features[first : first + _TOGETHER, 1:] = _block_features(block, tables)[back:]
@@ -128,10 +128,10 @@ def short_term_features(
 
 
 def _block_features(frames: Floats, tables: "_Tables") -> Floats:
-    """All features but the first of some frames in a row, (frames, 33).
+    """All features but the first of consecutive frames, (frames, 33).
 
-    Amplitudes stay as the transform gives them, `bins` times the package's: a division less for every bin. What is
-    no ratio of them, and every epsilon, is scaled instead.
+    Amplitudes stay unscaled, `bins` times those of the package, which saves a division for every bin. Values that are
+    not ratios of amplitudes, and every epsilon, are scaled instead.
     """
     count, bins = len(frames), frames.shape[1] // 2
     spectra = np.abs(np.fft.rfft(frames, axis=1))
@@ -160,7 +160,7 @@ def _block_features(frames: Floats, tables: "_Tables") -> Floats:
 
 
 def _frame_samples(rate_hz: int, window_s: float, step_s: float) -> tuple[int, int]:
-    """Window and step in samples, rounded as pyAudioAnalysis's own callers do."""
+    """Window and step in samples, rounded as pyAudioAnalysis's own callers round them."""
     window, step = round(rate_hz * window_s), round(rate_hz * step_s)
     if step < 1:
         raise InputError(f"audio.step_s = {step_s}: less than one sample at {rate_hz} Hz; raise it")
@@ -179,9 +179,9 @@ def _usable(signal: npt.ArrayLike, rate_hz: int, window: int) -> Floats:
 
 
 def _normalised(wave: Floats) -> Floats:
-    """Without its mean, and with peak 1; in place. Raises Dropped where a sample is not finite."""
+    """The signal with mean 0 and peak 1, changed in place. Raises Dropped if a sample is not finite."""
     mean = np.add.reduce(wave) / len(wave)
-    # A sum is finite only if all its terms are, and costs a tenth of asking each of them.
+    # A sum is finite only if all its terms are, and costs a tenth of testing each of them.
     bad = 0 if np.isfinite(mean) else int(np.count_nonzero(~np.isfinite(wave)))
     if bad:
         raise Dropped(Reason.AUDIO_NOT_FINITE, f"{bad} of {len(wave)} samples are not numbers", float(bad))
@@ -197,9 +197,9 @@ def _overlapping(values: npt.NDArray[Any], window: int, step: int) -> npt.NDArra
 
 
 def _sign_changes(wave: Floats, window: int, step: int) -> Floats:
-    """Zero crossings of every frame; going through an exact zero counts half, twice."""
+    """Zero crossings of every frame. A crossing through an exact zero counts as two halves."""
     signs = (wave > 0).view(np.int8) - (wave < 0).view(np.int8)
-    # Small numbers in float32 are exact, and their products with ones are the fastest way to sums of overlapping rows.
+    # Small integers are exact in float32, and a product with ones is the fastest way to sum overlapping rows.
     changes = np.abs(signs[1:] - signs[:-1]).astype(np.float32)
     ones = np.ones(window - 1, np.float32)
     crossings: Floats = np.vecdot(_overlapping(changes, window - 1, step), ones) / np.float64(2.0)
@@ -207,14 +207,14 @@ def _sign_changes(wave: Floats, window: int, step: int) -> Floats:
 
 
 def _in_blocks(rows: Floats) -> tuple[Floats, Floats]:
-    """10 contiguous blocks of every row, (rows, 10, samples), and what remains after the tenth; both are views."""
+    """10 contiguous blocks of every row, (rows, 10, samples), and the remainder after the tenth; both are views."""
     length = rows.shape[1] // _BLOCKS
     end = length * _BLOCKS
     return rows[:, :end].reshape(len(rows), _BLOCKS, length), rows[:, end:]
 
 
 def _entropies(blocks: Floats, energies: Floats) -> Floats:
-    """Entropy in bits of the blocks' shares, (..., 10) and (...); the energy counts what remains, too."""
+    """Entropy in bits of the blocks' shares, (..., 10) and (...). The energy includes the remainder."""
     shares = blocks / energies[..., None]
     entropies: Floats = -np.vecdot(shares, np.log2(shares + _EPS))
     return entropies
@@ -227,7 +227,7 @@ def _centroid_and_spread(
     divisor = np.maximum(total, _TINY)
     centroid = first / divisor
     variance = second / divisor - centroid * centroid
-    # The difference has an error of some 1e-15: where that is much (a pure tone has no spread), a second look.
+    # The difference has an error of about 1e-15. Where that matters (a pure tone has no spread), compute it exactly.
     narrow = (variance < 1e-8).nonzero()[0]
     if len(narrow):
         away = _positions(amplitudes.shape[1]) - centroid[narrow, None]
@@ -240,7 +240,7 @@ def _flux(amplitudes: Floats, total: Floats, power: Floats) -> Floats:
     flux = np.zeros(len(total))
     sums = total + amplitudes.shape[1] ** 2 * _EPS
     length = power / (sums * sums)
-    # |a - b|^2 = |a|^2 + |b|^2 - 2 ab, whose rounding may fall below zero.
+    # |a - b|^2 = |a|^2 + |b|^2 - 2 ab, which rounding may make negative.
     product = np.vecdot(amplitudes[1:], amplitudes[:-1]) / (sums[1:] * sums[:-1])
     np.maximum(length[1:] + length[:-1] - 2 * product, 0.0, out=flux[1:])
     return flux
@@ -249,8 +249,8 @@ def _flux(amplitudes: Floats, total: Floats, power: Floats) -> Floats:
 def _rolloff(amplitudes: Floats, blocks: Floats, total: Floats) -> Floats:
     """Share of the bins below 90 % of the power: the first whose running sum exceeds it, as bin / bins.
 
-    Found among the sums of the 10 blocks, then in one block. Where a sum is so near that its rounding decides
-    (silence, an impulse's flat spectrum), all bins are added one after the other, as the package does.
+    The bin is found among the sums of the 10 blocks, then within one block. Where a sum is so near that rounding
+    decides (silence, the flat spectrum of an impulse), all bins are added one after the other, as the package does.
     """
     rows, bins = np.arange(len(total)), amplitudes.shape[1]
     length, epsilon = bins // _BLOCKS, bins**2 * _EPS
@@ -264,14 +264,14 @@ def _rolloff(amplitudes: Floats, blocks: Floats, total: Floats) -> Floats:
     near = np.minimum.reduce(np.abs(above), axis=1) <= 1e-9 * (total + epsilon)
     for row in (near | (running[:, -1] <= threshold)).nonzero()[0]:
         power = (amplitudes[row] / bins) ** 2
-        # argmax finds the first True, and says 0 where there is none, as the package does.
+        # argmax finds the first True, and gives 0 if there is none, as the package does.
         first[row] = (np.cumsum(power) + _EPS > _ROLLOFF * power.sum()).argmax()
     rolloff: Floats = first / bins
     return rolloff
 
 
 def _mean_and_deviation(values: Floats) -> tuple[Floats, Floats]:
-    """Mean and the population's deviation down the first axis: numpy's own, without its care for other cases."""
+    """Mean and population deviation along the first axis: as numpy computes them, without its general checks."""
     mean = np.add.reduce(values, axis=0) / len(values)
     away = values - mean
     away *= away
@@ -279,7 +279,7 @@ def _mean_and_deviation(values: Floats) -> tuple[Floats, Floats]:
 
 
 def _positions(bins: int) -> Floats:
-    """Where each bin lies on the way to the Nyquist frequency, as the package counts: the first at 1 / bins."""
+    """The frequency of each bin as a share of the Nyquist frequency; as in the package, the first is 1 / bins."""
     positions: Floats = np.arange(1, bins + 1) / bins
     return positions
 
@@ -296,9 +296,9 @@ class _Tables:
 
 @lru_cache(maxsize=16)
 def _tables(rate_hz: int, window: int) -> _Tables:
-    """Everything that depends on rate and window only."""
-    # glibc gives freed memory back to the system beyond a limit that grows with the largest block freed so
-    # far. Below it, the pages of a clip's arrays would be faulted in for every clip: half the time spent.
+    """Everything that depends only on rate and window."""
+    # glibc returns freed memory to the system above a limit that grows with the largest block freed so far. This
+    # block raises the limit. Without it, the pages of a clip's arrays are mapped again for every clip: half the time.
     np.empty(_KEPT_BYTES, dtype=np.uint8)
     bins = window // 2
     positions, chroma = _positions(bins), _chroma_matrix(rate_hz, bins)
@@ -316,7 +316,7 @@ def _tables(rate_hz: int, window: int) -> _Tables:
 def _mel_triangles(rate_hz: int, bins: int) -> Floats:
     """(bins, 40) weights: 13 linear and 27 logarithmic triangles of unit area (scikits.talkbox).
 
-    The package spaces its bins rate / bins apart, twice the truth: the bank covers 80-3420 Hz, not 160-6840.
+    The package spaces its bins rate / bins apart, twice the real distance: the bank covers 80-3420 Hz, not 160-6840.
     """
     linear = 133.33 + np.arange(13) * (200 / 3)
     edges_hz = np.concatenate([linear, linear[-1] * 1.0711703 ** np.arange(1, 30)])
@@ -338,7 +338,7 @@ def _chroma_matrix(rate_hz: int, bins: int) -> Floats:
     """(bins, 12) weights from power to chroma.
 
     The package scatters bins to semitones above 27.5 Hz: the last bin of a semitone overwrites the others,
-    semitones below zero wrap to the end, and the divisor is looked up by semitone where bin was meant.
+    semitones below zero wrap to the end, and the divisor is indexed by semitone instead of by bin.
     """
     semitone = np.round(12.0 * np.log2((np.arange(bins) + 1) * rate_hz / (2 * bins) / 27.50)).astype(int)
     if semitone.max() >= bins:
@@ -363,12 +363,12 @@ def _dct_matrix(bands: int) -> Floats:
 
 
 def _package_short_term(signal: npt.ArrayLike, rate_hz: int, window_s: float, step_s: float) -> Floats:
-    """The package itself, behind the same checks."""
-    # Imported here: it takes seconds, and matplotlib with it.
+    """The short-term features by the package itself, after the same checks."""
+    # Imported here, because the import takes seconds and loads matplotlib.
     from pyAudioAnalysis import ShortTermFeatures
 
     window, step = _frame_samples(rate_hz, window_s, step_s)
-    _tables(rate_hz, window)  # refuses what the package would stumble over
+    _tables(rate_hz, window)  # raises InputError for values with which the package would fail
     wave = _usable(signal, rate_hz, window) * 32768.0
     matrix, _ = ShortTermFeatures.feature_extraction(wave, rate_hz, window, step, deltas=False)
     return np.ascontiguousarray(np.asarray(matrix, dtype=np.float64).T)

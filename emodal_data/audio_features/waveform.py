@@ -1,7 +1,4 @@
-"""One channel of sound as numbers in [-1, 1].
-
-Belongs here: the one place that says which shapes and types of a signal are accepted.
-"""
+"""Converts one channel of sound to floats in [-1, 1]; defines which shapes and types of a signal are accepted."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +17,7 @@ def as_float(signal: npt.ArrayLike) -> Floats:
     if samples.ndim != 1:
         raise InputError(f"signal of shape {samples.shape}: give one channel, (n,) samples")
     if samples.dtype == np.int16:
-        # Exact. In two steps, which numpy does faster than its way from int16 to floats in one.
+        # Exact. Two steps, because numpy is slower at int16 to scaled floats in one.
         wave = samples.astype(np.float64)
         wave *= 2.0**-15
         return wave

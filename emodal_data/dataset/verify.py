@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.annotations import count_ballots
+from emodal_data.annotations import count_labels
 from emodal_data.annotations.agreement import VOTES_FROM, counted_rows
 from emodal_data.clips.overrides import relabel_ballots
 from emodal_data.core.errors import InputError
@@ -94,7 +94,7 @@ def _vote_problems(dataset: Path) -> list[str]:
     """Labels, and shares of votes where they were asked for, against the rows of the ledger."""
     ledger = pq.read_table(dataset / "ledger.parquet")
     vote_counts = relabel_ballots(
-        count_ballots(counted_rows(ledger.select(VOTES_FROM).to_pandas())), _relabelled(ledger)
+        count_labels(counted_rows(ledger.select(VOTES_FROM).to_pandas())), _relabelled(ledger)
     )
     problems = []
     for path in sorted((dataset / "data").glob("*.parquet")):

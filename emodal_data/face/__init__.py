@@ -1,4 +1,4 @@
-"""Faces: find them, measure how clear they are, turn them to the front.
+"""A frame to a frontal face, its measures and its hash, without thresholds.
 
 The names below are the room's public surface; everything else is private to it.
 """

@@ -1,6 +1,6 @@
-"""Choosing a backend by its name in the configuration.
+"""Creates the face backend that the configuration names.
 
-The backends themselves live in embedded.py and fan.py and are imported only when asked for.
+The backends are in embedded.py and face_alignment_backend.py, and are imported only when they are needed.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ def create_backend(
     """The backend called `name`: "embedded" or "face_alignment".
 
     weights: folder with the files of the face_alignment backend; None: the package's own cache, filled from the
-    network if need be. detector: whose boxes the face_alignment backend takes, the embedded ones or its own SFD's.
+    network if necessary. detector: the detector of the face_alignment backend, the embedded one or its own SFD.
     Raises InputError if a package or a weights file is missing; the message says which and what to do.
     """
     if name == "embedded":

@@ -1,6 +1,6 @@
-"""BlazeFace, the embedded detector: letterboxed view in, boxes out, and closer looks for small faces.
+"""Detects faces with BlazeFace, on the whole frame and on tiles of it for small faces.
 
-Numbers of the model come from MediaPipe's face_detection back-camera graph.
+The model's parameters are those of MediaPipe's face_detection back-camera graph.
 """
 
 import cv2
@@ -12,10 +12,11 @@ from emodal_data.face.types import Box, Detection, Picture, Points
 MODEL = "face_detection_back.tflite"
 MIN_SCORE = 0.5
 MAX_OVERLAP = 0.3
-#: A lower score is doubted: it may be a piece of background, and ends no search; or a face on its head.
+#: A detection with a lower score is uncertain: it may be background or an upside-down face, so the search goes on.
 SURE_SCORE = 0.75
-#: The closer looks, as shares of the frame's longer side: while the largest sure face is narrower than this (96 and
-#: 72 px of 1280), look at tiles of that side. Tiles overlap by as much: a small face is whole in one of them.
+#: Tile searches as (face width, tile side) in shares of the frame's longer side: if the largest sure face is narrower
+#: than the first (96 and 72 px of 1280), search tiles with the second as side. Tiles overlap by the first, so that a
+#: small face lies whole in one of them.
 CLOSER_LOOKS = ((0.075, 9 / 16), (0.056, 1 / 3))
 
 
@@ -37,19 +38,19 @@ class Detector:
             side = max(self._model.side_px // 2, round(tile * longer))
             found = self._look_closer(rgb, found, side, small * longer)
         if not len(found) or found[:, 16].max() < SURE_SCORE:
-            # A face on its head scores a little, with eyes and mouth confused; the right way up it is sure.
+            # An upside-down face gets a low score and wrong keypoints; in the turned frame its score is high.
             turned = self._look(rgb[::-1, ::-1], 0, 0)
             found = _replace_weaker(found, _half_turn(turned[turned[:, 16] >= SURE_SCORE], width, height))
         found = found[np.lexsort((found[:, 0], -_widths(found)))]
         return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2), row[8:10]) for row in found]
 
     def _look_closer(self, rgb: Picture, found: Points, side: int, shared_px: float) -> Points:
-        """What was found, and what shows in square tiles; neighbours share `shared_px` at least."""
+        """The faces found so far, with those found in square tiles; adjacent tiles share `shared_px` at least."""
         views = []
         for top in _tile_starts(rgb.shape[0], side, shared_px):
             for left in _tile_starts(rgb.shape[1], side, shared_px):
                 tile = self._look(rgb[top : top + side, left : left + side], left, top)
-                # What fills a tile is not small: it is a part of something that a wider view already judged.
+                # A detection that fills a tile is part of a larger object, which a wider view has already judged.
                 views.append(tile[_widths(tile) < side / 2])
         closer = _merge(np.concatenate(views))
         seen_better = [
@@ -59,7 +60,7 @@ class Detector:
         return _merge(np.concatenate([found[~np.array(seen_better, dtype=bool)], closer]))
 
     def _look(self, rgb: Picture, left: int, top: int) -> Points:
-        """(n, 17) rows x0, y0, x1, y1, six keypoints, score; in pixels of the frame the view was cut from."""
+        """(n, 17) rows x0, y0, x1, y1, six keypoints, score; in pixels of the frame that the view was cut from."""
         side = self._model.side_px
         height, width = rgb.shape[:2]
         scale = side / max(height, width)
@@ -85,7 +86,7 @@ class Detector:
 
 
 def _anchors(side_px: int) -> Points:
-    """(896, 2) anchor centres as shares of the input: two on a 16 px grid, six on a 32 px grid."""
+    """(896, 2) anchor centres as shares of the input: two a cell of a 16 px grid, six a cell of a 32 px grid."""
     grids = []
     for stride, repeats in ((16, 2), (32, 6)):
         cells = side_px // stride
@@ -95,7 +96,7 @@ def _anchors(side_px: int) -> Points:
 
 
 def _merge(rows: Points) -> Points:
-    """One row a face: overlapping rows are averaged, weighted by score; the best score stays."""
+    """One row a face: overlapping rows are averaged, weighted by score; the row keeps the best score."""
     rows = rows[np.lexsort((rows[:, 1], rows[:, 0], -rows[:, 16]))]
     faces = []
     while len(rows):
@@ -110,7 +111,7 @@ def _merge(rows: Points) -> Points:
 
 
 def _half_turn(rows: Points, width: int, height: int) -> Points:
-    """Rows found in a frame that was turned by 180 degrees, in the pixels of the frame itself."""
+    """Rows found in a frame turned by 180 degrees, in pixels of the original frame."""
     turned = rows.copy()
     turned[:, 0:16:2], turned[:, 1:16:2] = width - rows[:, 0:16:2], height - rows[:, 1:16:2]
     turned[:, 0:4] = turned[:, [2, 3, 0, 1]]
@@ -118,7 +119,7 @@ def _half_turn(rows: Points, width: int, height: int) -> Points:
 
 
 def _replace_weaker(rows: Points, others: Points) -> Points:
-    """Rows, with those that another one overlaps and outscores replaced by it."""
+    """The rows, each replaced by one of the others that overlaps it and has a higher score."""
     for other in others:
         same = _overlap(other, rows) > MAX_OVERLAP
         if rows[same, 16].max(initial=0.0) < other[16]:
@@ -143,7 +144,7 @@ def _box(row: Points) -> Box:
 
 
 def _tile_starts(length: int, side: int, shared_px: float) -> list[int]:
-    """Starts of tiles that cover `length` pixels, neighbours sharing `shared_px` at least."""
+    """Starts of tiles that cover `length` pixels; adjacent tiles share `shared_px` at least."""
     if length <= side:
         return [0]
     count = 1 + int(np.ceil((length - side) / (side - shared_px)))

@@ -1,6 +1,6 @@
-"""The embedded backend: BlazeFace and the 468-point mesh, from files that an installed package carries.
+"""The embedded backend: BlazeFace and the 468-point mesh, from the files of an installed package.
 
-Nothing is downloaded and nothing needs a GPU; one thread, so that the same pixels give the same numbers.
+It downloads nothing and needs no GPU. It runs on one thread, so that the same pixels give the same numbers.
 """
 
 from emodal_data.face.detector import Detector
@@ -8,14 +8,14 @@ from emodal_data.face.geometry import LANDMARKS68
 from emodal_data.face.mesh import Mesh
 from emodal_data.face.types import Detection, Face, Picture, as_rgb
 
-#: A box scored below this is shown to the mesh, which knows faces better; the closer look needs it most.
+#: A box with a lower score is checked with the mesh, which knows faces better; detections in tiles need it most.
 DOUBTFUL_SCORE = 0.9
-#: What the mesh scores below this is not a face: textures and hands get 0.0, real faces of any size 0.9.
+#: A box whose mesh score is lower is not a face: textures and hands get 0.0, real faces of any size 0.9.
 DENIED_SCORE = 0.1
 
 
 class EmbeddedBackend:
-    """Detector, mesh and the 68 landmarks among the mesh points."""
+    """Detects faces and gives the 68 landmarks among the mesh points."""
 
     def __init__(self) -> None:
         self._detector = Detector()
@@ -31,7 +31,7 @@ class EmbeddedBackend:
         ]
 
     def landmarks(self, rgb: Picture, detection: Detection) -> Face:
-        """Landmarks of one detected face, the dense mesh included."""
+        """Landmarks of one detected face, including the dense mesh."""
         points, score = self._mesh(as_rgb(rgb), detection)
         return Face(detection.box_xyxy, detection.score, points[LANDMARKS68, :2], score, points)
 

@@ -1,6 +1,6 @@
-"""The face_alignment backend: the face-alignment package's FAN puts 68 points on each face (PyTorch, CPU).
+"""The face_alignment backend: the package face-alignment finds 68 landmarks with its network FAN (PyTorch, CPU).
 
-Torch is imported here only, and only when this backend is asked for.
+Torch is imported only when this backend is created.
 """
 
 from pathlib import Path
@@ -17,10 +17,10 @@ from emodal_data.face.types import Detection, Face, Picture, as_rgb
 
 
 class FaceAlignmentBackend:
-    """Boxes from the embedded detector or from the package's own SFD, landmarks from FAN."""
+    """Gives boxes by the embedded detector or the package's own SFD, and landmarks by FAN."""
 
     def __init__(self, folder: Path | None, detector: Literal["embedded", "sfd"]) -> None:
-        """Load the networks. folder: where their weights lie; None: the package's cache, filled if need be.
+        """Load the networks. folder: that of their weights; None: the package's cache, filled if necessary.
 
         Raises InputError if the package or a weights file is missing.
         """
@@ -34,7 +34,7 @@ class FaceAlignmentBackend:
         paths = weight_files.find_weights(names, folder, Path(torch.hub.get_dir()) / "checkpoints")
 
         class LocalFaceAlignment(FaceAlignment):  # type: ignore[misc]
-            """The package's class, reading the checked file instead of what it would look for itself."""
+            """The package's class, made to read the checked file instead of searching for one."""
 
             def _load_native(self, network_name: str, network_size: int, device: str, dtype: Any) -> Any:
                 from face_alignment.models import FAN
@@ -43,7 +43,7 @@ class FaceAlignmentBackend:
                 network.load_state_dict(torch.load(paths[0], map_location=device, weights_only=True))
                 return network.to(device, dtype=dtype).eval()
 
-        # One thread: workers are processes already, and the sums come out the same on every machine size.
+        # One thread: there is a process for each core, and sums do not depend on the number of cores.
         torch.set_num_threads(1)
         self._embedded = EmbeddedBackend()
         self._sfd = detector == "sfd"
@@ -72,11 +72,11 @@ class FaceAlignmentBackend:
         return [Detection((x0, y0, x1, y1), score) for x0, y0, x1, y1, score in rows.tolist()]
 
     def landmarks(self, rgb: Picture, detection: Detection) -> Face:
-        """Landmarks of one detected face; the score is the mean height of FAN's 68 heat map peaks."""
+        """Landmarks of one detected face. Their score is the mean height of FAN's 68 heat map peaks."""
         rgb = as_rgb(rgb)
         box = np.array(detection.box_xyxy)
         if not self._sfd:
-            # FAN was trained on boxes drawn tightly around the 68 points, which the mesh can give.
+            # FAN was trained on tight boxes around the 68 points; the mesh gives such a box.
             points = self._embedded.landmarks(rgb, detection).landmarks68
             box = np.concatenate([points.min(axis=0), points.max(axis=0)])
         try:
@@ -84,7 +84,7 @@ class FaceAlignmentBackend:
                 rgb, detected_faces=[box], return_landmark_score=True
             )
         except (cv2.error, IndexError, ValueError) as exc:
-            # The package cuts the face out itself, and cannot when the box is empty or far outside.
+            # The package crops the face itself, and fails if the box is empty or far outside the frame.
             raise Dropped(
                 Reason.NO_FACE, f"face-alignment cannot cut out the box {detection.box_xyxy}"
             ) from exc

@@ -1,6 +1,6 @@
-"""One frame in, one face out: detection, choice, frontal view and all measures of it.
+"""Finds one face in a frame: detection, choice, frontal view and all its measures.
 
-The thresholds are not applied here; see gate in measures.py.
+Thresholds are not applied here; see emodal_data/clips/gates.py.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
 from emodal_data.face.pose import fit_pose, keypoint_yaw_deg
 from emodal_data.face.types import Detection, FaceBackend, Picture, as_rgb
 
-#: Boxes below this share of the frame's best score are not chosen from, nor counted: what looks a little like
-#: a face (0.5 to 0.6) may be larger than the sure face (0.9) beside it. No threshold of the configuration:
-#: those must not change what reading a film yields.
+#: Boxes whose score is below this share of the frame's best score are neither chosen nor counted: a box with a low
+#: score (0.5 to 0.6) may be larger than the sure face (0.9) beside it. This is not a setting, because thresholds of
+#: the configuration must not change what reading a film yields.
 LIKELY_SHARE = 0.75
-#: Faces that the detector's keypoints see turned further than this are turned so far: the mesh, which tells
-#: smaller angles better, falls behind, and measures 60 degrees of many a face as 40.
+#: Beyond this yaw the detector's keypoints are used instead of the mesh: the mesh is better at smaller angles, but
+#: measures 60 degrees as 40 in many faces.
 FAR_YAW_DEG = 40.0
-#: The detector's keypoints are to be trusted in heads that lean less than this.
+#: The detector's keypoints are reliable in heads whose roll is smaller than this.
 UPRIGHT_ROLL_DEG = 45.0
 
 
@@ -35,9 +35,9 @@ class FacePicture:
 
 
 def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: float = 1.0) -> FacePicture:
-    """The largest (or, by config, the most central) face of a frame, frontal, with its measures.
+    """The largest face of a frame (or the most central one, by config.choose), frontal, with its measures.
 
-    rgb: (h, w, 3) uint8, or what as_rgb accepts. scale: pixels of `rgb` per pixel of the film.
+    rgb: (h, w, 3) uint8, or whatever as_rgb accepts. scale: pixels of `rgb` per pixel of the film.
     Raises Dropped(NO_FACE). Applies no threshold.
     """
     rgb = as_rgb(rgb)
@@ -73,7 +73,7 @@ def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: flo
 
 
 def _likely(detections: list[Detection]) -> list[Detection]:
-    """The detections whose score is near the best one's, in their order."""
+    """The detections whose score is at least LIKELY_SHARE of the best one, in their order."""
     best = max((detection.score for detection in detections), default=0.0)
     return [detection for detection in detections if detection.score >= LIKELY_SHARE * best]
 
@@ -87,7 +87,7 @@ def _most_central(detections: list[Detection], width: int, height: int) -> Detec
 
 
 def _yaw_deg(detection: Detection, frontal: Frontal) -> float:
-    """The fit's yaw, or the keypoints' where they see the head turned far, and further than the fit does."""
+    """The yaw of the fit, or that of the keypoints if it is beyond FAR_YAW_DEG and larger than that of the fit."""
     if detection.eyes is None or detection.nose is None or abs(frontal.roll_deg) > UPRIGHT_ROLL_DEG:
         return frontal.yaw_deg
     far_deg = keypoint_yaw_deg(detection.eyes, detection.nose, frontal.roll_deg)
@@ -95,7 +95,7 @@ def _yaw_deg(detection: Detection, frontal: Frontal) -> float:
 
 
 def _residual_yaw_deg(image: Picture, backend: FaceBackend) -> float:
-    """The yaw that the backend's landmarks still see in a frontal face."""
+    """The yaw that the backend's landmarks measure in a frontal face."""
     side = image.shape[0]
     whole = Detection((0.0, 0.0, float(side), float(side)), 1.0)
     return fit_pose(backend.landmarks(np.dstack([image] * 3), whole).landmarks68).yaw_deg

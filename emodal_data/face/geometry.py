@@ -1,6 +1,6 @@
 """The generic 3D face: 468 vertices, their triangles and mirror partners, and which 68 of them are landmarks.
 
-Only facts about the fixed geometry belong here; fitting it to a photo is pose.py's work.
+Only the fixed geometry belongs here; pose.py fits it to a photo.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
-# The 68 landmarks of the field (iBUG order) as numbers of mesh points; each row runs from image left to right.
+# The standard 68 landmarks (iBUG order) as numbers of mesh points; each row runs from image left to right.
 _JAW = (162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389)
 _BROWS = (71, 63, 105, 66, 107, 336, 296, 334, 293, 301)
 _NOSE = (168, 197, 5, 4, 75, 97, 2, 326, 305)
@@ -29,8 +29,8 @@ class CanonicalFace:
     """MediaPipe's canonical face (see NOTICE), in centimetres: x right, y up, z toward the viewer.
 
     vertices_cm: (468, 3). triangles: (898, 3) vertex numbers. mirror: (468,) number of the vertex on the
-    other side of the face (a vertex of the midline is its own). stable: (33,) vertices that expression
-    hardly moves; stable_weights: (33,) their weights in a rigid fit, summing to 1.
+    other side of the face (a vertex of the midline is its own). stable: (33,) vertices that hardly move with the
+    expression; stable_weights: (33,) their weights in a rigid fit, with sum 1.
     """
 
     vertices_cm: Floats
@@ -58,7 +58,7 @@ def canonical_face() -> CanonicalFace:
 
 
 def vertex_normals(vertices: Floats, triangles: Ints) -> Floats:
-    """Unit normals, (n, 3), of a mesh wound like the canonical face: they point out of the face.
+    """Unit normals, (n, 3), of a mesh with the winding of the canonical face: they point out of the face.
 
     vertices: (n, 3), x right, y up, z toward the viewer, any unit.
     """

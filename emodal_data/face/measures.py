@@ -1,6 +1,6 @@
-"""What is measured about a face, and the gate: which threshold it fails first.
+"""The measures of a face. emodal_data/clips/gates.py compares them with the thresholds.
 
-Everything is measured and stored, whatever the thresholds, so that changing one never needs the film again.
+All measures are stored, whatever the thresholds, so that a changed threshold never needs the film again.
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,14 @@ from emodal_data.face.types import Box, Picture
 
 @dataclass(frozen=True)
 class FaceMeasures:
-    """The measures of one face; pixels are the film's own.
+    """The measures of one face, in pixels of the film.
 
-    face_score, landmark_score: 0 to 1. face_width_px: width of the box. sharpness: of the aligned face
-    (see the function sharpness; small is blurred). yaw_deg, pitch_deg, roll_deg: pose in the film, a far yaw by the
-    detector's keypoints. mirrored_fraction: share
-    of the frontal face filled from its other side. residual_yaw_deg: yaw still measured in the frontal face.
-    faces_in_frame: how many were found. dominance: this face's share of the area of itself and the largest
-    other one (1 when alone, 0.5 a tie). outside_fraction: share of the box beyond the frame.
-    x0, y0, x1, y1: the box.
+    face_score, landmark_score: 0 to 1. face_width_px: width of the box. sharpness: of the aligned face (see
+    the function; small is blurred). yaw_deg, pitch_deg, roll_deg: pose in the film; a far yaw comes from the
+    detector's keypoints. mirrored_fraction: share of the frontal face filled from its other side.
+    residual_yaw_deg: yaw still measured in the frontal face. faces_in_frame: number of faces found. dominance: the
+    area of this face as a share of its own and the largest other face's (1 if alone, 0.5 for a tie).
+    outside_fraction: share of the box beyond the frame. x0, y0, x1, y1: the box.
     """
 
     face_score: float
@@ -43,7 +42,7 @@ class FaceMeasures:
 
 
 def sharpness(image: Picture) -> float:
-    """Variance of the Laplacian of an aligned face over its own variance: independent of light and contrast.
+    """Variance of the Laplacian of an aligned face over its own variance: independent of brightness and contrast.
 
     image: (h, w) uint8 gray. A constant image has 0. Source: Pech-Pacheco et al. 2000 (variance of Laplacian).
     """

@@ -1,7 +1,7 @@
-"""The 468-point face mesh: one face in, its points in pixels and a landmark score out.
+"""The 468-point face mesh: finds the points of one face in pixels, with a score.
 
-The crop and its turn follow MediaPipe's face_landmark graph. The score is the model's own "a face is here",
-times how well the points of the picture and of its mirror image agree.
+The crop and its rotation follow MediaPipe's face_landmark graph. The score is the model's own face score, times the
+agreement between the points of the picture and of its mirror image.
 """
 
 import math
@@ -15,17 +15,17 @@ from emodal_data.face.models import Model, Tensor, sigmoid
 from emodal_data.face.types import Detection, Picture, Points
 
 MODEL = "face_landmark.tflite"
-#: Side of the crop in sides of the face: the model was trained with this margin.
+#: Side of the crop in sides of the face's box: the model was trained with this margin.
 CROP_SIDES = 1.5
 EYE_LEFT, EYE_RIGHT = 33, 263
-#: Points that stand this far from those of the mirror image (mean, in sides of the face) are as likely wrong as
-#: right: in 99 of 100 faces turned by 30 degrees or less they differ by less, at 60 degrees and more, where the
-#: points are guessed, by more.
+#: Mean distance between the points of a picture and of its mirror image, in sides of the face, at which the agreement
+#: is one half. In 99 of 100 faces with a yaw up to 30 degrees the distance is smaller; from 60 degrees on, where the
+#: points are guessed, it is larger.
 DOUBTFUL_DISAGREEMENT = 0.03
 
 
 class Mesh:
-    """Puts 468 points on a face."""
+    """Finds 468 points of a face."""
 
     def __init__(self) -> None:
         self._model = Model(MODEL)
@@ -34,8 +34,8 @@ class Mesh:
     def __call__(self, rgb: Picture, detection: Detection) -> tuple[Points, float]:
         """Points (468, 3): x, y in pixels, z in pixels away from the camera; and the score, 0 to 1.
 
-        The first look goes by the detector's box, the second by the first one's points. The second is taken
-        at the mirror image too: the points are the mean of both, so a mirrored photo gives mirrored points.
+        The model runs first on a crop by the detector's box, then on a crop by the points of the first run and on the
+        mirror image of that crop. The points are the mean of these two, so a mirrored photo gives mirrored points.
         """
         crop, to_picture = self._second_crop(rgb, detection)
         here, score = self._look(crop)
@@ -46,11 +46,11 @@ class Mesh:
         return _in_picture((here + there) / 2, to_picture), min(score, other_score) * agreement
 
     def presence(self, rgb: Picture, detection: Detection) -> float:
-        """The model's own score of whether a face is there, 0 to 1."""
+        """The model's own score of a face being there, 0 to 1."""
         return self._look(self._second_crop(rgb, detection)[0])[1]
 
     def _second_crop(self, rgb: Picture, detection: Detection) -> tuple[Tensor, Points]:
-        """The crop that the points of a first look ask for, and its (2, 3) way back; see _crop."""
+        """The crop by the points of a first run, and the (2, 3) map to the picture; see _crop."""
         x0, y0, x1, y1 = detection.box_xyxy
         eyes = detection.eyes if detection.eyes is not None else np.array([[x0, y0], [x1, y0]])
         side_px = CROP_SIDES * max(x1 - x0, y1 - y0)
@@ -67,7 +67,7 @@ class Mesh:
         )
 
     def _crop(self, rgb: Picture, centre: Points, side_px: float, turn_rad: float) -> tuple[Tensor, Points]:
-        """What the model is shown, (side, side, 3) in 0 to 1, and the (2, 3) map of its pixels to the picture's."""
+        """The model's input, (side, side, 3) in 0 to 1, and the (2, 3) map from its pixels to the picture's."""
         side = self._model.side_px
         linear = max(side_px, 1.0) / side * _rotation(turn_rad)
         to_picture = np.column_stack([linear, centre - linear @ [side / 2, side / 2]])
@@ -82,14 +82,14 @@ class Mesh:
 
 
 def _in_picture(points: Points, to_picture: Points) -> Points:
-    """Points (n, 3) of a crop, in pixels of the picture it was cut from."""
+    """Points (n, 3) of a crop, in pixels of the picture that it was cut from."""
     linear = to_picture[:, :2]
     depth = points[:, 2] * math.sqrt(abs(np.linalg.det(linear)))
     return np.column_stack([points[:, :2] @ linear.T + to_picture[:, 2], depth])
 
 
 def _turn_rad(left: npt.ArrayLike, right: npt.ArrayLike) -> float:
-    """In-plane turn of the line from the image-left eye to the image-right eye."""
+    """In-plane rotation of the line from the image-left eye to the image-right eye."""
     across = np.asarray(right, dtype=np.float64) - np.asarray(left, dtype=np.float64)
     return math.atan2(across[1], across[0])
 

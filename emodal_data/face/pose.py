@@ -1,6 +1,6 @@
-"""How a head is turned and shaped: the canonical face fitted to landmarks, and the three angles of the fit.
+"""Fits the canonical face to landmarks: the pose of a head, its three angles, and its shape.
 
-A far camera is assumed (scaled orthographic): true for film faces, and it needs no guess about the lens.
+The camera model is scaled orthographic (a far camera). That holds for faces in films and needs no lens parameters.
 """
 
 import math
@@ -15,14 +15,14 @@ from emodal_data.core.reasons import Reason
 from emodal_data.face.geometry import LANDMARKS68, Floats, Ints, canonical_face
 from emodal_data.face.types import Points
 
-#: Gauss-Newton steps: more of them change the angles by less than 0.04 degrees in 99 faces of 100.
+#: Gauss-Newton steps: further ones change the angles by less than 0.04 degrees in 99 faces of 100.
 _STEPS = 8
-#: How far landmarks are placed wrongly; how far faces differ from the canonical one (x, y, z), expression
-#: included; how far heads nod in films. Standard deviations.
+#: Standard deviations of the error of landmarks, of faces about the canonical one (x, y, z; including expression),
+#: and of the pitch of heads in films.
 _NOISE_CM = 0.2
 _SPREAD_CM = np.array([1.2, 0.4, 0.8])
 _NOD_RAD = 0.3
-#: Landmarks that scatter less than this in any direction are no face.
+#: Landmarks that scatter less than this in some direction are not a face.
 _LEAST_SPREAD_PX = 0.5
 _FLIP = np.array([-1.0, 1.0, 1.0])
 #: The mesh points at the corners of each eye, and at the tip of the nose.
@@ -31,12 +31,11 @@ _EYE_LEFT, _EYE_RIGHT, _NOSE_TIP = (33, 133), (362, 263), 4
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """The canonical face as it lies in a picture: pixels = scale * (rotation @ vertex)[:2] * (1, -1) + centre.
+    """Maps the canonical face to a picture: pixels = scale * (rotation @ vertex)[:2] * (1, -1) + centre.
 
-    rotation: (3, 3), axes of the canonical face (x right, y up, z toward the viewer): a turn about y (yaw), then
-    about x (pitch), then in the picture's plane (roll), so that roll changes neither of the others.
-    scale_px_per_cm: size.
-    centre_px: (2,) where the canonical origin (middle of the head) lies.
+    rotation: (3, 3), in the axes of the canonical face (x right, y up, z toward the viewer): a rotation about y (yaw),
+    then about x (pitch), then in the picture's plane (roll), so that roll changes neither of the others.
+    scale_px_per_cm: size. centre_px: (2,) place of the canonical origin, the middle of the head.
     """
 
     rotation: Floats
@@ -65,7 +64,7 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A head in a picture. pose: how it is turned. points_cm: (68 or 468, 3) its own shape, mirror-symmetric."""
+    """A head in a picture. pose: its pose. points_cm: (68 or 468, 3) its own shape, mirror-symmetric."""
 
     pose: Pose
     points_cm: Floats
@@ -73,7 +72,7 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class Vertices:
-    """Which vertices of the canonical face a set of landmarks is. numbers, mirror: (n,). weights: (n,), sum 1."""
+    """The vertices of the canonical face that correspond to landmarks. numbers, mirror: (n,). weights: (n,), sum 1."""
 
     numbers: Ints
     mirror: Ints
@@ -99,18 +98,18 @@ def vertices_of(points: int) -> Vertices:
 
 
 def fit_pose(landmarks: Points) -> Pose:
-    """How the head of 68 or 468 landmarks is turned; see fit_head."""
+    """The pose of the head of 68 or 468 landmarks; see fit_head."""
     return fit_head(landmarks).pose
 
 
 def fit_head(landmarks: Points) -> Head:
-    """Pose and shape of the head that explains landmarks best, the shape symmetric and near the canonical one.
+    """Pose and shape of the head that explains landmarks best; the shape is symmetric and near the canonical one.
 
     landmarks: (68, 2) pixels, iBUG order, or (468, 2 or more) mesh points. Faces differ from the canonical one
-    and change with the expression, but each is (nearly) its own mirror image, so a turned face shows two views
-    of one half: that tells shape from pose, depth included. Gauss-Newton steps find the pose; the shape is
-    integrated out of them (a pair of mirror landmarks errs together) and estimated at the end.
-    Raises Dropped(NO_FACE) when the landmarks lie on one spot or line, or are not numbers.
+    and change with the expression, but each is nearly symmetric. A turned face therefore shows two views of one half,
+    which separates shape, including depth, from pose. Gauss-Newton steps find the pose; the shape is integrated out
+    of them (errors of a pair of mirror landmarks are correlated) and estimated at the end.
+    Raises Dropped(NO_FACE) if the landmarks lie on one spot or line, or are not numbers.
     """
     vertices = vertices_of(len(landmarks))
     weights, mirror = vertices.weights, vertices.mirror
@@ -119,7 +118,7 @@ def fit_head(landmarks: Points) -> Head:
     centred = generic - middle
     seen = np.asarray(landmarks, dtype=np.float64)[:, :2] * [1.0, -1.0]
     (xx, xy), (_, yy) = (seen - seen.mean(axis=0)).T @ (seen - seen.mean(axis=0)) / len(seen)
-    # The smaller eigenvalue: how wide the cloud of points is across its narrow direction. NaN is no width.
+    # The smaller eigenvalue is the variance across the narrow direction. The comparison is false for NaN.
     if not (xx + yy - math.hypot(xx - yy, 2 * xy)) / 2 > _LEAST_SPREAD_PX**2:
         raise Dropped(Reason.NO_FACE, "the landmarks do not form a face")
     rotation, scale = _affine_start(centred, seen, weights)
@@ -128,14 +127,14 @@ def fit_head(landmarks: Points) -> Head:
         x, y, z = rotation @ centred.T
         residual_cm = (seen - centre) / scale - np.stack([x, y], axis=1)
         zero, one = np.zeros_like(x), np.ones_like(x)
-        # By a small turn about each axis, by log(scale), by the centre's two coordinates over scale.
+        # Derivatives by a small rotation about each axis, log(scale), and the centre's two coordinates over scale.
         jacobian = np.array([[zero, z, -y, x, one, zero], [-z, zero, x, y, zero, one]]).transpose(2, 0, 1)
         pair_residual = np.concatenate([residual_cm, residual_cm[mirror]], axis=1)
         pair_jacobian = np.concatenate([jacobian, jacobian[mirror]], axis=1)
         precision = np.linalg.inv(_pair_covariance(rotation))
         weighted = weights[:, np.newaxis, np.newaxis] * (pair_jacobian.transpose(0, 2, 1) @ precision)
         weighted = weighted.transpose(1, 0, 2).reshape(6, -1)
-        # From the front, a nod and the proportions of a face look alike: a small nod is the likelier one.
+        # From the front, a nod and the proportions of a face look alike; the prior prefers a small nod.
         nod = np.array([rotation[1, 1], -rotation[0, 1], 0.0, 0.0, 0.0, 0.0])
         prior = 2.0 / len(weights) / _NOD_RAD**2
         step = np.linalg.solve(
@@ -152,10 +151,10 @@ def fit_head(landmarks: Points) -> Head:
 
 
 def keypoint_yaw_deg(eyes: Points, nose: Points, roll_deg: float) -> float:
-    """The yaw that a detector's few keypoints tell: how far the nose has left the middle of the eyes.
+    """The yaw by a detector's keypoints: the distance of the nose from the middle of the eyes, along their line.
 
-    eyes: (2, 2) pixels, image left first. nose: (2,) its tip. roll_deg: the head's, by its fit. Along the line of
-    the eyes a nod moves nothing. On the canonical face the eyes are 1.6 times as far apart as the tip stands out.
+    eyes: (2, 2) pixels, image left first. nose: (2,) its tip. roll_deg: roll of the fitted head. A nod moves nothing
+    along the line of the eyes. The lengths are those of the canonical face.
     """
     vertices = canonical_face().vertices_cm
     left, right = (vertices[list(corners)].mean(axis=0) for corners in (_EYE_LEFT, _EYE_RIGHT))
@@ -179,7 +178,7 @@ def _affine_start(centred: Floats, seen: Points, weights: Floats) -> tuple[Float
 
 
 def _pair_covariance(rotation: Floats) -> Floats:
-    """(4, 4) covariance of the residuals of a landmark and its mirror partner: noise, and shared shape."""
+    """(4, 4) covariance of the residuals of a landmark and its mirror partner: noise plus shared shape."""
     both = np.concatenate([rotation[:2], rotation[:2] * _FLIP])
     return np.asarray(_NOISE_CM**2 * np.eye(4) + (both * _SPREAD_CM**2) @ both.T)
 

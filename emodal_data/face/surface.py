@@ -1,6 +1,6 @@
-"""The face as a height over the output grid: the canonical one, and its change to one face's own depth.
+"""The depth of the canonical face over the output grid, and its correction to the depth of one face.
 
-Built once per process; what is done with it is frontal.py's work.
+The canonical surface is built once per process; frontal.py uses it.
 """
 
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from emodal_data.face.pose import vertices_of
 Grid = npt.NDArray[np.float32]
 
 SIDE_PX = 128
-#: The crop, the same for every face: from below an open mouth's chin to above raised brows.
+#: The crop, the same for every face: from below the chin of an open mouth to above raised brows.
 BOTTOM_CM, TOP_CM = -11.0, 6.0
 PX_PER_CM = SIDE_PX / (TOP_CM - BOTTOM_CM)
-#: Beyond the face's outline the head falls away, centimetres back per centimetre out, to its middle.
+#: Beyond the outline of the face the surface recedes: centimetres of depth per centimetre out, and the least depth.
 _FALL, _BACK_CM = 6.0, -9.0
-#: Depth is smooth: corrections at landmarks reach this far.
+#: Reach of a depth correction at a landmark (standard deviation of its bell).
 _REACH_CM = 1.3
-#: Pixels of the output for one of the coarse grid on which corrections are spread.
+#: Output pixels per pixel of the coarse grid on which corrections are spread.
 _COARSE_PX = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """The canonical face over the output grid; beyond its outline it falls away as a head does.
+    """The canonical face over the output grid; beyond its outline the surface recedes.
 
     x_cm, y_cm, depth_cm: (128, 128), the axes of the canonical face. inside: (128, 128) bool, the face.
     """
@@ -69,22 +69,22 @@ def canonical_surface() -> Surface:
 
     distance_px, nearest = distance_transform_edt(~inside, return_indices=True)
     z = np.maximum(z[tuple(nearest)] - _FALL * distance_px / PX_PER_CM, _BACK_CM)
-    # The blur takes the edges off the triangles.
+    # The blur smooths the edges of the triangles.
     z = cv2.GaussianBlur(z, (0, 0), 1.0)
     return Surface(x.astype(np.float32), y.astype(np.float32), z.astype(np.float32), inside)
 
 
 @cache
 def _spread(points: int) -> Grid:
-    """(coarse pixels, points) weights that spread what is known at the landmarks; rows sum to at most 1.
+    """(coarse pixels, points) weights that spread corrections from the landmarks; rows sum to at most 1.
 
-    They are laid out at the landmarks' places on the canonical face: for a smooth correction near enough.
+    The landmarks have their places on the canonical face, which is accurate enough for a smooth correction.
     """
     places = canonical_face().vertices_cm[vertices_of(points).numbers]
     x, y = (values.reshape(-1, 1) for values in _grid(_COARSE_PX))
     distance2 = (x - places[:, 0]) ** 2 + (y - places[:, 1]) ** 2
     near = np.exp(-distance2 / (2 * _REACH_CM**2))
-    # Far from every landmark the wide bell still says something; beyond that the canonical depth stays.
+    # A second, wide bell reaches places far from every landmark; beyond it the canonical depth stays.
     weights = near + 0.05 * np.exp(-distance2 / (2 * (4 * _REACH_CM) ** 2))
     return np.asarray(weights / (weights.sum(axis=1, keepdims=True) + 1e-2), dtype=np.float32)
 

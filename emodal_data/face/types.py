@@ -1,7 +1,4 @@
-"""What travels between the files of this room: pictures, detections, faces, and the interface of a backend.
-
-Definitions only; whoever makes or uses them lives elsewhere.
-"""
+"""The types that the files of this room exchange: pictures, detections, faces, and the interface of a backend."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,8 +17,7 @@ Box = tuple[float, float, float, float]
 class Detection:
     """A face box. box_xyxy: pixels, may reach beyond the picture. score: 0 to 1.
 
-    eyes: (2, 2) pixels, image left first (of an upright face); nose: (2,) its tip; None when the detector
-    does not say.
+    eyes: (2, 2) pixels, image left first (of an upright face); nose: (2,) its tip; None if the detector gives none.
     """
 
     box_xyxy: Box
@@ -57,7 +53,7 @@ class Face:
 
 
 class FaceBackend(Protocol):
-    """Detector and landmarks. Pictures are (h, w, 3) uint8 RGB."""
+    """Detects faces and their landmarks. Pictures are (h, w, 3) uint8 RGB."""
 
     def detect(self, rgb: Picture) -> list[Detection]:
         """Boxes of all faces, largest first."""

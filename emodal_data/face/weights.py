@@ -1,6 +1,6 @@
-"""The weight files of the face-alignment package: found, fetched if need be, and checked before a film is opened.
+"""Finds the weight files of the package face-alignment, downloads them if necessary, and checks them.
 
-The files' names carry the first ten hex digits of their SHA-256; nothing unchecked is ever loaded.
+A file's name holds the first ten hex digits of its SHA-256. No unchecked file is loaded.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ SFD = "s3fd-619a316812.pth"
 def find_weights(names: list[str], folder: Path | None, cache: Path) -> list[Path]:
     """Paths of the weight files `names`, each checked against the digits in its name.
 
-    folder: where the user put them; None: the package's `cache`, and what it lacks is downloaded into it.
-    Raises InputError, one line: which files to put where.
+    folder: that of the user; None: the package's `cache`, into which missing files are downloaded.
+    Raises InputError with one line that says which files to put where.
     """
     place = folder if folder is not None else cache
     missing = [name for name in names if not (place / name).is_file()]

@@ -137,7 +137,7 @@ OUTSIDE = (
         ("", "not an ELAN file"),
         ("<?xml version='1.0' encoding='klingon'?><a/>", "not an ELAN file"),
         ("<html/>", "its root is html"),
-        (document(units="PAL-frames"), "its times are PAL-frames"),
+        (document(units="PAL-frames"), "its times are in PAL-frames"),
         (document(media=MEDIA.format(more=' TIME_ORIGIN="1 s"')), "TIME_ORIGIN"),
         (document(tier("t")), "no rows"),
     ],

@@ -132,7 +132,7 @@ def test_line_numbers_survive_blank_lines_and_quoted_newlines(tmp_path: Path) ->
         ("film,start,end,label\n", "no rows"),
         ("film,start,stop,label\na,1,2,sad\n", "no column 'end'"),
         ("flim,start,end,label\na,1,2,sad\n", "did you mean 'flim'"),
-        ("film,start,end,label,label\na,1,2,sad,sad\n", "stands twice"),
+        ("film,start,end,label,label\na,1,2,sad,sad\n", "appears twice"),
         ("film,start,end,label\na,1,2,sad,more\n", "row 2 has 5 cells"),
         ('film,start,end,label\n"a,1,2,sad\n', "row 2 is not valid CSV"),
     ],

@@ -15,7 +15,7 @@ from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import Reason
 from emodal_data.face import create_backend, detector, find_face, fit_pose
-from emodal_data.face.models import _GREETING, _without_greeting
+from emodal_data.face.models import _LITERT_NOTICE, _without_notice
 from emodal_data.face.types import as_rgb
 
 CONFIG = FaceConfig()
@@ -166,8 +166,8 @@ def test_another_process_gives_the_same_bytes(photo, backend):
 
 
 def test_what_is_said_while_a_model_loads_is_heard_but_for_the_runtimes_greeting(capfd):
-    with _without_greeting():
-        os.write(2, b"before\n" + _GREETING + b"after\n")
+    with _without_notice():
+        os.write(2, b"before\n" + _LITERT_NOTICE + b"after\n")
     assert capfd.readouterr().err == "before\nafter\n"
 
 
