@@ -54,7 +54,7 @@ def loaded() -> set[str]:
 
 
 def test_the_pieces_of_work_load_neither_prefect_nor_a_network() -> None:
-    code = "import sys, flows.work; print({'prefect', 'tensorflow', 'torch', 'distributed'} & {*sys.modules})"
+    code = "import sys, flows.engine.work; print({'prefect', 'tensorflow', 'torch', 'distributed'} & {*sys.modules})"
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout == "set()\n"
 
