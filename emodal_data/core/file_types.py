@@ -2,7 +2,7 @@
 
 from typing import Final
 
-#: Suffixes of the containers that films come in; a name without one of them is completed with it.
+#: Suffixes of film containers. A film name without one of them is completed with it.
 FILM_SUFFIXES: Final = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".vob"}
     | {".wmv", ".asf", ".flv", ".ogv", ".ogg", ".mxf", ".3gp"}

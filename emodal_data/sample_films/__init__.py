@@ -1,4 +1,4 @@
-"""Films with known truth, made from photos, footage and a voice that installed packages carry.
+"""Films with known truth, made from photos, footage and a voice of installed packages.
 
 `make_sample_films` is the room's public surface; everything else is private to it.
 """

@@ -1,6 +1,6 @@
-"""An actor: somebody new made of a portrait (face, skin, hair, clothes), who can turn the head and show expressions.
+"""Makes an actor from a portrait (face, skin, hair, clothes), who can turn the head and show expressions.
 
-The texture is made once per actor; posing gives an inverse map, which film.py applies to the texture.
+The texture is made once per actor. A pose gives an inverse map, which layer.py applies to the texture.
 """
 
 import math
@@ -19,22 +19,22 @@ from emodal_data.sample_films.portraits import FACE_WIDTH_PX, Portrait, portrait
 
 #: The head turns about this point, between the ears, cm in the canonical face's axes.
 PIVOT_CM = np.array([0.0, -2.0, -5.0])
-#: Hair and ears turn as if they stood this far before the pivot.
+#: Hair and ears turn as if they were this far in front of the pivot.
 HAIR_DEPTH_CM = 1.8
 #: Outline of the face mesh, in order, from the forehead clockwise as seen.
 FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
-#: How far the mouth of the texture stands open: a mouth can be closed by squeezing, not opened from nothing.
+#: Opening of the mouth in the texture: warping can close an open mouth, but cannot open a closed one.
 OPEN_MOUTH_CM = 1.3
 
 
 @dataclass(frozen=True)
 class Turn:
-    """How the head is turned, degrees. yaw: nose to the right of the picture; pitch: up; roll: clockwise.
+    """Pose of the head in degrees. yaw: nose to the right of the picture; pitch: up; roll: clockwise.
 
-    The face room measures the same angles in the same order.
+    emodal_data/face/ measures the same angles in the same order.
     """
 
     yaw_deg: float
@@ -59,7 +59,7 @@ class Actor:
 
     texture: (h, w, 3) RGB and alpha: (h, w), the person facing the camera, mouth open. face_cm: (468, 3) the neutral
     face. texture_px: (n, 2) place of every vertex in the texture: the face, then the ring around the head
-    (`ring`), then what never moves. triangles: (t, 3) vertex numbers.
+    (`ring`), then the vertices that never move. triangles: (t, 3) vertex numbers.
     """
 
     texture: Picture
@@ -74,7 +74,7 @@ class Actor:
 
     @property
     def moving_box(self) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1 in the texture: outside of it nothing moves, whatever the turn."""
+        """x0, y0, x1, y1 in the texture: outside of this box nothing moves, whatever the pose."""
         (x0, y0), (x1, y1) = (f(self.texture_px[self.still], axis=0) for f in (np.min, np.max))
         return float(x0), float(y0), float(x1), float(y1)
 
@@ -84,17 +84,17 @@ class Actor:
         return self.texture.shape[1], self.texture.shape[0]
 
     def face_px(self, turn: Turn, displacement_cm: Floats, scale: float) -> Floats:
-        """(468, 3) vertices in the shown picture at `scale`: x, y px, and depth in px, larger is nearer."""
+        """(468, 3) vertices in the rendered picture at `scale`: x, y px, and depth in px, larger is nearer."""
         turned = (self.face_cm + displacement_cm - PIVOT_CM) @ turn.rotation().T * [1.0, -1.0, 1.0]
         placed = turned * self.px_per_cm
         placed[:, :2] += self.pivot_px
         return np.asarray(placed * scale)
 
     def vertices_px(self, turn: Turn, displacement_cm: Floats, scale: float) -> tuple[Floats, Floats]:
-        """All vertices in the shown picture at `scale`, (n, 2) px, and their depth, (n,)."""
+        """All vertices in the rendered picture at `scale`, (n, 2) px, and their depth, (n,)."""
         face = self.face_px(turn, displacement_cm, scale)
         yaw, pitch, roll = (math.radians(a) for a in (turn.yaw_deg, turn.pitch_deg, turn.roll_deg))
-        # Hair follows the face a little way; all the way, the photo's flatness would show.
+        # Hair follows the face only partly; more would show that the photo is flat.
         follow = np.array([math.sin(yaw), -math.sin(pitch)]) * (HAIR_DEPTH_CM * self.px_per_cm)
         spin = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
         ring = (self.texture_px[self.ring] - self.pivot_px + follow) @ spin.T + self.pivot_px
@@ -104,7 +104,7 @@ class Actor:
         return np.concatenate([face[:, :2], around]), depth
 
     def posed(self, turn: Turn, displacement_cm: Floats, grid: Grid) -> Map:
-        """Inverse map of the shown picture at the cells of a grid, (rows, columns, 2)."""
+        """Inverse map of the rendered picture at the cells of a grid, (rows, columns, 2)."""
         target, depth = self.vertices_px(turn, displacement_cm, grid.scale)
         middle = np.array([grid.left, grid.top]) + STEP_PX // 2
         cells = (grid.columns, grid.rows)
@@ -112,7 +112,7 @@ class Actor:
 
 
 def draw_actor(portrait: int, rng: np.random.Generator) -> Actor:
-    """A new identity made of a portrait: some of another's face, other proportions, skin, hair and clothes."""
+    """A new identity from a portrait: a share of another face, other proportions, skin, hair and clothes."""
     everyone = portraits()
     host = everyone[portrait]
     donor = everyone[int(rng.choice([0, 2]))]
@@ -125,7 +125,7 @@ def draw_actor(portrait: int, rng: np.random.Generator) -> Actor:
 
 
 def _blended(host: Portrait, donor: Portrait, share: float) -> Picture:
-    """The host's picture with `share` of the donor's face on the host's, matched in colour, soft at the edge."""
+    """The host's picture with `share` of the donor's face blended in, matched in colour, with a soft edge."""
     if share == 0.0:
         return host.rgb
     height, width = host.rgb.shape[:2]
@@ -154,7 +154,7 @@ def _face_mask(portrait: Portrait) -> npt.NDArray[np.float32]:
 
 
 def _recoloured(rgb: Picture, portrait: Portrait, rng: np.random.Generator) -> Picture:
-    """Other skin, other hair, other clothes: luminance gain and chroma shift where each of them is."""
+    """Other colours of skin, hair and clothes: a luminance gain and a chroma rotation for each."""
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
     oval = _face_mask(portrait)
     skin_colour = np.array([np.median(lab[:, :, c][oval > 0.9]) for c in range(3)])
@@ -187,7 +187,7 @@ def _recoloured(rgb: Picture, portrait: Portrait, rng: np.random.Generator) -> P
 
 
 def _proportions(face_cm: Floats, rng: np.random.Generator) -> Floats:
-    """The neutral face of somebody else: width, length, jaw, brow, nose, mouth, depth."""
+    """A neutral face with other proportions: width, length, jaw, brow, nose, mouth, depth."""
     x, y, z = face_cm.T.copy()
     draw = np.clip(rng.normal(0.0, 1.0, 8), -2.0, 2.0)
     low = np.clip(-(y + 2.0) / 7.0, 0.0, 1.0)
@@ -209,7 +209,7 @@ def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
     border = [(x, y) for x in columns for y in (0.0, height)] + [
         (x, y) for y in rows[1:-1] for x in (0.0, width)
     ]
-    # Around the head and at the collar everything stands still: the neck stretches, the clothes do not.
+    # Vertices around the head and at the collar do not move: the neck stretches, the clothes do not.
     chin, centre = host.points[152, :2], host.points[:, :2].mean(axis=0)
     collar = chin + np.array([(dx, 0.55) for dx in (-0.6, -0.3, 0.0, 0.3, 0.6)]) * FACE_WIDTH_PX
     still = np.concatenate([centre + (host.head_ring - centre) * 1.15, collar])
@@ -228,7 +228,7 @@ def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
         px_per_cm=pose.scale_px_per_cm,
     )
     jaw_cm = jaw_displacement() * OPEN_MOUTH_CM
-    # The hair turns back by the photo's roll; the face comes out facing the camera whatever the photo's pose.
+    # The hair is rotated back by the photo's roll; the face faces the camera whatever its pose in the photo.
     around, depth = photo.vertices_px(Turn(0.0, 0.0, -pose.roll_deg), jaw_cm, 1.0)
     vertices = np.concatenate([photo.face_px(Turn(0.0, 0.0, 0.0), jaw_cm, 1.0)[:, :2], around[468:]])
     mapped = inverse_map(vertices, depth, photo.texture_px, photo.triangles, photo.size)
@@ -239,7 +239,7 @@ def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
 
 
 def _triangles(host: Portrait, outside: Floats) -> Ints:
-    """Triangles of the face, and those that join it to the rest of the picture."""
+    """Triangles of the face, and those that connect it with the rest of the picture."""
     oval = np.array(FACE_OVAL)
     corners = np.concatenate([host.points[oval, :2], outside])
     numbers = np.concatenate([oval, 468 + np.arange(len(outside))])
@@ -267,12 +267,12 @@ def _paint_mouth(texture: npt.NDArray[np.generic], rim: Floats) -> None:
 
 
 def _mirrored(actor: Actor) -> Actor:
-    """The same person as a mirror shows them."""
+    """The same person, mirrored."""
     width, _ = actor.size
     partner = canonical_face().mirror
     texture_px = actor.texture_px * [-1.0, 1.0] + [width, 0.0]
     texture_px[:468] = texture_px[:468][partner]
-    # Face vertices trade places with their partners, so the triangles that join them to the rest must follow.
+    # Face vertices change places with their mirror partners, and so do the triangles that connect them with the rest.
     triangles = actor.triangles.copy()
     joins = triangles[898:]
     triangles[898:] = np.where(joins < 468, partner[np.minimum(joins, 467)], joins)

@@ -1,6 +1,6 @@
-"""The camera: shots as planar YUV 4:2:0 pictures, an actor in front of a backdrop or an insert without anybody.
+"""Renders shots as planar YUV 4:2:0 pictures: an actor in front of a backdrop, or an insert without people.
 
-Nothing here knows emotions or annotations; how an actor gets into a picture is layer.py's work.
+Nothing here knows emotions or annotations. layer.py puts an actor into a picture.
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from emodal_data.sample_films.layer import Framing, Layer, planes, yuv
 from emodal_data.sample_films.materials import FOOTAGE, STILLS, Picture, footage, still
 from emodal_data.sample_films.meshes import Floats, Grid, Map
 
-#: A wide open mouth while speaking.
+#: Opening of the mouth at the loudest speech.
 SPEAKING_CM = 0.9
 
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """What the actor does at a frame of the shot; between keys everything moves evenly."""
+    """Pose and expression of the actor at a frame of the shot; they are interpolated between keys."""
 
     frame: int
     turn: Turn
@@ -31,7 +31,7 @@ class Key:
 
 
 def backdrop(rng: np.random.Generator) -> Picture:
-    """A still behind the actors, out of focus: planar YUV."""
+    """A still picture for behind the actors, out of focus: planar YUV."""
     source = still(int(rng.integers(len(STILLS))))
     height, width = source.shape[:2]
     crop_h = round(min(height, width * 9 / 16) * rng.uniform(0.6, 1.0))
@@ -46,7 +46,7 @@ def backdrop(rng: np.random.Generator) -> Picture:
 
 
 def insert(frames: int, rng: np.random.Generator) -> Iterator[Picture]:
-    """A shot without a face: footage, to and fro as long as needed."""
+    """A shot without a face: footage, played forwards and backwards as long as needed."""
     pictures = footage(int(rng.integers(len(FOOTAGE))))
     there_and_back = [*range(len(pictures)), *range(len(pictures) - 2, 0, -1)]
     for number in range(frames):
@@ -63,7 +63,7 @@ def portrait_shot(
 ) -> Iterator[Picture]:
     """The actor speaking in front of a backdrop: one planar YUV picture for each value of `opening`.
 
-    keys: two or more, ascending by frame. opening: (frames,) of the mouth, 0 to 1. light: gain on Y.
+    keys: at least two, ascending by frame. opening: (frames,) of the mouth, 0 to 1. light: gain on Y.
     """
     layer = Layer(actor, framing, light)
     at_rest = behind.copy()
@@ -82,7 +82,7 @@ def portrait_shot(
         closed, opened_wide = (
             cv2.addWeighted(maps[low][i], 1 - share, maps[low + 1][i], share, 0) for i in (0, 1)
         )
-        # Only the head moves: the rest stays as it was laid once.
+        # Only the head moves; the rest was drawn once.
         picture = at_rest.copy()
         layer.lay_head(picture, behind, cv2.addWeighted(closed, 1 - wide, opened_wide, wide, 0))
         yield picture
@@ -95,7 +95,7 @@ def _key_maps(actor: Actor, key: Key, grid: Grid) -> tuple[Map, Map]:
 
 
 def _enlarged(small: Picture) -> Picture:
-    """A planar YUV picture at the film's size."""
+    """A planar YUV picture scaled to the size of the film."""
     width, height = SIZE
     picture = np.empty((height * 3 // 2, width), np.uint8)
     for source, target in zip(planes(small), planes(picture), strict=True):

@@ -1,6 +1,6 @@
-"""Writing one film: h264 with B-frames and a keyframe at every cut, and stereo AAC, into mp4 or mkv.
+"""Writes one film: h264 with B-frames and a keyframe at every cut, and stereo AAC, in mp4 or mkv.
 
-The only place of this room that writes video or sound; it knows nothing of what they show.
+Only this file of the room writes video or sound.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,9 +19,9 @@ FPS = 25
 SIZE = (1280, 720)
 SOUND_HZ = 48000
 FORMATS = {".mp4": "mp4", ".mkv": "matroska"}
-#: x264's own defaults for what a seek meets (250 frames between keyframes, 3 B-frames), cheap for the rest: a
-#: constant quantizer needs no look ahead, and cuts are told, not searched.
-#: One thread and no timestamps in the file: the same pictures give the same bytes.
+#: x264's defaults for what matters to a seek (250 frames between keyframes, 3 B-frames), and the cheapest options for
+#: the rest: a constant quantizer needs no lookahead, and the cuts are known.
+#: One thread and no creation time in the file, so that the same pictures give the same bytes.
 X264 = "keyint=250:bframes=3:b-adapt=0:scenecut=0:threads=1:rc-lookahead=0:cabac=1"
 
 
@@ -29,7 +29,7 @@ def write_film(path: Path, suffix: str, frames: Iterable[tuple[Picture, bool]], 
     """Encode a film.
 
     frames: planar YUV 4:2:0 pictures, (SIZE height * 3 / 2, SIZE width), and whether each is the first of a shot.
-    track: mono float32 at RATE_HZ. suffix: ".mp4" or ".mkv", the container, whatever `path` is called.
+    track: mono float32 at RATE_HZ. suffix: ".mp4" or ".mkv", the container, whatever the suffix of `path`.
     """
     container_options = {"fflags": "+bitexact", "flags": "+bitexact"}
     with av.open(str(path), "w", format=FORMATS[suffix], container_options=container_options) as container:
@@ -48,7 +48,7 @@ def write_film(path: Path, suffix: str, frames: Iterable[tuple[Picture, bool]], 
             if is_cut:
                 frame.pict_type = PictureType.I
             container.mux(video.encode(frame))
-            # The muxer holds packets of one stream until the other catches up: feed both at one pace.
+            # The muxer holds packets of one stream until the other catches up, so both are fed at the same pace.
             while sound_s <= number / FPS and (piece := next(pending, None)) is not None:
                 container.mux(sound.encode(piece))
                 sound_s += piece.samples / SOUND_HZ

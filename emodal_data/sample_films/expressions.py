@@ -1,4 +1,4 @@
-"""Facial expression: how the action units of the Facial Action Coding System move the canonical face's vertices.
+"""Facial expressions: how action units (Facial Action Coding System) move the vertices of the canonical face.
 
 Pure geometry: which vertices move where, and which units make an emotion.
 """
@@ -25,7 +25,7 @@ MOUTH_RIM = (
     78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 )  # fmt: skip
 
-#: Action unit -> pushes (where x, y; displacement x, y, z; radius), cm, on the side x > 0; the other side mirrors it.
+#: Action unit -> pushes (place x, y; displacement x, y, z; radius), cm, on the side x > 0; the other side is mirrored.
 UNITS: dict[str, tuple[tuple[tuple[float, float], tuple[float, float, float], float], ...]] = {
     "inner_brow_raise": (((1.5, 4.7), (0.0, 0.85, 0.0), 1.4), ((5.0, 4.4), (0.0, -0.35, 0.0), 1.3)),
     "brow_lower": (((1.6, 4.6), (-0.35, -0.8, 0.1), 1.6), ((4.0, 4.7), (0.0, -0.3, 0.0), 1.6)),
@@ -38,7 +38,7 @@ UNITS: dict[str, tuple[tuple[tuple[float, float], tuple[float, float, float], fl
     "chin_raise": (((0.0, -6.3), (0.0, 0.4, 0.2), 1.7),),
     "lip_press": (((2.3, -4.3), (-0.35, 0.0, 0.0), 1.3), ((0.0, -3.4), (0.0, -0.12, -0.1), 1.0)),
 }
-#: Emotion -> mean strength of its units; what an actor shows is drawn around it.
+#: Emotion -> mean strength of its units; an actor's strengths are drawn around it.
 EMOTIONS: dict[str, dict[str, float]] = {
     "angry": {"brow_lower": 1.0, "nose_wrinkle": 0.7, "lip_press": 0.7, "lid_raise": 0.5},
     "happy": {"lip_corner_pull": 1.0, "cheek_raise": 0.9},
@@ -50,7 +50,7 @@ UNIT_NAMES = tuple(UNITS)
 
 @cache
 def unit_displacements() -> Floats:
-    """(units, 468, 3) cm: what each action unit at strength 1 does to each vertex."""
+    """(units, 468, 3) cm: displacement of each vertex by each action unit at strength 1."""
     vertices = canonical_face().vertices_cm
     return np.stack(
         [sum((_push(vertices, *push) for push in UNITS[name]), np.zeros((468, 3))) for name in UNIT_NAMES]
@@ -59,7 +59,7 @@ def unit_displacements() -> Floats:
 
 @cache
 def jaw_displacement() -> Floats:
-    """(468, 3) cm: the jaw dropping by 1 cm; the upper lip stays."""
+    """(468, 3) cm: displacement by a jaw that drops by 1 cm; the upper lip stays."""
     x, y, _ = canonical_face().vertices_cm.T
     weight = np.clip((-y - 2.5) / 4.0, 0.0, 1.0) ** 1.5
     weight *= np.exp(-((x / 7.0) ** 4))

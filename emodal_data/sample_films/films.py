@@ -1,6 +1,6 @@
-"""Composing sample films: from a seed to encoded films, the annotation table and the table of what is true.
+"""Makes sample films from a seed: encoded films, the annotation table and the truth table.
 
-The story of the room, top to bottom; how things look and sound is decided in the files it calls.
+The room's work, top to bottom; the files that it calls decide how things look and sound.
 """
 
 import csv
@@ -33,9 +33,9 @@ CONTAINERS = ("mp4", "mp4", "mkv")
 class Truth:
     """One row of truth.csv.
 
-    label: what the annotation says, emotion: what was acted. kind: "good", or bad on purpose: "no_face", "turned",
+    label: that of the annotation; emotion: the one acted. kind: "good", or bad on purpose: "no_face", "turned",
     "silent". middle_frame, middle_pts_s: the frame on screen in the middle of the span. x0 to y1: the face in
-    that frame, px; yaw_deg to roll_deg: how it is turned, with the face room's signs; empty without a face.
+    that frame, px; yaw_deg to roll_deg: its pose, with the signs of emodal_data/face/; empty without a face.
     """
 
     film: str
@@ -67,16 +67,16 @@ def make_sample_films(
 ) -> None:
     """Write `films` films with known truth: folder/films/*, folder/annotations.csv, folder/truth.csv.
 
-    The same numbers give the same bytes. on_progress: called with films done and films in all.
-    Raises InputError if a package that carries the material is missing, a number makes no film or the folder
-    cannot be written, WorkError if the disk is full.
+    The same arguments give the same bytes. on_progress: called with the number of films done and of all films.
+    Raises InputError if a package with the material is missing, a number is too small or the folder cannot be
+    written, WorkError if the disk is full.
     """
     if films < 1 or clips_per_film < 1 or seed < 0:
         raise InputError("sample films need films >= 1, clips_per_film >= 1 and seed >= 0")
-    # What all films are made of is read once, and what is missing is told before anything is written.
+    # The material of all films is read once, and missing packages are reported before anything is written.
     portraits()
     rows: dict[int, list[Truth]] = {}
-    # Films are made side by side; OpenCV's own threads would only stand in each other's way.
+    # Films are made in parallel, a thread each, so OpenCV's own threads would only compete with them.
     opencv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(min(films, os.cpu_count() or 1))
@@ -115,7 +115,7 @@ def _make_film(folder: Path, number: int, clips: int, seed: int) -> list[Truth]:
 
 
 def _clock(path: Path) -> tuple[float, Floats]:
-    """Where a film's time begins, and the times of its frames, (n,) ascending; seconds as the file has them."""
+    """The start of a film, and the times of its frames, (n,) ascending; seconds by the file's time stamps."""
     with av.open(str(path)) as film:
         video = film.streams.video[0]
         ticks = sorted(packet.pts for packet in film.demux(video) if packet.pts is not None)
@@ -123,7 +123,7 @@ def _clock(path: Path) -> tuple[float, Floats]:
 
 
 def frame_on_screen(t_s: float, frames_s: Floats) -> int:
-    """The last frame whose time is t_s or before, both in whole microseconds: a stamp hit exactly is not missed."""
+    """The last frame whose time is at or before t_s, both rounded to microseconds so that an equal time counts."""
     return int(np.searchsorted(np.round(frames_s, 6), round(t_s, 6), side="right")) - 1
 
 

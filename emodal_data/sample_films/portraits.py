@@ -1,6 +1,6 @@
-"""The three people that all actors are made of: photo, outline against the background, 468 points on the face.
+"""The three portraits from which all actors are made: photo, outline against the background, 468 points on the face.
 
-Only what is true of the photos belongs here; making somebody else of them is actors.py's work.
+Only facts about the photos belong here; actors.py makes other people from them.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from emodal_data.sample_films.materials import Picture, first_frame, photo
 
 Floats = npt.NDArray[np.float64]
 
-#: Width of every portrait's face, so that features of one size in pixels are of one size on the face.
+#: Width of the face in every portrait, so that a length in pixels is the same length on every face.
 FACE_WIDTH_PX = 192.0
-#: A portrait ends this far below the chin, in widths of the face; a shorter photo's last row is repeated.
+#: A portrait ends this far below the chin, in widths of the face; the last row of a shorter photo is repeated.
 BELOW_CHIN = 2.6
 
 
@@ -26,7 +26,7 @@ BELOW_CHIN = 2.6
 class Portrait:
     """rgb: (h, w, 3). alpha: (h, w), 255 on the person. points: (468, 3) px, z away from the camera.
 
-    head_ring: (n, 2) px around hair and ears: what stays where it is when the face turns.
+    head_ring: (n, 2) px around hair and ears, which do not move with the face.
     """
 
     rgb: Picture
@@ -35,7 +35,7 @@ class Portrait:
     head_ring: Floats
 
 
-# Outlines were drawn by hand on the photos' own pixels, clockwise from the lower left.
+# Outlines drawn by hand, in pixels of the photos, clockwise from the lower left.
 ASTRONAUT = (
     "30,512 18,420 30,340 50,270 75,240 108,214 114,190 128,166 148,152 172,148 182,150 181,132 172,122 158,108"
     " 153,85 154,65 164,48 186,35 199,23 232,16 261,25 284,41 297,62 300,85 295,104 283,121 269,135 263,150 256,172"
@@ -72,13 +72,13 @@ def _portrait(rgb: Picture, outline: str) -> Portrait:
     size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
     large = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC)
     soft = cv2.GaussianBlur(large, (0, 0), max(scale, 1.0))
-    # Small photos come out soft: give back the edges that enlarging took.
+    # Enlarging blurs small photos: sharpen their edges.
     large = cv2.addWeighted(large, 1 + 0.35 * scale, soft, -0.35 * scale, 0)
     points, polygon = points * scale, polygon * scale
     chin_y, centre = points[152, 1], points[:, :2].mean(axis=0)
     height = round(chin_y + BELOW_CHIN * FACE_WIDTH_PX)
     large = _lengthened(_uint8(large), polygon, height)
-    # The first and last corner lie on the photo's lower edge: take them down with it.
+    # The first and last corner lie on the lower edge of the photo, and move down with it.
     polygon[[0, -1], 1] = max(height, size[1]) + 4
     alpha = np.zeros(large.shape[:2], np.uint8)
     cv2.fillPoly(alpha, [np.round(polygon).astype(np.int32)], (255,))
@@ -104,7 +104,7 @@ def _lengthened(rgb: Picture, polygon: Floats, height: int) -> Picture:
 
 
 def _mesh_points(rgb: Picture) -> Floats:
-    """The 468 points on the largest face, found on an enlarged copy when the photo is small."""
+    """The 468 points on the largest face, found on an enlarged copy if the photo is small."""
     zoom = max(1, round(512 / rgb.shape[1]))
     size = (rgb.shape[1] * zoom, rgb.shape[0] * zoom)
     faces = create_backend("embedded").faces(_uint8(cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC)))

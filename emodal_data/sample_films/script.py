@@ -1,6 +1,6 @@
-"""What happens in a film: who says which line with which emotion, in which shot, and which lines are bad on purpose.
+"""Writes the script of a film: the speaker, emotion and shot of each line, and which lines are bad on purpose.
 
-Pure plans drawn from a seed; nothing is rendered or written here.
+The script is drawn from a seed; nothing is rendered or written here.
 """
 
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ import numpy as np
 Kind = Literal["good", "no_face", "turned", "silent"]
 
 LABELS = ("angry", "happy", "neutral", "sad")
-#: One line in so many is bad on purpose, each kind in turn; one in so many has no label.
+#: One in this many lines is bad on purpose, each kind in turn; one in this many has no label.
 BAD_EVERY, UNLABELLED_EVERY = 15, 18
 BAD_KINDS: tuple[Kind, ...] = ("no_face", "turned", "silent")
-#: Actors of a film: one made of each portrait.
+#: Number of actors in a film: one from each portrait.
 CAST = 3
-#: Most lines of one shot.
+#: Largest number of lines in a shot.
 LINES_A_SHOT = 3
 
 
 @dataclass(frozen=True)
 class Line:
-    """One annotated span. emotion: what it is; label: what the annotation says, "" if it has none."""
+    """One annotated span. emotion: the one acted; label: that of the annotation, "" if it has none."""
 
     speaker: int
     emotion: str
@@ -41,7 +41,7 @@ class Shot:
 def write_script(number: int, clips: int, seed: int, rng: np.random.Generator) -> list[Shot]:
     """The shots of film `number` with `clips` lines in all; emotions are balanced over the film.
 
-    seed shifts which lines of the whole set are bad or unlabelled, so that their share is the same for any seed.
+    The seed shifts which lines of the whole set are bad or unlabelled, so that their share is the same for any seed.
     """
     emotions = [LABELS[i % 4] for i in range(clips)]
     rng.shuffle(emotions)

@@ -1,13 +1,13 @@
-"""The sound of a film: where speech, music and room tone lie on one track.
+"""Makes the sound of a film: music, room tone, and the mix with speech on one track.
 
-Synthesis of everything that is not speech, and mixing; writing it to a file is encoder.py's work.
+encoder.py writes the track to a file.
 """
 
 import numpy as np
 
 from emodal_data.sample_films.voice import RATE_HZ, Signal
 
-#: Amplitude of the room tone under everything that is not silent.
+#: Amplitude of the room tone, which is everywhere but in silent spans.
 ROOM_TONE = 8e-4
 CHORDS_HZ = ((220.0, 277.2, 329.6), (196.0, 246.9, 293.7), (174.6, 220.0, 261.6), (164.8, 207.7, 246.9))
 
@@ -18,7 +18,7 @@ def room_tone(seconds: float, rng: np.random.Generator) -> Signal:
 
 
 def music(seconds: float, rng: np.random.Generator) -> Signal:
-    """Slow chords of a few partials each, a new one every second, soft at both ends."""
+    """Slow chords of a few partials, a new one every second, with a fade at both ends."""
     count = round(seconds * RATE_HZ)
     time_s = np.arange(count) / RATE_HZ
     track = np.zeros(count)
@@ -33,14 +33,14 @@ def music(seconds: float, rng: np.random.Generator) -> Signal:
 
 
 def add(track: Signal, piece: Signal, start_s: float, gain: float = 1.0) -> None:
-    """Add a piece to the track, in place; what reaches beyond the end is cut."""
+    """Add a piece to the track, in place; the part beyond the end is cut off."""
     first = round(start_s * RATE_HZ)
     piece = piece[: max(0, len(track) - first)]
     track[first : first + len(piece)] += piece * np.float32(gain)
 
 
 def mouth_opening(speech: Signal, fps: int, frames: int) -> Signal:
-    """Opening of the speaker's mouth, 0 to 1, at each of `frames` frames from the start of the speech on."""
+    """Opening of the speaker's mouth, 0 to 1, at each of `frames` frames from the start of the speech."""
     per_frame = RATE_HZ // fps
     padded = np.zeros(frames * per_frame, np.float32)
     kept = speech[: len(padded)]

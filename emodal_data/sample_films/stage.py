@@ -1,6 +1,6 @@
-"""The stage: a script's shots become takes on the film's clock, with their pictures, speech, music and silence.
+"""Turns the shots of a script into takes on the film's clock, with pictures, speech, music and silence.
 
-Here it is drawn how a line is acted, framed and timed; rendering and encoding happen elsewhere, when asked for.
+The acting, framing and timing of each line are drawn here; pictures are rendered later, one at a time.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from emodal_data.sample_films.script import LABELS, Line, Shot
 from emodal_data.sample_films.sound import add, mouth_opening, music, room_tone
 from emodal_data.sample_films.voice import RATE_HZ, Signal, Synthesizer, Voice, speak
 
-#: Before the first line of a shot, between lines and after the last.
+#: Pause before the first line of a shot, between lines and after the last.
 PAUSE_S = (0.12, 0.4)
-#: An annotator's span begins before the speech and ends after it by up to this much: spans never overlap.
+#: An annotated span begins before the speech and ends after it by up to this much. Spans never overlap.
 SLACK_S = 0.06
-#: A silent line is silent this much beyond its speech.
+#: A silent line is silent for this much before and after its span.
 MUTE_S = 0.1
 INSERT_S = (1.2, 2.6)
-#: Share of the lines in which the face shows any emotion, as people do.
+#: Share of the lines in which the face shows a random emotion, as people sometimes do.
 MASKED = 0.1
 
 
@@ -40,7 +40,7 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A line on the film's clock. seen: what the actor does in the middle, and where; None when nobody is shown."""
+    """A line on the film's clock. seen: the actor's key in the middle, and the framing; None if no actor is shown."""
 
     line: Line
     member: Member
@@ -50,7 +50,7 @@ class Take:
 
 
 class Stage:
-    """A film while it is made: shots are added to its end, pictures are rendered when they are asked for."""
+    """A film in the making: shots are added at its end, and pictures are rendered when frames() is read."""
 
     def __init__(self, cast: list[Member], rng: np.random.Generator) -> None:
         self.takes: list[Take] = []
@@ -95,7 +95,7 @@ class Stage:
         return frames
 
     def _speech(self, shot: Shot) -> int:
-        """One actor, one or more lines; with a line of kind no_face something else is shown. Returns its frames."""
+        """A shot of one actor with one or more lines, or an insert if a line has kind no_face. Returns its frames."""
         rng, member = self._rng, self._cast[shot.lines[0].speaker]
         framing = _framing(member.actor, rng)
         shown = shot.lines[0].kind != "no_face"
@@ -132,16 +132,16 @@ def _pause_frames(rng: np.random.Generator) -> int:
 
 
 def _framing(actor: Actor, rng: np.random.Generator) -> Framing:
-    """From a half-length shot to a close-up."""
+    """A framing between a half-length shot and a close-up."""
     scale = float(rng.uniform(0.5, 0.95))
     left = int(rng.uniform(0.33, 0.67) * SIZE[0] - actor.pivot_px[0] * scale) & ~1
-    # Eyes at two fifths of the picture, unless that would show where the texture ends below.
+    # Eyes at two fifths of the picture's height, unless that would show the lower edge of the texture.
     top = rng.uniform(0.36, 0.46) * SIZE[1] - actor.pivot_px[1] * scale
     return Framing(scale, left, int(max(SIZE[1] - actor.size[1] * scale, top)) & ~1)
 
 
 def _acting(line: Line, frames: tuple[int, int, int], rng: np.random.Generator) -> list[Key]:
-    """What the actor does at the start, the middle and the end of a line."""
+    """Keys of the actor at the start, the middle and the end of a line."""
     shown = str(rng.choice(LABELS)) if rng.random() < MASKED else line.emotion
     units = emotion_units(shown) * np.clip(rng.normal(0.85, 0.3), 0.0, 1.4)
     units = np.clip(units * rng.uniform(0.4, 1.3, len(units)) + rng.normal(0, 0.14, len(units)), -0.3, 1.5)

@@ -1,6 +1,6 @@
-"""A speaking voice: espeak-ng through ctypes, with the prosody of an emotion.
+"""Synthesizes speech with the prosody of an emotion, by espeak-ng through ctypes.
 
-Only speech lives here; music, room tone and mixing are sound.py's work.
+Music, room tone and mixing are in sound.py.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ Signal = npt.NDArray[np.float32]
 Samples = npt.NDArray[np.float64]
 
 RATE_HZ = 22050
-#: espeak-ng's voice variants, the accents they are spoken with, and sentences without an emotion of their own.
+#: espeak-ng's voice variants, their accents, and sentences that are emotionally neutral.
 VARIANTS = (
     "f1",
     "f2",
@@ -66,9 +66,9 @@ PROSODY: dict[str, tuple[float, float, float, float, float, float]] = {
     "neutral": (0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
     "sad": (-8.0, -20.0, 0.86, -4.0, 0.0, 1.0),
 }
-#: Spread of the same numbers between clips of one emotion.
+#: Standard deviation of these numbers between clips of one emotion.
 SPREAD = (11.0, 20.0, 0.13, 2.5, 0.7, 0.7)
-#: Share of the lines spoken with the prosody of any emotion, as people do.
+#: Share of the lines that are spoken with the prosody of a random emotion, as people sometimes do.
 MASKED = 0.08
 
 _RETRIEVAL, _RATE, _PITCH, _RANGE, _UTF8 = 1, 1, 3, 4, 1
@@ -77,7 +77,7 @@ _SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), 
 
 @dataclass(frozen=True)
 class Voice:
-    """How one speaker sounds. pitch and range: espeak's 0 to 100. rate_wpm: words a minute."""
+    """The voice of one speaker. pitch and range: 0 to 100, as in espeak. rate_wpm: words a minute."""
 
     name: str
     pitch: float
@@ -92,7 +92,7 @@ def draw_voice(rng: np.random.Generator) -> Voice:
 
 
 class Synthesizer:
-    """espeak-ng with a state of its own: the same calls give the same samples, whatever else the process spoke.
+    """espeak-ng with its own state: the same calls give the same samples, whatever the process synthesized before.
 
     The library keeps its state in global variables, so each synthesizer loads a copy of the file.
     Raises InputError if espeak-ng is not installed or cannot be loaded.
@@ -111,10 +111,10 @@ class Synthesizer:
             raise InputError(f"espeak-ng cannot be loaded ({exc}): reinstall espeakng-loader") from exc
         if self._library.espeak_Initialize(_RETRIEVAL, 0, str(data_path).encode(), 0) != RATE_HZ:
             raise InputError("espeak-ng found no usable data: reinstall espeakng-loader")
-        # It seeds its own noise with the clock.
+        # Otherwise it seeds its noise with the time.
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._pieces: list[npt.NDArray[np.int16]] = []
-        # ctypes frees a callback that nobody holds.
+        # ctypes frees a callback without a reference.
         self._callback = _SynthCallback(self._take)
         self._library.espeak_SetSynthCallback(self._callback)
 
@@ -139,7 +139,7 @@ class Synthesizer:
 
 
 def speak(synthesizer: Synthesizer, voice: Voice, emotion: str, rng: np.random.Generator) -> Signal:
-    """A sentence spoken with the prosody of an emotion, drawn anew: (n,) float32 at RATE_HZ, peak below 1."""
+    """A random sentence with a random prosody of an emotion: (n,) float32 at RATE_HZ, peak below 1."""
     sentence = str(rng.choice(SENTENCES))
     shown = str(rng.choice(list(PROSODY))) if rng.random() < MASKED else emotion
     drawn = np.array(PROSODY[shown]) + rng.normal(0.0, 1.0, len(SPREAD)) * SPREAD
