@@ -18,6 +18,7 @@ from emodal_data.clips import films as sources
 from emodal_data.clips import ingest
 from emodal_data.clips.films import FilmFacts, FilmFile
 from emodal_data.clips.plan import Reel
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.clips.store import write_reel
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.worker_pool import WorkerPool
@@ -55,13 +56,13 @@ def make_up_reel(reel: Reel) -> None:
     write_reel(reel.file, rows)
 
 
-def make_up_clips(reel: Reel, settings: ingest.ReadSettings, pool: WorkerPool) -> None:
-    """Stands for ingest.ingest_guarded."""
+def make_up_clips(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> None:
+    """Takes the place of ingest.read_reel_isolated."""
     pool.run(60, make_up_reel, reel)
 
 
 def make_up_film(film: FilmFile, root: Path, config: ClipsConfig, pool: WorkerPool) -> FilmFacts:
-    """Stands for sources.inspect_guarded."""
+    """Takes the place of films.inspect_guarded."""
     digest = hashlib.sha256(film.name.encode()).hexdigest()
     return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, 7200.0)
 

@@ -17,7 +17,8 @@ import numpy as np
 from sheet import finish, machine
 
 from emodal_data.clips.candidates import candidates
-from emodal_data.clips.extract import ObserveSettings, extract_features
+from emodal_data.clips.extract import extract_features
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.span import Span
 from emodal_data.media import open_film
@@ -56,7 +57,7 @@ def measure(clips: int, repeats: int) -> str:
             length_s = shots[-1].end_s
             speech_s, speech = cpu_s(lambda: find_speech(film, length_s), repeats)
         spans = candidates(shots, speech)
-        settings = ObserveSettings(ClipsConfig(), FaceConfig(), AudioConfig())
+        settings = ReadSettings(ClipsConfig(), FaceConfig(), AudioConfig())
         extract_features(path, spans[:1], settings)  # loads the face models
         observe_s, seen = cpu_s(lambda: extract_features(path, spans, settings), repeats)
         found, lines, extra = compare(spans, Path(name) / "truth.csv")

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emodal_data.clips.candidates import find_candidates
-from emodal_data.clips.extract import ObserveSettings, extract_features
+from emodal_data.clips.extract import extract_features
 from emodal_data.clips.proposals import MIN_DOMINANCE, choose
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.span import Span
 from emodal_data.media import probe
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=12, help="how often the sample film is repeated")
     parser.add_argument("--wanted", type=int, default=20, help="spans to choose")
     arguments = parser.parse_args()
-    settings = ObserveSettings(ClipsConfig(), FaceConfig(min_dominance=MIN_DOMINANCE), AudioConfig())
+    settings = ReadSettings(ClipsConfig(), FaceConfig(min_dominance=MIN_DOMINANCE), AudioConfig())
     with tempfile.TemporaryDirectory() as folder:
         film = repeated(Path(folder), arguments.times)
         info = probe(film)

@@ -28,9 +28,10 @@ from samples import parser_of, samples_in
 from sheet import finish, machine
 
 from emodal_data.audio_features import clip_features
-from emodal_data.clips import ingest, middle_face
-from emodal_data.clips.ingest import ReadSettings, check_ready, read_reel
+from emodal_data.clips import ingest, span_reading
+from emodal_data.clips.ingest import check_ready, read_reel
 from emodal_data.clips.plan import Clip, Reel
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.clips.store import REPEATED, write_reel
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.face import find
@@ -58,11 +59,11 @@ STAGES: dict[str, tuple[list[tuple[object, str]], str]] = {
     FRONT: ([(find, "frontalize")], "fit of the head, remapping, mirrored side"),
     "Opus for the report": ([(ingest, "preview_sound")], "kept so that a report reads no film"),
     CROPS: ([(Mesh, "__call__"), (Mesh, "presence")], "upright faces as the mesh wants them"),
-    "colours": ([(FrameConverter, "develop")], "exact RGB of the whole frame, once"),
+    "colours": ([(FrameConverter, "convert")], "exact RGB of the whole frame, once"),
     "JPEG for the report": ([(ingest, "preview_frame")], "kept so that a report reads no film"),
     PNG: ([(ingest, "encode_png")], "the picture of the dataset"),
     STORE: ([(ingest, "write_reel")], "one file a reel, on the disk before it counts"),
-    "measures of the face": ([(middle_face, "find_face")], "sharpness, choice, turn that is left"),
+    "measures of the face": ([(span_reading, "find_face")], "sharpness, choice, turn that is left"),
 }  # fmt: skip
 
 
@@ -95,7 +96,7 @@ class Times:
 
 def read_films(samples: Path, spans: pd.DataFrame, store: Path) -> tuple[Times, list[Path]]:
     """Read all spans into a clip store, watched; a reel a film. Returns the reels' files too."""
-    settings = ReadSettings(samples / "films", CLIPS, FaceConfig())
+    settings = ReadSettings(CLIPS, FaceConfig(), AudioConfig(), samples / "films")
     check_ready(settings.face, AudioConfig())
     times, files = Times(), []
     with ExitStack() as patches:

@@ -1,48 +1,38 @@
-"""A reel in, a clip-store file out: the only place that reads films. Runs inside a worker process.
+"""Reading a reel of clips from its film into a file of the clip store, inside a worker process.
 
-Everything is measured and stored; what is good enough is decided later (clear_clips.py), so that another
+Everything is measured and stored. The gates compare the measures with the settings later (gates.py), so that another
 threshold reads no film again.
 """
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from emodal_data.audio_features.egemaps import egemaps_names
-from emodal_data.audio_features.quality import measure_audio
-from emodal_data.clips.middle_face import loaded_backend, middle_face
+from emodal_data.clips.gates import stored_audio
 from emodal_data.clips.plan import Clip, Reel
+from emodal_data.clips.span_reading import ReadSettings, loaded_backend, read_face, read_sound
 from emodal_data.clips.store import write_reel
-from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.core.config import AudioConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
 from emodal_data.face import FaceBackend
 from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.media import Film, open_film
-from emodal_data.media.encoders import encode_png, pcm16, preview_frame, preview_sound
+from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
 from emodal_data.media.shots import crossed_cut_s
 from emodal_data.storage.files import is_passing
 
-#: Seconds each further clip of a reel adds to its time limit; one takes well under a second as a rule.
+#: Seconds that each further clip of a reel adds to its time limit; a clip usually takes well under a second.
 _PATIENCE_S = 4.0
 
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class ReadSettings:
-    """What ingest needs to know: the films folder and two sections of the configuration."""
-
-    films: Path
-    clips: ClipsConfig
-    face: FaceConfig
-
-
 def check_ready(face: FaceConfig, audio: AudioConfig) -> None:
-    """Load what reading and publishing need. Raises InputError, saying what to install or which file to put where."""
+    """Load what reading and publishing need. Raises InputError, saying what to install or which file is missing."""
     loaded_backend(face)
     if audio.egemaps:
         egemaps_names()
@@ -51,9 +41,9 @@ def check_ready(face: FaceConfig, audio: AudioConfig) -> None:
 def read_reel(reel: Reel, settings: ReadSettings) -> None:
     """Read the clips of a reel and write its file into the store.
 
-    What is wrong with a clip or the film becomes the clip's reason. Raises InputError or WorkError only when
-    the file cannot be written or the face backend's weights are missing, TransientError when the film went away since
-    it was looked at, or its drive did.
+    What is wrong with a clip or the film becomes the clip's reason. Raises InputError if the weights of the face
+    backend are missing, WorkError if the file cannot be written, and TransientError if the film or its drive went away
+    since the film was inspected.
     """
     backend = loaded_backend(settings.face)
     try:
@@ -70,9 +60,9 @@ def read_reel(reel: Reel, settings: ReadSettings) -> None:
 
 
 def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> None:
-    """Read a reel in a worker. One that crashes or hangs costs the clip that does it, not its neighbours.
+    """Read a reel in a worker. If the worker crashes or hangs, only the clip at fault is dropped.
 
-    After a crash every clip is tried once alone, and the guilty ones get their reason. Errors as ingest_reel.
+    After a crash each clip is tried once alone, and those that fail again get the reason. Errors as read_reel.
     """
     timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(reel.clips) - 1)
     try:
@@ -87,7 +77,7 @@ def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> 
 
 
 def failed_rows(reel: Reel, error: Exception) -> Iterator[Row]:
-    """The rows of a reel whose film, or whose worker, failed as a whole."""
+    """The rows of a reel if its film or its worker failed as a whole."""
 
     def fail() -> Row:
         raise error
@@ -112,36 +102,28 @@ def _row(film: str, clip: Clip, measure: Callable[[], Row]) -> Row:
 
 
 def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSettings) -> Row:
-    sound = film.audio_span(clip.start_s, clip.end_s)
-    middle_s = (clip.start_s + clip.end_s) / 2
-    frame, picture = middle_face(film, clip.start_s, clip.end_s, backend, settings.face)
-    wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
-    pcm = pcm16(wave)
+    """What is stored of a clip. A half that is missing drops the clip: without sound no frame is decoded."""
+    sound = read_sound(film, clip.span)
+    seen = read_face(film, clip.span, backend, settings.face)
+    frame, picture = seen.frame, seen.picture
     row: Row = {
         "frame_s": frame.pts_s,
-        "frame_error_s": middle_s - frame.pts_s,
+        "frame_error_s": (clip.start_s + clip.end_s) / 2 - frame.pts_s,
         "corrupt_frames": frame.corrupt_frames,
         "missing_samples": sound.missing_samples,
         "frame_width_px": frame.rgb.shape[1] / frame.scale,
         "preview_frame": preview_frame(frame.rgb),
-        "preview_sound": preview_sound(pcm),
+        "preview_sound": preview_sound(sound.pcm),
     }
     if isinstance(picture, Dropped):
         return row | {"reason": picture.reason.value, "measured": picture.measured, "detail": picture.detail}
     if settings.clips.shot_cuts != "ignore":
         row["shot_cut_s"] = crossed_cut_s(film, clip.start_s, clip.end_s)
-    heard = measure_audio(wave)
-    return (
-        row
-        | asdict(picture.measures)
-        | {
-            "audio_rms": heard.rms,
-            "audio_peak": heard.peak,
-            "audio_clipped_fraction": heard.clipped_fraction,
-            "audio_is_constant": heard.is_constant,
-            "audio_is_finite": heard.is_finite,
-            "face_hash": face_hash(picture.image),
-            "image": encode_png(picture.image),
-            "audio": pcm.tobytes(),
-        }
-    )
+    return {
+        **row,
+        **asdict(picture.measures),
+        **stored_audio(sound.measures),
+        "face_hash": face_hash(picture.image),
+        "image": encode_png(picture.image),
+        "audio": sound.pcm.tobytes(),
+    }

@@ -17,6 +17,7 @@ from emodal_data.clips.store import Places, reel_file, store_folder, stored_clip
 from emodal_data.core.config import ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.span import Span
 from emodal_data.storage.urls import shown
 
 #: Raised when reading a film yields something else than before; old store files are then left alone.
@@ -25,11 +26,16 @@ INGEST_VERSION = 6
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A span of a film."""
+    """A span of a film, with its stable name."""
 
     clip_id: str
     start_s: float
     end_s: float
+
+    @property
+    def span(self) -> Span:
+        """Its span."""
+        return Span(self.start_s, self.end_s)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from emodal_data.clips.candidates import find_candidates
-from emodal_data.clips.extract import ObserveSettings, extract_features_isolated
+from emodal_data.clips.extract import extract_features_isolated
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.file_types import FILM_SUFFIXES
 from emodal_data.core.reasons import ADVICE
@@ -34,7 +35,7 @@ def list_films(films: Path) -> list[str]:
 
 
 def propose_spans(
-    films: Path, film: str, wanted: int, settings: ObserveSettings, pool: WorkerPool
+    films: Path, film: str, wanted: int, settings: ReadSettings, pool: WorkerPool
 ) -> list[Span]:
     """At most `wanted` spans of a film, ascending, in milliseconds. film: path below `films`.
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from emodal_data.clips.films import FilmFacts, FilmFile, inspect_guarded
-from emodal_data.clips.ingest import ReadSettings, check_ready, read_reel_isolated
+from emodal_data.clips.ingest import check_ready, read_reel_isolated
 from emodal_data.clips.mp4_exports import Export, write_exports
 from emodal_data.clips.plan import Reel
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard, write_shard
 from emodal_data.dataset.split.leak_price import leak_price
 from emodal_data.presentation.describe import describe_dataset
@@ -42,7 +43,7 @@ def inspect_film(config: Config, film: FilmFile) -> FilmFacts:
 def read_reel_on_worker(config: Config, reel: Reel) -> None:
     """Read the clips of a reel into the clip store. Raises as emodal_data.clips.ingest.read_reel_isolated."""
     with film_at_hand(reel.path, config.films, config.storage.films_gb) as (path, films):
-        settings = ReadSettings(films, config.clips, config.face)
+        settings = ReadSettings(config.clips, config.face, config.audio, films)
         read_reel_isolated(replace(reel, path=path), settings, workers(config))
     send(reel.file.parent)
 

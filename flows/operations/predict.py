@@ -18,8 +18,9 @@ from pydantic import ValidationError
 
 from emodal_data.annotations import count_votes, read_annotations
 from emodal_data.clips.candidates import find_candidates
-from emodal_data.clips.extract import ObserveSettings, SpanFeatures, extract_features_isolated
+from emodal_data.clips.extract import SpanFeatures, extract_features_isolated
 from emodal_data.clips.films import INSPECT_TIMEOUT_S
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE
@@ -56,13 +57,13 @@ class Questions:
     wrong_rows: list[dict[str, Any]]
 
 
-def settings_of(about: dict[str, Any]) -> ObserveSettings:
+def settings_of(about: dict[str, Any]) -> ReadSettings:
     """How the faces and sounds of the model were read: see emodal_model.inference.metadata.
 
     Raises InputError for unknown settings.
     """
     try:
-        return ObserveSettings(
+        return ReadSettings(
             ClipsConfig(**about.get("clips", {})),
             FaceConfig(**about.get("face", {})),
             AudioConfig(**about.get("audio", {})),
@@ -120,7 +121,7 @@ def found_questions(film: Path, path: Path, config: ClipsConfig) -> Questions:
 
 
 def observe_all(
-    questions: Questions, settings: ObserveSettings, on_progress: Callable[[int], None] = lambda _: None
+    questions: Questions, settings: ReadSettings, on_progress: Callable[[int], None] = lambda _: None
 ) -> list[SpanFeatures]:
     """Face and speech features of every span, in order. on_progress: called with the spans just read."""
     spans = [question.span for question in questions.asked]

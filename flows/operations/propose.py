@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from emodal_data.annotations.columns import OPTIONAL, REQUIRED
 from emodal_data.annotations.label_studio_project import clip_file, write_project
-from emodal_data.clips.extract import ObserveSettings
 from emodal_data.clips.proposals import list_films, propose_spans
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, InputError, WorkError
 from emodal_data.core.span import Span
@@ -39,7 +39,7 @@ def make_proposal(config: Config, per_film: int, with_clips: bool) -> dict[str, 
         raise InputError(f"{table}: already there, and may hold labels; choose another --out")
     name_films(config.films)
     films = list_films(config.films)
-    settings = ObserveSettings(config.clips, config.face, config.audio)
+    settings = ReadSettings(config.clips, config.face, config.audio)
     pool = WorkerPool(config.worker_count, config.clips.memory_mb)
     proposed: dict[str, list[Span]] = {}
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,13 +11,13 @@ import pytest
 
 from emodal_data.audio_features import clip_features
 from emodal_data.clips.extract import (
-    ObserveSettings,
     SpanFeatures,
     extract_features,
     extract_features_isolated,
 )
-from emodal_data.clips.ingest import ReadSettings, read_reel
+from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import Clip, Reel
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.clips.store import read_heavy
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.reasons import Reason
@@ -24,7 +25,7 @@ from emodal_data.core.span import Span
 from emodal_data.core.worker_pool import WorkerCrashed
 from tests.media.films import Recipe, make_film
 
-SETTINGS = ObserveSettings(ClipsConfig(), FaceConfig(), AudioConfig())
+SETTINGS = ReadSettings(ClipsConfig(), FaceConfig(), AudioConfig())
 
 
 def good_spans(samples: Path, kind: str = "good") -> list[tuple[str, Span]]:
@@ -39,7 +40,7 @@ def test_face_and_features_are_those_that_a_build_stores(sample_films: Path, tmp
     spans = [span for name, span in good_spans(sample_films) if name == film][:3]
     clips = tuple(Clip(f"c{i}", span.start_s, span.end_s) for i, span in enumerate(spans))
     films = sample_films / "films"
-    read_reel(Reel(film, films / film, clips, tmp_path / "k-r.parquet"), ReadSettings(films, *two()))
+    read_reel(Reel(film, films / film, clips, tmp_path / "k-r.parquet"), replace(SETTINGS, films=films))
     stored = read_heavy(tmp_path / "k-r.parquet", list(range(len(spans))))
     for seen, (png, pcm) in zip(extract_features(films / film, spans, SETTINGS), stored, strict=True):
         assert seen.face_reason is None and seen.sound_reason is None
@@ -51,10 +52,6 @@ def test_face_and_features_are_those_that_a_build_stores(sample_films: Path, tmp
         )
 
 
-def two() -> tuple[ClipsConfig, FaceConfig]:
-    return SETTINGS.clips, SETTINGS.face
-
-
 def test_a_film_without_faces_keeps_its_sound_and_one_without_sound_track_says_so(tmp_path: Path) -> None:
     with_sound = make_film(tmp_path, Recipe(), "loud")
     silent = make_film(tmp_path, Recipe(audio=None), "mute")
@@ -64,7 +61,7 @@ def test_a_film_without_faces_keeps_its_sound_and_one_without_sound_track_says_s
     assert seen.sound_reason is None
     assert seen.frame_s == pytest.approx(1.72)
     assert seen.short_term is None
-    framed = ObserveSettings(SETTINGS.clips, SETTINGS.face, AudioConfig(short_term=True))
+    framed = ReadSettings(SETTINGS.clips, SETTINGS.face, AudioConfig(short_term=True))
     (again,) = extract_features(with_sound, [Span(1.0, 2.5)], framed)
     np.testing.assert_array_equal(again.audio_features, seen.audio_features)
     assert again.short_term is not None and again.short_term.shape == (59, 68)  # 1 + (1.5 - 0.05) / 0.025
@@ -76,7 +73,7 @@ def test_a_film_without_faces_keeps_its_sound_and_one_without_sound_track_says_s
 
 def test_a_face_that_the_gate_would_drop_is_not_shown_to_the_network(sample_films: Path) -> None:
     name, span = good_spans(sample_films)[0]
-    strict = ObserveSettings(SETTINGS.clips, FaceConfig(min_width_px=100_000), SETTINGS.audio)
+    strict = ReadSettings(SETTINGS.clips, FaceConfig(min_width_px=100_000), SETTINGS.audio)
     (seen,) = extract_features(sample_films / "films" / name, [span], strict)
     assert seen.image is None and seen.face_reason is Reason.FACE_TOO_SMALL
     assert seen.audio_features is not None

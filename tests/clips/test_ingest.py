@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from emodal_data.clips import ingest, middle_face
-from emodal_data.clips.ingest import ReadSettings, read_reel_isolated
+from emodal_data.clips import ingest, span_reading
+from emodal_data.clips.ingest import read_reel_isolated
 from emodal_data.clips.plan import Clip, Reel
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.clips.store import reel_file
-from emodal_data.core.config import ClipsConfig, FaceConfig
+from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.core.worker_pool import WorkerCrashed, WorkerTimedOut
@@ -56,7 +57,9 @@ def test_a_clip_that_kills_its_worker_costs_only_itself(
     tmp_path: Path, error: Exception, reason: Reason
 ) -> None:
     pool = FragilePool("clip2", error)
-    read_reel_isolated(reel(tmp_path, 5), ReadSettings(tmp_path, ClipsConfig(), FaceConfig()), pool)  # type: ignore[arg-type]
+    read_reel_isolated(
+        reel(tmp_path, 5), ReadSettings(ClipsConfig(), FaceConfig(), AudioConfig(), tmp_path), pool
+    )  # type: ignore[arg-type]
     rows = [row for path in tmp_path.glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     assert {row["clip_id"]: row["reason"] for row in rows} == {
         "clip0": None,
@@ -71,7 +74,7 @@ def test_a_clip_that_kills_its_worker_costs_only_itself(
 def test_a_film_that_cannot_be_opened_marks_every_clip_of_the_reel(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no film")
     made = reel(tmp_path, 3)
-    ingest.read_reel(made, ReadSettings(tmp_path, ClipsConfig(), FaceConfig()))
+    ingest.read_reel(made, ReadSettings(ClipsConfig(), FaceConfig(), AudioConfig(), tmp_path))
     assert pq.read_table(made.file)["reason"].to_pylist() == ["film_unreadable"] * 3
 
 
@@ -113,9 +116,9 @@ def found(rgb: np.ndarray, *_: Any, **__: Any) -> FacePicture:
 def test_the_nearest_clear_face_is_taken_within_the_search_and_the_span(
     monkeypatch: pytest.MonkeyPatch, from_s: float, to_s: float, search_s: float, taken_s: float | None
 ) -> None:
-    monkeypatch.setattr(middle_face, "find_face", found)
+    monkeypatch.setattr(span_reading, "find_face", found)
     film, clip = FilmOfOneFace(from_s, to_s), Clip("c", 4.0, 6.0)
-    settings = ReadSettings(Path(), ClipsConfig(), FaceConfig(frame_search_s=search_s))
+    settings = ReadSettings(ClipsConfig(), FaceConfig(frame_search_s=search_s), AudioConfig())
     row = ingest._measure(film, clip, None, settings)  # type: ignore[arg-type]
     if taken_s is None:
         assert row["reason"] == "no_face"

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from emodal_data.clips.gates import apply_gates
-from emodal_data.clips.ingest import ReadSettings, read_reel
+from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import Clip, Reel, ingest_key
+from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.clips.store import reel_file
-from emodal_data.core.config import ClipsConfig, DatasetConfig, FaceConfig
+from emodal_data.core.config import AudioConfig, ClipsConfig, DatasetConfig, FaceConfig
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.media import open_film
 from emodal_data.media.shots import crossed_cut_s
@@ -75,7 +76,7 @@ def test_reading_stores_the_cut_when_asked_and_else_looks_for_none(tmp_path: Pat
     stored = {}
     for mode in ("ignore", "tell", "drop"):
         reel = Reel("film.mp4", film, clips, reel_file(tmp_path, mode, ["across", "within"]))
-        settings = ReadSettings(tmp_path, ClipsConfig(shot_cuts=mode), FaceConfig())
+        settings = ReadSettings(ClipsConfig(shot_cuts=mode), FaceConfig(), AudioConfig(), tmp_path)
         read_reel(reel, settings)
         stored[mode] = pq.read_table(reel.file, columns=["reason", "shot_cut_s"]).to_pydict()
     assert stored["tell"]["reason"] == [None, None]

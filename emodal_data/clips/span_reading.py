@@ -1,0 +1,106 @@
+"""One span of an open film: its sound, the frame that is chosen, and the face in that frame.
+
+A build and a prediction read spans with the same two functions; they differ only in what they do if a half is missing.
+"""
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.audio_features.quality import AudioMeasures, measure_audio
+from emodal_data.clips.gates import face_gate
+from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.span import Span
+from emodal_data.face import FaceBackend, FacePicture, create_backend, find_face
+from emodal_data.media import Film, Frame
+from emodal_data.media.encoders import pcm16
+
+#: Frames are taken from the decoder no larger than this: the detector sees 256 px, the face picture 128 px.
+FACE_STAGE_SIDE_PX = 1280
+
+#: How finely the surroundings of the middle frame are searched for a clear face.
+_SEARCH_STEP_S = 0.1
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """The sections of the configuration that decide how spans are read.
+
+    films: the folder that a film must not lead out of; None for a film that is named by its path alone.
+    """
+
+    clips: ClipsConfig
+    face: FaceConfig
+    audio: AudioConfig
+    films: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SpanSound:
+    """The sound of a span. pcm: (n,) at 16 kHz. missing_samples: those that the film does not have; they are zeros."""
+
+    pcm: npt.NDArray[np.int16]
+    measures: AudioMeasures
+    missing_samples: int
+
+
+@dataclass(frozen=True, eq=False)
+class SpanFace:
+    """The frame chosen for a span, and its face, or why it has none."""
+
+    frame: Frame
+    picture: FacePicture | Dropped
+
+
+@functools.cache
+def loaded_backend(config: FaceConfig) -> FaceBackend:
+    """The face models, loaded once in a process. Raises InputError, saying what to install or which file is missing."""
+    return create_backend(config.backend, config.weights, config.detector)
+
+
+def read_sound(film: Film, span: Span) -> SpanSound:
+    """The sound of a span, without thresholds. Raises Dropped as Film.audio_span does."""
+    sound = film.audio_span(span.start_s, span.end_s)
+    wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
+    return SpanSound(pcm16(wave), measure_audio(wave), sound.missing_samples)
+
+
+def read_face(film: Film, span: Span, backend: FaceBackend, face: FaceConfig) -> SpanFace:
+    """The middle frame of a span and its face; with face.frame_search_s, the nearest frame with a face that passes.
+
+    The gates choose the frame and refuse none. Raises Dropped as Film.frame_at does.
+    """
+    middle_s = (span.start_s + span.end_s) / 2
+    middle = _look(film, middle_s, backend, face)
+    if not _passes(middle, face):
+        for t_s in _nearby_s(middle_s, span, face.frame_search_s):
+            other = _look(film, t_s, backend, face)
+            if _passes(other, face):
+                return other
+    return middle
+
+
+def _look(film: Film, t_s: float, backend: FaceBackend, face: FaceConfig) -> SpanFace:
+    frame = film.frame_at(t_s, max_side_px=FACE_STAGE_SIDE_PX)
+    try:
+        return SpanFace(frame, find_face(frame.rgb, backend, face, scale=frame.scale))
+    except Dropped as drop:
+        return SpanFace(frame, drop)
+
+
+def _passes(seen: SpanFace, face: FaceConfig) -> bool:
+    return not isinstance(seen.picture, Dropped) and face_gate(seen.picture.measures, face) is None
+
+
+def _nearby_s(middle_s: float, span: Span, search_s: float) -> Iterator[float]:
+    """Times around the middle, nearest first, within the search and the span."""
+    for n in range(1, math.floor(search_s / _SEARCH_STEP_S + 1e-9) + 1):
+        for t_s in (middle_s - n * _SEARCH_STEP_S, middle_s + n * _SEARCH_STEP_S):
+            if span.start_s <= t_s < span.end_s:
+                yield t_s
