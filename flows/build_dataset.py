@@ -44,7 +44,7 @@ from emodal_data.storage.workspace import workspace
 from flows.config.models import Config
 from flows.engine.dask import run_at_work, run_here
 from flows.engine.failures import FailedFilms
-from flows.engine.processes import settle_memory
+from flows.engine.processes import settle_memory, workers
 from flows.engine.submit import Submit, engine
 from flows.engine.tasks import look_at_film, make_export, make_shard, measure_leak_price, read_reel
 from flows.engine.work import describe, load_models
@@ -86,6 +86,8 @@ def build_dataset(config: Config) -> dict[str, Any]:
                 clips_read += read_reels(plan, failed, config, submit)
                 manifest, written = publish(plan, failed, config, submit)
             export_clips(plan, config, submit)
+            if log := workers(config).fault_log:
+                observer().log(f"worker processes crashed; their traces are in {log}")
         build.push()
     result = {
         "counts": manifest["counts"],

@@ -25,7 +25,7 @@ from emodal_data.core.config import AudioConfig, FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.core.span import Span
-from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
+from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.face import FaceBackend
 from emodal_data.media import Film, open_film
 
@@ -70,14 +70,14 @@ def extract_features_isolated(
     timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(spans) - 1)
     try:
         return pool.run(timeout_s, extract_features, path, spans, settings)
-    except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
+    except WorkerFailed as error:
         if len(spans) > 1:
             return [
                 features
                 for span in spans
                 for features in extract_features_isolated(path, [span], settings, pool)
             ]
-        return _nothing(spans, reason_of(error))
+        return _nothing(spans, error.reason)
 
 
 def _read(film: Film, span: Span, backend: FaceBackend, settings: ReadSettings) -> SpanFeatures:

@@ -12,7 +12,7 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.file_types import FILM_SUFFIXES
 from emodal_data.core.reasons import ADVICE, Reason
-from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
+from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.media import probe
 from emodal_data.storage.files import is_passing, write_bytes
 from emodal_data.storage.urls import shown
@@ -145,8 +145,8 @@ def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: Worke
     """Inspect a film in a worker; one that crashes or hangs it cannot be used."""
     try:
         return pool.run(INSPECT_TIMEOUT_S, inspect_film, film, root, config)
-    except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
-        return not_read(film, reason_of(error))
+    except WorkerFailed as error:
+        return not_read(film, error.reason)
 
 
 class FilmCatalogue:

@@ -17,7 +17,7 @@ from emodal_data.clips.store import write_reel
 from emodal_data.core.config import AudioConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.reasons import ADVICE, Reason
-from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
+from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.face import FaceBackend
 from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.media import Film, open_film
@@ -67,13 +67,12 @@ def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> 
     timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(reel.clips) - 1)
     try:
         pool.run(timeout_s, read_reel, reel, settings)
-    except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
+    except WorkerFailed as error:
         if len(reel.clips) > 1:
             for clip in reel.clips:
                 read_reel_isolated(reel.alone(clip), settings, pool)
         else:
-            reason = reason_of(error)
-            write_reel(reel.file, list(failed_rows(reel, Dropped(reason, ADVICE[reason]))))
+            write_reel(reel.file, list(failed_rows(reel, Dropped(error.reason, ADVICE[error.reason]))))
 
 
 def failed_rows(reel: Reel, error: Exception) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.file_types import FILM_SUFFIXES
 from emodal_data.core.reasons import ADVICE
 from emodal_data.core.span import Span
-from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
+from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 
 #: Share of the face in the area of the two largest: one at least four times as large as any other is alone enough.
 MIN_DOMINANCE = 0.8
@@ -47,8 +47,8 @@ def propose_spans(
     try:
         # A film is decoded faster than it plays.
         found = pool.run(settings.clips.max_duration_s, find_candidates, path, films, settings.clips)
-    except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
-        raise Dropped(reason_of(error), f"{film}: {ADVICE[reason_of(error)]}") from error
+    except WorkerFailed as error:
+        raise Dropped(error.reason, f"{film}: {ADVICE[error.reason]}") from error
 
     def clear(spans: Sequence[Span]) -> list[bool]:
         seen = extract_features_isolated(path, spans, settings, pool)

@@ -4,6 +4,7 @@ EmodalError
 ├── InputError      the input or the arguments are wrong: nothing was done, exit code 2
 ├── WorkError       the work itself failed (disk full, a broken worker): exit code 1
 │   ├── TransientError   an I/O error that may be gone next time: tried again
+│   ├── WorkersLost      worker processes do not start, or die before they work: the run ends
 │   └── DamagedReel      a file of the clip store is not what was written: its clips are read again
 └── Dropped         one clip or one film cannot be used: becomes a line of the ledger, the rest goes on
 """
@@ -27,6 +28,10 @@ class WorkError(EmodalError):
 
 class TransientError(WorkError):
     """An I/O error that may be gone next time, such as a network drive that hiccuped."""
+
+
+class WorkersLost(WorkError):
+    """No worker process lives long enough to work: a fault of the run, never of a film or a clip."""
 
 
 class DamagedReel(WorkError):

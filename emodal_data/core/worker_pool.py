@@ -1,15 +1,11 @@
-"""Worker processes that may crash, hang or eat memory without taking the build with them.
+"""A pool of worker processes. One that crashes, hangs or runs out of memory fails its own call and no other.
 
-Decoders run C code on files from anywhere, so every film is read in here and nowhere else.
+Decoders run C code on files from anywhere, so every film is read in such a worker and nowhere else.
 """
 
-import multiprocessing
 import os
-import resource
-import signal
-import sys
+import tempfile
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -18,112 +14,118 @@ from typing import Any, ParamSpec, TypeVar
 
 import pebble
 
-from emodal_data.core.errors import WorkError
+from emodal_data.core.errors import WorkError, WorkersLost
 from emodal_data.core.reasons import Reason
+from emodal_data.core.worker_process import WorkerContext, start_worker
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
+#: Times that workers may die while none of them has a call, before the run ends.
+_TRIES = 3
 
 
-class WorkerCrashed(WorkError):
-    """The worker died: a decoder's segmentation fault, or the system's out-of-memory killer."""
+class WorkerFailed(WorkError):
+    """A worker crashed, was stopped for taking too long, or reached its memory limit while it ran a call.
 
+    reason: of the clip or film that it worked on.
+    """
 
-class WorkerTimedOut(WorkError):
-    """The worker was killed because it took too long."""
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(reason, message)
+        self.reason = reason
 
-
-def reason_of(error: Exception) -> Reason:
-    """The reason for dropping what a worker failed at: it crashed, took too long, or met its memory limit."""
-    if isinstance(error, WorkerCrashed):
-        return Reason.DECODER_CRASHED
-    return Reason.DECODER_TIMED_OUT if isinstance(error, WorkerTimedOut) else Reason.DECODER_OUT_OF_MEMORY
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class WorkerPool:
-    """A fixed number of processes; one that dies or hangs is replaced, the others do not notice."""
+    """A fixed number of processes; one that dies or hangs is replaced, and the others are not affected."""
 
     def __init__(self, workers: int, memory_mb: int) -> None:
         """workers: processes. memory_mb: what each may allocate beyond what it starts with."""
+        self.fault_log: Path | None = None
+        """File with the traces of workers that crashed or could not start; None if none left a trace."""
         self._workers, self._memory_mb = workers, memory_mb
         self._lock = threading.Lock()
+        self._traces = tempfile.TemporaryFile()  # noqa: SIM115  (workers write into it as long as the pool is open)
         self._pool = self._new_pool()
 
     def run(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function in a worker and wait for it. Its own exceptions come back as they are.
 
-        Raises WorkerCrashed, WorkerTimedOut, or MemoryError when the function met its memory limit.
+        Raises WorkerFailed if the function crashed its worker, ran longer than timeout_s, or raised MemoryError;
+        WorkersLost if workers die before they can run it: they do not start, or something else ends them.
         """
-        pool = self._usable_pool()
-        future: Any = pool.schedule(function, args=list(args), kwargs=kwargs, timeout=timeout_s)
-        try:
-            result: T = future.result()
-        except pebble.ProcessExpired as error:
-            raise WorkerCrashed(f"a worker died ({error})") from error
-        except FutureTimeoutError as error:
-            raise WorkerTimedOut(f"a worker was stopped after {timeout_s:.0f} s") from error
-        except BrokenProcessPool as error:
-            raise WorkerCrashed("the workers were killed from outside") from error
-        except BaseException:
-            future.cancel()
-            raise
-        return result
+        for _ in range(_TRIES):
+            try:
+                return self._run(timeout_s, function, *args, **kwargs)
+            except BrokenProcessPool:
+                self._save_traces()
+        raise WorkersLost(f"worker processes end before they can work: {self._last_words()}")
 
     def close(self) -> None:
         """End the workers now; what they were doing is lost."""
         _stop(self._pool)
 
+    def _run(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        pool = self._usable_pool()
+        future: Any = pool.schedule(function, args=list(args), kwargs=kwargs, timeout=timeout_s)
+        try:
+            result: T = future.result()
+        except pebble.ProcessExpired as error:
+            self._save_traces()
+            trace = f"; its trace is in {self.fault_log}" if self.fault_log else ""
+            message = f"a worker process died (exit code {error.exitcode}){trace}"
+            raise WorkerFailed(Reason.DECODER_CRASHED, message) from error
+        except FutureTimeoutError as error:
+            message = f"a worker process was stopped after {timeout_s:.0f} s"
+            raise WorkerFailed(Reason.DECODER_TIMED_OUT, message) from error
+        except MemoryError as error:
+            message = f"a worker process reached its limit of {self._memory_mb} MB (clips.memory_mb)"
+            raise WorkerFailed(Reason.DECODER_OUT_OF_MEMORY, message) from error
+        except BaseException:
+            future.cancel()
+            raise
+        return result
+
     def _new_pool(self) -> pebble.ProcessPool:
         return pebble.ProcessPool(
             max_workers=self._workers,
-            context=multiprocessing.get_context("spawn"),  # fork would copy the caller's threads and locks
-            initializer=_start_worker,
+            context=WorkerContext(self._traces.fileno()),
+            initializer=start_worker,
             initargs=(self._memory_mb, os.getpid()),
         )
 
     def _usable_pool(self) -> pebble.ProcessPool:
-        """The pool; a new one if its idle workers were killed from outside, because then it takes no more work."""
+        """The pool; a new one if workers died while none had a call, because then it takes no more work."""
         with self._lock:
             if not self._pool.active:
                 _stop(self._pool)
                 self._pool = self._new_pool()
             return self._pool
 
+    def _save_traces(self) -> None:
+        """Copy what crashed workers wrote into a file that outlives the pool."""
+        with self._lock:
+            traces = self._read_traces()
+            if traces and self.fault_log is None:
+                file, name = tempfile.mkstemp(prefix="emodal-", suffix=".log")
+                os.close(file)
+                self.fault_log = Path(name)
+            if traces and self.fault_log:
+                self.fault_log.write_bytes(traces)
+
+    def _read_traces(self) -> bytes:
+        return os.pread(self._traces.fileno(), os.fstat(self._traces.fileno()).st_size, 0)
+
+    def _last_words(self) -> str:
+        lines = self._read_traces().decode("utf-8", "replace").strip().splitlines()
+        if not lines:
+            return f"is there memory for {self._workers} of them (--workers)?"
+        return f"{lines[-1].strip()} (more in {self.fault_log})"
+
 
 def _stop(pool: pebble.ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call]
     pool.join(timeout=10)
-
-
-def _start_worker(memory_mb: int, parent: int) -> None:
-    """Make a worker a good citizen: one thread, a memory limit, and no life after its parent."""
-    os.environ.update(_ONE_THREAD)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    # What C libraries print is about nothing a user can act on; what matters comes back as a result.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    import cv2
-
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-    if sys.platform == "linux":
-        _limit_memory(memory_mb)
-
-
-def _limit_memory(memory_mb: int) -> None:
-    used_bytes = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-    limit = used_bytes + memory_mb * 2**20
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def _end_with_parent(parent: int) -> None:
-    """End this process soon after its parent, so that kill -9 of a build leaves no workers.
-
-    The kernel's own signal for this fires when the thread that started the worker ends, which is too early.
-    """
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from emodal_data.clips.plan import Clip
-from emodal_data.core.errors import InputError, WorkError
+from emodal_data.core.errors import InputError, WorkError, WorkersLost
 from emodal_data.core.reasons import Reason
 
 
@@ -24,8 +24,11 @@ class FailedFilms:
     def add(self, film: str, error: BaseException, clips: Iterable[Clip] = ()) -> None:
         """A film failed, and with it these clips.
 
-        Raises WorkError when more films failed than the build stands; InputError if that is what made it fail.
+        Raises WorkError when more films failed than the build stands; InputError if that is what made it fail;
+        WorkersLost at once, because no film is to blame.
         """
+        if isinstance(error, WorkersLost):
+            raise error
         line = " ".join(str(error).split()) or type(error).__name__
         self._errors.setdefault(film, line)
         self._clips |= dict.fromkeys((clip.clip_id for clip in clips), line)

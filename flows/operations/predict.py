@@ -25,7 +25,7 @@ from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE
 from emodal_data.core.span import Span
-from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut, reason_of
+from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.media import probe
 from emodal_data.storage.urls import shown
 from flows.progress.summary import wrong_rows
@@ -114,9 +114,8 @@ def found_questions(film: Path, path: Path, config: ClipsConfig) -> Questions:
             spans = pool.run(INSPECT_TIMEOUT_S + 2 * length_s, find_candidates, path, None, config)
         except Dropped as drop:
             raise InputError(f"{shown(film)}: {drop}") from drop
-        except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
-            reason = reason_of(error)
-            raise InputError(f"{shown(film)}: {reason}: {ADVICE[reason]}") from error
+        except WorkerFailed as error:
+            raise InputError(f"{shown(film)}: {error.reason}: {ADVICE[error.reason]}") from error
     return Questions(film, path, length_s, [Question(span) for span in spans], True, [])
 
 
@@ -190,9 +189,8 @@ def _length_s(film: Path, path: Path, config: ClipsConfig) -> float:
             return pool.run(INSPECT_TIMEOUT_S, probe, path, config=config).duration_s
         except Dropped as drop:
             raise InputError(f"{shown(film)}: {drop}") from drop
-        except (WorkerCrashed, WorkerTimedOut, MemoryError) as error:
-            reason = reason_of(error)
-            raise InputError(f"{shown(film)}: {reason}: {ADVICE[reason]}") from error
+        except WorkerFailed as error:
+            raise InputError(f"{shown(film)}: {error.reason}: {ADVICE[error.reason]}") from error
 
 
 @contextmanager

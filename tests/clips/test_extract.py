@@ -22,7 +22,7 @@ from emodal_data.clips.store import read_heavy
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.reasons import Reason
 from emodal_data.core.span import Span
-from emodal_data.core.worker_pool import WorkerCrashed
+from emodal_data.core.worker_pool import WorkerFailed
 from tests.media.films import Recipe, make_film
 
 SETTINGS = ReadSettings(ClipsConfig(), FaceConfig(), AudioConfig())
@@ -97,7 +97,7 @@ def test_a_span_that_kills_its_worker_costs_only_itself() -> None:
 
         def run(self, timeout_s: float, function: object, path: Path, spans: list[Span], _: object) -> object:
             if any(span.start_s == 1 for span in spans):
-                raise WorkerCrashed("gone")
+                raise WorkerFailed(Reason.DECODER_CRASHED, "gone")
             return [SpanFeatures(span, frame_s=span.start_s) for span in spans]
 
     seen = extract_features_isolated(Path("f"), [Span(0, 1), Span(1, 2), Span(2, 3)], SETTINGS, Pool())  # type: ignore[arg-type]

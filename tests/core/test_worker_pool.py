@@ -1,6 +1,5 @@
 """Workers that crash, hang or eat memory: only the guilty call fails, and the next one finds a worker."""
 
-import contextlib
 import ctypes
 import os
 import subprocess
@@ -15,9 +14,9 @@ import pytest
 
 from emodal_data.clips.films import FilmCatalogue, FilmFile, inspect_guarded
 from emodal_data.core.config import ClipsConfig
-from emodal_data.core.errors import Dropped
+from emodal_data.core.errors import Dropped, WorkersLost
 from emodal_data.core.reasons import Reason
-from emodal_data.core.worker_pool import WorkerCrashed, WorkerPool, WorkerTimedOut
+from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +50,28 @@ def test_results_and_own_errors_come_back_whole(pool: WorkerPool) -> None:
 
 
 def test_a_segmentation_fault_costs_one_call(pool: WorkerPool) -> None:
-    with pytest.raises(WorkerCrashed):
+    with pytest.raises(WorkerFailed, match=r"died .*its trace is in ") as failed:
         pool.run(60, crash)
+    assert failed.value.reason == Reason.DECODER_CRASHED
+    assert pool.fault_log is not None
+    trace = pool.fault_log.read_text()
+    pool.fault_log.unlink()
+    assert trace.startswith("Fatal Python error: Segmentation fault")
+    assert "test_worker_pool.py" in trace and " in crash" in trace
     assert pool.run(60, divmod, 7, 3) == (2, 1)
 
 
 def test_a_hanging_call_is_killed(pool: WorkerPool) -> None:
-    with pytest.raises(WorkerTimedOut, match="stopped after 1 s"):
+    with pytest.raises(WorkerFailed, match="stopped after 1 s") as failed:
         pool.run(1, time.sleep, 600)
+    assert failed.value.reason == Reason.DECODER_TIMED_OUT
     assert pool.run(60, divmod, 7, 3) == (2, 1)
 
 
 def test_memory_beyond_the_limit_is_refused(pool: WorkerPool) -> None:
-    with pytest.raises(MemoryError):
+    with pytest.raises(WorkerFailed, match="its limit of 512 MB") as failed:
         pool.run(60, eat)
+    assert failed.value.reason == Reason.DECODER_OUT_OF_MEMORY
     assert pool.run(60, divmod, 7, 3) == (2, 1)
 
 
@@ -86,8 +93,7 @@ def test_workers_outlive_the_thread_that_first_asked_for_them() -> None:
 def test_workers_end_when_their_parent_is_killed() -> None:
     code = (
         "import os, time; from emodal_data.core.worker_pool import WorkerPool\n"
-        "if __name__ == '__main__':\n"
-        "    print(WorkerPool(1, 512).run(60, os.getpid), flush=True); time.sleep(600)"
+        "print(WorkerPool(1, 512).run(60, os.getpid), flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
@@ -104,11 +110,61 @@ def test_a_pool_whose_idle_workers_were_killed_works_again() -> None:
     pool = WorkerPool(workers=1, memory_mb=512)
     psutil.Process(pool.run(60, os.getpid)).kill()
     time.sleep(1)  # the pool notices
-    for _ in range(2):
-        with contextlib.suppress(WorkerCrashed):
-            pool.run(60, divmod, 7, 3)
     assert pool.run(60, divmod, 7, 3) == (2, 1)
     pool.close()
+
+
+SCRIPT = """
+import os
+from emodal_data.core.worker_pool import WorkerPool
+print("the script", flush=True)
+pool = WorkerPool(1, 512)
+print(pool.run(60, divmod, 7, 3), flush=True)
+pool.close()
+"""
+
+
+@pytest.mark.parametrize("how", ["a file", "standard input", "a module"])
+def test_workers_do_not_run_the_script_that_started_them(how: str, tmp_path: Path) -> None:
+    (tmp_path / "unguarded.py").write_text(SCRIPT)
+    arguments = {"a file": ["unguarded.py"], "standard input": ["-"], "a module": ["-m", "unguarded"]}[how]
+    run = subprocess.run(
+        [sys.executable, *arguments],
+        input=SCRIPT if how == "standard input" else None,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.stdout, run.stderr) == ("the script\n(2, 1)\n", "")
+
+
+def test_a_file_in_the_working_folder_named_as_a_module_of_python_does_not_reach_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("signal.py", "pickle.py", "numbers.py"):
+        (tmp_path / name).write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    pool = WorkerPool(workers=1, memory_mb=512)
+    assert pool.run(60, divmod, 7, 3) == (2, 1)
+    pool.close()
+
+
+def test_workers_that_cannot_start_are_a_fault_of_the_run_and_leave_their_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cv2.py").write_text("raise ImportError('cv2 was built for another machine')")
+    monkeypatch.syspath_prepend(tmp_path)
+    pool = WorkerPool(workers=2, memory_mb=512)
+    with pytest.raises(WorkersLost, match="before they can work: ImportError: cv2 was built for") as lost:
+        pool.run(60, divmod, 7, 3)
+    pool.close()
+    assert pool.fault_log is not None and str(pool.fault_log) in str(lost.value)
+    assert "Traceback" in pool.fault_log.read_text()
+    pool.fault_log.unlink()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_film_that_crashes_the_look_at_it_is_named_and_not_forgotten(
@@ -120,12 +176,8 @@ def test_a_film_that_crashes_the_look_at_it_is_named_and_not_forgotten(
 
     film, pool = FilmFile("a.mp4", tmp_path / "a.mp4", 3, 100), DeadPool()
     catalogue = FilmCatalogue(tmp_path / "films.json")
-    cases = (
-        (WorkerCrashed("11"), "decoder_crashed", True),
-        (WorkerTimedOut("9"), "decoder_timed_out", False),
-    )
-    for error, reason, is_kept in cases:
-        pool.error = error
+    for reason, is_kept in ((Reason.DECODER_CRASHED, True), (Reason.DECODER_TIMED_OUT, False)):
+        pool.error = WorkerFailed(reason, "a worker process died")
         facts = inspect_guarded(film, tmp_path, ClipsConfig(), pool)
         assert facts.reason == reason
         catalogue.keep({"a.mp4": facts})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
 from emodal_model.core.config import ModelConfig
 from flows.build_dataset import build_dataset
+from flows.cli.exits import clear_errors
 from flows.config.models import Config, EngineConfig
 from flows.operations.unchanged import finished_build
 from flows.progress.terminal import watched_on_terminal
@@ -45,6 +47,24 @@ def built(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result["clips_read"] == result["counts"]["rows"]
     assert result["published"]
     return out
+
+
+def test_workers_that_cannot_start_end_the_build_and_nothing_is_stored(
+    few_films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "cv2.py").write_text("raise ImportError('cv2 was built for another machine')")
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended, clear_errors():
+        patch.syspath_prepend(broken)
+        build_dataset(config(few_films, out))
+    assert ended.value.code == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("emodal: ")]
+    assert "worker processes end before they can work: ImportError: cv2 was built for" in line
+    assert [path.name for path in out.rglob("*") if path.is_file()] == [".lock"]
+    Path(re.search(r"more in (\S+\.log)", line)[1]).unlink()  # type: ignore[index]
+    assert build_dataset(config(few_films, out))["counts"]["dropped"].get("decoder_crashed") is None
 
 
 def ledger(out: Path) -> pd.DataFrame:
