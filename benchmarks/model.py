@@ -23,7 +23,7 @@ from emodal_model.data.samples import Samples, batches
 from emodal_model.data.synthetic import BAYES_ACCURACY, bayes_posteriors, draw_hidden, draw_samples
 from emodal_model.network.build import MAIN_HEAD, build_network, normalisation_of
 from emodal_model.network.forward import outputs_of
-from emodal_model.training.head_fusion import balance
+from emodal_model.training.head_fusion import calibrate_head_weights
 from emodal_model.training.loop import fit, make_step
 
 #: The pictures of the known truth are six flat patches: few filters see all there is.
@@ -100,7 +100,7 @@ def truth(names: list[str], seeds: range, rows: int, dropout: float) -> None:
             network = fit(name, *sides, config).network
             by_itself = 100 * accuracy(network, MAIN_HEAD[name], test)
             if name == "emodal":
-                balance(network, sides[1])
+                calibrate_head_weights(network, sides[1])
             reached.append(100 * accuracy(network, MAIN_HEAD[name], test))
             print(
                 f"{name} seed {seed}: {reached[-1]:.1f} (its own softmax alone {by_itself:.1f}), Bayes on these clips "

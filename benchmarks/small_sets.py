@@ -23,7 +23,7 @@ from emodal_model.core.config import ModelConfig
 from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import Samples, join, read_manifest, read_samples
 from emodal_model.evaluation.baselines import LINEAR, baseline_probabilities
-from emodal_model.evaluation.evaluate import judged
+from emodal_model.evaluation.evaluate import labelled_originals
 from emodal_model.evaluation.scores import softmax
 from emodal_model.network.build import MAIN_HEAD, NetworkName, with_probabilities
 from emodal_model.network.forward import outputs_of
@@ -129,10 +129,10 @@ def main() -> None:
     print(machine("tensorflow"))
     if arguments.what == "films":
         group_by = read_manifest(arguments.folder)["config"]["split"]["group_by"]
-        sides = [(read_samples(arguments.folder, "train"), judged(read_samples(arguments.folder, "test")))]
+        sides = [(read_samples(arguments.folder, "train"), labelled_originals(read_samples(arguments.folder, "test")))]
     elif arguments.what == "folds":
         group_by = "speaker"
-        every = judged(join([read_samples(arguments.folder, split) for split in ("train", "test")]))
+        every = labelled_originals(join([read_samples(arguments.folder, split) for split in ("train", "test")]))
         # Drawn: actors of one film have names that follow one another.
         speakers = np.random.default_rng(1).permutation(np.unique(every.speakers))
         sides = fold_sides(every, speakers, arguments.folds)

@@ -1,4 +1,4 @@
-"""EMODal and the networks beside it: reading a dataset, training, evaluation, prediction.
+"""EMODal and the networks it is compared with: reading a dataset, training, evaluation, prediction.
 
 Importing this package is cheap; TensorFlow is imported by the first call that needs it.
 """
@@ -13,9 +13,9 @@ __all__ = ["load"]
 
 
 def load(path: str | Path) -> "Predictor":
-    """A trained network from a model folder or a .keras file; ask it with .predict(images, audio_features).
+    """Load a trained network from a model folder or a .keras file; call its .predict(images, audio_features).
 
-    Raises emodal_model.errors.ModelInputError if there is no such model.
+    Raises emodal_model.core.errors.ModelInputError if there is no model.
     """
     from emodal_model.inference.predictor import load as load_predictor
 

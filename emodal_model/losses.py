@@ -1,6 +1,6 @@
 """The four losses of EMODal: the common loss (minus the H-score) and three cross-entropies.
 
-Everything is computed in float32 at least: a covariance of float16 features overflows to NaN.
+All are computed in float32 or float64, because the covariance of float16 features overflows to NaN.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ def h_score(f: Any, g: Any) -> Any:
     """H-score of two features of the same samples: E[f~ . g~] - 1/2 tr(cov f cov g), f~ and g~ centred.
 
     f, g: (m, k) arrays or tensors. Returns a scalar tensor, float64 for float64 input, else float32.
-    Covariances are the sample's (m - 1); one sample, or none, scores 0. Its maximum over f and g is half
-    the sum of the k largest squared maximal correlations (Wang et al., Soft-HGR, AAAI 2019).
-    Not additive over shards: gather f and g of all replicas first.
+    Covariances are sample covariances (m - 1 degrees of freedom); one sample, or none, scores 0. The maximum over f
+    and g is half the sum of the k largest squared maximal correlations (Wang et al., Soft-HGR, AAAI 2019).
+    The score is not additive over parts of a batch: gather f and g of all replicas first.
     """
     f, g = tf.convert_to_tensor(f), tf.convert_to_tensor(g)
     dtype = tf.float64 if tf.float64 in (f.dtype, g.dtype) else tf.float32
@@ -32,8 +32,8 @@ def h_score(f: Any, g: Any) -> Any:
 def cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:
     """Weighted mean cross-entropy of the samples that have a label.
 
-    logits: (m, classes). labels: (m,) int64, -1 where there is none. weights: (m,) float32.
-    Returns a float32 scalar; 0 when no sample of the batch has a label.
+    logits: (m, classes). labels: (m,) int64, -1 if unlabelled. weights: (m,) float32.
+    Returns a float32 scalar; 0 if no sample of the batch has a label.
     """
     labelled = tf.cast(labels >= 0, tf.float32) * weights
     each = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), tf.cast(logits, tf.float32))
@@ -41,9 +41,9 @@ def cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:
 
 
 def total_loss(outputs: dict[str, Any], labels: Any, class_weights: Any, config: ModelConfig) -> Any:
-    """The weighted sum of the losses that the network's outputs allow, a float32 scalar.
+    """The weighted sum of the losses that apply to the network's outputs, a float32 scalar.
 
-    outputs: logits per head and, for EMODal, the two codes; unlabelled samples count in the common loss only.
+    outputs: logits of each head and, for EMODal, the two codes. Unlabelled samples count only in the common loss.
     class_weights: (classes,) float32, applied to the cross-entropies.
     """
     weights = tf.gather(class_weights, tf.maximum(labels, 0))
@@ -55,7 +55,7 @@ def total_loss(outputs: dict[str, Any], labels: Any, class_weights: Any, config:
     heads = [name for name in head_weights if name in outputs]
     loss = tf.constant(0.0)
     for name in heads:
-        # A network of one head has nothing to weigh it against.
+        # The loss of a single head is not weighted.
         weight = head_weights[name] if len(heads) > 1 else 1.0
         loss += weight * cross_entropy(outputs[name], labels, weights)
     if "audio_code" in outputs and "image_code" in outputs:

@@ -1,1 +1,1 @@
-"""What every room must know: settings, errors, TensorFlow imported once, atomic files, versions."""
+"""Settings, errors, TensorFlow, atomic files and versions: what all other packages of emodal_model use."""

@@ -1,6 +1,6 @@
-"""TensorFlow and Keras, imported quietly and in one place. The import takes seconds: import this module late.
+"""TensorFlow and Keras, imported in one place and without their log lines; the precision; repeatable runs.
 
-Also the numeric policy: which precision to train in, and the switch to bitwise repeatable runs.
+The import takes seconds: import this module only where a network is built or run.
 """
 
 import os
@@ -9,24 +9,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+@contextmanager
+def _environment(**defaults: str) -> Iterator[None]:
+    """Set environment variables that are not set yet; remove them again at the end."""
+    new = {name: value for name, value in defaults.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            os.environ.pop(name, None)
 
 
 @contextmanager
 def without_stderr() -> Iterator[None]:
-    """Silence the process's standard error. TensorFlow logs on loading, before its log level counts."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    """Discard what the process writes to standard error. TensorFlow logs lines that no log level silences."""
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
 
 
-with without_stderr():
+# Both read these variables once, when they are imported; programs that this process starts do not inherit them.
+with _environment(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"), without_stderr():
     import keras
     import tensorflow as tf
 
@@ -40,10 +50,10 @@ Precision = Literal["float32", "mixed_bfloat16"]
 
 
 def choose_precision(wanted: Literal["auto", "float32", "bfloat16"]) -> Precision:
-    """Keras dtype policy: what the user wants, or bfloat16 where the machine multiplies it faster.
+    """The Keras dtype policy for a setting.
 
-    "auto" asks for a GPU, or a CPU that multiplies bfloat16 itself (AMX, AVX-512 BF16): a step then takes 0.6
-    of the time it takes in float32.
+    "auto" is bfloat16 on a GPU and on a CPU with bfloat16 instructions (AMX, AVX-512 BF16): a step then takes 0.6 of
+    its time in float32.
     """
     if wanted == "auto":
         return (
@@ -55,7 +65,7 @@ def choose_precision(wanted: Literal["auto", "float32", "bfloat16"]) -> Precisio
 
 
 def repeatable(seed: int) -> None:
-    """Seed Python, numpy and TensorFlow, and choose kernels whose sums do not depend on thread timing."""
+    """Seed Python, NumPy and TensorFlow, and choose kernels whose sums do not depend on thread timing."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 

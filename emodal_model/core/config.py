@@ -1,4 +1,4 @@
-"""The settings of the networks and their training, and a point of a grid of them."""
+"""The settings of the networks and of their training, and a point in a grid of settings."""
 
 import json
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ Weight = Annotated[float, Field(ge=0.0)]
 
 
 class ModelConfig(BaseModel):
-    """Networks, losses and training. Defaults are the poster's where it gives them."""
+    """Networks, losses and training. Defaults are those of the poster, if it gives them."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
     )
 
     name: Literal["emodal", "audio", "audio_recurrent", "image", "compare", "all"] = "compare"
-    """Which network to train; "compare": emodal, audio and image, for the poster's Table 1; "all": the recurrent one
-    too, where the dataset has short-term frames, and linear baselines."""
+    """Network to train. "compare": emodal, audio and image, for the poster's Table 1. "all": also linear baselines, and
+    the recurrent network if the dataset has short-term frames."""
     filters: tuple[int, int, int] = (16, 32, 64)
     """Filters of the three 3x3 convolutions."""
     image_dense: Annotated[int, Field(gt=0)] = 128
@@ -28,19 +28,19 @@ class ModelConfig(BaseModel):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Dropout rate."""
     audio_l2: Weight = 1e-2
-    """Penalty on the squared weights of the audio branch's wide layers."""
+    """L2 penalty of the dense layers of the audio branch."""
     recurrent_units: Annotated[int, Field(gt=0)] = 32
-    """Width of the recurrent layer, each way."""
+    """Width of the recurrent layer in each direction."""
     recurrent_l2: Weight = 1e-3
-    """Penalty on the squared weights from the frames into the recurrent layer."""
+    """L2 penalty of the input weights of the recurrent layer."""
     image_l2: Weight = 1e-4
-    """Penalty on the squared weights of the image branch's wide layer."""
+    """L2 penalty of the dense layer of the image branch."""
     head_l2: Weight = 1e-2
-    """Penalty on the squared weights of the softmaxes."""
+    """L2 penalty of the softmax layers."""
     common_weight: Weight = 0.1
-    """Weight of the common loss (minus the H-score) while classes are learnt; 0 leaves it out, the warm-up too."""
+    """Weight of the common loss (minus the H-score) while classes are trained; 0 removes it and the warm-up."""
     warm_up_epochs: Annotated[int, Field(ge=0)] = 30
-    """Most passes of the common loss alone, before classes, where unlabelled clips outnumber labelled ones."""
+    """Maximum epochs of the common loss alone, before classes are trained, if most clips are unlabelled."""
     classify_weight: Weight = 1.0
     """Weight of the cross-entropy on the combined feature."""
     audio_weight: Weight = 1.0
@@ -48,36 +48,36 @@ class ModelConfig(BaseModel):
     image_weight: Weight = 1.0
     """Weight of the cross-entropy on the image feature alone."""
     epochs: Annotated[int, Field(gt=0)] = 60
-    """Most passes over the training side."""
+    """Maximum number of epochs."""
     patience: Annotated[int, Field(gt=0)] = 15
-    """Epochs without a better (calibrated) validation cross-entropy before training stops."""
+    """Epochs without a better calibrated validation cross-entropy after which training stops."""
     min_steps: Annotated[int, Field(gt=0)] = 100
-    """Steps of training before an epoch may be kept as the best."""
+    """Optimizer steps before an epoch may become the best one."""
     batch_size: Annotated[int, Field(gt=1)] = 64
-    """Samples a step."""
+    """Samples in an optimizer step."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    """Adam's step size in the first epoch; it falls to a tenth along half a cosine."""
+    """Learning rate of Adam in the first epoch; it falls to a tenth along half a cosine."""
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Share of the training groups kept for early stopping and calibration."""
+    """Share of the labelled training clips held out for early stopping and calibration."""
     seed: int = 0
-    """Seeds initial weights, shuffling and dropout."""
+    """Seed of initial weights, shuffling, dropout and image augmentation."""
     seeds: Annotated[int, Field(gt=0)] = 1
-    """Trainings with as many seeds, from `seed` on; the table then gives mean and deviation over them."""
+    """Number of trainings, with seeds from `seed` on; the table then gives mean and standard deviation."""
     members: Annotated[int, Field(gt=0)] | None = None
-    """Trainings that answer together, each with its own seed and validation; none: 5 below 1,000 clips, else 1."""
+    """Size of the ensemble, each member with its own seed and validation clips; none: 5 below 1,000 clips, else 1."""
     fold: Annotated[int, Field(ge=0)] | None = None
-    """Test on this fold of the training side, and train on the others; none: the dataset's own test side."""
+    """Fold of the training split to test on, the others are trained on; none: test on the test split."""
     vary_pictures: bool | None = None
-    """Mirror, move, turn, zoom and relight each training picture anew in every epoch; none: below 1,000 clips."""
+    """Augment training images in every epoch (mirror, shift, rotate, zoom, light); none: below 1,000 clips."""
     memory_mb: Annotated[float, Field(ge=0)] = 4096
-    """Decoded pictures beyond this are kept in a file of the model's folder while training, not in memory."""
+    """Memory for decoded images, in MB; if they need more, they are in a file of the model folder while training."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the hidden layers; "auto" takes bfloat16 on a GPU or a CPU that multiplies it."""
+    """Precision of the hidden layers; "auto" is bfloat16 on a GPU or a CPU with bfloat16 instructions."""
 
 
 @dataclass(frozen=True)
 class GridPoint:
-    """One point of the grid. settings: the swept ones by name. config: all of them."""
+    """A point in the grid of a sweep. settings: the swept settings by name. config: all settings."""
 
     settings: dict[str, Any]
     config: ModelConfig

@@ -1,7 +1,7 @@
-"""The exception family of the model room. TensorFlow's and Arrow's errors are turned into these, cause kept.
+"""The exceptions of this package. Errors of TensorFlow and Arrow are raised as these, with their cause.
 
 ModelError
-├── ModelInputError    dataset, model file or arguments are wrong: nothing was done, exit code 2
+├── ModelInputError    the dataset, the model file or an argument is wrong: nothing was done, exit code 2
 └── ModelWorkError     training or writing failed although the input was fine: exit code 1
 """
 
@@ -9,7 +9,7 @@ from typing import ClassVar
 
 
 class ModelError(Exception):
-    """Base of everything this package raises on purpose. The message is one line that says what to do."""
+    """Base of the exceptions of this package. The message is one line that says what to do."""
 
     exit_code: ClassVar[int] = 1
 
@@ -21,4 +21,4 @@ class ModelInputError(ModelError):
 
 
 class ModelWorkError(ModelError):
-    """The work failed: disk full, not enough memory, training diverged."""
+    """The work failed: the disk is full, memory is short, or training diverged."""

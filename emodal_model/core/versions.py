@@ -1,11 +1,11 @@
-"""The versions that can change what a training yields."""
+"""The versions of everything that can change the result of a training."""
 
 import platform
 from importlib import metadata
 
 
 def versions() -> dict[str, str]:
-    """What can change the result: Python, this project, and the packages that compute."""
+    """Versions by name: Python, this project, and the packages that compute."""
     found = {"python": platform.python_version()}
     for name in ("emodal", "tensorflow", "keras", "numpy"):
         try:

@@ -1,1 +1,1 @@
-"""A dataset folder to arrays: the contract with it, hold-out, image augmentation, synthetic data."""
+"""From a dataset folder to arrays: its contract, validation split, image augmentation, synthetic data."""

@@ -1,14 +1,18 @@
-"""What a dataset folder promises the networks: classes, sizes and column names."""
+"""The contract with a dataset folder: its classes, sizes and column names. No other module repeats them."""
 
+#: The classes, in the order of their codes in the column `label`.
 LABELS = ("angry", "happy", "neutral", "sad")
 
+#: Width and height of an image, in pixels.
 IMAGE_SIZE = 128
 
+#: Speech features of a clip, or of a short-term frame.
 FEATURES = 68
 
+#: The label of a sample without one, in arrays.
 UNLABELLED = -1
 
-#: The column of frames, in datasets that were built with audio.short_term.
+#: The column of short-term frames, in datasets built with audio.short_term.
 FRAMES = "short_term_features"
 
 NO_FRAMES = "the dataset has no short-term frames; build it with --set audio.short_term=true"

@@ -1,6 +1,6 @@
-"""Pictures that need not fit into memory: decoded once into a file without a name, read from there batch by batch.
+"""Images that need not fit into memory: decoded once into an unnamed file, and read from it in batches.
 
-The file has no name so that no copy of a face outlives the process that trained on it, even one that was killed.
+The file has no name, so that no image of a face outlives the process, even if the process is killed.
 """
 
 import tempfile
@@ -14,9 +14,9 @@ from emodal_model.core.errors import ModelWorkError
 
 
 class Pictures:
-    """Rows of some arrays laid end to end, which are never copied as a whole; reads like an array.
+    """Chosen rows of several image arrays, without a copy of them; it is read like one array.
 
-    parts: arrays of pictures, (n, height, width) uint8. rows: (m,) indices into all of them; None: all, in order.
+    parts: arrays of images, (n, height, width) uint8. rows: (m,) indices into their concatenation; None: all, in order.
     """
 
     def __init__(self, parts: Sequence[np.ndarray], rows: np.ndarray | None = None) -> None:
@@ -29,7 +29,7 @@ class Pictures:
         return len(self._rows)
 
     def __getitem__(self, chosen: Any) -> np.ndarray:
-        """The pictures of an index, a slice, a mask or indices, as an array in memory."""
+        """The images of an index, a slice, a mask or indices, as an array in memory."""
         rows = self._rows[chosen]
         if np.ndim(rows) == 0:
             return np.asarray(self[np.asarray([chosen])][0])
@@ -44,21 +44,21 @@ class Pictures:
         return (self[row] for row in range(len(self)))
 
     def take(self, chosen: np.ndarray) -> "Pictures":
-        """The pictures of a mask or of indices, in that order; nothing is read."""
+        """The images of a mask or of indices, in that order; nothing is read."""
         return Pictures(self._parts, self._rows[chosen])
 
     @staticmethod
     def join(several: Sequence["Pictures"]) -> "Pictures":
-        """Several of them as one, in order; nothing is read."""
+        """Concatenate several; nothing is read."""
         starts = np.cumsum([0, *(each._starts[-1] for each in several)])
         rows = [each._rows + start for each, start in zip(several, starts, strict=False)]
         return Pictures([part for each in several for part in each._parts], np.concatenate(rows))
 
 
 def on_disk(shape: tuple[int, ...], folder: Path) -> np.ndarray:
-    """An uint8 array in a file of the folder that has no name and ends with the process.
+    """A uint8 array in an unnamed file of the folder, which is deleted when the process ends.
 
-    Raises ModelWorkError if there is no room for it.
+    Raises ModelWorkError if the disk has no room for it.
     """
     if 0 in shape:
         return np.empty(shape, np.uint8)
@@ -67,6 +67,6 @@ def on_disk(shape: tuple[int, ...], folder: Path) -> np.ndarray:
             array: np.ndarray = np.memmap(file, np.uint8, "w+", shape=shape)
     except OSError as exc:
         raise ModelWorkError(
-            f"{folder}: no room for the pictures ({exc.strerror or exc}); free some, or raise model.memory_mb"
+            f"{folder}: no room for the images ({exc.strerror or exc}); free some space, or raise model.memory_mb"
         ) from exc
     return array

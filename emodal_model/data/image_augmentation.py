@@ -1,6 +1,6 @@
-"""How else a training picture may look: mirrored, moved, turned, zoomed and relit, drawn anew for every epoch.
+"""Augmentation of training images: mirrored, shifted, rotated, zoomed and relit at random in every epoch.
 
-The draws of an epoch depend on its seed and on the place in the pass alone, so an epoch done again is the same.
+The random numbers depend only on the seed of the epoch and the position in it, so a repeated epoch has the same images.
 """
 
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-#: Faces come aligned: twice as much would hide the few pixels by which a brow or a corner of the mouth tells.
+#: Faces are aligned: twice these amounts would hide movements of a few pixels of the brows or the mouth.
 SHIFT_PX, TURN_DEG, ZOOM = 2.0, 4.0, 0.04
-#: Contrast about mid-gray, up or down by this factor at most; and brightness, in gray levels.
+#: The largest factor of contrast about mid-gray, up or down, and the largest change of brightness, in gray levels.
 CONTRAST, BRIGHTNESS = 1.25, 25.0
 
 
 @dataclass(frozen=True)
 class Variations:
-    """What becomes of the pictures of a pass, one row each.
+    """The augmentation of each image of an epoch, one row each.
 
-    matrices: (n, 2, 3), from places in the varied picture to places in the given one, in pixels. lights: (n, 2), a
-    factor of the gray levels, and what is added to them.
+    matrices: (n, 2, 3) affine maps from pixels of the augmented image to pixels of the original. lights: (n, 2), factor
+    and offset of the gray levels.
     """
 
     matrices: np.ndarray
@@ -27,8 +27,8 @@ class Variations:
 
 
 def draw_variations(rows: int, size: int, seed: tuple[int, ...]) -> Variations:
-    """Draws for `rows` pictures of size x size px. seed: of the epoch; nothing else decides."""
-    # The order of a pass is drawn from the seed itself.
+    """Random variations of `rows` images of size x size pixels. seed: of the epoch."""
+    # The order of the samples in the epoch is drawn from the seed itself.
     rng = np.random.default_rng((*seed, 1))
     mirror = rng.choice([-1.0, 1.0], rows)
     turn = np.deg2rad(rng.uniform(-TURN_DEG, TURN_DEG, rows))
@@ -43,13 +43,13 @@ def draw_variations(rows: int, size: int, seed: tuple[int, ...]) -> Variations:
 
 
 def varied(images: np.ndarray, variations: Variations, places: np.ndarray) -> np.ndarray:
-    """The pictures as they look this time, (n, size, size) uint8; those given stay as they are.
+    """Augmented copies of images, (n, size, size) uint8.
 
-    images: (n, size, size) uint8. places: (n,) the row of `variations` for each.
+    images: (n, size, size) uint8. places: (n,) the row of `variations` of each image.
     """
     changed = np.empty_like(images)
     for out, image, place in zip(changed, images, places, strict=True):
-        # Mirrored at the border: a black edge would tell how far a picture was moved.
+        # Reflected at the border: a black edge would reveal the shift.
         moved = cv2.warpAffine(
             image,
             variations.matrices[place],

@@ -1,7 +1,4 @@
-"""A dataset folder in, arrays in memory out: images decoded once, audio features, labels and group keys.
-
-Also the validation groups: which training clips are held back for early stopping and calibration.
-"""
+"""Reads a dataset folder into arrays: decoded images, audio features, labels and group keys."""
 
 import hashlib
 import json
@@ -25,12 +22,11 @@ _COLUMNS = ["clip_id", "film", "speaker", "label", "image", "audio_features", "a
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples side by side. All arrays have the same length n.
+    """Samples as columns, all of the same length n.
 
-    images: (n, 128, 128) uint8, an array or Pictures on disk. audio_features: (n, 68) float32, or what by_frames puts
-    there. labels: (n,) int64, -1 where unlabelled.
-    clip_ids, films, speakers: (n,) str; a missing speaker is "". originals: (n,) bool, not an augmented copy.
-    frames: n rows of (frames, 68), where they were read.
+    images: (n, 128, 128) uint8, an array or Pictures on disk. audio_features: (n, 68) float32, or the frames after
+    by_frames. labels: (n,) int64, -1 if unlabelled. clip_ids, films, speakers: (n,) str; a missing speaker is "".
+    originals: (n,) bool, False for augmented samples. frames: n rows of (frames, 68), or None if they were not read.
     """
 
     images: np.ndarray | Pictures
@@ -50,9 +46,9 @@ class Samples:
         return Samples(**{name: _taken(column, chosen) for name, column in vars(self).items()})
 
     def by_frames(self) -> "Samples":
-        """The same samples for a network that hears frames: they stand where the 68 features stood.
+        """The same samples for a network that uses frames: the frames replace the 68 features of each clip.
 
-        Raises ModelInputError where no frames were read.
+        Raises ModelInputError if no frames were read.
         """
         if self.frames is None:
             raise ModelInputError(NO_FRAMES)
@@ -60,7 +56,7 @@ class Samples:
 
 
 def join(parts: list[Samples]) -> Samples:
-    """Several sets of samples as one, in order."""
+    """Concatenate several sets of samples."""
     return Samples(**{name: _joined([vars(part)[name] for part in parts]) for name in vars(parts[0])})
 
 
@@ -80,28 +76,28 @@ def _joined(columns: list[Any]) -> Any:
 
 
 def pictures_mb(dataset: Path) -> float:
-    """Size of all decoded pictures of a dataset, in MB of 2**20 bytes."""
+    """Size of all decoded images of a dataset, in MB of 2**20 bytes."""
     rows = sum(_metadata(path).num_rows for path in shards(dataset, "*"))
     return float(rows * IMAGE_SIZE * IMAGE_SIZE / 2**20)
 
 
 def has_frames(dataset: Path) -> bool:
-    """Whether the samples of a dataset have their short-term frames."""
+    """Whether the samples of a dataset have short-term frames."""
     return any(FRAMES in _schema(path).names for path in shards(dataset, "*")[:1])
 
 
 def read_samples(dataset: Path, split: str, spill: Path | None = None, with_frames: bool = False) -> Samples:
     """All samples of a split, "train", "test" or "unlabelled"; none if the dataset has no such split.
 
-    spill: a folder for the pictures, as Pictures in a file without a name; None: in memory. with_frames: read the
+    spill: a folder for the images, which are then Pictures in an unnamed file; None: in memory. with_frames: read the
     short-term frames too.
-    Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray
-    images and 68 finite features.
+    Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray images and 68
+    finite features.
     """
     wanted = [*_COLUMNS, FRAMES] if with_frames else _COLUMNS
     tables = [_read_table(path, wanted) for path in shards(dataset, split)]
     rows = sum(table.num_rows for table in tables)
-    # Filled in place: 11,606 images are 190 MB, a list of them and its copy would be three times that.
+    # Filled in place: 11,606 images need 190 MB, and a list of them with its copy three times that.
     shape = (rows, IMAGE_SIZE, IMAGE_SIZE)
     images = on_disk(shape, spill) if spill else np.empty(shape, np.uint8)
     for index, (clip_id, png) in enumerate(_pngs(tables)):
@@ -121,7 +117,7 @@ def read_samples(dataset: Path, split: str, spill: Path | None = None, with_fram
 
 
 def read_folds(dataset: Path, split: str) -> np.ndarray:
-    """(n,) int64 fold of each sample of read_samples(dataset, split); -1 where it is in none."""
+    """(n,) int64 fold of each sample of read_samples(dataset, split); -1 if it is in no fold."""
     parts = []
     for path in shards(dataset, split):
         with pq.ParquetFile(path) as file:
@@ -134,7 +130,7 @@ def read_folds(dataset: Path, split: str) -> np.ndarray:
 
 
 def shards(dataset: Path, split: str) -> list[Path]:
-    """The Parquet files of a split, in order. Raises ModelInputError if this is no dataset folder."""
+    """The Parquet files of a split, in order. Raises ModelInputError if this is not a dataset folder."""
     data = Path(dataset) / "data"
     if not data.is_dir():
         raise ModelInputError(f"{dataset}: no dataset here (no data folder); run emodal build first")
@@ -142,7 +138,7 @@ def shards(dataset: Path, split: str) -> list[Path]:
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:
-    """manifest.json of the dataset, empty if there is none. Raises ModelInputError if it is not JSON."""
+    """manifest.json of the dataset; empty if there is none. Raises ModelInputError if it is not JSON."""
     path = Path(dataset) / "manifest.json"
     if not path.is_file():
         return {}
@@ -154,7 +150,7 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
 
 
 def dataset_hash(dataset: Path) -> str:
-    """Hash of the dataset's content: the manifest's own, else SHA-256 over names and bytes of the shards."""
+    """Hash of the dataset's content: from the manifest, else SHA-256 over names and bytes of the shards."""
     known = read_manifest(dataset).get("dataset_hash")
     if known:
         return str(known)
@@ -166,9 +162,9 @@ def dataset_hash(dataset: Path) -> str:
 
 
 def batches(rows: int, size: int, seed: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """Indices of 0..rows-1 in an order that depends on the seed alone, in batches; the last may be smaller.
+    """Indices of 0..rows-1 in batches, in an order that depends only on the seed; the last batch may be smaller.
 
-    A last batch of one would have no covariance: it joins the batch before it.
+    A single sample has no covariance: a last batch of one sample is joined with the batch before it.
     """
     order = np.random.default_rng(seed).permutation(rows)
     starts = list(range(0, rows, size))
@@ -182,7 +178,9 @@ def _metadata(path: Path) -> pq.FileMetaData:
     try:
         return pq.read_metadata(path)
     except (pa.ArrowException, OSError) as exc:
-        raise ModelInputError(f"{path}: cannot be read as Parquet ({_line(exc)}); build it again") from exc
+        raise ModelInputError(
+            f"{path}: cannot be read as Parquet ({_line(exc)}); build the dataset again"
+        ) from exc
 
 
 def _schema(path: Path) -> pa.Schema:
@@ -191,14 +189,16 @@ def _schema(path: Path) -> pa.Schema:
 
 def _read_table(path: Path, wanted: list[str]) -> pa.Table:
     try:
-        # Read as one file: the folder's other splits must not be taken for partitions of it.
+        # Opened as one file: pyarrow would read the other splits of the folder as partitions.
         file = pq.ParquetFile(path)
         missing = [name for name in wanted if name not in file.schema_arrow.names]
         if missing:
             raise ModelInputError(f"{path}: lacks the columns {', '.join(missing)}; build the dataset again")
         return file.read(wanted).select(wanted)
     except (pa.ArrowException, OSError) as exc:
-        raise ModelInputError(f"{path}: cannot be read as Parquet ({_line(exc)}); build it again") from exc
+        raise ModelInputError(
+            f"{path}: cannot be read as Parquet ({_line(exc)}); build the dataset again"
+        ) from exc
 
 
 def _pngs(tables: list[pa.Table]) -> Iterator[tuple[str, bytes | None]]:
@@ -212,7 +212,7 @@ def _decode(png: bytes | None, clip_id: str, dataset: Path) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
     if image is None or image.shape != (IMAGE_SIZE, IMAGE_SIZE) or image.dtype != np.uint8:
         raise ModelInputError(
-            f"{dataset}: clip {clip_id}: the image is not 128x128 8-bit gray; build it again"
+            f"{dataset}: clip {clip_id}: the image is not {IMAGE_SIZE}x{IMAGE_SIZE} 8-bit gray; build the dataset again"
         )
     return np.asarray(image)
 
@@ -222,7 +222,7 @@ def _audio_features(table: pa.Table, dataset: Path) -> np.ndarray:
     values = np.asarray(column.flatten().to_numpy(zero_copy_only=False), np.float32)
     if column.null_count or values.size != table.num_rows * FEATURES:
         raise ModelInputError(
-            f"{dataset}: audio_features must hold {FEATURES} numbers a sample; build it again"
+            f"{dataset}: audio_features must have {FEATURES} numbers in each sample; build the dataset again"
         )
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0]) // FEATURES
@@ -237,7 +237,7 @@ def _frames(table: pa.Table, dataset: Path) -> list[np.ndarray]:
     values = column.flatten().flatten().to_numpy(zero_copy_only=False)
     if (counts == 0).any() or values.size != counts.sum() * FEATURES or not np.isfinite(values).all():
         raise ModelInputError(
-            f"{dataset}: {FRAMES} must hold {FEATURES} finite numbers a frame; build it again"
+            f"{dataset}: {FRAMES} must have {FEATURES} finite numbers in each frame; build the dataset again"
         )
     return np.split(np.asarray(values, np.float32).reshape(-1, FEATURES), np.cumsum(counts)[:-1])
 
@@ -245,7 +245,9 @@ def _frames(table: pa.Table, dataset: Path) -> list[np.ndarray]:
 def _labels(table: pa.Table, dataset: Path) -> np.ndarray:
     labels = np.asarray(table["label"].fill_null(UNLABELLED).to_numpy(), np.int64)
     if not np.isin(labels, range(UNLABELLED, len(LABELS))).all():
-        raise ModelInputError(f"{dataset}: labels must be 0 to {len(LABELS) - 1} or null; build it again")
+        raise ModelInputError(
+            f"{dataset}: labels must be 0 to {len(LABELS) - 1} or null; build the dataset again"
+        )
     return labels
 
 

@@ -1,6 +1,6 @@
-"""Sounds frame by frame: rows of different lengths that read like an array, and how they become a batch.
+"""Frame sequences of different lengths that are read like an array, and how they are padded into a batch.
 
-A batch is padded with zeros at the end, and a frame of zeros is none: of a real one no 68 numbers are all 0.
+Shorter rows of a batch end with frames of zeros. A real frame never has 68 zeros, so these frames mark the padding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Sequences:
-    """Rows of (frames, features) float32, each with its own number of frames; they are never copied as a whole."""
+    """Rows of (frames, features) float32, each with its own number of frames; only batches are copied."""
 
     def __init__(self, rows: Sequence[np.ndarray]) -> None:
         self._rows = list(rows)
@@ -22,7 +22,7 @@ class Sequences:
         return iter(self._rows)
 
     def __getitem__(self, chosen: Any) -> np.ndarray:
-        """The rows of a slice, a mask or indices, (rows, longest, features), with zeros after each row's end."""
+        """The rows of a slice, a mask or indices, (rows, longest, features), padded with zeros."""
         rows = self.take(chosen)._rows
         longest, width = max((len(row) for row in rows), default=1), self._rows[0].shape[1]
         padded = np.zeros((len(rows), longest, width), np.float32)
@@ -35,7 +35,7 @@ class Sequences:
         return Sequences([self._rows[index] for index in np.arange(len(self))[chosen]])
 
     def mean_and_std(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and population deviation of each feature over all frames of all rows, (features,) float64 each."""
+        """Mean and population standard deviation of each feature over all frames, (features,) float64 each."""
         frames = sum(len(row) for row in self._rows)
         mean = sum(row.sum(axis=0, dtype=np.float64) for row in self._rows) / frames
         squares = sum(((row - mean) ** 2).sum(axis=0) for row in self._rows) / frames

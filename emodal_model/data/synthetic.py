@@ -1,12 +1,13 @@
-"""A paired synthetic set whose best possible accuracy is known: 52.1 % audio, 63.7 % image, 66.0 % both.
+"""Synthetic pairs of image and sound with known Bayes accuracy: 52.1 % audio, 63.7 % image, 66.0 % both.
 
-The class moves a vector that both modalities share; each adds its own weak cue and its own noise. A network
-that falls short of these figures is badly trained, one that exceeds them has seen its test set.
+The class shifts a vector that both modalities share; each modality adds a weak cue and noise of its own. A network with
+much lower accuracy is badly trained; a network with higher accuracy was trained on its test set.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from emodal_model.data.contract import FEATURES, IMAGE_SIZE, LABELS, UNLABELLED
 from emodal_model.data.samples import Samples
@@ -21,7 +22,7 @@ _SIMPLEX = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqr
 
 @dataclass(frozen=True)
 class Hidden:
-    """What the modalities carry. labels: (n,) int64. image, audio: (n, 6), 3 shared and 3 of their own."""
+    """The variables behind the samples. labels: (n,) int64. image, audio: (n, 6), 3 shared and 3 of their own."""
 
     labels: np.ndarray
     image: np.ndarray
@@ -29,7 +30,7 @@ class Hidden:
 
 
 def draw_hidden(n: int, seed: int) -> Hidden:
-    """n samples of the model: c uniform, u = 0.9 S_c + N; each modality sees u + noise, and its own cue."""
+    """n samples of the model: class c uniform, u = 0.9 S_c + N; each modality has u + noise and its own cue."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(len(LABELS), size=n)
     corner = _SIMPLEX[labels]
@@ -46,10 +47,10 @@ def draw_hidden(n: int, seed: int) -> Hidden:
 
 
 def draw_samples(n: int, seed: int, labelled: int | None = None) -> Samples:
-    """n samples as pictures and 68 features; of these the first `labelled` have labels (all, if None).
+    """n samples as images and 68 features. The first `labelled` of them have labels; all, if None.
 
-    The six numbers of a picture are the brightness of six patches; those of a sound are mixed into 68
-    features. Both are invertible up to the rounding of pixels to 8 bits, so the Bayes accuracies stay.
+    The six numbers of an image are the brightness of six patches; those of a sound are mixed into 68 features. Both
+    maps are invertible up to the rounding of pixels to 8 bits, so the Bayes accuracies stay the same.
     """
     hidden = draw_hidden(n, seed)
     labels = np.where(np.arange(n) < (n if labelled is None else labelled), hidden.labels, UNLABELLED)
@@ -65,11 +66,11 @@ def draw_samples(n: int, seed: int, labelled: int | None = None) -> Samples:
 
 
 def bayes_posteriors(hidden: Hidden, modality: str) -> np.ndarray:
-    """(n, 4) class probabilities given what a modality carries: "audio", "image" or "both"; exact."""
+    """(n, 4) exact class probabilities given "audio", "image" or "both"."""
     mean = {"image": (_SHARED, _IMAGE_CUE), "audio": (_SHARED, _AUDIO_CUE)}
     noise = {"image": _IMAGE_NOISE, "audio": _AUDIO_NOISE}
     seen = ["image", "audio"] if modality == "both" else [modality]
-    # Per axis: what is seen, its mean for a corner at +1, and its covariance (u's own variance is shared).
+    # For each axis: the observed numbers, their mean for a corner at +1, and their covariance (that of u is shared).
     means = np.array([m for name in seen for m in mean[name]])
     covariance = np.eye(2 * len(seen))
     for i, a in enumerate(seen):
@@ -78,22 +79,21 @@ def bayes_posteriors(hidden: Hidden, modality: str) -> np.ndarray:
     axes = np.stack([getattr(hidden, name).reshape(-1, 2, 3) for name in seen], axis=1)
     axes = axes.reshape(len(hidden.labels), 2 * len(seen), 3)
     weights = np.linalg.solve(covariance, means)
-    # Log likelihood of a corner, up to terms all classes share: the corners have equal length.
+    # Log likelihood of a corner, without the terms that are equal for all classes: the corners have equal length.
     logits = np.einsum("nmk,m,ck->nc", axes, weights, _SIMPLEX)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(logits, axis=1))
 
 
 def _mixing() -> np.ndarray:
-    """(6, 68) with orthonormal rows, always the same."""
+    """(6, 68) with orthonormal rows, the same in every call."""
     basis, _ = np.linalg.qr(np.random.default_rng(68).standard_normal((FEATURES, 6)))
     return np.asarray(basis.T)
 
 
 def _pictures(values: np.ndarray) -> np.ndarray:
-    """(n, 128, 128) uint8: a grid of 2 x 3 flat patches, 16 gray levels a unit around 128."""
+    """(n, 128, 128) uint8: a grid of 2 x 3 uniform patches, 16 gray levels for each unit around 128."""
     levels = np.clip(np.rint(128 + 16 * values), 0, 255).astype(np.uint8).reshape(-1, 2, 3)
     rows = np.arange(IMAGE_SIZE) * 2 // IMAGE_SIZE
     columns = np.arange(IMAGE_SIZE) * 3 // IMAGE_SIZE
-    # One picture after the other in memory, as read_samples lays them: else a batch costs ten times as much to gather.
+    # Contiguous, as from read_samples: otherwise it takes ten times as long to gather a batch.
     return np.ascontiguousarray(levels[:, rows[:, None], columns[None, :]])

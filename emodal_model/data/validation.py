@@ -1,6 +1,6 @@
-"""Which training groups are held back: to stop training early, and to calibrate. Never part of the fit.
+"""The validation split: groups of training clips that are held out for early stopping and calibration.
 
-A group is a film, else a speaker, else a clip; all samples of a group stand on one side.
+A group is a film, a speaker or a clip. All samples of a group are on the same side.
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,17 @@ import numpy as np
 from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import Samples
 
-#: How far the validation share may be from the wanted one before coarser groups are given up.
+#: Largest difference between the validation share and the wanted one; beyond it, finer groups are tried.
 TOLERANCE = 0.15
+#: Random choices of groups, of which the best is taken.
 DRAWS = 200
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """fit, validation: (n,) bool over the training samples; group_by: what stays together; note: for people.
+    """fit, validation: (n,) bool over the training samples. group_by: the unit of a group. note: a line for people.
 
-    Validation holds labelled originals only; all else of its groups is on neither side.
+    Validation has labelled originals only; other samples of its groups are in neither.
     """
 
     fit: np.ndarray
@@ -32,11 +33,11 @@ class Holdout:
 def hold_out(
     samples: Samples, group_by: str, fraction: float, seed: int, earlier: np.ndarray | None = None
 ) -> Holdout:
-    """Hold back groups of about `fraction` of the labelled clips, all classes staying on the fit side.
+    """Hold out groups with about `fraction` of the labelled clips, so that every class stays on the fit side.
 
-    group_by: "film", "speaker" or "clip". earlier: (n,) bool, what other members of an ensemble hold back; such groups
-    are avoided. When there are too few films (or speakers) for that, falls back to the next finer groups, at last to
-    none at all, and says so in the note.
+    group_by: "film", "speaker" or "clip". earlier: (n,) bool, samples that other members of the ensemble hold out;
+    their groups are avoided. If there are too few films (or speakers), the next finer groups are tried, and at last
+    nothing is held out; the note says which.
     """
     note = ""
     wanted = [group_by] + [name for name in ("speaker", "clip") if name != group_by]
@@ -52,13 +53,13 @@ def hold_out(
             inside = np.isin(keys, held)
             validation = inside & samples.originals & (samples.labels >= 0)
             return Holdout(~inside, validation, name, len(held), note)
-        note = f"too few groups by {name} for a validation side"
+        note = f"too few groups by {name} for a validation split"
     nothing = np.zeros(len(samples), bool)
-    return Holdout(~nothing, nothing, "none", 0, "too few clips for a validation side: no early stopping")
+    return Holdout(~nothing, nothing, "none", 0, "too few clips for a validation split: no early stopping")
 
 
 def _keys(samples: Samples, group_by: str) -> np.ndarray:
-    """Group key of each sample. A clip without a speaker is its own group."""
+    """The group of each sample. A clip without a speaker is a group of its own."""
     if group_by == "film":
         return samples.films
     if group_by == "speaker":
@@ -70,9 +71,9 @@ def _keys(samples: Samples, group_by: str) -> np.ndarray:
 def _best_draw(
     keys: np.ndarray, samples: Samples, fraction: float, seed: int, earlier: np.ndarray | None
 ) -> np.ndarray | None:
-    """Of many random draws of groups, the one with the share and class mix nearest to what is wanted.
+    """Of many random choices of groups, the one closest to the wanted share and to the class distribution.
 
-    Groups that were held back earlier count against a draw by their share of it.
+    Groups that were held out earlier add their share to the cost of a choice.
     """
     labelled = samples.originals & (samples.labels >= 0)
     groups, member = np.unique(keys, return_inverse=True)
@@ -89,7 +90,7 @@ def _best_draw(
         share = counts[order].sum(axis=1).cumsum() / total.sum()
         held = order[: int(np.abs(share - fraction).argmin()) + 1]
         inside = counts[held].sum(axis=0)
-        # Every class must be learnable on the fit side, and something must be there to validate on.
+        # The fit side needs every class, and the validation side at least one clip.
         if inside.sum() == 0 or ((total > 0) & (inside == total)).any():
             continue
         off = abs(inside.sum() / total.sum() - fraction)

@@ -1,1 +1,1 @@
-"""Scores, tables and baselines."""
+"""Scores of networks and baselines, and their tables."""

@@ -1,6 +1,6 @@
-"""What EMODal must beat: linear classifiers on fixed features of one modality, and two ways to fuse them.
+"""Baselines: linear classifiers on fixed features of one modality, and two ways to fuse them.
 
-All of them choose their penalty on the networks' validation side, and then learn from that side too.
+Each chooses its penalty on the validation samples of the networks, and is then fitted on those samples too.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,12 @@ from emodal_model.data.contract import IMAGE_SIZE, LABELS
 from emodal_model.data.samples import Samples
 from emodal_model.evaluation.scores import softmax
 
-#: Smaller is a stronger penalty.
+#: Values of C to choose from; a smaller one is a stronger penalty.
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
+#: Share of the variance that the principal components keep.
 VARIANCE = 0.95
 
+#: Directions of gradients, and side of a cell in pixels.
 _BINS, _CELL = 9, 16
 
 Features = Callable[[Samples], np.ndarray]
@@ -31,13 +33,13 @@ Estimator = Callable[[float], Any]
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear classifier on features of the samples; log probabilities (or margins) out."""
+    """A linear classifier on features of the samples; its outputs are log probabilities or margins."""
 
     features: Features
     estimator: Estimator
 
     def logits(self, train: Samples, validation: Samples, test: Samples) -> np.ndarray:
-        """(n test, 4): fitted on train and validation, with the penalty that does best on validation without it."""
+        """(n test, 4) logits, with the penalty that is best on `validation`; the final fit uses both sets."""
         x, y = self.features(train), train.labels
         penalty = PENALTIES[1]
         if len(validation):
@@ -51,12 +53,12 @@ class Linear:
 
 
 def audio_features(samples: Samples) -> np.ndarray:
-    """(n, 68), as they are; the estimators standardise."""
+    """(n, 68) features; the estimators standardise them."""
     return np.asarray(samples.audio_features, np.float64)
 
 
 def image_features(samples: Samples) -> np.ndarray:
-    """(n, 1764 + 256): histograms of oriented gradients, and a 16x16 thumbnail for what edges do not show."""
+    """(n, 1764 + 256): histograms of oriented gradients, and a 16x16 thumbnail."""
     each = [
         np.concatenate(
             [oriented_gradients(image), cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA).ravel()]
@@ -69,7 +71,7 @@ def image_features(samples: Samples) -> np.ndarray:
 def oriented_gradients(image: np.ndarray) -> np.ndarray:
     """(1764,) HOG of a 128x128 image: 9 unsigned directions, cells of 16 px, blocks of 2x2 cells, L2-normalised.
 
-    Dalal and Triggs, CVPR 2005; without the interpolation between bins.
+    Dalal and Triggs, CVPR 2005, without interpolation between bins.
     """
     dy, dx = np.gradient(image.astype(np.float32))
     direction = np.floor(np.arctan2(dy, dx) / np.pi * _BINS).astype(int) % _BINS
@@ -86,7 +88,7 @@ def oriented_gradients(image: np.ndarray) -> np.ndarray:
 
 
 def both_features(samples: Samples) -> np.ndarray:
-    """Early fusion: the two side by side, audio last."""
+    """Early fusion: the features of both modalities, audio last."""
     return np.concatenate([image_features(samples), audio_features(samples)], axis=1)
 
 
@@ -98,7 +100,7 @@ def linear_svm(c: float) -> Any:
 
 
 def pca_logistic(c: float) -> Any:
-    """Logistic regression on the principal components that hold 95 % of the variance of standardised features."""
+    """Logistic regression on the principal components with 95 % of the variance of standardised features."""
     return make_pipeline(
         StandardScaler(),
         PCA(VARIANCE, svd_solver="full"),
@@ -106,7 +108,7 @@ def pca_logistic(c: float) -> Any:
     )
 
 
-#: The poster's prior work (image features + linear SVM), and the simple ones that are hard to beat.
+#: The poster's prior work (image features + linear SVM), and simple baselines that are strong on small datasets.
 LINEAR: dict[str, Linear] = {
     "audio_svm": Linear(audio_features, linear_svm),
     "image_svm": Linear(image_features, linear_svm),
@@ -117,20 +119,20 @@ LINEAR: dict[str, Linear] = {
 
 
 def baseline_probabilities(train: Samples, validation: Samples, test: Samples) -> dict[str, np.ndarray]:
-    """(n test, 4) probabilities of every baseline by name, late fusion of the two logistic ones included.
+    """(n test, 4) probabilities of every baseline by name, with the late fusion of the two logistic regressions.
 
-    train: labelled samples. A class that train lacks gets probability 0.
+    train: labelled samples. A class without training samples gets probability 0.
     """
     if len(test) == 0:
         return {name: np.empty((0, len(LABELS))) for name in (*LINEAR, "late_fusion")}
     logits = {name: baseline.logits(train, validation, test) for name, baseline in LINEAR.items()}
-    # Late fusion: the product of the two opinions.
+    # Late fusion: the product of the two predictions.
     logits["late_fusion"] = logits["audio_logistic"] + logits["image_logistic"]
     return {name: softmax(each) for name, each in logits.items()}
 
 
 def _all_classes(fitted: Any, x: np.ndarray) -> np.ndarray:
-    """Logits over all LABELS, whatever classes the estimator met; two-class margins become two columns."""
+    """Logits for all LABELS, also those without training samples; margins of two classes become two columns."""
     margins = np.asarray(fitted.decision_function(x), np.float64)
     if margins.ndim == 1:
         margins = np.stack([-margins / 2, margins / 2], axis=1)

@@ -1,6 +1,6 @@
-"""Judge trained networks on a dataset's test side.
+"""Evaluates trained networks on the test split of a dataset.
 
-Everything counts original clips only; fractions are 0 to 1.
+Only original clips count, never augmented samples. Fractions are 0 to 1.
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ from emodal_model.losses import h_score
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of each network on the test side.
+    """Scores of each network on the test split.
 
     networks: name -> scores (see scores.score), by_film and by_speaker (n, accuracy), p_against_emodal.
-    "emodal_audio" and "emodal_image" are EMODal answering with one modality missing.
-    h_score: held-out, of EMODal's two codes. left_out: networks that the dataset is not enough for, and why.
+    "emodal_audio" and "emodal_image" are EMODal with the other modality missing.
+    h_score: of EMODal's two codes. left_out: networks that cannot be evaluated on this dataset, and the reason.
     """
 
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -39,14 +39,14 @@ class Evaluation:
 
 
 def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
-    """Evaluate a .keras file, or every network of a model folder, on the test side of a dataset folder.
+    """Evaluate a .keras file, or every network of a model folder, on the test split of a dataset folder.
 
-    Raises ModelInputError if either cannot be read, or the dataset's audio features are not those of the model.
+    Raises ModelInputError if either cannot be read, or if the dataset's audio features are not those of the model.
     """
     dataset = Path(dataset)
     networks = [load(path) for path in model_files(Path(model_path))]
     if not networks:
-        load(model_path)  # says clearly what is wrong with the path
+        load(model_path)  # raises an error that names the path
     manifest = read_manifest(dataset)
     for network in networks:
         _refuse_other_features(network, manifest, dataset)
@@ -56,13 +56,13 @@ def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
         raise ModelInputError(f"{dataset}: {NO_FRAMES}")
     left_out = {network.name: NO_FRAMES for network in networks if network not in able}
     test = read_samples(dataset, "test", with_frames=any(network.uses_frames for network in able))
-    return evaluate_on(able, judged(test), left_out=left_out)
+    return evaluate_on(able, labelled_originals(test), left_out=left_out)
 
 
 def _refuse_other_features(network: Predictor, manifest: dict[str, Any], dataset: Path) -> None:
-    """Means over another window are other numbers under the same names: an answer to them means nothing."""
+    """Raise ModelInputError if the dataset's features were computed with other settings under the same names."""
     theirs, ours = manifest.get("config", {}).get("audio", {}), network.about["audio"]
-    # A frame has no mean and no deviation.
+    # Frames have no statistics.
     meaning = ("window_s", "step_s") if network.uses_frames else ("window_s", "step_s", "statistics")
     other = [key for key in meaning if key in ours and key in theirs and theirs[key] != ours[key]]
     if other:
@@ -71,7 +71,7 @@ def _refuse_other_features(network: Predictor, manifest: dict[str, Any], dataset
             for joint, settings in ((", ", theirs), (", ", ours), (" --set ", ours))
         )
         raise ModelInputError(
-            f"{dataset}: built with {built}, but the {network.name} network learned from {learned}; "
+            f"{dataset}: built with {built}, but the {network.name} network was trained with {learned}; "
             f"build it with --set {cure}"
         )
 
@@ -82,10 +82,10 @@ def evaluate_on(
     others: Mapping[str, np.ndarray] | None = None,
     left_out: Mapping[str, str] | None = None,
 ) -> Evaluation:
-    """Evaluate networks on samples of the test side; scores are None where there is no sample.
+    """Evaluate networks on test samples; without samples, scores are None.
 
-    test: as from `judged`. others: probabilities that something else gave for the same samples, by name. left_out: as
-    in the Evaluation.
+    test: from labelled_originals(). others: probabilities of baselines for the same samples, by name.
+    left_out: as in Evaluation.
     """
     answers: dict[str, np.ndarray] = {}
     held_out_h = None
@@ -115,8 +115,8 @@ def evaluate_on(
     return Evaluation(scores, held_out_h, dict(left_out or {}))
 
 
-def judged(test: Samples) -> Samples:
-    """The samples that count: labelled, and no augmented copies."""
+def labelled_originals(test: Samples) -> Samples:
+    """The samples that count: labelled originals."""
     return test.take(test.originals & (test.labels >= 0))
 
 

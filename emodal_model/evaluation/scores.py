@@ -1,24 +1,24 @@
-"""Numbers that judge predictions, in plain numpy: accuracy, recall, F1, confusion, intervals, calibration.
+"""Scores of predictions: accuracy, recall, F1, confusion matrix, confidence intervals, calibration.
 
-A number that the test side cannot give (recall of a class that is not in it) is None, never NaN.
+A score that the test split does not define (the recall of a class without clips) is None, never NaN.
 """
 
 from typing import Any
 
 import numpy as np
+import scipy.special
 from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix
 
 from emodal_model.data.contract import LABELS
-
-_Z95 = 1.959963984540054
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Every score of one set of predictions, as JSON values.
 
-    probabilities: (n, 4). labels: (n,) int, all >= 0. Fractions are 0 to 1; confusion holds counts,
-    rows truth, columns prediction. uar and macro_f1 are None unless every class is in the truth.
+    probabilities: (n, 4). labels: (n,) int, all >= 0. Fractions are 0 to 1. confusion: counts, rows truth, columns
+    prediction. uar and macro_f1 are None unless every class has a sample.
     """
     confusion = confusion_counts(labels, probabilities.argmax(axis=1))
     n, right = int(confusion.sum()), int(np.trace(confusion))
@@ -41,27 +41,25 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 def confusion_counts(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """(4, 4) int64 counts, rows truth, columns prediction, in the order of LABELS."""
-    counts = np.zeros((len(LABELS), len(LABELS)), np.int64)
-    np.add.at(counts, (truth, predicted), 1)
-    return counts
+    if len(truth) == 0:  # scikit-learn refuses empty input
+        return np.zeros((len(LABELS), len(LABELS)), np.int64)
+    return np.asarray(confusion_matrix(truth, predicted, labels=range(len(LABELS))))
 
 
 def mean_or_none(values: list[float | None]) -> float | None:
-    """Mean, or None if any value is."""
+    """The mean, or None if any value is None."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
-    """95 % score interval of a share of n > 0 independent trials (Wilson 1927). Within [0, 1]."""
-    share, z2 = right / n, _Z95**2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z95 / (1 + z2 / n) * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    """95 % score interval of a proportion of n > 0 independent trials (Wilson 1927). Within [0, 1]."""
+    interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def paired_p(right_one: np.ndarray, right_other: np.ndarray) -> float:
-    """Two-sided p of the exact McNemar test: do two classifiers err equally often on the same n samples?"""
+    """Two-sided p-value of the exact McNemar test: two classifiers err equally often on the same n samples."""
     only_one = int((right_one & ~right_other).sum())
     only_other = int((right_other & ~right_one).sum())
     return float(binomtest(only_one, only_one + only_other).pvalue) if only_one + only_other else 1.0
@@ -87,16 +85,14 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Softmax over the last axis, float64."""
-    shifted = np.asarray(logits, np.float64) - logits.max(axis=-1, keepdims=True)
-    powers = np.exp(shifted)
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    return np.asarray(scipy.special.softmax(np.asarray(logits, np.float64), axis=-1))
 
 
 def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature T that makes softmax(logits / T) most probable given the labels; 1 without samples.
+    """The temperature T for which softmax(logits / T) makes the labels most probable; 1 without samples.
 
-    log T has a normal prior of deviation 0.5: ten samples that are all right would ask for T = 0, and get
-    a prudent answer; over a few hundred samples the prior no longer counts.
+    log T has a normal prior of standard deviation 0.5. Without the prior, ten samples that are all right would give
+    T = 0; with a few hundred samples the prior has no effect.
     """
     if len(labels) == 0:
         return 1.0
@@ -110,7 +106,7 @@ def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
-    """The points of a reliability diagram: mean confidence, accuracy and n of each bin that holds samples."""
+    """The points of a reliability diagram: mean confidence, accuracy and n of each bin that has samples."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)

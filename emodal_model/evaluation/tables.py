@@ -1,11 +1,11 @@
-"""Metrics as text: the poster's two tables, in per cent. Nothing heavy is imported, so an old result prints at once."""
+"""Metrics as text: the poster's two tables, in per cent. Imports are light, so a finished training prints quickly."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from emodal_model.data.contract import LABELS
 
-#: Rows of the first table: the poster's, then EMODal with one modality missing, then what it must beat.
+#: Rows of the first table: the poster's, then EMODal with one modality missing, then baselines.
 TITLES = {
     "audio": "audio",
     "audio_recurrent": "audio, recurrent",
@@ -22,10 +22,10 @@ TITLES = {
     "late_fusion": "late fusion, logistic",
 }
 
-#: The networks that are trained, in the order of TITLES; the last one that is there is what a run is about.
+#: The networks that are trained, in the order of TITLES; the last one of a run is its main network.
 TRAINED: Final = ("audio", "audio_recurrent", "image", "emodal")
 
-#: Repeats shown one by one: a line holds so many.
+#: Repeats that are shown one by one: a line has room for this many.
 _MOST_REPEATS = 5
 
 
@@ -46,7 +46,7 @@ def format_report(metrics: Mapping[str, Any]) -> str:
         )
     if any(scores.get("p_against_emodal") is not None for scores in networks.values()):
         lines.append(
-            "p: chance of a difference from EMODal this large on the same clips (exact McNemar test)"
+            "p: probability of a difference from EMODal this large on the same clips (exact McNemar test)"
         )
     if metrics.get("repeats"):
         lines += ["", *_repeat_lines(metrics["repeats"])]
@@ -54,7 +54,7 @@ def format_report(metrics: Mapping[str, Any]) -> str:
         if name in networks:
             lines += ["", *_confusion_lines(TITLES[name], networks[name]["confusion"])]
     if metrics.get("h_score") is not None:
-        lines += ["", f"H-score of the two codes on the test side: {metrics['h_score']:.3f}"]
+        lines += ["", f"H-score of the two codes on the test split: {metrics['h_score']:.3f}"]
     for name, reason in metrics.get("left_out", {}).items():
         lines += ["", f"note: without {TITLES[name]}: {reason}"]
     note = metrics.get("validation", {}).get("note")
@@ -68,7 +68,7 @@ def format_report(metrics: Mapping[str, Any]) -> str:
 
 
 def _repeat_lines(repeats: Mapping[str, Any]) -> list[str]:
-    """Accuracy over seeds or folds: mean, deviation, interval of the mean, test against EMODal, and each."""
+    """Accuracy over seeds or folds: mean, standard deviation, interval of the mean, test against EMODal, each value."""
     keys = repeats["keys"]
     lines = [
         f"accuracy % over {len(keys)} {repeats['by']}s",

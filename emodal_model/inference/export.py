@@ -1,6 +1,6 @@
-"""A trained network for other runtimes: LiteRT, ONNX, or Keras alone; each runs in its own before it is kept.
+"""Exports a trained network to LiteRT, ONNX or Keras, and checks each file in its own runtime.
 
-Beside the file lies a .json of the same name that says what the numbers mean: labels, features, settings.
+A .json file of the same name has the metadata: labels, features, settings.
 """
 
 import json
@@ -15,64 +15,57 @@ import numpy as np
 
 from emodal_model.core.backend import keras, tf, without_stderr
 from emodal_model.core.errors import ModelInputError, ModelWorkError
+from emodal_model.core.files import atomic_path, write_text
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
 from emodal_model.inference.predictor import Predictor, load, save
 from emodal_model.network.forward import answer
 
-#: Largest difference in a probability that an export may show.
+#: Largest allowed difference between the probabilities of an export and those of the network.
 TOLERANCE = 1e-4
 
 Arrays = Mapping[str, np.ndarray]
-#: Outputs by name for inputs by name, of one sample.
-Ask = Callable[[Arrays], Arrays]
+#: From inputs by name to outputs by name, for one sample.
+Call = Callable[[Arrays], Arrays]
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a network is written in a format, and how the file is opened in its own runtime."""
+    """A format: how a network is written in it, and how the file is opened in its runtime."""
 
     suffix: str
     write: Callable[[Predictor, Path], None]
-    open: Callable[[Path], Ask]
+    open: Callable[[Path], Call]
 
 
 def export(predictor: Predictor, folder: Path, to: str) -> tuple[Path, float]:
     """Write the network into a folder in one of FORMATS.
 
-    Returns the file and its largest difference from the original's probabilities. Inputs are images (n, 128, 128)
-    uint8, audio_features (n, 68) float32 and short_term_features (n, frames, 68) float32 with zeros after a clip's
-    end, as far as the network has them (n is 1 in LiteRT); outputs are those of Predictor.outputs. Raises
-    ModelInputError if a package is missing or the format cannot hold the network, ModelWorkError if the file cannot
-    be written or does not answer as the network does.
+    Returns the file and the largest difference of its probabilities from the network's. The inputs are those of the
+    network: images (n, 128, 128) uint8, audio_features (n, 68) float32, short_term_features (n, frames, 68) float32
+    with zeros after the end of a clip; n is 1 in LiteRT. The outputs are those of Predictor.outputs.
+    Raises ModelInputError if a package is missing, ModelWorkError if the file cannot be written or its probabilities
+    differ.
     """
     form = FORMATS[to]
     path = folder / f"{predictor.name}{form.suffix}"
-    temporary = path.with_name(f".{predictor.name}.tmp{form.suffix}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            form.write(predictor, temporary)
-            difference = _largest_difference(form.open(temporary), predictor)
-            if not difference <= TOLERANCE:  # also when it is not a number
-                raise ModelWorkError(
-                    f"{path}: the exported network differs by {difference:.2g}; nothing was written"
-                )
-            path.with_suffix(".json").write_text(described(predictor), encoding="utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as exc:
-        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
+    with atomic_path(path) as temporary:
+        form.write(predictor, temporary)
+        difference = _largest_difference(form.open(temporary), predictor)
+        if not difference <= TOLERANCE:  # also true of NaN
+            raise ModelWorkError(
+                f"{path}: the exported network differs by {difference:.2g}; nothing was written"
+            )
+        write_text(path.with_suffix(".json"), described(predictor))
     return path, difference
 
 
 def described(predictor: Predictor) -> str:
-    """What a program needs to know to ask the network, as JSON."""
+    """The metadata that a program needs to call the network, as JSON."""
     return json.dumps({"network": predictor.name, **predictor.about}, indent=1, sort_keys=True) + "\n"
 
 
-def _largest_difference(ask: Ask, predictor: Predictor) -> float:
-    """Over random inputs, in the runtime that will run the file; the codes are not compared."""
+def _largest_difference(call: Call, predictor: Predictor) -> float:
+    """The largest difference of a probability on random inputs, in the runtime of the file; codes are not compared."""
     rng = np.random.default_rng(0)
     differences = []
     for _ in range(8):
@@ -83,7 +76,7 @@ def _largest_difference(ask: Ask, predictor: Predictor) -> float:
         }
         given = {name: every[name] for name in predictor.network.input}
         original = answer(predictor.network, given)
-        exported = ask(given)
+        exported = call(given)
         differences += [
             exported[name] - np.asarray(original[name]) for name in original if "_code" not in name
         ]
@@ -94,7 +87,7 @@ def _write_keras(predictor: Predictor, path: Path) -> None:
     save(predictor.network, predictor.about, path)
 
 
-def _open_keras(path: Path) -> Ask:
+def _open_keras(path: Path) -> Call:
     network = load(path).network
     return lambda given: {name: np.asarray(value) for name, value in answer(network, dict(given)).items()}
 
@@ -104,24 +97,24 @@ def _write_litert(predictor: Predictor, path: Path) -> None:
     if not predictor.uses_frames:
         network.export(path, format="litert", verbose=False)
         return
-    # The frames are a loop, in which LiteRT finds no variables: their values go in as constants.
+    # LiteRT does not find the variables inside the loop over frames: their values are exported as constants.
     values = [(variable, np.asarray(variable)) for variable in network.variables]
 
-    def ask(**frames: Any) -> Any:
+    def call(**frames: Any) -> Any:
         constants = [(variable, tf.constant(value)) for variable, value in values]
         with keras.StatelessScope(state_mapping=constants):
             return network(frames, training=False)
 
     given = tf.TensorSpec((1, None, FEATURES), tf.float32, name=FRAMES)
-    traced = tf.function(ask).get_concrete_function(**{FRAMES: given})
-    with without_stderr():  # the converter tells of its passes
+    traced = tf.function(call).get_concrete_function(**{FRAMES: given})
+    with without_stderr():  # the converter logs its passes
         path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([traced], tf.Module()).convert())
 
 
-def _open_litert(path: Path) -> Ask:
+def _open_litert(path: Path) -> Call:
     from ai_edge_litert.interpreter import Interpreter
 
-    with without_stderr():  # LiteRT greets whoever loads a model
+    with without_stderr():  # LiteRT logs each loaded model
         interpreter = Interpreter(model_path=str(path))
         interpreter.allocate_tensors()
     runner = interpreter.get_signature_runner()
@@ -131,7 +124,7 @@ def _open_litert(path: Path) -> Ask:
 def _write_onnx(predictor: Predictor, path: Path) -> None:
     try:
         import onnx
-        import tf2onnx  # noqa: F401  (Keras imports it; better to miss it here)
+        import tf2onnx  # noqa: F401  (Keras imports it later; its absence is reported here)
     except ImportError as exc:
         raise ModelInputError("exporting to ONNX needs three packages: pip install 'emodal[onnx]'") from exc
     for name in ("tf2onnx", "tensorflow"):
@@ -140,14 +133,14 @@ def _write_onnx(predictor: Predictor, path: Path) -> None:
     shapes = {name: [size or 1 for size in i.shape] for name, i in network.input.items()}
     network({name: np.zeros(shape, network.input[name].dtype) for name, shape in shapes.items()})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # Keras looks for a name that numpy 2 took away
+        warnings.simplefilter("ignore", FutureWarning)  # Keras uses a name that NumPy 2 removed
         network.export(path, format="onnx", verbose=False)
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {"emodal": described(predictor)})
     onnx.save(model, path)
 
 
-def _open_onnx(path: Path) -> Ask:
+def _open_onnx(path: Path) -> Call:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -1,6 +1,6 @@
-"""What a model file says about itself: labels, the names of its 68 inputs, and how faces and sound were read.
+"""The metadata of a model: labels, names of its 68 features, and the settings with which faces and sound were read.
 
-Carried inside every .keras file as emodal.json and by every export: numbers without it mean nothing.
+Every .keras file holds it as emodal.json, and every export has it too: the inputs cannot be made without it.
 """
 
 import json
@@ -17,19 +17,19 @@ from emodal_model.core.versions import versions
 from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import read_manifest, shards
 
-#: The member of a .keras file that holds it.
+#: The member of a .keras file with the metadata.
 ABOUT = "emodal.json"
-#: Sections of the dataset's configuration that decide what a face and its sound become.
+#: Sections of the dataset's configuration that decide how faces and sound are read.
 READING = ("clips", "face", "audio")
 
 
 def about_model(
     dataset: Path, data_hash: str, config: ModelConfig, by_frames: bool = False
 ) -> dict[str, Any]:
-    """What a network trained on this dataset has to say, as JSON values.
+    """The metadata of a network trained on this dataset, as JSON values.
 
-    clips, face, audio: the dataset's settings, empty if its manifest has none; the same reading gives the same
-    meaning. feature_names: the 68 in order, of a clip or (by_frames) of a frame; empty if the shards do not name them.
+    clips, face, audio: the dataset's settings; empty if its manifest has none. feature_names: the 68 in order, of a
+    clip or (by_frames) of a frame; empty if the shards do not name them.
     """
     settings = read_manifest(dataset).get("config", {})
     return {
@@ -58,7 +58,7 @@ def feature_names(dataset: Path, by_frames: bool = False) -> list[str]:
 
 
 def read_about(file: Path) -> dict[str, Any]:
-    """What a .keras file says about itself, without loading it. Raises ModelInputError if it is not one of ours."""
+    """The metadata of a .keras file, without loading it. Raises ModelInputError if it was not written by emodal."""
     try:
         with zipfile.ZipFile(file) as archive:
             about = json.loads(archive.read(ABOUT))
@@ -77,7 +77,7 @@ def model_files(path: Path) -> list[Path]:
 
 
 def model_file(path: Path) -> Path:
-    """The .keras file itself, or a folder's: emodal.keras, else its only one. Raises ModelInputError without one."""
+    """The .keras file itself; of a folder emodal.keras, else its only one. Raises ModelInputError without one."""
     files = model_files(path)
     named = [file for file in files if file.name == "emodal.keras"]
     file = named[0] if named else files[0] if len(files) == 1 else None

@@ -1,6 +1,6 @@
-"""A trained network on disk, and how to ask it: one .keras file that holds its scales, labels and settings.
+"""Loading, saving and calling a trained network: one .keras file with its normalisation, labels and settings.
 
-The file is Keras's own zip format plus one member, emodal.json: no pickle, no Lambda, no custom layers.
+The file is a zip in the format of Keras with one more member, emodal.json: no pickle, no Lambda, no custom layers.
 """
 
 import json
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from emodal_model.core.backend import keras
-from emodal_model.core.errors import ModelInputError, ModelWorkError
+from emodal_model.core.errors import ModelInputError
+from emodal_model.core.files import atomic_path
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
 from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
@@ -24,9 +25,9 @@ from emodal_model.network.forward import outputs_of
 
 @dataclass(frozen=True)
 class Answer:
-    """What a network says of one sample. probabilities: (4,) in the order of Predictor.labels.
+    """The answer of a network for one sample. probabilities: (4,) in the order of Predictor.labels.
 
-    used: "both", "image" or "audio"; None, with no probabilities, where there was nothing to answer by.
+    used: "both", "image" or "audio"; None, without probabilities, if the sample lacks the inputs of the network.
     """
 
     probabilities: np.ndarray | None
@@ -36,8 +37,8 @@ class Answer:
 class Predictor:
     """A loaded network.
 
-    name: "emodal", "audio", "audio_recurrent" or "image". about: what it was trained on and with. hears_frames: its
-    sound is short-term frames, not the 68 features of a clip.
+    name: "emodal", "audio", "audio_recurrent" or "image". about: its metadata. uses_frames: its audio input is
+    short-term frames, not the 68 features of a clip.
     """
 
     def __init__(self, network: Any, about: dict[str, Any]) -> None:
@@ -47,11 +48,11 @@ class Predictor:
         self.labels: tuple[str, ...] = tuple(about["labels"])
 
     def predict(self, images: Any = None, audio_features: Any = None) -> np.ndarray:
-        """(n, 4) float32 probabilities of angry, happy, neutral, sad.
+        """(n, 4) float32 probabilities in the order of `labels`.
 
-        images: (n, 128, 128) uint8, audio_features: (n, 68), or where the network hears frames n arrays of
-        (frames, 68); either may be None, a missing modality: EMODal then answers by the softmax on the other one.
-        Raises ModelInputError if nothing is left to answer by.
+        images: (n, 128, 128) uint8. audio_features: (n, 68), or n arrays of (frames, 68) if the network uses frames.
+        Either may be None, a missing modality: EMODal then answers with the softmax on the other one.
+        Raises ModelInputError if the network has no input left.
         """
         if self.uses_frames and audio_features is not None:
             audio_features = _checked_frames(audio_features)
@@ -69,10 +70,9 @@ class Predictor:
     def predict_each(
         self, images: Sequence[np.ndarray | None], audio_features: Sequence[np.ndarray | None]
     ) -> list[Answer]:
-        """An answer a sample, in order, where each sample may lack its image, its sound, or both.
+        """An answer for each sample, in order. A sample may lack its image, its sound, or both.
 
-        images: (128, 128) uint8 or None; audio_features: (68,), or (frames, 68) where the network hears frames, or
-        None.
+        images: (128, 128) uint8 or None. audio_features: (68,), or (frames, 68) if the network uses frames, or None.
         """
         heads = [
             self._head_or_none(image is not None, audio is not None)
@@ -95,7 +95,7 @@ class Predictor:
             return None
 
     def head_for(self, has_image: bool, has_audio: bool) -> str:
-        """The output to read for the modalities at hand: "both", "audio" or "image"."""
+        """The output to read for the available modalities: "both", "audio" or "image"."""
         head = MAIN_HEAD[self.name]
         if head == "both" and not (has_image and has_audio):
             head = "image" if has_image else "audio"
@@ -104,16 +104,16 @@ class Predictor:
         return head
 
     def outputs(self, samples: Samples) -> dict[str, np.ndarray]:
-        """Every output for every sample: probabilities per head and, for EMODal, the two codes."""
+        """Every output for every sample: probabilities of each head and, for EMODal, the two codes."""
         if self.uses_frames:
             samples = samples.by_frames()
         return outputs_of(self.network, samples.images, samples.audio_features)
 
 
 def load(path: str | Path) -> Predictor:
-    """A trained network from its .keras file, or from a folder: its emodal.keras, else its only .keras file.
+    """Load a trained network from its .keras file, or from a folder: emodal.keras, else its only .keras file.
 
-    Raises ModelInputError if there is none, or it is not one of ours.
+    Raises ModelInputError if there is none, or if it was not written by emodal.
     """
     file = model_file(Path(path))
     about = read_about(file)
@@ -125,15 +125,11 @@ def load(path: str | Path) -> Predictor:
 
 
 def save(network: Any, about: dict[str, Any], path: Path) -> None:
-    """Write network and about as one .keras file, whole or not at all. Raises ModelWorkError if it cannot."""
-    temporary = path.with_name(f".{path.stem}.tmp.keras")
-    try:
+    """Write network and metadata as one .keras file, atomically. Raises ModelWorkError if it cannot be written."""
+    with atomic_path(path) as temporary:
         network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(ABOUT, json.dumps(about, indent=1, sort_keys=True, allow_nan=False))
-        temporary.replace(path)
-    except OSError as exc:
-        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
 
 
 def _checked_frames(sounds: Any) -> Sequences:
@@ -152,7 +148,9 @@ def _checked(images: Any, audio_features: Any) -> tuple[np.ndarray | None, np.nd
     if images is not None:
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
-            raise ModelInputError(f"images must be (n, 128, 128) uint8, not {images.shape} {images.dtype}")
+            raise ModelInputError(
+                f"images must be (n, {IMAGE_SIZE}, {IMAGE_SIZE}) uint8, not {images.shape} {images.dtype}"
+            )
     if audio_features is not None and not isinstance(audio_features, Sequences):
         audio_features = np.asarray(audio_features, np.float32)
         if audio_features.ndim != 2 or audio_features.shape[1] != FEATURES:

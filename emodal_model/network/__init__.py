@@ -1,1 +1,1 @@
-"""The layers of EMODal and its forward pass."""
+"""The layers of EMODal, and its forward pass."""

@@ -1,8 +1,8 @@
-"""The poster's networks: image branch, audio branch, and the softmaxes on them.
+"""The poster's networks: image branch, audio branch, and the softmax heads on them.
 
-Every network maps named inputs (images, audio_features) to a dictionary of logits and features; the same
-layers serve EMODal and the two networks of one modality. A recurrent one, the poster's prior work, hears frames
-instead (short_term_features). Normalisation lives inside, as plain layers.
+Every network maps named inputs (images, audio_features) to a dictionary of logits and codes. EMODal and the two
+networks of one modality have the same branches. The recurrent network, the poster's prior work, uses short-term frames
+(short_term_features) instead. Normalisation is part of the network, as plain layers.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from emodal_model.network.decorrelation import CLIP, Decorrelation, decorrelatio
 
 NetworkName = Literal["emodal", "audio", "audio_recurrent", "image"]
 
-#: The head whose cross-entropy stops training and whose answer is the network's answer.
+#: The head whose cross-entropy stops training, and whose output is the network's answer.
 MAIN_HEAD: dict[str, str] = {
     "emodal": "both",
     "audio": "audio",
@@ -31,9 +31,9 @@ MAIN_HEAD: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Normalisation:
-    """What the training side taught about scales: gray level of the pixels, each of the 68 audio features.
+    """Means and standard deviations of the training samples: of the pixels, and of each of the 68 audio features.
 
-    decorrelation: of the features, once they are standardised; none for frames.
+    decorrelation: fitted on the standardised features; None for frames.
     """
 
     pixel_mean: float
@@ -44,7 +44,7 @@ class Normalisation:
 
 
 def normalisation_of(samples: Samples) -> Normalisation:
-    """Means and deviations of the samples. A constant feature keeps deviation 1."""
+    """The normalisation of some samples. A constant feature gets standard deviation 1."""
     pixels = samples.images[:: max(1, len(samples) // 2048)]
     if isinstance(samples.audio_features, Sequences):
         audio_mean, audio_std = samples.audio_features.mean_and_std()
@@ -67,10 +67,10 @@ def normalisation_of(samples: Samples) -> Normalisation:
 def build_network(
     name: NetworkName, config: ModelConfig, scales: Normalisation, dtype: str = "float32"
 ) -> Any:
-    """Keras model of one name. Inputs by name; outputs: logits of its heads, "both", "audio", "image".
+    """The Keras model of a network. Inputs by name; outputs: the logits of its heads, "both", "audio", "image".
 
-    EMODal adds its two features, "audio_code" and "image_code", (n, config.features), for the common loss.
-    dtype: Keras policy of the hidden layers; logits and features are float32 always.
+    EMODal also has the codes "audio_code" and "image_code", (n, config.features), for the common loss.
+    dtype: Keras policy of the hidden layers; logits and codes are always float32.
     """
     inputs: dict[str, Any] = {}
     codes: dict[str, Any] = {}
@@ -99,13 +99,13 @@ def build_network(
         outputs |= {f"{modality}_code": code for modality, code in codes.items()}
     network = keras.Model(inputs, outputs, name=name)
     if "audio_features" in inputs and scales.decorrelation:
-        evened = [scales.decorrelation.matrix, scales.decorrelation.offset]
-        network.get_layer("audio_decorrelated").set_weights(evened)
+        whitening = [scales.decorrelation.matrix, scales.decorrelation.offset]
+        network.get_layer("audio_decorrelated").set_weights(whitening)
     return network
 
 
 def head_layers(network: Any) -> list[Any]:
-    """The softmaxes' own layers, without the branches below them."""
+    """The layers of the softmax heads, without the branches."""
     return [layer for layer in network.layers if layer.name.endswith("_logits")]
 
 
@@ -122,11 +122,11 @@ def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype:
 
 
 def _recurrent_branch(frames: Any, config: ModelConfig, scales: Normalisation) -> Any:
-    """A recurrent layer (GRU) that reads the frames forwards and backwards; the mean of its states; dense 10.
+    """A bidirectional recurrent layer (GRU) over the frames; the mean of its states; dense 10.
 
-    In float32: over hundreds of steps the rounding of bfloat16 adds up.
+    In float32: over hundreds of steps the rounding errors of bfloat16 add up.
     """
-    is_there = keras.ops.any(keras.ops.not_equal(frames, 0.0), axis=-1)
+    is_frame = keras.ops.any(keras.ops.not_equal(frames, 0.0), axis=-1)
     layer = keras.layers.GRU(
         config.recurrent_units,
         return_sequences=True,
@@ -134,17 +134,19 @@ def _recurrent_branch(frames: Any, config: ModelConfig, scales: Normalisation) -
         name="audio_recurrent",
         dtype="float32",
     )
-    # A new speaker or microphone is far out in some feature; it should not be louder than all others.
-    heard = keras.ops.clip(_standardised(frames, scales), -CLIP, CLIP)
-    states = keras.layers.Bidirectional(layer, name="audio_both_ways", dtype="float32")(heard, mask=is_there)
-    x = keras.layers.GlobalAveragePooling1D(name="audio_mean", dtype="float32")(states, mask=is_there)
+    # A new speaker or microphone has outliers in some features; clipped, they do not dominate the others.
+    clipped = keras.ops.clip(_standardised(frames, scales), -CLIP, CLIP)
+    states = keras.layers.Bidirectional(layer, name="audio_both_ways", dtype="float32")(
+        clipped, mask=is_frame
+    )
+    x = keras.layers.GlobalAveragePooling1D(name="audio_mean", dtype="float32")(states, mask=is_frame)
     x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype="float32")(x)
     return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
 
 
 def _standardised(audio: Any, scales: Normalisation) -> Any:
     """The 68 numbers of a clip, or of each frame, standardised."""
-    # Rescaling with a list per feature: unlike Normalization it exports to ONNX as constants.
+    # Rescaling with a list for each feature: unlike Normalization, it is exported to ONNX as constants.
     mean, std = np.asarray(scales.audio_mean), np.asarray(scales.audio_std)
     return keras.layers.Rescaling(
         list(1.0 / std), offset=list(-mean / std), name="audio_standardised", dtype="float32"
@@ -152,23 +154,23 @@ def _standardised(audio: Any, scales: Normalisation) -> Any:
 
 
 def _decorrelated(x: Any, scales: Normalisation) -> Any:
-    """Standardised features without skew, clipped, and in even directions: as Decorrelation says, in layers."""
-    learnt = scales.decorrelation
-    assert learnt is not None, "frames have a branch of their own"
+    """Yeo-Johnson transform and ZCA whitening of standardised features, as Decorrelation computes them, in layers."""
+    fitted = scales.decorrelation
+    assert fitted is not None, "frames have a branch of their own"
 
     def scaled(value: Any, by: np.ndarray, name: str, offset: np.ndarray | float = 0.0) -> Any:
         offsets = np.broadcast_to(offset, by.shape).tolist()
         return keras.layers.Rescaling(by.tolist(), offset=offsets, name=name, dtype="float32")(value)
 
-    up, down = learnt.powers, 2.0 - learnt.powers
+    up, down = fitted.powers, 2.0 - fitted.powers
     above = scaled(keras.ops.log(1.0 + keras.ops.relu(x)), up, "audio_above")
     below = scaled(keras.ops.log(1.0 + keras.ops.relu(-x)), down, "audio_below")
-    offset = (1.0 / down - 1.0 / up - learnt.mean) / learnt.std
-    above = scaled(keras.ops.exp(above), 1.0 / (up * learnt.std), "audio_above_grown", offset)
-    below = scaled(keras.ops.exp(below), 1.0 / (down * learnt.std), "audio_below_grown")
-    even = keras.layers.Dense(FEATURES, trainable=False, name="audio_decorrelated", dtype="float32")
-    # A new speaker or microphone is far out in some feature; it should not be louder than all others.
-    return keras.ops.clip(even(keras.ops.clip(above - below, -CLIP, CLIP)), -CLIP, CLIP)
+    offset = (1.0 / down - 1.0 / up - fitted.mean) / fitted.std
+    above = scaled(keras.ops.exp(above), 1.0 / (up * fitted.std), "audio_above_grown", offset)
+    below = scaled(keras.ops.exp(below), 1.0 / (down * fitted.std), "audio_below_grown")
+    whitening = keras.layers.Dense(FEATURES, trainable=False, name="audio_decorrelated", dtype="float32")
+    # A new speaker or microphone has outliers in some features; clipped, they do not dominate the others.
+    return keras.ops.clip(whitening(keras.ops.clip(above - below, -CLIP, CLIP)), -CLIP, CLIP)
 
 
 def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
@@ -191,10 +193,10 @@ def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype
 
 
 def with_probabilities(members: Sequence[tuple[Any, dict[str, float]]]) -> Any:
-    """The network to keep: logits divided by each head's temperature, the mean over the members, then softmax.
+    """The network to save: logits divided by each head's temperature, their mean over the members, then softmax.
 
-    members: networks of one name, each with its temperatures. Codes are the first member's: other members' axes
-    mean something else.
+    members: networks of one name, each with its temperatures. The codes are those of the first member, because the
+    axes of the members' codes are not the same.
     """
     first, heads = members[0]
     inputs, answers = first.input, [first.output]

@@ -1,17 +1,17 @@
-"""The report of a training run: one HTML page that opens from disk, with everything it shows inside it."""
+"""The report of a training run: one self-contained HTML page that opens from disk."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from emodal_model.core.files import write_text
 from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import Samples
 from emodal_model.evaluation.tables import TITLES, TRAINED
+from emodal_model.report import templates
 from emodal_model.report.charts import (
     code_scatter,
     curves,
@@ -23,7 +23,7 @@ from emodal_model.report.charts import (
 from emodal_model.report.mistakes import Mistake, worst_mistakes
 from emodal_model.report.palette import COLOURS
 
-#: Films or speakers shown: those the network does worst on.
+#: Number of films, and of speakers, with the lowest accuracy that are shown.
 _MOST_GROUPS = 12
 
 
@@ -37,9 +37,9 @@ def write_report(
 ) -> None:
     """Write the page of a run.
 
-    metrics: as in metrics.json. test: as from evaluation.judged. outputs: of the main network for them, head: the one
-    that is its answer. dataset: folder whose sounds the mistakes are played with. Raises ModelWorkError if it cannot
-    be written.
+    metrics: as in metrics.json. test: from evaluate.labelled_originals. outputs: of the main network for `test`.
+    head: the output that is its answer. dataset: the folder with the sounds of the mistakes.
+    Raises ModelWorkError if the page cannot be written.
     """
     mistakes = worst_mistakes(test, outputs[head], dataset)
     scatter = ""
@@ -49,18 +49,12 @@ def write_report(
 
 
 def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "") -> str:
-    """The whole page. scatter: ready-made SVG."""
+    """The whole page. scatter: SVG."""
     networks = metrics["networks"]
     trained = [name for name in TRAINED if name in networks]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("emodal_model.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda x: "-" if x is None else f"{100 * x:.1f}"
     main = trained[-1] if trained else None
-    return environment.get_template("index.html.j2").render(
+    return templates.render(
+        "index.html.j2",
         metrics=metrics,
         networks=networks,
         trained=trained,
@@ -80,7 +74,7 @@ def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "
 
 
 def _curve(name: str, run: Mapping[str, Any]) -> str:
-    """The first member's curve over those of the others."""
+    """The curve of the first member, drawn over those of the others."""
     (own,), unit = history_lines(run["history"])
     others = [
         replace(line, name=f"{line.name} of member {number}", colour="var(--line)")

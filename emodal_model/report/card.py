@@ -1,11 +1,9 @@
-"""The README of a model folder: what the network is for and not for, what it learned from, and how often it errs."""
+"""The model card (README.md of a model folder): intended use, training data, results and limits."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.files import write_text
@@ -13,37 +11,29 @@ from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import read_manifest
 from emodal_model.evaluation.scores import wilson_interval
 from emodal_model.evaluation.tables import TITLES, TRAINED
+from emodal_model.report.templates import render
 
 
 def write_card(out: Path, dataset: Path, metrics: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """Write OUT/README.md; arguments as model_card takes them. Raises ModelWorkError if it cannot be written."""
-    split_by = read_manifest(dataset).get("leak_proof", {}).get("group_by", "nothing that is known")
+    """Write OUT/README.md; see model_card for the arguments. Raises ModelWorkError if it cannot be written."""
+    split_by = read_manifest(dataset).get("leak_proof", {}).get("group_by", "an unknown group")
     write_text(out / "README.md", model_card(out.name, metrics, about, split_by))
 
 
 def model_card(folder: str, metrics: Mapping[str, Any], about: Mapping[str, Any], split_by: str) -> str:
     """The card as Markdown.
 
-    folder: how the text calls the model's folder. metrics: as in metrics.json. about: as in the model file.
-    split_by: what may not stand on both sides of the dataset's split.
+    folder: the name of the model folder. metrics: as in metrics.json. about: the metadata of the model file.
+    split_by: the unit of the dataset's split, such as film.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("emodal_model.report", "."),
-        autoescape=False,  # Markdown is no HTML: quotes would come out as entities
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["percent"] = lambda x: "-" if x is None else f"{100 * x:.1f}"
-    environment.filters["settings"] = _settings
-    environment.filters["plain"] = lambda name: " ".join(name.replace("`", "'").split())
     networks = metrics["networks"]
     main_name = next((name for name in reversed(TRAINED) if name in networks), None)
     main = networks[main_name] if main_name else None
     films = sorted(
         ((name, f["accuracy"]) for name, f in (main or {}).get("by_film", {}).items()), key=_second
     )
-    return environment.get_template("card.md.j2").render(
+    return render(
+        "card.md.j2",
         folder=folder,
         metrics=metrics,
         about=about,
@@ -63,7 +53,7 @@ def model_card(folder: str, metrics: Mapping[str, Any], about: Mapping[str, Any]
 
 
 def changed_settings(config: Mapping[str, Any]) -> list[str]:
-    """The settings that are not the defaults, as `--set` takes them."""
+    """The settings that differ from the defaults, as arguments of `--set`."""
     defaults = ModelConfig().model_dump(mode="json")
     return [
         f"{name}={json.dumps(value) if not isinstance(value, str) else value}"
@@ -88,13 +78,6 @@ def _classes(confusion: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _settings(section: Mapping[str, Any]) -> str:
-    """A section on one line; what is not set is left out, and the folder of weights, which is nobody's business."""
-    shown = {name: value for name, value in section.items() if value is not None and name != "weights"}
-    told = ", ".join(f"{name}={value}" for name, value in shown.items())
-    return told or "not recorded"
 
 
 def _second(pair: tuple[str, float]) -> float:

@@ -1,6 +1,6 @@
-"""The charts of the training report as SVG: numbers in, markup out. Colours follow the page's light or dark scheme.
+"""The charts of the training report as SVG. Their colours follow the light or dark scheme of the page.
 
-Every chart says in words what it shows, for readers who do not see it.
+Every chart has a text alternative for screen readers.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from emodal_model.data.contract import LABELS
 from emodal_model.report.palette import COLOURS
 
 WIDTH, HEIGHT, EDGE = 320, 210, 38
-#: A scatter of more clips than this is a cloud; they are thinned evenly.
+#: Most clips in the scatter plot; of more clips, an even selection is shown.
 MOST_POINTS = 800
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve over epochs 1..n. colour: a CSS colour. dashed: also told apart without colour."""
+    """A curve over epochs 1..n. colour: a CSS colour. dashed: distinguishes the curve without colour."""
 
     name: str
     values: Sequence[float]
@@ -29,23 +29,25 @@ class Line:
 
 
 def reliability_diagram(points: Sequence[dict[str, float]], title: str) -> Markup:
-    """Accuracy over confidence, a dot a bin as large as it has clips, and the diagonal of honest confidence."""
+    """Accuracy over confidence: a dot for each bin, larger with more clips, and the diagonal of perfect calibration."""
     total = max(sum(p["n"] for p in points), 1)
     dots = "".join(
         f'<circle cx="{_x(p["confidence"]):.1f}" cy="{_y(p["accuracy"]):.1f}" '
         f'r="{3 + 12 * (p["n"] / total) ** 0.5:.1f}" fill="var(--one)" fill-opacity=".75">'
-        f"<title>{p['n']:.0f} clips {100 * p['confidence']:.0f} % sure, "
-        f"{100 * p['accuracy']:.0f} % right</title></circle>"
+        f"<title>{p['n']:.0f} clips, confidence {100 * p['confidence']:.0f} %, "
+        f"accuracy {100 * p['accuracy']:.0f} %</title></circle>"
         for p in points
     )
     diagonal = _path([(_x(0), _y(0)), (_x(1), _y(1))], "var(--soft)", dashed=True)
-    axes = _axes("how sure", ("0", "1"), ("0", "1"), "share right")
-    said = "; ".join(f"{100 * p['confidence']:.0f} % sure: {100 * p['accuracy']:.0f} % right" for p in points)
-    return _svg(axes + diagonal + dots, f"Reliability of {title}: {said}")
+    axes = _axes("confidence", ("0", "1"), ("0", "1"), "accuracy")
+    values = "; ".join(
+        f"confidence {100 * p['confidence']:.0f} %: accuracy {100 * p['accuracy']:.0f} %" for p in points
+    )
+    return _svg(axes + diagonal + dots, f"Reliability of {title}: {values}")
 
 
 def curves(lines: Sequence[Line], best_epoch: int, title: str, unit: str) -> Markup:
-    """Curves over epochs on one scale, with a mark at the epoch that was kept."""
+    """Curves over epochs on one scale, with a mark at the best epoch."""
     every = [value for line in lines for value in line.values]
     low, high = min(every), max(every)
     span = max(high - low, 1e-9)
@@ -68,13 +70,13 @@ def curves(lines: Sequence[Line], best_epoch: int, title: str, unit: str) -> Mar
         marks = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_y(0)}" y2="{_y(1)}" stroke="var(--two)" stroke-width="1.5"/>'
     axes = _axes("epoch", ("1", str(epochs)), (f"{low:.2f}", f"{high:.2f}"), unit)
     ends = "; ".join(f"{line.name} from {line.values[0]:.2f} to {line.values[-1]:.2f}" for line in lines)
-    return _svg(axes + marks + drawn, f"{title}: {ends}; kept epoch {best_epoch}")
+    return _svg(axes + marks + drawn, f"{title}: {ends}; best epoch {best_epoch}")
 
 
 def spread_chart(rows: Sequence[tuple[str, dict[str, Any]]], by: str) -> Markup:
-    """Accuracy of every repeat, a dot each, and the 95 % interval of the mean as a bar; a row a network.
+    """A row for each network: the accuracy of every repeat as a dot, the 95 % interval of the mean as a bar.
 
-    rows: titles, with "accuracy", "mean" and "interval" as in metrics["repeats"]; by: what is repeated.
+    rows: titles with "accuracy", "mean" and "interval" as in metrics["repeats"]. by: "seed" or "fold".
     """
     known = [
         (title, spread, [accuracy for accuracy in spread["accuracy"] if accuracy is not None])
@@ -90,7 +92,7 @@ def spread_chart(rows: Sequence[tuple[str, dict[str, Any]]], by: str) -> Markup:
     def x(accuracy: float) -> float:
         return float(left + (accuracy - low) / (high - low) * (width - left - 20))
 
-    parts, said = [], []
+    parts, means = [], []
     for number, (title, spread, each) in enumerate(known):
         y = 20 + step * number
         parts.append(f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{escape(title)}</text>')
@@ -110,36 +112,36 @@ def spread_chart(rows: Sequence[tuple[str, dict[str, Any]]], by: str) -> Markup:
             f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="{y - 7}" y2="{y + 7}" stroke="var(--ink)" '
             'stroke-width="1.5"/>'
         )
-        said.append(f"{title} {100 * spread['mean']:.1f} %")
+        means.append(f"{title} {100 * spread['mean']:.1f} %")
     bottom = 20 + step * len(known)
     parts.append(
         f'<text x="{left}" y="{bottom + 6}">{100 * low:.0f} %</text>'
         f'<text x="{width - 20}" y="{bottom + 6}" text-anchor="end">{100 * high:.0f} %</text>'
     )
-    return _svg("".join(parts), f"Mean accuracy over {by}s: " + "; ".join(said), width, bottom + 14)
+    return _svg("".join(parts), f"Mean accuracy over {by}s: " + "; ".join(means), width, bottom + 14)
 
 
 def code_plane(
     audio_code: np.ndarray, image_code: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
-    """Both codes of every clip in the plane in which they vary most, and the shares of the variance on its axes.
+    """Both codes of every clip on their first two principal components, and the variance share of each component.
 
-    audio_code, image_code: (n, k), n > 1. Each is centred and brought to the same overall deviation, then the
-    principal components of both together are taken. Returns (n, 2), (n, 2).
+    audio_code, image_code: (n, k), n > 1. Each is centred and scaled to the same total standard deviation before the
+    principal components of both are computed. Returns (n, 2), (n, 2), (2,).
     """
     sides = []
     for code in (audio_code, image_code):
         centred = code - code.mean(axis=0, dtype=np.float64)
         sides.append(centred / max(float(np.sqrt((centred**2).sum(axis=1).mean())), 1e-12))
     _, sizes, axes = np.linalg.svd(np.concatenate(sides), full_matrices=False)
-    # The sign of an axis is arbitrary: its largest part points up.
+    # The sign of a component is arbitrary: its largest coefficient is made positive.
     axes = axes[:2] * np.sign(axes[:2][np.arange(2), np.abs(axes[:2]).argmax(axis=1)])[:, None]
     shares = sizes**2 / max(float((sizes**2).sum()), 1e-12)
     return sides[0] @ axes.T, sides[1] @ axes.T, (float(shares[0]), float(shares[1]))
 
 
 def code_scatter(audio_code: np.ndarray, image_code: np.ndarray, labels: np.ndarray) -> Markup:
-    """The common features of every clip: a triangle for its sound, a circle for its face, coloured by class."""
+    """The two codes of every clip: a triangle for its sound, a circle for its face, coloured by class."""
     chosen = np.unique(np.linspace(0, len(labels) - 1, MOST_POINTS).round().astype(int))
     audio, image, shares = code_plane(audio_code, image_code)
     audio, image, labels = audio[chosen], image[chosen], labels[chosen]
@@ -164,16 +166,16 @@ def code_scatter(audio_code: np.ndarray, image_code: np.ndarray, labels: np.ndar
             f'<path d="M{ax:.1f} {ay - 5:.1f}l5 8.5h-10z" {pen}/>'
             f'<circle cx="{ix:.1f}" cy="{iy:.1f}" r="4" {pen}/></g>'
         )
-    said = (
-        f"Common features of {len(labels)} clips in two dimensions, which hold {100 * sum(shares):.0f} % "
-        "of their variance; colours are classes, circles faces, triangles sounds"
+    description = (
+        f"Codes of {len(labels)} clips on two principal components with {100 * sum(shares):.0f} % "
+        "of their variance; colours are classes, circles are faces, triangles are sounds"
     )
     frame = (
         f'<rect x="1" y="1" width="{size - 2}" height="{size - 2}" rx="6" fill="none" stroke="var(--line)"/>'
         f'<text x="{edge}" y="{size - 8}">{100 * shares[0]:.0f} % of the variance</text>'
         f'<text transform="translate(14 {size - edge}) rotate(-90)">{100 * shares[1]:.0f} %</text>'
     )
-    return _svg(frame + "".join(parts), said, size, size)
+    return _svg(frame + "".join(parts), description, size, size)
 
 
 def _x(share: float) -> float:
@@ -203,15 +205,15 @@ def _path(points: Sequence[tuple[float, float]], colour: str, dashed: bool = Fal
     return f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="1.5"{dashes}/>'
 
 
-def _svg(content: str, said: str, width: int = WIDTH, height: int = HEIGHT) -> Markup:
+def _svg(content: str, description: str, width: int = WIDTH, height: int = HEIGHT) -> Markup:
     return Markup(
         f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(said)}">{content}</svg>'
+        f'aria-label="{escape(description)}">{content}</svg>'
     )
 
 
 def history_lines(history: Sequence[dict[str, Any]]) -> tuple[list[Line], str]:
-    """What a network's training shows best, with its unit: the validation loss, else the training loss."""
+    """The curve to show for a training, with its unit: the validation loss, else the training loss."""
     if history and all(report["validation_loss"] is not None for report in history):
         return [
             Line("validation cross-entropy", [r["validation_loss"] for r in history], "var(--one)")
@@ -220,7 +222,7 @@ def history_lines(history: Sequence[dict[str, Any]]) -> tuple[list[Line], str]:
 
 
 def warm_up_line(warm_up: Sequence[dict[str, Any]]) -> Line | None:
-    """Held-out H-score by epoch of the stage that learns what face and sound have in common; None without one."""
+    """H-score of validation pairs by epoch of the stage "common"; None without that stage."""
     values = [
         -report["validation_loss"]
         for report in warm_up

@@ -1,4 +1,4 @@
-"""What is written about a finished training for people: report and card. One call at the end of training."""
+"""Writes the report and the model card of a finished training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ def describe_run(
 ) -> None:
     """Write OUT/report/index.html and OUT/README.md.
 
-    metrics: as in metrics.json. network: the one whose answers are shown. test: as from evaluation.judged.
+    metrics: as in metrics.json. network: the network whose answers are shown. test: from evaluate.labelled_originals.
     Raises ModelWorkError if a file cannot be written.
     """
     outputs = network.outputs(test)

@@ -1,4 +1,4 @@
-"""The worst mistakes: clips whose wrong answer was the surest, with their face and, when the dataset has it, sound."""
+"""The worst mistakes: clips with the most confident wrong answers, with their face and, if available, sound."""
 
 import base64
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from emodal_model.data.samples import Samples, shards
 
 @dataclass(frozen=True)
 class Mistake:
-    """A clip that was taken for another class. png, sound: data URIs; sound is "" when there is none."""
+    """A misclassified clip. png, sound: data URIs; sound is "" if there is none."""
 
     clip_id: str
     film: str
@@ -30,10 +30,10 @@ class Mistake:
 def worst_mistakes(
     test: Samples, probabilities: np.ndarray, dataset: Path | None = None, most: int = 12
 ) -> list[Mistake]:
-    """At most `most` of them, the surest first. probabilities: (n, 4). dataset: where sounds may be."""
+    """At most `most` mistakes, the most confident first. probabilities: (n, 4). dataset: the folder with the sounds."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != test.labels)
-    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
-    sounds = sounds_of(dataset, test.clip_ids[surest].tolist()) if dataset and len(surest) else {}
+    chosen = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
+    sounds = sounds_of(dataset, test.clip_ids[chosen].tolist()) if dataset and len(chosen) else {}
     return [
         Mistake(
             clip_id=str(test.clip_ids[i]),
@@ -44,12 +44,12 @@ def worst_mistakes(
             png=_data_uri("image/png", cv2.imencode(".png", test.images[i])[1].tobytes()),
             sound=sounds.get(str(test.clip_ids[i]), ""),
         )
-        for i in surest
+        for i in chosen
     ]
 
 
 def sounds_of(dataset: Path, clip_ids: Iterable[str]) -> dict[str, str]:
-    """Data URIs of the sounds of test clips, from the optional column `audio`; empty where there is none."""
+    """Data URIs of the sounds of test clips, from the optional column `audio`; empty without that column."""
     wanted = pa.array(sorted(set(clip_ids)), pa.string())
     found: dict[str, str] = {}
     for path in shards(dataset, "test"):

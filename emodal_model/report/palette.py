@@ -1,4 +1,4 @@
-"""One colour a class, the same in every picture: Okabe and Ito's, told apart by people who see no red or no green."""
+"""The colour of each class in every chart: Okabe and Ito's palette for readers with colour vision deficiency."""
 
 from emodal_model.data.contract import LABELS
 

@@ -1,4 +1,4 @@
-"""A picture of a film's emotions over time: for every span its probabilities, and what they were read from."""
+"""The timeline of a film: the probabilities of every span, and whether they come from face, sound or both."""
 
 import math
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emodal_model.core.errors import ModelWorkError
+from emodal_model.core.files import atomic_path
 from emodal_model.data.contract import LABELS
 from emodal_model.inference.predictor import Answer
 from emodal_model.report.palette import COLOURS
 
-#: Seconds that a line shows, and between its ticks: the shortest with which a film fits.
+#: Seconds of a line and between its ticks. The shortest line is taken with which the film needs _MOST_ROWS at most.
 _SCALES = ((30, 5), (60, 10), (120, 20), (300, 30), (600, 60), (1200, 120), (1800, 300), (3600, 600))
 _MOST_ROWS = 16
 _LIGHT, _DARK = "#e3e6e9", "#3d4852"
@@ -22,7 +22,7 @@ Box = tuple[float, float, float, float, str]
 
 @dataclass(frozen=True)
 class Mark:
-    """A span of the film and the network's answer to it."""
+    """A span of the film and the network's answer for it."""
 
     start_s: float
     end_s: float
@@ -30,9 +30,9 @@ class Mark:
 
 
 def draw_timeline(path: Path, title: str, length_s: float, marks: Sequence[Mark]) -> None:
-    """Write the picture, a long film in several lines; .png, .svg or .pdf by the suffix.
+    """Write the timeline, a long film in several lines, as .png, .svg or .pdf by the suffix of `path`.
 
-    length_s: of the film. Raises ModelWorkError if the file cannot be written.
+    length_s: length of the film. Raises ModelWorkError if the file cannot be written.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
@@ -40,9 +40,8 @@ def draw_timeline(path: Path, title: str, length_s: float, marks: Sequence[Mark]
 
     length_s = max([length_s, 1.0, *(mark.end_s for mark in marks)])
     row_s, tick_s = next((scale for scale in _SCALES if length_s <= scale[0] * _MOST_ROWS), _SCALES[-1])
-    rows = math.ceil(
-        max(length_s / row_s - 0.2, 0.5)
-    )  # a little longer lines rather than one for a few seconds
+    # Lines a little longer, rather than a last line of a few seconds.
+    rows = math.ceil(max(length_s / row_s - 0.2, 0.5))
     row_s = math.ceil(length_s / rows / tick_s) * tick_s
     figure = Figure(figsize=(12, 1.2 + 1.15 * rows), dpi=110, layout="constrained")
     axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
@@ -52,25 +51,19 @@ def draw_timeline(path: Path, title: str, length_s: float, marks: Sequence[Mark]
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     patches = [Patch(color=colour, label=label) for label, colour in COLOURS.items()]
     figure.legend(handles=patches, ncols=len(LABELS), loc="outside upper right", frameon=False, fontsize=9)
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
-    try:
+    with atomic_path(path) as temporary:
         figure.savefig(temporary)
-        temporary.replace(path)
-    except OSError as exc:
-        raise ModelWorkError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _draw_row(axis: Any, from_s: float, length_s: float, marks: Sequence[Mark]) -> None:
-    """One line: stacked probabilities from 0 to 1, and below them whether face and sound were there."""
+    """One line: stacked probabilities from 0 to 1, and below them whether face and sound were used."""
     axis.set_xlim(from_s, from_s + length_s)
     axis.set_ylim(-0.62, 1.25)
     axis.set_yticks([-0.45, -0.2, 0, 1], ["sound", "face", "0", "1"], fontsize=7)
     axis.spines[["top", "right"]].set_visible(False)
     axis.xaxis.set_major_formatter(lambda t_s, _: clock(t_s))
     axis.tick_params(axis="x", labelsize=8)
-    # A film has thousands of boxes: as one collection they draw ten times faster than one by one.
+    # A film has thousands of boxes: one collection of them is drawn ten times faster than single patches.
     boxes: list[Box] = []
     empty: list[Box] = []
     for mark in marks:
@@ -102,7 +95,7 @@ def _add(axis: Any, boxes: Sequence[Box], **style: Any) -> None:
 
 
 def clock(t_s: float) -> str:
-    """Film time as people write it: 4.5 s, 1:04 or 1:02:04."""
+    """Film time for people, such as 0:04.5, 1:04 or 1:02:04."""
     minutes, seconds = divmod(t_s, 60)
     hours, minutes = divmod(int(minutes), 60)
     if hours:

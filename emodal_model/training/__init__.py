@@ -1,1 +1,1 @@
-"""Training: stages, loop, ensemble, repeats, sweep, MLflow tracking."""
+"""Training: stages, loop, ensembles, repeats, sweeps, MLflow."""

@@ -1,10 +1,9 @@
-"""The state of an unfinished training run, in one file that is always whole: numbers only, no pickle.
+"""The checkpoint of an unfinished training: one file that is written atomically and holds no pickle.
 
-A run that was killed goes on from it; epochs after the last checkpoint are done again, with the same result.
+A training that was killed resumes from it. Epochs after the last checkpoint are repeated, with the same result.
 """
 
 import json
-import os
 import time
 import zipfile
 from dataclasses import dataclass
@@ -13,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from emodal_model.core.errors import ModelWorkError
+from emodal_model.core.files import atomic_path
 
 _LISTS = ("weights", "optimizer", "averaged", "best_weights")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything the loop needs to go on after an epoch. history: one JSON object per epoch done."""
+    """Everything the loop needs to resume after an epoch. history: a JSON object for each epoch done."""
 
     weights: list[np.ndarray]
     optimizer: list[np.ndarray]
@@ -30,14 +29,14 @@ class Checkpoint:
 
 
 class CheckpointFile:
-    """Where one network's state is kept. run: identity of data and settings; nothing else is read."""
+    """The file of one training's checkpoints. run: identity of data and settings; other runs' files are ignored."""
 
     def __init__(self, path: Path, run: str, every_s: float = 20.0) -> None:
         self.path, self.run, self.every_s = path, run, every_s
         self._written_s = time.monotonic()
 
     def read(self) -> Checkpoint | None:
-        """The state to go on from; None if there is none, or it is another run's, or damaged."""
+        """The state to resume from; None if there is none, it belongs to another run, or it is damaged."""
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 head = json.loads(str(file["head"]))
@@ -49,24 +48,17 @@ class CheckpointFile:
         return Checkpoint(**lists, history=head["history"])
 
     def is_due(self) -> bool:
-        """Whether the last writing is every_s ago: quick epochs are cheaper done again than written each."""
+        """Whether the last write was every_s ago: a quick epoch is cheaper to repeat than to write."""
         return time.monotonic() - self._written_s >= self.every_s
 
     def write(self, state: Checkpoint) -> None:
-        """Write whole or not at all: temporary file, fsync, rename. Raises ModelWorkError if it cannot."""
+        """Write the state atomically. Raises ModelWorkError if it cannot be written."""
         arrays = {f"{name}_{i}": array for name in _LISTS for i, array in enumerate(getattr(state, name))}
         head = {
             "run": self.run,
             "history": state.history,
             **{name: len(getattr(state, name)) for name in _LISTS},
         }
-        temporary = self.path.with_suffix(".tmp")
-        try:
-            with temporary.open("wb") as file:
-                np.savez(file, head=np.asarray(json.dumps(head)), **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-            self._written_s = time.monotonic()
-        except OSError as exc:
-            raise ModelWorkError(f"{self.path}: cannot be written ({exc.strerror})") from exc
+        with atomic_path(self.path) as temporary:
+            np.savez(temporary, head=np.asarray(json.dumps(head)), **arrays)
+        self._written_s = time.monotonic()

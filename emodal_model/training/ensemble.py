@@ -1,6 +1,6 @@
-"""Several trainings of one network that answer as one: how many, with which seeds, and what each holds back.
+"""Ensembles: how many trainings of one network, and the seed and validation split of each.
 
-Together they learn from every clip, although each holds some groups back to stop and calibrate by.
+Each member holds out some groups for early stopping and calibration; together the members train on every clip.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from emodal_model.core.config import ModelConfig
 from emodal_model.data.samples import Samples
 from emodal_model.data.validation import Holdout, hold_out
 
-#: Below so many labelled clips an ensemble is the default: there it gains most, and costs least.
+#: With fewer labelled clips than this an ensemble is the default: there it gains most and costs least.
 FEW_CLIPS = 1000
 MEMBERS_OF_FEW = 5
-#: Between the seeds of members: those of `seeds` trainings, which follow one another, are others.
+#: Distance between the seeds of members, so that they differ from the consecutive seeds of `seeds` trainings.
 SEED_STEP = 10_000
 
 
@@ -29,7 +29,7 @@ class Member:
 def members_of(samples: Samples, group_by: str, config: ModelConfig) -> list[Member]:
     """The members that config.members asks for, the first with config.seed itself.
 
-    samples: all that may be learnt from. group_by: what stays together, as validation.hold_out takes it.
+    samples: all training samples. group_by: as in validation.hold_out.
     """
     clips = int((samples.originals & (samples.labels >= 0)).sum())
     is_few = clips < FEW_CLIPS

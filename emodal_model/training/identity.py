@@ -1,4 +1,4 @@
-"""What makes one training run the same as another, and the file that says it is done. TensorFlow is not imported."""
+"""The identity of a training run, and the check whether it is finished. TensorFlow is not imported."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from emodal_model.data.samples import dataset_hash
 
 
 def git_revision(folder: Path | None = None) -> str | None:
-    """Commit of the git checkout that this folder (the working folder) is in, "-dirty" where files were changed.
+    """The commit of the git checkout around a folder (default: the working folder), "-dirty" if files were changed.
 
     None outside a checkout, or without git.
     """
@@ -34,14 +34,14 @@ def git_revision(folder: Path | None = None) -> str | None:
 
 
 def identity(data_hash: str, config: ModelConfig) -> str:
-    """What a run depends on - data, settings, versions - as one hash of 16 digits."""
+    """A hash of everything a run depends on (data, settings, versions), 16 hexadecimal digits."""
     settings = config.model_dump(mode="json", exclude={"memory_mb", "seeds"})  # they change no weight
     parts = json.dumps([data_hash, settings, versions()], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def finished(dataset: Path, out: Path, config: ModelConfig) -> dict[str, Any] | None:
-    """The metrics of this very run, if it was done before and its files are still there.
+    """The metrics of this run, if it is finished and its files still exist.
 
     Raises ModelInputError if the dataset cannot be read.
     """

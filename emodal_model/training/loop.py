@@ -1,7 +1,7 @@
-"""The training loop of one network: samples in, trained network out. No files but the checkpoint.
+"""The training loop of one network: samples in, a trained network out. The checkpoint is the only file.
 
-Weights are averaged over the last epochs: the average generalises better than any one of them.
-Every draw (shuffling, dropout, how pictures vary) is seeded by (seed, epoch): done again, an epoch is the same.
+Weights are averaged over the last epochs, because the average generalises better than the weights of one epoch.
+Shuffling, dropout and image augmentation are seeded by (seed, stage, epoch), so a repeated epoch gives the same result.
 """
 
 import time
@@ -20,19 +20,20 @@ from emodal_model.data.samples import Samples, batches
 from emodal_model.evaluation.scores import best_temperature, cross_entropy, softmax
 from emodal_model.losses import h_score, total_loss
 from emodal_model.network.build import MAIN_HEAD, NetworkName, build_network, head_layers, normalisation_of
-from emodal_model.network.forward import _inputs, outputs_of
+from emodal_model.network.forward import inputs_of, outputs_of
 from emodal_model.training.checkpoint import Checkpoint, CheckpointFile
 from emodal_model.training.stages import Stage, StageName, learning_rate, stages_of
 
-#: Epochs that the average of the weights reaches back, about.
+#: Number of epochs, about, over which the weights are averaged.
 AVERAGED_EPOCHS = 5
 
 
 @dataclass(frozen=True)
-class EpochReport:
-    """One epoch of one network, counted within its stage. None where there is no validation side.
+class Epoch:
+    """One epoch of one network, as metrics.json and the checkpoint hold it; epochs are counted within their stage.
 
-    validation_loss: calibrated cross-entropy in nats; in the stage "common" minus the held-out H-score.
+    validation_loss: calibrated cross-entropy in nats; in the stage "common", minus the H-score of validation pairs.
+    Both validation values are None without validation samples.
     """
 
     network: str
@@ -47,17 +48,36 @@ class EpochReport:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A trained network (logits), with the weights of its best epoch, and how it got there.
+class EpochReport(Epoch):
+    """An epoch with the training it belongs to.
 
-    warm_up: the epochs of the stages before the last; history, best_epoch: of the last stage.
+    member: 1 to members, of an ensemble. seed, fold: of the settings; fold is None if the network is
+    tested on the test split.
+    """
+
+    member: int
+    members: int
+    seed: int
+    fold: int | None
+
+    @property
+    def title(self) -> str:
+        """The training for people, such as "audio" or "audio 2 of 5"."""
+        return self.network if self.members == 1 else f"{self.network} {self.member} of {self.members}"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network (logits) with the weights of its best epoch, and its epochs.
+
+    warm_up: the epochs of the stages before the last. history, best_epoch: of the last stage.
     """
 
     network: Any
-    history: list[EpochReport] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     seconds: float = 0.0
-    warm_up: list[EpochReport] = field(default_factory=list)
+    warm_up: list[Epoch] = field(default_factory=list)
 
 
 def fit(
@@ -66,12 +86,12 @@ def fit(
     validation: Samples,
     config: ModelConfig,
     checkpoint: CheckpointFile | None = None,
-    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Fitted:
     """Train one network until its validation cross-entropy has not improved for config.patience epochs.
 
-    train: labelled and unlabelled samples; validation: labelled originals of other groups, or none, and then
-    every epoch is done and the last weights kept. Raises ModelWorkError if the loss is no longer finite.
+    train: labelled and unlabelled samples. validation: labelled originals of other groups; if there are none, every
+    epoch is trained and the last weights are kept. Raises ModelWorkError if the loss is no longer finite.
     """
     started_s = time.monotonic()
     repeatable(config.seed)
@@ -80,12 +100,12 @@ def fit(
     varies = bool(config.vary_pictures) and "images" in network.input
     class_weights = tf.constant(balanced_weights(train.labels))
     state = checkpoint.read() if checkpoint else None
-    history = [EpochReport(**report) for report in state.history] if state else []
+    history = [Epoch(**report) for report in state.history] if state else []
     stages = stages_of(name, train.labels, train.originals, config)
     for number, stage in enumerate(stages):
         done = [report for report in history if report.stage == stage.name]
         if done and history[-1].stage != stage.name:
-            continue  # a run that goes on is in a later stage
+            continue  # the run resumes in a later stage
         variables = network.trainable_variables
         if stage.name == "heads":
             variables = [v for layer in head_layers(network) for v in layer.trainable_variables]
@@ -99,13 +119,13 @@ def fit(
                 variable.assign(value)
         step = make_step(network, optimizer, class_weights, stage.config, variables)
         best_epoch = max((report.epoch for report in done if report.is_best), default=0)
-        # A warm-up that finds nothing in common on held-out pairs is not kept.
+        # A warm-up without a positive H-score on validation pairs is not kept.
         best_loss = 0.0 if stage.name == "common" else None
         best_loss = done[best_epoch - 1].validation_loss if best_epoch else best_loss
-        first_judged = _first_judged(stage, config, warmed_up=number > 0)
-        judged = len(validation) > 0 and stage.name != "heads"
+        first_candidate = _first_candidate(stage, config, warmed_up=number > 0)
+        validates = len(validation) > 0 and stage.name != "heads"
         for epoch in range(len(done) + 1, stage.config.epochs + 1):
-            if _is_over(stage, epoch - 1, best_epoch if judged else 0):
+            if _is_over(stage, epoch - 1, best_epoch if validates else 0):
                 break
             seed = (config.seed, number, epoch)
             _seed_dropout(network, seed)
@@ -128,19 +148,19 @@ def fit(
             share = 1.0 / min(epoch, AVERAGED_EPOCHS)
             averaged = [old + share * (new - old) for old, new in zip(averaged, weights, strict=True)]
             loss = accuracy = None
-            if judged:
+            if validates:
                 network.set_weights(averaged)
-                loss, accuracy = _judge(network, stage, MAIN_HEAD[name], validation)
+                loss, accuracy = _validate(network, stage, MAIN_HEAD[name], validation)
                 network.set_weights(weights)
-            is_best = loss is None or (epoch >= first_judged and (best_loss is None or loss < best_loss))
+            is_best = loss is None or (epoch >= first_candidate and (best_loss is None or loss < best_loss))
             if is_best:
                 best_epoch, best_loss, best_weights = epoch, loss, averaged
-            report = EpochReport(
+            report = Epoch(
                 name, stage.name, epoch, stage.config.epochs, train_loss, loss, accuracy, rate, is_best
             )
             history.append(report)
-            # The last state too: a run killed later, in another network, does not do this one again.
-            if checkpoint and (checkpoint.is_due() or _is_over(stage, epoch, best_epoch if judged else 0)):
+            # The last epoch is written too: if the run is killed in another network, this one is not repeated.
+            if checkpoint and (checkpoint.is_due() or _is_over(stage, epoch, best_epoch if validates else 0)):
                 moments = [variable.numpy() for variable in optimizer.variables]
                 reports = [asdict(report) for report in history]
                 checkpoint.write(Checkpoint(weights, moments, averaged, best_weights, reports))
@@ -148,7 +168,7 @@ def fit(
                 on_epoch(report)
         network.set_weights(best_weights)
 
-    # Kept in float32: it answers the same on machines without bfloat16, and exports anywhere.
+    # Kept in float32: the answers are the same on machines without bfloat16, and every export format can hold it.
     kept = build_network(name, config, scales)
     kept.set_weights(best_weights)
     last = [report for report in history if report.stage == "all"]
@@ -159,7 +179,7 @@ def fit(
 def _pictures_of(
     stage: Stage, train: Samples, seed: tuple[int, ...] | None
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """The pictures at some places of a pass, as a step takes them; seed: draws how they vary, None: they do not."""
+    """A function from places of a pass to its images. seed: of their augmentation; None: they are not augmented."""
     if seed is None:
         return lambda places: train.images[stage.rows[places]]
     variations = draw_variations(len(stage.rows), IMAGE_SIZE, seed)
@@ -167,27 +187,28 @@ def _pictures_of(
 
 
 def _is_over(stage: Stage, done: int, best_epoch: int) -> bool:
-    """Whether a stage ends after `done` epochs. best_epoch: 0 where there is none, and nothing to be patient for."""
+    """Whether a stage ends after `done` epochs. best_epoch: 0 where there is none, and so no early stopping."""
     return done >= stage.config.epochs or (best_epoch > 0 and done - best_epoch >= stage.config.patience)
 
 
-def _first_judged(stage: Stage, config: ModelConfig, warmed_up: bool) -> int:
-    """First epoch that may be the best: on a hundred clips an epoch is two steps, and a lucky validation score
-    then says nothing about training.
+def _first_candidate(stage: Stage, config: ModelConfig, warmed_up: bool) -> int:
+    """The first epoch that may be the best one.
+
+    On a hundred clips an epoch has two steps, and a good validation score after so few steps is chance.
     """
     if stage.name == "common" or warmed_up:
         return 1
     return min(-(-config.min_steps // stage.steps), config.epochs)
 
 
-def _judge(network: Any, stage: Stage, head: str, validation: Samples) -> tuple[float, float | None]:
-    """Validation loss of an epoch, and accuracy where the stage has learnt classes."""
+def _validate(network: Any, stage: Stage, head: str, validation: Samples) -> tuple[float, float | None]:
+    """Validation loss of an epoch, and the accuracy if the stage trains on classes."""
     outputs = outputs_of(network, validation.images, validation.audio_features)
     if stage.name == "common":
         return -float(h_score(outputs["audio_code"], outputs["image_code"])), None
     logits = outputs[head]
-    # After calibration, as the network will be used: on unseen speakers it gets overconfident
-    # long before it gets worse, and the raw cross-entropy would stop it then.
+    # Calibrated, as the network will be used. On unseen speakers the network becomes overconfident long before its
+    # accuracy falls, and the uncalibrated cross-entropy would stop training then.
     temperature = best_temperature(logits, validation.labels)
     loss = cross_entropy(softmax(logits / temperature), validation.labels)
     return loss, float((logits.argmax(axis=1) == validation.labels).mean())
@@ -196,9 +217,9 @@ def _judge(network: Any, stage: Stage, head: str, validation: Samples) -> tuple[
 def make_step(
     network: Any, optimizer: Any, class_weights: Any, config: ModelConfig, variables: list[Any] | None = None
 ) -> Callable[..., Any]:
-    """One step of gradient descent as a compiled function of (images, audio_features, labels); returns the loss.
+    """One optimizer step as a compiled function of (images, audio_features, labels) that returns the loss.
 
-    A batch may have any size. variables: what learns, all if None; optimizer: already built for them.
+    A batch may have any size. variables: to train, all if None. optimizer: already built for them.
     """
     sound = (None, None, FEATURES) if FRAMES in network.input else (None, FEATURES)
     learning = network.trainable_variables if variables is None else variables
@@ -212,7 +233,7 @@ def make_step(
     )
     def step(images: Any, audio: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
-            outputs = network(_inputs(network, images, audio), training=True)
+            outputs = network(inputs_of(network, images, audio), training=True)
             loss = total_loss(outputs, labels, class_weights, config) + tf.add_n(network.losses)
         gradients = tape.gradient(loss, learning)
         optimizer.apply_gradients(zip(gradients, learning, strict=True))
@@ -222,14 +243,14 @@ def make_step(
 
 
 def balanced_weights(labels: np.ndarray) -> np.ndarray:
-    """(classes,) float32: rare classes count more, so that each class has the same sum; absent ones 0."""
+    """(classes,) float32 class weights that give each class the same sum; 0 for a class without samples."""
     counts = np.bincount(labels[labels >= 0], minlength=len(LABELS))
     present = counts > 0
     return np.where(present, counts.sum() / (present.sum() * np.maximum(counts, 1)), 0.0).astype(np.float32)
 
 
 def _seed_dropout(network: Any, seed: tuple[int, ...]) -> None:
-    """Dropout draws of an epoch depend on (seed, stage, epoch, layer), not on how many draws came before."""
+    """Seed dropout by (seed, stage, epoch, layer), so that it does not depend on earlier epochs."""
     for number, layer in enumerate(network.layers):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:

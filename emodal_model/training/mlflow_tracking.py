@@ -1,6 +1,6 @@
-"""Trainings told to MLflow: every epoch as it comes; at the end settings, table and files. Needs the extra `mlflow`.
+"""Logs trainings to MLflow: every epoch during training, and scores and files at the end. Needs the extra `mlflow`.
 
-A folder's training is one run there, however often it was killed and went on: two tags name it.
+The training of a folder is one MLflow run, however often it was killed and resumed; two tags identify it.
 """
 
 import importlib
@@ -22,39 +22,39 @@ if TYPE_CHECKING:
     from emodal_model.training.loop import EpochReport
 
 EXPERIMENT = "emodal"
-#: The tags that name a run: what metrics.json has as "run", and the model folder.
+#: The tags that identify a run: "run" of metrics.json, and the model folder.
 RUN, FOLDER = "emodal.run", "emodal.folder"
-#: Files of a model folder that go along.
+#: Files of a model folder that are logged as artifacts.
 _FILES = ("metrics.json", "README.md", "report/index.html")
-#: What MLflow takes at once.
-_TOGETHER = 1000
-#: Seconds between two tellings of a training: quick epochs go together.
+#: The most metrics that MLflow accepts in one call.
+_MOST_PER_CALL = 1000
+#: Seconds between two calls while a training runs: quick epochs are logged together.
 EVERY_S = 2.0
 _SCORES = ("accuracy", "uar", "macro_f1", "ece", "cross_entropy")
-_OF_EPOCH = ("train_loss", "validation_loss", "validation_accuracy", "learning_rate")
+_EPOCH_METRICS = ("train_loss", "validation_loss", "validation_accuracy", "learning_rate")
 
 _LOG = logging.getLogger(__name__)
 
-#: Name, value and epoch.
-Number = tuple[str, float, int]
+#: Name, value and epoch of a metric.
+Point = tuple[str, float, int]
 
 
 class Tracking:
-    """An MLflow store that trainings are told to."""
+    """An MLflow store that trainings are logged to."""
 
     def __init__(self, where: str) -> None:
-        """where: MLflow's tracking URI, or a folder; a folder gets an SQLite store, mlflow.db, beside its artifacts.
+        """where: MLflow's tracking URI, or a folder for an SQLite store (mlflow.db) and its artifacts.
 
         Raises ModelInputError if MLflow is not installed, or the store cannot be used.
         """
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        # Its own 7 would hold a training up for minutes where a server went away.
+        # MLflow's default of 7 would delay a training by minutes after a server went away.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         try:
             self._mlflow: Any = importlib.import_module("mlflow")
         except ImportError as exc:
             raise ModelInputError("engine.mlflow needs MLflow: pip install 'emodal[mlflow]'") from exc
-        #: What it raises where a store cannot be used.
+        #: The exceptions of a store that cannot be used.
         self.errors = (OSError, self._mlflow.MlflowException)
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -76,12 +76,12 @@ class Tracking:
     def training(
         self, dataset: Path, out: Path, config: ModelConfig
     ) -> Iterator[Callable[["EpochReport"], None]]:
-        """While a training runs: what is to hear of its epochs. One that fails, or is stopped, is marked so.
+        """Yield the function that logs each epoch of a training; mark the run if the training fails or is stopped.
 
-        Nothing is told of a training that ends before its first epoch. A store that is lost meanwhile stops no
-        training: tell() tells the rest.
+        A training that ends before its first epoch is not logged. If the store is lost during a training, the training
+        continues, and log() logs the rest.
         """
-        live = _Live(self, dataset, out, config)
+        live = _LiveLog(self, dataset, out, config)
         try:
             yield live.epoch
         except BaseException as exc:
@@ -89,24 +89,24 @@ class Tracking:
             raise
         live.send()
 
-    def tell(self, out: Path, metrics: Mapping[str, Any]) -> None:
-        """Tell of a finished training what was not told before. out: its model folder. metrics: of metrics.json.
+    def log(self, out: Path, metrics: Mapping[str, Any]) -> None:
+        """Log of a finished training what is not logged yet. out: its model folder. metrics: of metrics.json.
 
-        Raises ModelWorkError if MLflow does not take it.
+        Raises ModelWorkError if MLflow does not accept it.
         """
         try:
             run = self.open(out, metrics)
             if not run.is_logged:
-                run.add(told_numbers(metrics))
+                run.add(metric_points(metrics))
                 run.finish(out, metrics)
         except self.errors as exc:
             raise ModelWorkError(
-                f"{out}: trained, but MLflow did not take the run ({_line(exc)}); train again to tell it, "
-                "nothing is computed twice"
+                f"{out}: trained, but MLflow did not accept the run ({_line(exc)}); run the command again to log "
+                "it, nothing is trained twice"
             ) from exc
 
     def open(self, out: Path, about: Mapping[str, Any]) -> "_Run":
-        """The run of a training, begun if there is none. about: what metrics.json says of data and settings."""
+        """The run of a training, created if there is none. about: the data and settings, as in metrics.json."""
         from mlflow.entities import Param
 
         tags = {
@@ -125,35 +125,35 @@ class Tracking:
 
 
 class _Run:
-    """A run in the store, and which numbers it has."""
+    """A run in the store, and the metrics it has."""
 
     def __init__(self, client: Any, run: Any) -> None:
         self._client, self._id = client, run.info.run_id
-        #: A run that is finished was told as a whole.
+        #: A finished run was logged completely.
         self.is_logged = run.info.status == "FINISHED"
         if run.info.status in ("FAILED", "KILLED"):
             client.update_run(self._id, "RUNNING")
-        self._told = {
+        self._logged = {
             (name, point.step)
             for name in run.data.metrics
             for point in client.get_metric_history(self._id, name)
         }
 
-    def add(self, numbers: Iterable[Number]) -> None:
-        """Tell those that were not told before: epochs done again after a kill have the same numbers."""
+    def add(self, points: Iterable[Point]) -> None:
+        """Log the points that are not logged yet: epochs repeated after a kill have the same values."""
         from mlflow.entities import Metric
 
         now_ms = int(time.time() * 1000)
-        new = [number for number in numbers if (number[0], number[2]) not in self._told]
-        for first in range(0, len(new), _TOGETHER):
-            some = new[first : first + _TOGETHER]
+        new = [point for point in points if (point[0], point[2]) not in self._logged]
+        for first in range(0, len(new), _MOST_PER_CALL):
+            some = new[first : first + _MOST_PER_CALL]
             self._client.log_batch(
                 self._id, metrics=[Metric(name, value, now_ms, step) for name, value, step in some]
             )
-            self._told.update((name, step) for name, _, step in some)
+            self._logged.update((name, step) for name, _, step in some)
 
     def finish(self, out: Path, metrics: Mapping[str, Any]) -> None:
-        """Add the files of the model folder, settings and table, and call the run finished."""
+        """Log settings, table and files of the model folder, and mark the run as finished."""
         self._client.log_dict(self._id, metrics["config"], "config.json")
         self._client.log_text(self._id, format_report(metrics), "table.txt")
         for name in _FILES:
@@ -162,80 +162,77 @@ class _Run:
         self.end("FINISHED")
 
     def end(self, status: str) -> None:
-        """Say how it ended, as MLflow calls it."""
+        """End the run with one of MLflow's statuses."""
         self._client.set_terminated(self._id, status)
 
 
-class _Live:
-    """A training that runs, and what of it is still to be told."""
+class _LiveLog:
+    """The log of a running training, and its points that are not sent yet."""
 
     def __init__(self, tracking: Tracking, dataset: Path, out: Path, config: ModelConfig) -> None:
         self._tracking, self._dataset, self._out, self._config = tracking, dataset, out, config
         self._run: _Run | None = None
-        self._waiting: list[Number] = []
+        self._waiting: list[Point] = []
         self._sent_s, self._is_lost = float("-inf"), False
 
     def epoch(self, report: "EpochReport") -> None:
-        """Hear of an epoch."""
-        self._waiting += _numbers(_curve_of(report.network), vars(report))
+        """Add the points of an epoch."""
+        self._waiting += _points(_curve(report.network, report.member), vars(report))
         if time.monotonic() - self._sent_s >= EVERY_S:
             self.send()
 
     def send(self) -> None:
-        """Tell what is waiting."""
+        """Send the points that are waiting."""
         if self._is_lost or not self._waiting:
             return
         try:
-            self._run = self._run or self._tracking.open(self._out, _begun(self._dataset, self._config))
+            self._run = self._run or self._tracking.open(self._out, _details(self._dataset, self._config))
             self._run.add(self._waiting)
         except self._tracking.errors as exc:
             self._is_lost = True
-            _LOG.warning("MLflow did not take an epoch (%s); the rest is told at the end", _line(exc))
+            _LOG.warning("MLflow did not accept an epoch (%s); the rest is logged at the end", _line(exc))
         self._waiting.clear()
         self._sent_s = time.monotonic()
 
     def end(self, status: str) -> None:
-        """Tell what is waiting, and how the training ended."""
+        """Send the points that are waiting, and the status of the run."""
         self.send()
         if self._run and not self._is_lost:
             with suppress(*self._tracking.errors):
                 self._run.end(status)
 
 
-def told_numbers(metrics: Mapping[str, Any]) -> Iterator[Number]:
-    """Every number that MLflow shows of a training; the test side's have epoch 0.
+def metric_points(metrics: Mapping[str, Any]) -> Iterator[Point]:
+    """Every metric that MLflow shows of a training; those of the test split have epoch 0.
 
-    Names: network/train_loss; network/member_2/train_loss of an ensemble's others; network/common/train_loss in the
-    stages before the last; test/network/accuracy.
+    Names: network/train_loss; network/member_2/train_loss for further members of an ensemble;
+    network/common/train_loss in the stages before the last; test/network/accuracy.
     """
-    for network, story in metrics["training"].items():
-        for number, member in enumerate([story, *story["other_members"]], start=1):
-            of_member = network if number == 1 else f"{network}/member_{number}"
-            for report in [*member["warm_up"], *member["history"]]:
-                yield from _numbers(of_member, report)
+    for network, first in metrics["training"].items():
+        for number, member in enumerate([first, *first["other_members"]], start=1):
+            for epoch in [*member["warm_up"], *member["history"]]:
+                yield from _points(_curve(network, number), epoch)
     for network, scores in metrics["networks"].items():
         for name in _SCORES:
             if scores[name] is not None:
                 yield f"test/{network}/{name}", scores[name], 0
 
 
-def _numbers(curve: str, report: Mapping[str, Any]) -> Iterator[Number]:
-    """Those of one epoch. curve: network, and member."""
-    stage = "" if report["stage"] == "all" else f"/{report['stage']}"
-    for name in _OF_EPOCH:
-        if report[name] is not None:
-            yield f"{curve}{stage}/{name}", report[name], report["epoch"]
+def _points(curve: str, epoch: Mapping[str, Any]) -> Iterator[Point]:
+    """The points of one epoch. curve: from _curve."""
+    stage = "" if epoch["stage"] == "all" else f"/{epoch['stage']}"
+    for name in _EPOCH_METRICS:
+        if epoch[name] is not None:
+            yield f"{curve}{stage}/{name}", epoch[name], epoch["epoch"]
 
 
-def _curve_of(title: str) -> str:
-    """Network and member by a training's title: audio/member_2 of "audio 2 of 5", audio of "audio 1 of 5"."""
-    network, _, place = title.partition(" ")
-    number = place.partition(" ")[0] or "1"
-    return network if number == "1" else f"{network}/member_{number}"
+def _curve(network: str, member: int) -> str:
+    """The prefix of a member's metrics: audio, audio/member_2."""
+    return network if member == 1 else f"{network}/member_{member}"
 
 
-def _begun(dataset: Path, config: ModelConfig) -> dict[str, Any]:
-    """What metrics.json will say of the data and settings of a training."""
+def _details(dataset: Path, config: ModelConfig) -> dict[str, Any]:
+    """The data and settings of a training, as metrics.json will have them."""
     data_hash = dataset_hash(dataset)
     return {
         "run": identity(data_hash, config),

@@ -1,6 +1,6 @@
-"""The same training several times - other seeds, or each fold held out in turn - and how far the results differ.
+"""Repeats of a training with other seeds, or with each fold held out in turn, and the spread of their results.
 
-The first training fills OUT itself, the others OUT/seeds/<seed> or OUT/folds/<fold>; each is resumed like any other.
+The first training writes OUT itself, the others OUT/seeds/<seed> or OUT/folds/<fold>; each can be resumed.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,10 @@ from emodal_model.data.samples import read_folds
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One training of several. key: its seed or fold; None for the whole training side, beside folds."""
+    """One training of several.
+
+    key: its seed or fold; None for the training on all folds, tested on the test split.
+    """
 
     key: int | None
     dataset: Path
@@ -27,14 +30,14 @@ class TrainingJob:
     config: ModelConfig
 
 
-#: Trains all of them, in any order or at once; metrics in the order given.
+#: Runs several trainings, in any order or at once; returns their metrics in the order given.
 RunAll = Callable[[Sequence[TrainingJob]], list[dict[str, Any]]]
 
 
 def repeats_of(dataset: Path, out: Path, config: ModelConfig, by_fold: bool = False) -> list[TrainingJob]:
-    """What config.seeds, or the folds of the dataset, ask for; the one that fills `out` first.
+    """The trainings for config.seeds, or for each fold of the dataset; the first one writes `out`.
 
-    Raises ModelInputError if there are no folds, or both are asked for.
+    Raises ModelInputError if the dataset has no folds, or if both are asked for.
     """
     one = config.model_copy(update={"seeds": 1})
     if not by_fold:
@@ -49,7 +52,7 @@ def repeats_of(dataset: Path, out: Path, config: ModelConfig, by_fold: bool = Fa
             for seed in seeds
         ]
     if config.seeds > 1 or config.fold is not None:
-        raise ModelInputError("--folds trains once a fold: leave model.seeds and model.fold out")
+        raise ModelInputError("--folds trains once for each fold: remove model.seeds and model.fold")
     folds = sorted({int(fold) for fold in read_folds(dataset, "train") if fold >= 0})
     if not folds:
         raise ModelInputError(f"{dataset}: has no folds; build it with --set split.folds=5")
@@ -60,9 +63,9 @@ def repeats_of(dataset: Path, out: Path, config: ModelConfig, by_fold: bool = Fa
 
 
 def train_repeats(repeats: Sequence[TrainingJob], run_all: RunAll) -> dict[str, Any]:
-    """Train them all; returns the first one's metrics, with what the others say under "repeats".
+    """Run all trainings; returns the metrics of the first, with the spread of all under "repeats".
 
-    Written to the first one's metrics.json. Nothing is added where there is one training only.
+    The result is written to the metrics.json of the first. A single training gets no "repeats".
     """
     metrics = run_all(repeats)
     if len(repeats) == 1:
@@ -87,25 +90,25 @@ def train_repeats(repeats: Sequence[TrainingJob], run_all: RunAll) -> dict[str, 
 def train_repeat(
     repeat: TrainingJob, mlflow: str = "", on_epoch: Callable[[Any], None] | None = None
 ) -> dict[str, Any]:
-    """One of them, as a function that a worker process can be handed. mlflow: where its epochs are told, if anywhere.
+    """Run one training; also the function that worker processes call. mlflow: the store of its epochs, if any.
 
-    on_epoch hears of every epoch, a fitting.EpochReport.
+    on_epoch: called with the EpochReport of every epoch.
     """
     from emodal_model.training.train import train  # TensorFlow takes seconds to import
 
     with ExitStack() as stack:
-        hearers = [on_epoch] if on_epoch else []
+        observers = [on_epoch] if on_epoch else []
         if mlflow:
             from emodal_model.training.mlflow_tracking import Tracking
 
             live = Tracking(mlflow).training(repeat.dataset, repeat.out, repeat.config)
-            hearers.append(stack.enter_context(live))
+            observers.append(stack.enter_context(live))
 
-        def tell(report: Any) -> None:
-            for hear in hearers:
-                hear(report)
+        def report_epoch(report: Any) -> None:
+            for observe in observers:
+                observe(report)
 
-        return train(repeat.dataset, repeat.out, repeat.config, tell)
+        return train(repeat.dataset, repeat.out, repeat.config, report_epoch)
 
 
 def _accuracies(counted: Sequence[tuple[int, dict[str, Any]]], name: str) -> list[float | None]:
@@ -113,11 +116,14 @@ def _accuracies(counted: Sequence[tuple[int, dict[str, Any]]], name: str) -> lis
 
 
 def _spread(accuracies: Sequence[float | None], of_emodal: Sequence[float | None]) -> dict[str, Any]:
-    """Mean, sample deviation, and the 95 % interval of the mean (Student's t); None where too few were judged.
+    """Mean, sample standard deviation and 95 % interval of the mean (Student's t); None if too few have a value.
 
-    p_against_emodal: of the paired t-test over the repeats.
+    p_against_emodal: p-value of the paired t-test over the repeats.
     """
-    from scipy.stats import t, ttest_1samp  # takes a second and 50 MB, also of builds that do not train
+    from scipy.stats import (
+        t,
+        ttest_1samp,
+    )  # takes a second and 50 MB, which builds without training do not need
 
     known = [accuracy for accuracy in accuracies if accuracy is not None]
     mean, sd = float(np.mean(known)) if known else None, None
@@ -128,7 +134,7 @@ def _spread(accuracies: Sequence[float | None], of_emodal: Sequence[float | None
         interval = [max(0.0, mean - half), min(1.0, mean + half)]
     pairs = [(a, e) for a, e in zip(accuracies, of_emodal, strict=True) if a is not None and e is not None]
     differences = [a - e for a, e in pairs]
-    # Differences that do not vary have no test: EMODal against itself, or a single repeat.
+    # There is no test for constant differences: EMODal against itself, or a single repeat.
     tested = len(pairs) > 1 and float(np.ptp(differences)) > 0
     return {
         "accuracy": list(accuracies),

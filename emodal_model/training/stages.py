@@ -1,7 +1,7 @@
-"""The stages of a training: what each one learns from, which losses it counts, and for how long.
+"""The stages of a training: the samples, losses and epochs of each.
 
-With labels for all there is one stage. Where unlabelled clips outnumber labelled ones, EMODal first learns what
-face and voice have in common, then puts its softmaxes on that, and only then trains as a whole.
+Usually there is one stage. If most clips are unlabelled, EMODal first trains its branches on the common loss alone
+("common"), then its softmax heads ("heads"), and then the whole network ("all").
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ StageName = Literal["common", "heads", "all"]
 
 @dataclass(frozen=True)
 class Stage:
-    """rows: indices of the samples of one pass. config: the settings as this stage reads them."""
+    """A stage. rows: indices of the samples of one epoch. config: the settings of this stage."""
 
     name: StageName
     rows: np.ndarray
@@ -31,7 +31,7 @@ class Stage:
 def stages_of(network: str, labels: np.ndarray, originals: np.ndarray, config: ModelConfig) -> list[Stage]:
     """The stages that train a network on samples with these labels (-1: none), in order.
 
-    originals: (n,) bool, not an augmented copy; they decide whether unlabelled clips are the majority.
+    originals: (n,) bool, not augmented; they decide whether unlabelled clips are the majority.
     """
     last = Stage("all", rows_of_a_pass(labels), config)
     labelled = labels >= 0
@@ -63,9 +63,9 @@ def stages_of(network: str, labels: np.ndarray, originals: np.ndarray, config: M
 
 
 def rows_of_a_pass(labels: np.ndarray) -> np.ndarray:
-    """Indices of the samples of one pass: all of them, labelled ones repeated to a quarter of it at least.
+    """Indices of the samples of one epoch: all of them, with labelled samples repeated to at least a quarter.
 
-    Among thousands of unlabelled clips a batch would hold two or three labels, and their gradient be noise.
+    Otherwise, among thousands of unlabelled clips, a batch would have two or three labels and a noisy gradient.
     """
     labelled, unlabelled = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
     times = max(1, -(-len(unlabelled) // (3 * max(len(labelled), 1))))

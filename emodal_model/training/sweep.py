@@ -1,6 +1,6 @@
-"""A grid of settings, each point trained and judged by its validation side; the test side chooses nothing.
+"""A sweep over a grid of settings: each point is trained and ranked by its validation split, never by the test split.
 
-OUT/sweep/<point>/ holds each training, OUT/sweep.json what came of them, OUT/best.toml the best point's settings.
+OUT/sweep/<point>/ holds each training, OUT/sweep.json the results, OUT/best.toml the settings of the best point.
 """
 
 import json
@@ -17,36 +17,36 @@ from emodal_model.core.files import write_json, write_text
 from emodal_model.training.repeats import TrainingJob, repeats_of
 
 
-def judged_network(config: ModelConfig) -> str:
-    """The network that a sweep trains: the one asked for, EMODal where several are."""
+def swept_network(config: ModelConfig) -> str:
+    """The network that a sweep trains: the one asked for, or EMODal if several are."""
     return "emodal" if config.name in ("compare", "all") else config.name
 
 
 def sweep_repeats(dataset: Path, out: Path, points: Sequence[GridPoint]) -> list[list[TrainingJob]]:
-    """The trainings of each point: one, or as many as config.seeds."""
+    """The trainings of each point, one for each of config.seeds."""
     trainings = []
     for point in points:
         folder = out / "sweep" / re.sub(r"[^\w=.,+-]+", "_", point.title)
-        config = point.config.model_copy(update={"name": judged_network(point.config)})
+        config = point.config.model_copy(update={"name": swept_network(point.config)})
         trainings.append(repeats_of(dataset, folder, config))
     return trainings
 
 
 def ranked(points: Sequence[GridPoint], metrics: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """The points by validation cross-entropy, best first, as JSON values; best: the settings of the first that are no
-    defaults. metrics: of the trainings of each point.
+    """The points by validation cross-entropy, best first, as JSON values.
 
-    Scores are means over the seeds and the members of each. Raises ModelInputError if there was no validation side.
+    metrics: of the trainings of each point. "best": the settings of the best point that differ from the defaults.
+    Scores are means over seeds and members. Raises ModelInputError if a training had no validation samples.
     """
     rows = []
     for point, of_point in zip(points, metrics, strict=True):
-        network = judged_network(point.config)
-        stories = [m["training"][network] for m in of_point]
-        members = [member for story in stories for member in (story, *story["other_members"])]
+        network = swept_network(point.config)
+        trainings = [m["training"][network] for m in of_point]
+        members = [member for first in trainings for member in (first, *first["other_members"])]
         scores = [member["validation"] for member in members]
         if any(score is None for score in scores):
             raise ModelInputError(
-                "too few clips for a validation side, and nothing else may choose: no sweep"
+                "too few clips for a validation split, which a sweep is ranked by; annotate more clips"
             )
         rows.append(
             {
@@ -69,13 +69,13 @@ def ranked(points: Sequence[GridPoint], metrics: Sequence[Sequence[Mapping[str, 
 def write_sweep(out: Path, result: Mapping[str, Any]) -> None:
     """Write OUT/sweep.json and OUT/best.toml. Raises ModelWorkError if they cannot be written."""
     write_json(out / "sweep.json", dict(result))
-    # Of plain values, JSON is TOML; no setting with a default other than null can be null.
+    # Plain values are the same in JSON and TOML; a setting whose default is not null cannot be null.
     lines = [f"{name} = {json.dumps(value)}" for name, value in result["best"].items()]
     write_text(out / "best.toml", "\n".join(["[model]", *lines, ""]))
 
 
 def format_sweep(result: Mapping[str, Any]) -> str:
-    """The points as a table, best first. result: as from ranked."""
+    """The points as a table, best first. result: from ranked()."""
     rows = result["points"]
     titles = [row["title"] for row in rows]
     width = max(len(title) for title in titles)

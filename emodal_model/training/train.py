@@ -1,10 +1,10 @@
-"""A training run, top to bottom: dataset in; networks, metrics and logs out, in one folder.
+"""A training run from top to bottom: a dataset in; networks, metrics, report and logs out, in one folder.
 
 OUT/emodal.keras (audio.keras, image.keras), metrics.json, report/index.html, logs/<network>/ for TensorBoard.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from emodal_model.data.samples import (
     read_samples,
 )
 from emodal_model.evaluation.baselines import baseline_probabilities
-from emodal_model.evaluation.evaluate import evaluate_on, judged
+from emodal_model.evaluation.evaluate import evaluate_on, labelled_originals
 from emodal_model.evaluation.scores import best_temperature, score, softmax
 from emodal_model.inference.metadata import about_model
 from emodal_model.inference.predictor import Predictor, load, save
@@ -36,9 +36,9 @@ from emodal_model.network.forward import outputs_of
 from emodal_model.report.describe import describe_run
 from emodal_model.training.checkpoint import CheckpointFile
 from emodal_model.training.ensemble import Member, members_of
-from emodal_model.training.head_fusion import balance
+from emodal_model.training.head_fusion import calibrate_head_weights
 from emodal_model.training.identity import finished, git_revision, identity
-from emodal_model.training.loop import EpochReport, Fitted, fit
+from emodal_model.training.loop import Epoch, EpochReport, Fitted, fit
 
 
 def train(
@@ -47,12 +47,11 @@ def train(
     config: ModelConfig,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> dict[str, Any]:
-    """Train what config.name says on a dataset folder, write it to `out`, and return the metrics.
+    """Train the networks of config.name on a dataset folder, write them to `out`, and return the metrics.
 
-    A run that was killed goes on where it was; a finished one of the same data and settings is not repeated.
-    Raises ModelInputError if the dataset is missing, empty, of one class or without a leak proof, or `out`
-    cannot be written;
-    ModelWorkError if training fails.
+    A run that was killed resumes; a finished run with the same data and settings is not repeated.
+    Raises ModelInputError if the dataset is missing, empty, of one class or without a leakage check, or if `out`
+    cannot be written; ModelWorkError if training fails.
     """
     dataset, out = Path(dataset), Path(out)
     done = finished(dataset, out, config)
@@ -61,7 +60,7 @@ def train(
     manifest = read_manifest(dataset)
     if "leak_proof" not in manifest:
         raise ModelInputError(
-            f"{dataset}: no leak proof in manifest.json; build the dataset with emodal build"
+            f"{dataset}: no leakage check (leak_proof) in manifest.json; build the dataset with emodal build"
         )
     data_hash = dataset_hash(dataset)
     run = identity(data_hash, config)
@@ -70,7 +69,7 @@ def train(
         _make_folder(out)
     names, left_out = _names(config, dataset)
     with_frames = "audio_recurrent" in names
-    samples, test = _sides(dataset, config.fold, spill, with_frames)
+    samples, test = _training_and_test_samples(dataset, config.fold, spill, with_frames)
     _refuse_useless(samples, dataset)
     group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
     members = members_of(samples, group_by, config)
@@ -80,18 +79,17 @@ def train(
     training: dict[str, Any] = {}
     for name in names:
         trained: list[tuple[Any, dict[str, float]]] = []
-        stories: list[dict[str, Any]] = []
+        summaries: list[dict[str, Any]] = []
         for number, member in enumerate(members, start=1):
             checkpoint = CheckpointFile(out / f".{name}-{number}.checkpoint.npz", run)
-            title = name if len(members) == 1 else f"{name} {number} of {len(members)}"
-            log = _logged(out / "logs" / title.replace(" ", "-"), title, on_epoch)
-            network, story = train_member(name, member, samples, checkpoint, log)
-            trained.append((network, story["temperatures"]))
-            stories.append(story)
+            report = _reporter(out / "logs", name, number, len(members), config, on_epoch)
+            network, summary = train_member(name, member, samples, checkpoint, report)
+            trained.append((network, summary["temperatures"]))
+            summaries.append(summary)
         about = about_model(dataset, data_hash, config, by_frames=name == "audio_recurrent")
         save(with_probabilities(trained), about | {"members": len(members)}, out / f"{name}.keras")
         networks.append(load(out / f"{name}.keras"))
-        training[name] = stories[0] | {"other_members": stories[1:]}
+        training[name] = summaries[0] | {"other_members": summaries[1:]}
 
     fit_side, validation = (samples.take(side) for side in (members[0].held.fit, members[0].held.validation))
     labelled = fit_side.take(fit_side.labels >= 0)
@@ -110,22 +108,22 @@ def train(
         "git_revision": git_revision(),
     }
     describe_run(out, dataset, metrics, networks[-1], test)
-    # Last: where metrics.json is, the run is whole.
+    # Written last: a folder with metrics.json holds a finished run.
     write_json(out / "metrics.json", metrics)
-    for left in out.glob(".*.checkpoint.npz"):
-        left.unlink()
+    for checkpoint_file in out.glob(".*.checkpoint.npz"):
+        checkpoint_file.unlink()
     return metrics
 
 
 def describe_again(dataset: Path, out: Path, config: ModelConfig, metrics: dict[str, Any]) -> None:
-    """Write the report and card of a finished training anew: its metrics have learnt of other trainings since.
+    """Rewrite the report and card of a finished training, after its metrics got the results of other trainings.
 
     Raises ModelInputError if dataset or model cannot be read, ModelWorkError if a file cannot be written.
     """
     spill = out if pictures_mb(dataset) > config.memory_mb else None
     network = load(out)
     describe_run(
-        out, dataset, metrics, network, _judged_side(dataset, config.fold, spill, network.uses_frames)
+        out, dataset, metrics, network, _test_samples(dataset, config.fold, spill, network.uses_frames)
     )
 
 
@@ -134,30 +132,30 @@ def train_member(
     member: Member,
     samples: Samples,
     checkpoint: CheckpointFile | None = None,
-    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """One training of one network: the network (logits), and what metrics.json tells of it.
+    """One training of one network: the network (logits), and its entry in metrics.json.
 
-    samples: of which the member holds some back, as ensemble.members_of was given them. Errors as train.
+    samples: those given to ensemble.members_of, some of which the member holds out. Errors as train.
     """
     if name == "audio_recurrent":
         samples = samples.by_frames()
     validation = samples.take(member.held.validation)
-    # Only EMODal's common loss can learn from a clip without a label.
+    # Only the common loss of EMODal can use a clip without a label.
     useful = (samples.labels >= 0) | (name == "emodal")
     try:
         side = samples.take(member.held.fit & useful)
         fitted = fit(name, side, validation, member.config, checkpoint, on_epoch)
     except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
         raise ModelWorkError(f"{name}: not enough memory; lower model.batch_size or model.filters") from exc
-    weights = balance(fitted.network, validation) if name == "emodal" else None
+    weights = calibrate_head_weights(fitted.network, validation) if name == "emodal" else None
     temperatures, scores = _calibrate(fitted, validation, MAIN_HEAD[name])
-    story = _story(fitted) | {"fusion": weights, "temperatures": temperatures, "validation": scores}
-    return fitted.network, story
+    summary = _summary(fitted) | {"fusion": weights, "temperatures": temperatures, "validation": scores}
+    return fitted.network, summary
 
 
 def _names(config: ModelConfig, dataset: Path) -> tuple[list[NetworkName], dict[str, str]]:
-    """The networks to train, EMODal last, and those that this dataset is not enough for, with the reason."""
+    """The networks to train, EMODal last, and those that cannot be trained on this dataset, with the reason."""
     if config.name == "compare":
         return ["audio", "image", "emodal"], {}
     with_frames = config.name in ("all", "audio_recurrent") and has_frames(dataset)
@@ -177,32 +175,34 @@ def _make_folder(folder: Path) -> None:
         raise ModelInputError(f"{folder}: cannot be written ({exc.strerror}); choose another --out") from exc
 
 
-def _sides(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> tuple[Samples, Samples]:
-    """What may be learnt from, unlabelled clips included, and what is judged: the test side, or a fold of the other.
+def _training_and_test_samples(
+    dataset: Path, fold: int | None, spill: Path | None, with_frames: bool
+) -> tuple[Samples, Samples]:
+    """The samples to train on, unlabelled ones included, and those to test on: the test split, or a fold.
 
-    Every picture is decoded once. Raises ModelInputError without that fold.
+    Every image is decoded once. Raises ModelInputError if the dataset lacks the fold.
     """
     held = _fold_of(dataset, fold)
     labelled, unlabelled = (
         read_samples(dataset, split, spill, with_frames) for split in ("train", "unlabelled")
     )
     if held is None:
-        return join([labelled, unlabelled]), _judged_side(dataset, None, spill, with_frames)
-    # Nor is anything learnt from what else the held-out groups show: unlabelled clips are in the fold of their group.
+        return join([labelled, unlabelled]), _test_samples(dataset, None, spill, with_frames)
+    # Unlabelled clips are in the fold of their group: those of the held-out groups are not trained on either.
     others = read_folds(dataset, "unlabelled") != fold
-    return join([labelled.take(~held), unlabelled.take(others)]), judged(labelled.take(held))
+    return join([labelled.take(~held), unlabelled.take(others)]), labelled_originals(labelled.take(held))
 
 
-def _judged_side(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> Samples:
-    """What is judged, read alone. Raises ModelInputError without that fold."""
+def _test_samples(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> Samples:
+    """The samples to test on. Raises ModelInputError if the dataset lacks the fold."""
     held = _fold_of(dataset, fold)
     if held is None:
-        return judged(read_samples(dataset, "test", None, with_frames))
-    return judged(read_samples(dataset, "train", spill, with_frames).take(held))
+        return labelled_originals(read_samples(dataset, "test", None, with_frames))
+    return labelled_originals(read_samples(dataset, "train", spill, with_frames).take(held))
 
 
 def _fold_of(dataset: Path, fold: int | None) -> np.ndarray | None:
-    """(n train,) bool, what of the training side is in the fold; None where the test side is judged."""
+    """(n train,) bool, the training samples in the fold; None without a fold, when the test split is used."""
     if fold is None:
         return None
     held: np.ndarray = read_folds(dataset, "train") == fold
@@ -214,18 +214,20 @@ def _fold_of(dataset: Path, fold: int | None) -> np.ndarray | None:
 def _refuse_useless(samples: Samples, dataset: Path) -> None:
     classes = np.unique(samples.labels[samples.labels >= 0])
     if len(classes) == 0:
-        raise ModelInputError(f"{dataset}: no labelled training clip; annotate some, or look at the ledger")
+        raise ModelInputError(
+            f"{dataset}: no labelled training clip; annotate some, or see the reasons in the ledger"
+        )
     if len(classes) < 2:
         only = LABELS[int(classes[0])]
         raise ModelInputError(
-            f"{dataset}: every training clip is {only}; training needs two emotions at least"
+            f"{dataset}: every training clip is {only}; training needs at least two emotions"
         )
 
 
 def _calibrate(
     fitted: Fitted, validation: Samples, main_head: str
 ) -> tuple[dict[str, float], dict[str, Any] | None]:
-    """Temperature of every head, and the main head's scores on the validation side (None without one)."""
+    """The temperature of every head, and the main head's scores on the validation samples (None without any)."""
     heads = [name for name in fitted.network.output if not name.endswith("_code")]
     if len(validation) == 0:
         return dict.fromkeys(heads, 1.0), None
@@ -235,7 +237,7 @@ def _calibrate(
     return temperatures, scores
 
 
-def _story(fitted: Fitted) -> dict[str, Any]:
+def _summary(fitted: Fitted) -> dict[str, Any]:
     return {
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch,
@@ -263,23 +265,31 @@ def _counts(**sides: Samples) -> dict[str, dict[str, int]]:
     }
 
 
-def _logged(
-    folder: Path, title: str, on_epoch: Callable[[EpochReport], None] | None
-) -> Callable[[EpochReport], None]:
-    """on_epoch that hears of the training by its title, and also writes the numbers for TensorBoard."""
-    writer = tf.summary.create_file_writer(str(folder))
-    # What tf.summary.scalar writes; that function itself asks for the tensorboard package.
+def _reporter(
+    logs: Path,
+    name: NetworkName,
+    member: int,
+    members: int,
+    config: ModelConfig,
+    on_epoch: Callable[[EpochReport], None] | None,
+) -> Callable[[Epoch], None]:
+    """A function that writes each epoch of a training for TensorBoard, and passes it on to on_epoch."""
+    # What tf.summary.scalar writes; that function needs the package tensorboard.
     scalar = tf.compat.v1.SummaryMetadata(
         plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
     )
+    folder = logs / (name if members == 1 else f"{name}-{member}-of-{members}")
+    writer = tf.summary.create_file_writer(str(folder))
 
-    def log(report: EpochReport) -> None:
-        with writer.as_default(step=report.epoch):
-            for name, value in asdict(report).items():
+    def report_epoch(epoch: Epoch) -> None:
+        with writer.as_default(step=epoch.epoch):
+            for name, value in vars(epoch).items():
                 if isinstance(value, float):
                     tf.summary.write(name, tf.constant(value, tf.float32), metadata=scalar)
         writer.flush()
         if on_epoch:
-            on_epoch(replace(report, network=title))
+            on_epoch(
+                EpochReport(**vars(epoch), member=member, members=members, seed=config.seed, fold=config.fold)
+            )
 
-    return log
+    return report_epoch

@@ -49,6 +49,8 @@ def _export_dataset(path: Path, to: To, out: Path) -> dict[str, Any]:
     from emodal_data.presentation.formats import export_dataset
     from flows.progress.terminal import watched_on_terminal
 
+    if to is To.TFRECORD:
+        import emodal_model.core.backend  # noqa: F401  (imports TensorFlow without its log lines)
     dataset = dataset_in(path)
     samples = read_manifest(dataset).get("counts", {}).get("samples", 0)
     with watched_on_terminal() as terminal:

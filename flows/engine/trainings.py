@@ -49,7 +49,7 @@ class TrainingPool:
         def done(repeat: TrainingJob, metrics: dict[str, Any]) -> None:
             with lock:
                 if tracking:
-                    tracking.tell(repeat.out, metrics)
+                    tracking.log(repeat.out, metrics)
                 if len(repeats) > 1:
                     self.on_done(repeat)
 

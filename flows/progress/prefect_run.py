@@ -60,7 +60,7 @@ class PrefectRunObserver:
         seen = f"loss {report.train_loss:.3f}"
         if report.validation_accuracy is not None:
             seen += f", validation accuracy {report.validation_accuracy:.1%}"
-        self.log(f"{report.network}: epoch {report.epoch} of {report.epochs}, {seen}")
+        self.log(f"{report.title}: epoch {report.epoch} of {report.epochs}, {seen}")
 
     def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
         """What came of it as lines; of a new dataset the rows as a table, the report as a link, faces as a picture."""

@@ -53,6 +53,7 @@ class Terminal:
         )
         self._task: TaskID | None = None
         self._name, self._total, self._done, self._unit, self._note = "", 0, 0, "", ""
+        self._training: tuple[Any, ...] | None = None
 
     def stage(self, name: str, total: int, unit: str) -> None:
         """Start the bar of a stage; a stage with nothing to do shows none."""
@@ -74,10 +75,10 @@ class Terminal:
 
     def epoch(self, report: Any) -> None:
         """Move the bar of the network in training, with its validation figures."""
-        name = f"training {report.network}{_STAGES[report.stage]}"
-        # Epoch 1 of the same network again: another seed or fold.
-        if self._task is None or self._name != name or report.epoch == 1:
-            self.stage(name, report.epochs, "epochs")
+        training = (report.network, report.member, report.seed, report.fold, report.stage)
+        if self._task is None or self._training != training:
+            self.stage(f"training {report.title}{_STAGES[report.stage]}", report.epochs, "epochs")
+            self._training = training
         seen = f"loss {report.train_loss:.3f}"
         if report.validation_accuracy is not None:
             seen += f", validation accuracy {report.validation_accuracy:.1%}"

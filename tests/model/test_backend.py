@@ -1,5 +1,8 @@
 """Which arithmetic a machine is trained in."""
 
+import subprocess
+import sys
+
 import pytest
 
 from emodal_model.core import backend
@@ -21,3 +24,12 @@ def test_bfloat16_is_chosen_where_it_is_wanted_or_quick(
     monkeypatch.setattr(backend.tf.config, "list_physical_devices", lambda kind: gpus)
     monkeypatch.setattr(backend, "_cpu_multiplies_bfloat16", lambda: cpu)
     assert backend.choose_precision(wanted) == chosen
+
+
+def test_the_import_is_quiet_and_leaves_the_environment_as_it_was() -> None:
+    code = (
+        "import os; before = {**os.environ}; import emodal_model.core.backend as b; b.tf.ones(2) + 1; "
+        "print(b.keras.backend.backend(), {n for n in os.environ if n.startswith(('KERAS', 'TF_CPP'))} - {*before})"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("tensorflow set()\n", "")

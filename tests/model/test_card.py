@@ -43,14 +43,14 @@ def metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def test_how_the_answer_weighs_the_softmaxes_is_told() -> None:
+def test_the_card_gives_the_weights_of_the_heads() -> None:
     card = model_card("model", metrics_of(*predictions(POSTER)), ABOUT, "film")
-    assert "weighted by the same side: both 0.64, audio 0.00, image 0.66.\n" in card
+    assert "with weights fitted on the same clips: both 0.64, audio 0.00, image 0.66.\n" in card
 
 
 def test_the_posters_numbers_come_out_as_the_poster_has_them() -> None:
     card = model_card("model", metrics_of(*predictions(POSTER)), ABOUT, "film")
-    assert "Of 615 test clips 66.0 % are right (62.2 to 69.6 % with 95 % confidence)" in card
+    assert "Of 615 test clips, 66.0 % are classified correctly (95 % interval: 62.2 to 69.6 %)" in card
     assert re.search(
         r"\| angry \| 152 \| 69\.7 \(62\.0 to 76\.5\) \| 69\.7 \| 8\.6 \| 9\.2 \| 12\.5 \|", card
     )
@@ -60,8 +60,8 @@ def test_the_posters_numbers_come_out_as_the_poster_has_them() -> None:
 def test_it_says_what_it_is_for_what_it_learned_from_and_what_is_forbidden() -> None:
     card = model_card("model", metrics_of(*predictions(POSTER)), ABOUT, "film")
     assert "Article 5(1)(f)" in card and "## Not intended" in card and "## Limits" in card
-    assert "Dataset `abc`" in card and "| learned from | 9 | 27 | 3 | 2 | 3 | 1 |" in card
-    assert "held back by speaker (too few groups by film)" in card and "split by film" in card
+    assert "Dataset `abc`" in card and "| training | 9 | 27 | 3 | 2 | 3 | 1 |" in card
+    assert "held out by speaker (too few groups by film)" in card and "split by film" in card
     assert "face:  not recorded" in card and "audio: window_s=0.05\n" in card
     assert "from 25.0 % (`a'b .mp4`) to 75.0 % (`z.mkv`)" in card
     assert "both 1.25" in card
@@ -76,14 +76,14 @@ def test_the_spread_over_seeds_is_told() -> None:
     card = model_card("model", metrics, ABOUT, "film")
     assert "Accuracy % over 3 seeds" in card
     assert "| audio+image (EMODal) | 62.5 | 17.7 | 50.0 75.0 - |" in card
-    assert "seeds, each trained anew" not in model_card(
+    assert "seeds, each trained separately" not in model_card(
         "model", metrics_of(*predictions(POSTER)), ABOUT, "film"
     )
 
 
 def test_without_a_test_side_no_number_is_made_up() -> None:
     card = model_card("model", metrics_of(np.empty((0, 4)), np.empty(0, int)), ABOUT, "film")
-    assert "There was no test clip to judge it by." in card
+    assert "There was no test clip to evaluate it on." in card
     assert "nan" not in card.lower() and "None" not in card
     assert "expected calibration error is" not in card
 

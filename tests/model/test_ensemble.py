@@ -120,7 +120,8 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 
 def test_a_run_of_two_members_tells_of_both(trained: tuple) -> None:
     out, metrics, reports = trained
-    assert [report.network for report in reports] == ["audio 1 of 2"] * 2 + ["audio 2 of 2"] * 2
+    assert [report.title for report in reports] == ["audio 1 of 2"] * 2 + ["audio 2 of 2"] * 2
+    assert {(r.network, r.members, r.seed, r.fold) for r in reports} == {("audio", 2, TWO.seed, None)}
     assert {path.name for path in (out / "logs").iterdir()} == {"audio-1-of-2", "audio-2-of-2"}
     assert not list(out.glob(".*"))
     story = metrics["training"]["audio"]
@@ -138,14 +139,14 @@ def test_a_run_killed_in_its_second_member_goes_on_to_bitwise_the_same_network(
     out, metrics, _ = trained
 
     def kill_in_the_second(report: EpochReport) -> None:
-        if report.network == "audio 2 of 2":
+        if report.member == 2:
             raise Killed
 
     with pytest.raises(Killed):
         train(dataset, tmp_path / "m", TWO, kill_in_the_second)
-    seen: list[str] = []
-    again = train(dataset, tmp_path / "m", TWO, lambda report: seen.append(report.network))
-    assert set(seen) == {"audio 2 of 2"}
+    seen: list[int] = []
+    again = train(dataset, tmp_path / "m", TWO, lambda report: seen.append(report.member))
+    assert set(seen) == {2}
     assert again["networks"] == metrics["networks"]
     for one, other in zip(*(load(p).network.get_weights() for p in (out, tmp_path / "m")), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -42,5 +42,5 @@ def test_a_dataset_with_other_feature_settings_is_refused(tmp_path: Path, tiny: 
     metrics = train(built("one", 0.05), tmp_path / "m", tiny.model_copy(update={"name": "audio"}))
     again = evaluate(tmp_path / "m" / "audio.keras", built("same", 0.05))
     assert again.networks["audio"]["confusion"] == metrics["networks"]["audio"]["confusion"]
-    with pytest.raises(ModelInputError, match=r"audio.window_s=0.1,.*learned from audio.window_s=0.05;"):
+    with pytest.raises(ModelInputError, match=r"audio.window_s=0.1,.*was trained with audio.window_s=0.05;"):
         evaluate(tmp_path / "m", built("other", 0.1))

@@ -11,7 +11,7 @@ from emodal_model.data.synthetic import draw_samples
 from emodal_model.evaluation.scores import best_temperature, cross_entropy, softmax
 from emodal_model.network.build import build_network, normalisation_of
 from emodal_model.network.forward import outputs_of
-from emodal_model.training.head_fusion import HEADS, balance
+from emodal_model.training.head_fusion import HEADS, calibrate_head_weights
 from tests.model.conftest import TINY
 
 SAMPLES = draw_samples(80, seed=1)
@@ -37,7 +37,7 @@ def test_where_the_softmax_on_both_believes_a_loud_and_wrong_sound_the_answer_is
     before = outputs(network)
     # The face knows the answer, the sound says something of its own.
     truth = replace(SAMPLES, labels=before["image"].argmax(axis=1))
-    weights = balance(network, truth)
+    weights = calibrate_head_weights(network, truth)
     assert weights["image"] > 1.0 > weights["both"]
     after = outputs(network)
     loss = [cross_entropy(softmax(each["both"]), truth.labels) for each in (before, after)]
@@ -50,7 +50,7 @@ def test_where_the_softmax_on_both_believes_a_loud_and_wrong_sound_the_answer_is
 def test_where_the_softmax_on_both_is_right_it_is_left_alone_but_for_its_temperature(network: Any) -> None:
     before = outputs(network)
     truth = replace(SAMPLES, labels=before["both"].argmax(axis=1))
-    weights = balance(network, truth)
+    weights = calibrate_head_weights(network, truth)
     assert weights["both"] > 1.0
     after = outputs(network)
     assert (after["both"].argmax(axis=1) == truth.labels).mean() > 0.95
@@ -58,7 +58,7 @@ def test_where_the_softmax_on_both_is_right_it_is_left_alone_but_for_its_tempera
 
 def test_only_the_softmax_on_both_changes_and_to_the_weighted_sum_that_is_told(network: Any) -> None:
     before = outputs(network)
-    weights = balance(network, SAMPLES)
+    weights = calibrate_head_weights(network, SAMPLES)
     after = outputs(network)
     for name in set(before) - {"both"}:
         np.testing.assert_array_equal(after[name], before[name])
@@ -71,6 +71,10 @@ def test_only_the_softmax_on_both_changes_and_to_the_weighted_sum_that_is_told(n
 
 def test_without_held_back_clips_nothing_changes(network: Any) -> None:
     before = network.get_weights()
-    assert balance(network, SAMPLES.take(np.arange(0))) == {"both": 1.0, "audio": 0.0, "image": 0.0}
+    assert calibrate_head_weights(network, SAMPLES.take(np.arange(0))) == {
+        "both": 1.0,
+        "audio": 0.0,
+        "image": 0.0,
+    }
     for one, other in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -1,4 +1,4 @@
-"""What a model file says about itself comes from the dataset it learned from."""
+"""The metadata of a model file comes from the dataset that the model was trained on."""
 
 import json
 from pathlib import Path

@@ -13,7 +13,7 @@ import pytest
 
 from emodal_model.core.errors import ModelInputError, ModelWorkError
 from emodal_model.data.synthetic import draw_samples
-from emodal_model.training.mlflow_tracking import Tracking, told_numbers
+from emodal_model.training.mlflow_tracking import Tracking, metric_points
 from flows.config.models import EngineConfig
 from flows.engine.trainings import TrainingPool, train_all
 from tests.model.conftest import TINY, write_dataset
@@ -38,7 +38,7 @@ def told(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     folder = tmp_path_factory.mktemp("told")
     fan = TrainingPool(engine=EngineConfig(mlflow=str(folder / "runs")))
     metrics = train_all(dataset, folder / "model", SOUND, fan=fan)
-    train_all(dataset, folder / "model", SOUND, fan=fan)  # done before: not told again
+    train_all(dataset, folder / "model", SOUND, fan=fan)  # done before: not logged again
     return (
         folder / "model",
         folder / "runs",
@@ -112,7 +112,7 @@ def test_epochs_can_be_seen_while_it_trains(
 
     def look(report: Any) -> None:
         assert not (tmp_path / "model" / "metrics.json").exists()
-        if (report.network, report.epoch) != ("audio 1 of 2", 1):  # told of after we hear of it
+        if (report.member, report.epoch) != (1, 1):  # logged after this call
             (run,) = runs_in(tmp_path / "runs")
             seen.append((run.info.status, curves_in(tmp_path / "runs", run)))
 
@@ -134,7 +134,7 @@ from flows.engine.trainings import TrainingPool, train_all
 from tests.model.test_mlflow_tracking import SOUND
 
 def kill_in_the_second(report):
-    if (report.network, report.epoch) == ("audio 2 of 2", 2):
+    if (report.member, report.epoch) == (2, 2):
         os.kill(os.getpid(), signal.SIGKILL)
 
 fan = TrainingPool(engine=EngineConfig(mlflow={str(tmp_path / "runs")!r}), on_epoch=kill_in_the_second)
@@ -191,15 +191,15 @@ def test_a_store_that_is_lost_while_training_stops_nothing_and_is_told_the_rest(
     monkeypatch.setattr("emodal_model.training.mlflow_tracking.EVERY_S", 0.0)
 
     def lose_and_find(report: Any) -> None:
-        renamed = {("audio 1 of 2", 2): "metrics TO lost", ("audio 2 of 2", 2): "lost TO metrics"}
-        if (report.network, report.epoch) in renamed:
-            tables = renamed[report.network, report.epoch]
+        renamed = {(1, 2): "metrics TO lost", (2, 2): "lost TO metrics"}
+        if (report.member, report.epoch) in renamed:
+            tables = renamed[report.member, report.epoch]
             with contextlib.closing(sqlite3.connect(tmp_path / "runs" / "mlflow.db")) as store:
                 store.execute(f"ALTER TABLE {tables.replace('TO', 'RENAME TO')}")
 
     fan = TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "runs")), on_epoch=lose_and_find)
     train_all(dataset, tmp_path / "model", SOUND, fan=fan)
-    assert [record.message for record in caplog.records if "did not take an epoch" in record.message]
+    assert [record.message for record in caplog.records if "did not accept an epoch" in record.message]
     (run,) = runs_in(tmp_path / "runs")
     assert run.info.status == "FINISHED"
     assert curves_in(tmp_path / "runs", run)["audio/member_2/train_loss"] == [1, 2]
@@ -220,7 +220,7 @@ def test_trainings_in_worker_processes_tell_their_epochs_themselves(dataset: Pat
         number = run.info.run_id
         first, _ = client.get_metric_history(number, "audio/train_loss")
         (end,) = client.get_metric_history(number, "test/audio/accuracy")
-        assert first.timestamp < end.timestamp  # what is told at the end only is told in one moment
+        assert first.timestamp < end.timestamp  # what is logged only at the end is logged at one moment
 
 
 def test_the_stages_before_the_last_have_curves_of_their_own() -> None:
@@ -236,7 +236,7 @@ def test_the_stages_before_the_last_have_curves_of_their_own() -> None:
         "history": [report | {"stage": "all"}],
         "other_members": [],
     }
-    assert list(told_numbers({"training": {"emodal": story}, "networks": {}})) == [
+    assert list(metric_points({"training": {"emodal": story}, "networks": {}})) == [
         ("emodal/common/train_loss", 0.5, 1),
         ("emodal/common/learning_rate", 0.1, 1),
         ("emodal/train_loss", 0.5, 1),
@@ -260,8 +260,8 @@ def test_a_store_that_cannot_be_used_is_told_before_anything_is_trained(tmp_path
 def test_a_run_that_mlflow_does_not_take_says_that_training_is_done(told: tuple, tmp_path: Path) -> None:
     model, _, metrics, _ = told
     tracking = Tracking(str(tmp_path / "runs"))
-    with pytest.raises(ModelWorkError, match="trained, but MLflow did not take the run"):
-        tracking.tell(model, metrics | {"config": {"": 1}})
+    with pytest.raises(ModelWorkError, match="trained, but MLflow did not accept the run"):
+        tracking.log(model, metrics | {"config": {"": 1}})
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

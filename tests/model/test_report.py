@@ -1,4 +1,4 @@
-"""The HTML report: self-contained, whole without a test or validation side, safe against odd names."""
+"""The HTML report: self-contained, complete without test or validation samples, safe against odd names."""
 
 import base64
 import re
@@ -103,7 +103,7 @@ def test_a_run_without_test_and_validation_side_has_a_report_too(tmp_path: Path)
     write_report(tmp_path / "index.html", metrics, none, {"both": answers}, "both")
     text = (tmp_path / "index.html").read_text()
     assert "nan" not in text.lower()
-    assert "Worst mistakes" not in text and "in common" not in text
+    assert "Worst mistakes" not in text and "Common features" not in text
     assert Page(text).open == []
 
 
@@ -152,7 +152,7 @@ def test_a_curve_has_a_point_an_epoch_and_a_mark_at_the_one_kept() -> None:
     mark = next(part for part in chart.split("<line ") if "var(--two)" in part)
     assert f'x1="{points[1][0]:.1f}"' in mark
     assert ">1.00<" in chart and ">3.00<" in chart
-    assert "from 3.00 to 2.00; kept epoch 2" in chart
+    assert "from 3.00 to 2.00; best epoch 2" in chart
 
 
 def test_the_warm_up_and_the_other_members_are_shown_beside_the_first() -> None:
@@ -164,9 +164,9 @@ def test_the_warm_up_and_the_other_members_are_shown_beside_the_first() -> None:
     run = metrics["training"]["emodal"]
     run |= {"warm_up": warm_up, "other_members": [{"history": run["history"]}]}
     text = render(metrics, [])
-    assert "H-score of validation pairs from 0.50 to 1.25; kept epoch 2" in text
+    assert "H-score of validation pairs from 0.50 to 1.25; best epoch 2" in text
     assert "validation cross-entropy of member 2 from 1.20 to 1.20" in text
-    assert "what face and sound of unlabelled clips have in common" in text
+    assert "warm-up on unlabelled clips: H-score of validation pairs" in text
     assert Page(text).open == []
 
 
@@ -207,7 +207,7 @@ def test_honest_confidence_lies_on_the_diagonal() -> None:
     )
     cx, cy = map(float, re.search(r'cx="([\d.]+)" cy="([\d.]+)"', chart).groups())
     assert (cx, cy) == (pytest.approx((x0 + x1) / 2, abs=0.1), pytest.approx((y0 + y1) / 2, abs=0.1))
-    assert "50 % sure: 50 % right" in chart
+    assert "confidence 50 %: accuracy 50 %" in chart
 
 
 def test_codes_that_live_in_a_plane_keep_their_distances_in_it() -> None:

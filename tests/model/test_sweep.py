@@ -1,4 +1,4 @@
-"""Sweeps: every point of the grid, ranked by the validation side, the same on a Dask cluster as in processes."""
+"""Sweeps: every point of the grid, ranked by the validation split, the same on a Dask cluster as in processes."""
 
 import json
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_points_are_ranked_by_the_mean_validation_loss_of_seeds_and_members() ->
     lines = format_sweep(result).splitlines()
     assert lines[1].split() == ["dropout=0.3", "0.7500", "62.50", "3.0"]
     nothing = {"training": {"audio": {"validation": None, "other_members": []}}}
-    with pytest.raises(ModelInputError, match="too few clips for a validation side"):
+    with pytest.raises(ModelInputError, match="too few clips for a validation split"):
         ranked(points[:1], [[nothing]])
 
 

@@ -58,8 +58,9 @@ def test_a_film_without_spans_has_an_empty_picture(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelWorkError, match="cannot be written"):
-        draw_timeline(tmp_path / "none" / "t.png", "a film", 1.0, [])
+        draw_timeline(tmp_path / "file" / "t.png", "a film", 1.0, [])
 
 
 @pytest.mark.parametrize(("t_s", "text"), [(0, "0:00"), (4.5, "0:04.5"), (64, "1:04"), (3724, "1:02:04")])

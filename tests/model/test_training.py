@@ -166,7 +166,7 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_ignored(tiny: ModelConf
 
 def test_training_stops_when_validation_no_longer_improves_and_keeps_the_best(tiny: ModelConfig) -> None:
     train_side = draw_samples(16, seed=4)
-    # Labels turned round on the validation side: learning can only make it worse.
+    # Wrong labels in the validation split: training can only raise its loss.
     validation = replace(draw_samples(16, seed=4), labels=(train_side.labels + 1) % 4)
     config = tiny.model_copy(update={"epochs": 50, "patience": 3, "min_steps": 1, "learning_rate": 0.01})
     fitted = fit("audio", train_side, validation, config)

@@ -1,4 +1,4 @@
-"""The validation side: whole groups, never a copy, always told."""
+"""The validation split: whole groups, no augmented samples, and a note that says which groups."""
 
 from dataclasses import replace
 

@@ -1,14 +1,14 @@
-"""WebDataset tars: one a shard, each sample as KEY.json and a file a picture, sound, vector and label."""
+"""WebDataset tars, one for each shard: a sample is KEY.json and a file for each image, sound, vector and label."""
 
 import io
 import json
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emodal_data.core.errors import InputError
 from emodal_data.presentation.formats.records import FILES, card, copy_provenance_files, kinds, records
 
 #: Suffix of the files in a column.
@@ -27,17 +27,20 @@ Unlabelled samples have no `label.cls`.
 
 
 def write(dataset: Path, folder: Path, manifest: dict[str, Any]) -> Iterator[int]:
-    """Write a tar for each shard; yields its samples."""
+    """Write a tar for each shard; yields the number of its samples. Raises InputError without webdataset."""
+    try:
+        from webdataset import TarWriter
+    except ImportError as exc:
+        raise InputError("webdataset needs the package webdataset: pip install 'emodal[webdataset]'") from exc
     for shard in manifest["shards"]:
         path = dataset / "data" / shard["name"]
         kind = kinds(path)
-        # Members without a time or an owner: the same samples give the same bytes.
-        with tarfile.open(folder / f"{path.stem}.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+        # Members get no time and no owner, so that the same samples give the same bytes.
+        with TarWriter(
+            str(folder / f"{path.stem}.tar"), user="", group="", mode=0o644, mtime=0, encoder=False
+        ) as tar:
             for record in records(path):
-                for suffix, data in _files(record, kind):
-                    member = tarfile.TarInfo(f"{record['sample_id']}.{suffix}")
-                    member.size, member.mode = len(data), 0o644
-                    tar.addfile(member, io.BytesIO(data))
+                tar.write({"__key__": record["sample_id"], **_files(record, kind)})
         yield shard["rows"]
     count = sum(shard["name"].startswith("train-") for shard in manifest["shards"])
     _, body = card(dataset)
@@ -46,17 +49,19 @@ def write(dataset: Path, folder: Path, manifest: dict[str, Any]) -> Iterator[int
     copy_provenance_files(dataset, folder)
 
 
-def _files(record: dict[str, Any], kind: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+def _files(record: dict[str, Any], kind: dict[str, str]) -> dict[str, bytes]:
+    """The files of a sample: suffix -> bytes."""
     plain = {name: value for name, value in record.items() if name not in kind}
+    files = {"json": json.dumps(plain, ensure_ascii=False, allow_nan=False).encode()}
     for name in kind:
         if record[name] is None:
             continue
         if kind[name] == FILES:
-            yield f"{name}.{_SUFFIXES.get(name, 'bin')}", record[name]
+            files[f"{name}.{_SUFFIXES.get(name, 'bin')}"] = record[name]
         else:
             buffer = io.BytesIO()
             np.save(buffer, np.array(record[name], dtype=np.float32))
-            yield f"{name}.npy", buffer.getvalue()
+            files[f"{name}.npy"] = buffer.getvalue()
     if record["label"] is not None:
-        yield "label.cls", str(record["label"]).encode()
-    yield "json", json.dumps(plain, ensure_ascii=False, allow_nan=False).encode()
+        files["label.cls"] = str(record["label"]).encode()
+    return files

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from emodal_data.clips.store import find_places
@@ -19,6 +18,7 @@ from emodal_data.presentation.report import figures, tallies
 from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
 from emodal_data.presentation.report.pictures import CLIPS_PER_SHEET, Sheet, script, write_pictures
 from emodal_data.presentation.report.vega import vega_script
+from emodal_data.presentation.templates import render
 from emodal_data.storage.files import write_bytes
 
 _PAGE = Path(__file__).with_name("page")
@@ -105,11 +105,14 @@ def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet]) -> dict[str
 
 
 def _page(**values: Any) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["alpha"] = lambda alpha: "–" if alpha is None else f"{alpha:.3f}"
-    template = environment.get_template("index.html.j2")
     proof = tallies.proof_rows(values["manifest"]["leak_proof"])
     named = {name: values["manifest"].get(name) or {} for name in ("counts", "agreement", "leak_price")}
-    return template.render(labels=LABELS, ways=figures.WAYS, proof=proof, sources=_SOURCES, **named, **values)
+    return render(
+        "report/page/index.html.j2",
+        labels=LABELS,
+        ways=figures.WAYS,
+        proof=proof,
+        sources=_SOURCES,
+        **named,
+        **values,
+    )

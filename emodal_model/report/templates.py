@@ -1,0 +1,40 @@
+"""The Jinja environment of this package: Markdown as it is, HTML escaped."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+
+def render(template: str, **values: Any) -> str:
+    """Render a template of this folder. HTML templates escape their values."""
+    return _environment().get_template(template).render(**values)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("emodal_model.report", "."),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": _percent, "settings": _settings, "plain": _plain}
+    return environment
+
+
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def _plain(name: str) -> str:
+    """A name on one line, without the backticks that end Markdown code."""
+    return " ".join(name.replace("`", "'").split())
+
+
+def _settings(section: Mapping[str, Any]) -> str:
+    """A section of settings on one line, without those that are not set and without the private path of weights."""
+    shown = {name: value for name, value in section.items() if value is not None and name != "weights"}
+    return ", ".join(f"{name}={value}" for name, value in shown.items()) or "not recorded"
