@@ -1,1 +1,1 @@
-"""A finished dataset for people and other programs: card, Croissant, report, contact sheet, exports."""
+"""Describes a finished dataset for people and programs: card, Croissant, report, contact sheet, exports."""

@@ -1,4 +1,4 @@
-"""A picture of some faces of a dataset, a row for each class: what it looks like at a glance."""
+"""The contact sheet: an image of some faces of a dataset, one row for each class."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def contact_sheet(dataset: Path) -> bytes:
 
 
 def _row(samples: pd.DataFrame, name: str) -> np.ndarray:
-    """A caption and faces side by side, (22 + 96, 12 * 96) uint8, white where there are none."""
+    """A caption and a row of faces, (22 + 96, 12 * 96) uint8; empty places are white."""
     row: np.ndarray = np.full((_CAPTION_PX + _SIDE_PX, _FACES_A_ROW * _SIDE_PX), 255, dtype=np.uint8)
     caption = f"{name}: {len(samples)}"
     cv2.putText(row, caption, (4, _CAPTION_PX - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0,), 1, cv2.LINE_AA)

@@ -1,6 +1,6 @@
-"""The dataset as Croissant JSON-LD (MLCommons, version 1.1): what its files and columns are, for machines.
+"""The dataset's files and columns as Croissant JSON-LD (MLCommons, version 1.1).
 
-Only what the manifest and the shards say goes in, and no time, so the same dataset has the same description.
+The description depends only on the manifest and the shards and has no time, so that the same dataset has the same bytes.
 """
 
 import json
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from emodal_data.core.schema import LABELS
 from emodal_data.storage.files import write_bytes
 
-#: The context of https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html: readers want it whole.
+#: The context of https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html; readers need all of it.
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -47,7 +47,7 @@ _TYPES = {
 
 
 def write_croissant(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write croissant.json into a dataset folder, beside its data/. manifest: as dataset.make_manifest gives it."""
+    """Write croissant.json into a dataset folder, beside its data/. manifest: from manifest.make_manifest."""
     schema = pq.read_schema(next((folder / "data").glob("*.parquet")))
     text = json.dumps(make_croissant(schema, manifest), indent=2, ensure_ascii=False)
     write_bytes(folder / "croissant.json", (text + "\n").encode())
@@ -67,7 +67,7 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
         "name": "emodal",
         "description": (
             f"Emotions in films: {counts['clips']} clips from {len(manifest['films'])} films, a frontal face and 68 "
-            f"speech features each; {counts['samples']} samples with the augmented copies of the training side."
+            f"speech features each; {counts['samples']} samples with augmented training samples."
         ),
         **({"license": licence} if licence else {}),
         "version": f"{manifest['schema_version']}.0.0+{manifest['dataset_hash'][:12]}",
@@ -75,7 +75,7 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
             {
                 "@type": "cr:FileSet",
                 "@id": "shards",
-                "description": "the samples, a file name starting with its split",
+                "description": "the samples; each file name starts with its split",
                 "encodingFormat": "application/x-parquet",
                 "includes": "data/*.parquet",
             }
@@ -95,7 +95,7 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
             {
                 "@type": "cr:RecordSet",
                 "@id": "samples",
-                "description": "one record a sample",
+                "description": "one record for each sample",
                 "key": {"@id": "samples/sample_id"},
                 "field": [split, *map(_column, schema)],
             },

@@ -1,4 +1,4 @@
-"""Everything that describes a dataset beside its shards and ledger: card, Croissant, report, and the manifest."""
+"""Writes what describes a dataset beside its shards and ledger: card, Croissant, report and manifest."""
 
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from emodal_data.storage.files import write_json
 
 
 def describe_dataset(folder: Path, manifest: dict[str, Any], store: Path, before: Path | None = None) -> None:
-    """Write the descriptions of the shards and the ledger that are in the folder.
+    """Write the descriptions of the shards and the ledger in the folder.
 
-    manifest: as dataset.make_manifest gives it; written last, so that a folder with a manifest is whole.
-    store: folder of the clip store, for the pictures and sounds of the report. before: the dataset that stands there,
-    whose report may have some of them already.
+    manifest: from manifest.make_manifest; it is written last, so that a folder with a manifest is complete.
+    store: folder of the clip store, for the images and sounds of the report. before: the previous dataset, whose report
+    may have some of them already.
     """
     write_card(folder, manifest)
     write_croissant(folder, manifest)

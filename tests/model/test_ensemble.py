@@ -129,7 +129,7 @@ def test_a_run_of_two_members_tells_of_both(trained: tuple) -> None:
     assert other["history"] != story["history"]
     assert other["temperatures"] != story["temperatures"]
     assert metrics["validation"]["members"] == load(out).about["members"] == 2
-    assert "mean answer of 2 trainings" in (out / "README.md").read_text()
+    assert "the mean of 2 trainings" in (out / "README.md").read_text()
     json.dumps(metrics, allow_nan=False)
 
 

@@ -211,5 +211,5 @@ def test_ten_clips_of_one_film_without_test_side_train_and_say_so(tmp_path: Path
 def test_a_dataset_without_a_leak_proof_is_refused(tmp_path: Path, dataset: Path, tiny: ModelConfig) -> None:
     copy = shutil.copytree(dataset, tmp_path / "dataset")
     (copy / "manifest.json").write_text("{}")
-    with pytest.raises(ModelInputError, match="no leak proof"):
+    with pytest.raises(ModelInputError, match="no leakage check"):
         train(copy, tmp_path / "model", tiny)

@@ -74,7 +74,7 @@ def test_the_licence_of_the_films_is_passed_on_as_declared(tmp_path: Path) -> No
     assert "Contact: lab@example.org\n" in card
     plain = (written(tmp_path / "plain", "dataset") / "README.md").read_text()
     assert "license" not in yaml.safe_load(plain.split("---")[1])
-    assert "has declared no licence of the films" in plain
+    assert "has declared no licence for the films" in plain
     for text in (card, plain):
         assert "Regulation (EU) 2024/1689, Article 5(1)(f)" in text
         assert "## Intended use" in text

@@ -1,6 +1,6 @@
-"""A published dataset for other readers: a Hugging Face folder, WebDataset tars, or TFRecord files.
+"""Exports of a dataset: a Hugging Face folder, WebDataset tars, or TFRecord files.
 
-One file a format; each writes the same samples in the same order, and the same bytes every time.
+There is one module for each format. All write the samples in the same order, and always the same bytes.
 """
 
 from emodal_data.presentation.formats.export import FORMATS, export_dataset

@@ -1,4 +1,4 @@
-"""A dataset into another folder in another format, all or nothing."""
+"""Exports a dataset into a new folder, which appears only when it is complete."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from emodal_data.dataset.folder import read_manifest, staging_folder
 from emodal_data.presentation.formats import huggingface, tfrecord, webdataset
 from emodal_data.storage.files import explain_os_errors
 
-#: Writes a dataset folder into an empty one; yields the number of samples of each file that is done.
+#: Writes a dataset folder into an empty folder; yields the number of samples of each finished file.
 Writer = Callable[[Path, Path, dict[str, Any]], Iterator[int]]
 
 FORMATS: MappingProxyType[str, Writer] = MappingProxyType(
@@ -28,15 +28,16 @@ def export_dataset(
 ) -> list[Path]:
     """Write a dataset in one of FORMATS into a new folder. Returns the files, by name.
 
-    on_samples: called with the number of samples of each file that is done.
-    Raises InputError if `dataset` holds none or `out` is not empty, WorkError if the disk is full.
+    on_samples: called with the number of samples of each finished file.
+    Raises InputError if `dataset` is not a dataset, `out` is not empty or a package is missing, WorkError if the disk
+    is full.
     """
     manifest = read_manifest(dataset)
     if not manifest.get("shards"):
-        raise InputError(f"{dataset}: no dataset here; give the folder of a build, or of its dataset")
+        raise InputError(f"{dataset}: no dataset here; give the folder of a build or of its dataset")
     with explain_os_errors(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(f"{out}: already there and not empty; choose another --out")
+            raise InputError(f"{out}: exists and is not empty; choose another --out")
     folder = staging_folder(out)
     try:
         with explain_os_errors(out):

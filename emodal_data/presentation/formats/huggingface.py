@@ -1,4 +1,4 @@
-"""A folder to upload to the Hugging Face Hub as it is: shards, card with front matter, Croissant, papers."""
+"""A folder for the Hugging Face Hub: shards, card with front matter, Croissant, ledger and manifest."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 from emodal_data.presentation.formats.records import card, copy_provenance_files
 
-#: https://huggingface.co/docs/hub/datasets-cards: the categories of size, by their upper bounds.
+#: The size categories of https://huggingface.co/docs/hub/datasets-cards by their upper bounds.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 _LOADING = """
@@ -16,13 +16,13 @@ _LOADING = """
     import datasets
     datasets.load_dataset("NAME")    # the name on the Hub, or this folder
 
-`image` is a picture, `label` a class with a name, `audio_features` a vector; its names are in the schema of the
-Parquet files. Rows with `augmentation` other than "none" are copies made for training.
+`image` is an image, `label` a named class, `audio_features` a vector; the names of its features are in the schema of the
+Parquet files. Rows with `augmentation` other than "none" are augmented training samples.
 """
 
 
 def write(dataset: Path, folder: Path, manifest: dict[str, Any]) -> Iterator[int]:
-    """Write the dataset; yields the samples of each shard. `emodal verify` accepts the folder."""
+    """Write the dataset; yields the number of samples of each shard. `emodal verify` accepts the folder."""
     (folder / "data").mkdir()
     for shard in manifest["shards"]:
         shutil.copyfile(dataset / "data" / shard["name"], folder / "data" / shard["name"])
@@ -30,7 +30,7 @@ def write(dataset: Path, folder: Path, manifest: dict[str, Any]) -> Iterator[int
     samples = manifest["counts"]["samples"]
     size = next((name for bound, name in _SIZES if samples < bound), "n>1M")
     matter, body = card(dataset)
-    # The films' owners decide what may be done with it, so no licence can be promised here.
+    # The owners of the films decide on the licence, so the card cannot name one.
     head = f"---\n{matter}license: other\nsize_categories:\n- {size}\n---\n"
     (folder / "README.md").write_text(head + body.rstrip() + "\n" + _LOADING, encoding="utf-8")
     shutil.copyfile(dataset / "croissant.json", folder / "croissant.json")

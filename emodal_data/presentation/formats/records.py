@@ -1,4 +1,4 @@
-"""The samples of a shard one by one, and the files that go along with every format."""
+"""Reads the samples of a shard one by one, and copies the files that every export has."""
 
 import contextlib
 import shutil
@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 from emodal_data.core.errors import WorkError
 from emodal_data.core.schema import with_current_names
 
-#: What a column becomes in other formats: pictures and sounds are files, vectors arrays, the rest plain values.
+#: The kinds of columns: images and sounds are files, vectors are arrays, all others are plain values.
 FILES, VECTORS = "file", "vector"
 
 
 def records(shard: Path) -> Iterator[dict[str, Any]]:
-    """The samples of a shard: column -> value. Files (structs of bytes and path) are their bytes."""
+    """The samples of a shard: column -> value. The value of a file (a struct of bytes and path) is its bytes."""
     with _opened(shard) as file:
         for group in range(file.num_row_groups):
             for record in with_current_names(file.read_row_group(group)).to_pylist():
@@ -37,14 +37,14 @@ def kinds(shard: Path) -> dict[str, str]:
 
 
 def card(dataset: Path) -> tuple[str, str]:
-    """The front matter of the dataset's README, without its fences, and the text below it."""
+    """The front matter of the dataset card, without its fences, and the text below it."""
     text = (dataset / "README.md").read_text(encoding="utf-8")
     _, matter, body = text.split("---\n", 2)
     return matter, body
 
 
 def copy_provenance_files(dataset: Path, folder: Path) -> None:
-    """Copy what tells where the samples are from: the ledger and the manifest."""
+    """Copy the files that record where the samples come from: the ledger and the manifest."""
     for name in ("ledger.parquet", "manifest.json"):
         shutil.copyfile(dataset / name, folder / name)
 
@@ -55,4 +55,4 @@ def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(shard) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        raise WorkError(f"{shard}: cannot be read: {error}; `emodal verify` tells what is damaged") from error
+        raise WorkError(f"{shard}: cannot be read: {error}; `emodal verify` says what is damaged") from error

@@ -1,7 +1,7 @@
-"""The report of a dataset: a page that opens from disk, with what was kept, what was dropped, and every clip.
+"""The report of a dataset: an HTML page that opens from disk and shows every clip, kept or dropped.
 
-report/index.html     the page; its scripts and style in report/app/
-report/data/          the table of clips, the charts, sheets of faces, and scripts of frames and sounds
+report/index.html     the page; its scripts and style are in report/app/
+report/data/          the table of clips, the charts, sheets of faces, and scripts with frames and sounds
 """
 
 import json
@@ -22,7 +22,7 @@ from emodal_data.presentation.templates import render
 from emodal_data.storage.files import write_bytes
 
 _PAGE = Path(__file__).with_name("page")
-#: What the page loads, in this order.
+#: The scripts of the page, in the order in which it loads them.
 _SOURCES = (
     *("app/vega.js", "app/loading.js", "data/table.js", "data/figures.js", "app/clips.js", "app/review.js"),
     *("app/sheet.js", "app/filters.js", "app/clip.js", "app/figures.js", "app/page.js"),
@@ -32,8 +32,8 @@ _SOURCES = (
 def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Path | None = None) -> None:
     """Write report/ into a dataset folder, from its shards, its ledger, and the clip store.
 
-    manifest: as dataset.make_manifest gives it. store: folder of the clip store; what it lacks stays blank.
-    before: a dataset whose report may have some of the pictures and scripts already.
+    manifest: from manifest.make_manifest. store: folder of the clip store; clips that it lacks stay blank.
+    before: a dataset whose report may have some of the images and scripts already.
     """
     settings = manifest["config"]
     face, audio = FaceConfig(**settings["face"]), AudioConfig(**settings["audio"])
@@ -78,7 +78,7 @@ def _count(
 
 
 def _figures(counted: dict[str, Any], price: dict[str, Any] | None) -> dict[str, Any]:
-    """Every chart by its name, and the features that the page lets one choose from."""
+    """Every chart by its name, and the features that a user can choose on the page."""
     return {
         "specs": {
             "funnel": figures.funnel_figure(counted["funnel"]),
@@ -94,7 +94,7 @@ def _figures(counted: dict[str, Any], price: dict[str, Any] | None) -> dict[str,
 
 
 def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet]) -> dict[str, Any]:
-    """What the page must know to read the table: sheets in the order of the clips, titles, thresholds."""
+    """What the page needs to show the table: sheets in the order of the clips, titles, thresholds."""
     return {
         "clips_per_sheet": CLIPS_PER_SHEET,
         "sheets": [[sheet.name, sheet.stop - sheet.start] for sheet in sheets],

@@ -1,6 +1,6 @@
-"""The clips of a dataset as the report shows them: one line a clip, kept or dropped, with what was measured.
+"""The table of clips of the report: one row for each clip, kept or dropped, with its measures.
 
-Read from the ledger and the shards; where pictures and sounds lie is the clip store's to say.
+It is read from the ledger and the shards. Images and sounds are in the clip store.
 """
 
 from pathlib import Path
@@ -14,14 +14,14 @@ from emodal_data.annotations import count_votes
 from emodal_data.core.schema import LABELS, LEDGER, MORE_QUALITY, QUALITY, stored_names, with_current_names
 from emodal_data.dataset.read import read_samples
 
-#: What was measured of a clip, in the order it is shown in.
+#: The measures of a clip, in the order in which the report shows them.
 MEASURES = tuple(field.name for field in (*QUALITY, *MORE_QUALITY))
 
 _REVIEW = ("review", "review_label", "review_note")
 
 
 def read_ledger(dataset: Path) -> pd.DataFrame:
-    """The ledger with the columns that the report needs, one line an annotation row."""
+    """The columns of the ledger that the report needs, one row for each annotation row."""
     wanted = [*LEDGER.names, *_REVIEW, "annotator", "speaker"]
     present = pq.read_schema(dataset / "ledger.parquet").names
     columns = [name for name in stored_names(wanted, present) if name in present]
@@ -31,41 +31,41 @@ def read_ledger(dataset: Path) -> pd.DataFrame:
 
 
 def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
-    """One line a clip, indexed by clip_id, in the order of films and time.
+    """One row for each clip, indexed by clip_id, ordered by film and time.
 
-    Columns: film, start_s, end_s, frame_s, speaker, label (as published; of a dropped clip, as reviewed or voted),
+    Columns: film, start_s, end_s, frame_s, speaker, label (as published; for a dropped clip, as reviewed or voted),
     votes (such as "angry 2, sad 1"), kept, split, reason, measured, detail, those of the review, and MEASURES.
     ledger: from read_ledger.
     """
     rows = ledger[ledger["clip_id"].notna()]
     votes = count_votes(rows.assign(annotator=rows["annotator"].fillna("")))
-    # A vote that does not count is dropped although its clip is kept: the clip's own fate comes first.
-    fate = np.where(rows["outcome"] == "kept", 0, np.where(rows.index.isin(votes.repeated), 2, 1))
-    first = rows.assign(fate=fate).sort_values("fate", kind="stable").drop_duplicates("clip_id")
-    clips = first.set_index("clip_id").drop(columns=["row", "label", "annotator", "fate", "speaker"])
+    # A vote that does not count is dropped although its clip is kept: rows with the outcome of the clip come first.
+    rank = np.where(rows["outcome"] == "kept", 0, np.where(rows.index.isin(votes.repeated), 2, 1))
+    first = rows.assign(rank=rank).sort_values("rank", kind="stable").drop_duplicates("clip_id")
+    clips = first.set_index("clip_id").drop(columns=["row", "label", "annotator", "rank", "speaker"])
     clips["kept"] = clips.pop("outcome") == "kept"
     clips["speaker"] = votes.clips["speaker"]
     clips["votes"] = _votes(rows.drop(index=votes.repeated)).reindex(clips.index)
     published = read_samples(dataset, []).drop_duplicates("clip_id").set_index("clip_id")["label"]
     voted = votes.clips["label"].reindex(clips.index).astype(object)
-    said = clips["review_label"].astype(object).where(clips["review_label"].notna(), voted)
-    clips["label"] = said.where(~clips["kept"], published.reindex(clips.index))
+    decided = clips["review_label"].astype(object).where(clips["review_label"].notna(), voted)
+    clips["label"] = decided.where(~clips["kept"], published.reindex(clips.index))
     return clips.sort_values(["film", "start_s", "end_s"], kind="stable")
 
 
 def _votes(rows: pd.DataFrame) -> pd.Series:
-    """What annotators said of each clip, the most chosen first."""
+    """The votes of each clip as text, the most frequent label first."""
     counts = rows.groupby(["clip_id", "label"]).size().rename("votes").reset_index()
     counts = counts.sort_values(["clip_id", "votes", "label"], ascending=[True, False, True])
-    counts["said"] = counts["label"] + " " + counts["votes"].astype(str)
-    said: pd.Series = counts.groupby("clip_id")["said"].agg(", ".join)
-    return said
+    counts["text"] = counts["label"] + " " + counts["votes"].astype(str)
+    texts: pd.Series = counts.groupby("clip_id")["text"].agg(", ".join)
+    return texts
 
 
 def page_columns(clips: pd.DataFrame) -> dict[str, Any]:
-    """The table as the page's script reads it: a list for each column, NaN as null.
+    """The table for the script of the page: a list for each column, with null for NaN.
 
-    Columns with few values are {"values": [...], "codes": [...]}, -1 for null.
+    Columns with few distinct values are {"values": [...], "codes": [...]}, with code -1 for null.
     """
     columns: dict[str, Any] = {"clip_id": clips.index.tolist(), "kept": clips["kept"].astype(int).tolist()}
     for name in ("film", "speaker", "label", "votes", "split", "reason", "detail", *_REVIEW):
@@ -83,5 +83,5 @@ def page_columns(clips: pd.DataFrame) -> dict[str, Any]:
 
 
 def _numbers(values: pd.Series, form: str) -> list[float | None]:
-    """Short numbers: the page holds ten thousand lines of them."""
+    """Rounded numbers, because the page may have ten thousand rows of them."""
     return [None if not np.isfinite(value) else float(form.format(value)) for value in values.astype(float)]

@@ -1,6 +1,6 @@
-"""The report's charts as Vega-Lite specifications: pure functions from what tallies.py counts.
+"""The charts of the report as Vega-Lite specifications: pure functions of the counts of tallies.py.
 
-The page draws them with the Vega-Lite that vl-convert carries; colours of text and grid follow its light or dark.
+The page draws them with the Vega-Lite of vl-convert. The colours of text and grid follow its light or dark scheme.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from emodal_data.presentation.report.tallies import Measure, Row
 
 Spec = dict[str, Any]
 
-# Each is seen on white and on near-black (contrast of 3:1 and more).
+# Each has a contrast of at least 3:1 on white and on near-black.
 KEPT, LOST, LIMIT = "#3d7ea6", "#c2621b", "#c0392b"
 CLASS_COLOURS = {
     "angry": "#c8505a",
@@ -21,7 +21,7 @@ CLASS_COLOURS = {
     "unlabelled": "#8f6bb3",
 }
 SIDE_COLOURS = {"train": KEPT, "test": LOST, "unlabelled": "#8f6bb3"}
-#: What is held out of the samples, the leaking ways first.
+#: The units that are held out, those that leak first.
 WAYS = {
     "augment_then_split": "samples, augmented first",
     "clip": "clips",
@@ -32,7 +32,7 @@ _OUTCOMES = {"kept": KEPT, "dropped": LOST}
 
 
 def funnel_figure(stages: Sequence[Row]) -> Spec:
-    """Rows left after each stage, and those lost at it."""
+    """Rows left after each stage, and rows dropped at it."""
     rows = [
         {"stage": row["stage"], "rows": row[count], "outcome": outcome, "why": _why(row["reasons"])}
         for row in stages
@@ -92,9 +92,9 @@ def film_classes_figure(films: Sequence[Row]) -> Spec:
 
 
 def classes_figure(classes: Sequence[Row]) -> Spec:
-    """Kept clips by class and side."""
+    """Kept clips by class and split."""
     return _chart(
-        "Kept clips of each class on the training and the test side",
+        "Kept clips of each class by split",
         list(classes),
         mark={"type": "bar", "height": {"band": 0.75}},
         height=30 * len({row["label"] for row in classes}),
@@ -109,7 +109,7 @@ def classes_figure(classes: Sequence[Row]) -> Spec:
 
 
 def measure_figure(measure: Measure, rows: Sequence[Row]) -> Spec:
-    """Histogram of a measure, dropped clips on top of kept ones, with the thresholds drawn in."""
+    """Histogram of a measure, dropped clips on top of kept ones, with the thresholds as lines."""
     kept = {row["low"]: row["clips"] for row in rows if row["outcome"] == "kept"}
     boxes = [
         {**row, "from": floor, "to": floor + row["clips"]}
@@ -148,7 +148,7 @@ def measure_figure(measure: Measure, rows: Sequence[Row]) -> Spec:
 
 
 def feature_figure(features: Sequence[Row]) -> Spec:
-    """Box plots by class of one feature, the first; the page puts another one's rows into the data set `marks`."""
+    """Box plots of the first feature by class; the page replaces the data `marks` to show another feature."""
     names = ("p5", "p25", "p50", "p75", "p95")
     first = features[0]["classes"] if features else {}
     rows = [{"label": label, **dict(zip(names, marks, strict=True))} for label, marks in first.items()]
@@ -175,14 +175,14 @@ def feature_figure(features: Sequence[Row]) -> Spec:
 
 
 def leak_price_figure(price: Mapping[str, Any]) -> Spec:
-    """What each model seems to score under each way of splitting, and the share of the commonest class."""
+    """Accuracy of each model for each held-out unit, and the share of the most frequent class."""
     rows = [
         {"held out": WAYS.get(way, way), "model": model.replace("_", " "), "accuracy": share}
-        for way, told in price["accuracy"].items()
-        for model, share in (told or {}).items()
+        for way, scores in price["accuracy"].items()
+        for model, share in (scores or {}).items()
     ]
     models = {"nearest neighbour": LOST, "logistic regression": KEPT}
-    x = {"field": "accuracy", "type": "quantitative", "title": "told right", "scale": {"domain": [0, 1]}}
+    x = {"field": "accuracy", "type": "quantitative", "title": "accuracy", "scale": {"domain": [0, 1]}}
     bars = {
         "mark": {"type": "bar"},
         "encoding": {
@@ -199,10 +199,13 @@ def leak_price_figure(price: Mapping[str, Any]) -> Spec:
     rule = {
         "data": {"values": [{"accuracy": price["majority"]}]},
         "mark": {"type": "rule", "strokeDash": [5, 3], "strokeWidth": 2, "color": LIMIT},
-        "encoding": {"x": x, "tooltip": [{"field": "accuracy", "title": "commonest class", "format": ".1%"}]},
+        "encoding": {
+            "x": x,
+            "tooltip": [{"field": "accuracy", "title": "most frequent class", "format": ".1%"}],
+        },
     }
     height = 44 * len({row["held out"] for row in rows})
-    description = "Share of held-out samples told right, by how they were held out"
+    description = "Accuracy on held-out samples, by the unit that is held out"
     return _chart(description, rows, height=height, layer=[bars, rule])
 
 

@@ -1,7 +1,7 @@
-"""The report's pictures and sounds: faces as sheets of many, frames and sounds as scripts that load on demand.
+"""The images and sounds of the report: sheets of faces, and scripts with frames and sounds that load on demand.
 
-A page opened from disk may load pictures and scripts, but not fetch files: hence sounds inside scripts. Sheets are
-named after what decides them, so that those of an earlier report are kept when a film is added.
+A page opened from disk may load images and scripts but cannot fetch files, so sounds are inside scripts. The name of a
+sheet is a hash of its inputs, so that sheets of the previous report are reused when a film is added.
 """
 
 import base64
@@ -22,10 +22,10 @@ from emodal_data.dataset.chunking import chunk_boundaries
 from emodal_data.presentation.report.clip_table import MEASURES
 from emodal_data.storage.files import file_sha256, link_or_copy, write_bytes
 
-#: Clips on one sheet of faces, and in one script of frames and sounds, at most: about 200 kB and 1 MB.
+#: Most clips on one sheet of faces, and in one script of frames and sounds: about 200 kB and 1 MB.
 CLIPS_PER_SHEET = 64
 _SHEET_COLUMNS = 8
-#: Side of a face on the sheet, as it is in the dataset.
+#: Side of a face on the sheet, the same as in the dataset.
 FACE_SIDE_PX = 128
 _SHEET_QUALITY = 85
 _BACKGROUND = 128
@@ -35,7 +35,7 @@ _HASHES = "sheets.json"
 
 @dataclass(frozen=True)
 class _Stored:
-    """What the store has of a clip: PNG of the face, JPEG of the frame, its width in the film, WebM of the sound."""
+    """A clip in the store: PNG of the face, JPEG of the frame, frame width in the film, WebM of the sound."""
 
     image: bytes | None
     preview_frame: bytes | None
@@ -48,7 +48,7 @@ _NOTHING = _Stored(None, None, None, None)
 
 @dataclass(frozen=True)
 class Sheet:
-    """The clips from start to stop in the order of the table: the files faces-NAME.jpg and clips-NAME.js."""
+    """The clips from start to stop of the table, in the files faces-NAME.jpg and clips-NAME.js."""
 
     name: str
     start: int
@@ -65,20 +65,20 @@ def write_pictures(
 ) -> list[Sheet]:
     """Write the sheets of all clips, at most CLIPS_PER_SHEET on each. Memory does not grow with the number of clips.
 
-    clips: from clip_table. places: where the clips are in the store; those that are not there stay blank. key: names
-    the versions and settings that the store was filled with. before: the same folder of an earlier report.
+    clips: from clip_table. places: where the clips are in the store; clips without a place stay blank. key: identifies
+    the versions and settings of the store. before: the same folder of the previous report.
     """
-    earlier, hashes, sheets = _hashes(before), {}, []
+    previous, hashes, sheets = _hashes(before), {}, []
     measured = pd.util.hash_pandas_object(clips[list(MEASURES)].astype(float)).to_numpy()
     runs = chunk_boundaries(clips["film"].tolist(), clips.index.tolist(), CLIPS_PER_SHEET)
     for start, stop in runs:
         part = clips.iloc[start:stop]
         stored = [[clip_id, clip_id in places] for clip_id in part.index]
-        # Pictures and sounds are named by their clip and what was measured of them.
-        decisive = [key, config.frames, config.sound, stored, measured[start:stop].tolist()]
-        sheet = Sheet(hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16], start, stop)
+        # The clip and its measures identify its images and sound.
+        inputs = [key, config.frames, config.sound, stored, measured[start:stop].tolist()]
+        sheet = Sheet(hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16], start, stop)
         files = [folder / name for name in _files(sheet.name)]
-        known = earlier.get(sheet.name)
+        known = previous.get(sheet.name)
         if before and known and known == [file_sha256(before / file.name) for file in files]:
             for file in files:
                 link_or_copy(before / file.name, file)
@@ -91,7 +91,7 @@ def write_pictures(
             known = [str(file_sha256(file)) for file in files]
         hashes[sheet.name] = known
         sheets.append(sheet)
-    # Writing it puts the names of all files here on disk.
+    # Written last: this also syncs the names of the other files of the folder to disk.
     write_bytes(folder / _HASHES, json.dumps(hashes, indent=0).encode())
     return sheets
 
@@ -101,7 +101,7 @@ def _files(name: str) -> tuple[str, str]:
 
 
 def _hashes(folder: Path | None) -> dict[str, list[str]]:
-    """The SHA-256 of the files of each sheet in a folder; none that are known are as good as none."""
+    """The SHA-256 of the files of each sheet in a folder; empty if they are not known."""
     try:
         known: dict[str, list[str]] = json.loads((folder / _HASHES).read_bytes()) if folder else {}
     except (OSError, ValueError):
@@ -110,13 +110,13 @@ def _hashes(folder: Path | None) -> dict[str, list[str]]:
 
 
 def script(name: str, value: Any, sheet: str | None = None) -> bytes:
-    """A script that hands a value to the page: emodal.receive(name, value, sheet)."""
+    """A script that passes a value to the page: emodal.receive(name, value, sheet)."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return f"emodal.receive({json.dumps(name)},{text},{json.dumps(sheet)});\n".encode()
 
 
 def _read(clip_ids: Sequence[str], places: Places) -> list[_Stored]:
-    """What the store has of some clips; each of its files is opened once."""
+    """Some clips of the store; each of its files is opened once."""
     files: dict[Path, list[tuple[str, int]]] = {}
     for clip_id in clip_ids:
         if clip_id in places:
@@ -153,7 +153,7 @@ def _decoded(data: bytes) -> np.ndarray:
 
 
 def _sheet(portraits: Sequence[np.ndarray]) -> bytes:
-    """Portraits in rows of eight, as JPEG; always a whole sheet, so that every sheet has the same shape."""
+    """Portraits in rows of eight, as JPEG; every sheet has the same shape."""
     rows = CLIPS_PER_SHEET // _SHEET_COLUMNS
     side = FACE_SIDE_PX
     sheet = np.full((rows * side, _SHEET_COLUMNS * side, 3), _BACKGROUND, np.uint8)
@@ -164,7 +164,7 @@ def _sheet(portraits: Sequence[np.ndarray]) -> bytes:
 
 
 def _entry(clip: _Stored, box: np.ndarray, config: ReportConfig) -> dict[str, Any]:
-    """Frame and sound as data URLs, and the face box in shares of the frame's width."""
+    """Frame and sound as data URLs, and the face box in fractions of the frame width."""
     entry: dict[str, Any] = {}
     if config.frames and clip.preview_frame:
         entry["frame"] = _data_url("image/jpeg", clip.preview_frame)

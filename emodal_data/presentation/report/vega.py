@@ -1,4 +1,4 @@
-"""Vega-Lite for the browser, out of the package vl-convert: one script, nothing loaded from elsewhere."""
+"""Vega-Lite for the browser from the package vl-convert: one script that loads nothing else."""
 
 import functools
 import hashlib
@@ -13,10 +13,10 @@ _BUNDLE = "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript
 
 
 def vega_script(before: Path | None = None) -> bytes:
-    """The script that defines window.vegaEmbed. Raises WorkError if vl-convert cannot make it.
+    """The script that defines window.vegaEmbed. Raises WorkError if vl-convert fails.
 
-    before: the script of an earlier report, which is taken if it is whole and by the same vl-convert. Its first line
-    says both.
+    before: the script of the previous report, which is reused if its first line has the same version of vl-convert and
+    the hash of its content.
     """
     head = (
         f"// vl-convert {importlib.metadata.version('vl-convert-python')}, SHA-256 of what follows: ".encode()
@@ -34,12 +34,12 @@ def vega_script(before: Path | None = None) -> bytes:
 
 @functools.cache
 def _bundle() -> bytes:
-    """Bundling starts a JavaScript engine of 170 MB: it gets a process of its own, and a second or two."""
+    """The bundle, made in a process of its own: the JavaScript engine needs 170 MB and a second or two."""
     made = subprocess.run([sys.executable, "-c", _BUNDLE], capture_output=True, check=False)
     if made.returncode:
         last = made.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise WorkError(f"no charts for the report: vl-convert failed: {' '.join(last)}")
-    # In a function of its own: the bundle's short names must not become the page's.
+    # Inside a function, so that the short names of the bundle do not become global names of the page.
     return b"(() => {\n" + made.stdout + b"\n})();\n"
 
 

@@ -1,4 +1,4 @@
-// One clip in full: its frame, face, sound and measures, and the decision about it.
+// The dialog of one clip: its frame, face, sound, measures and review.
 emodal.dialog = (() => {
   const { element, table, review } = emodal;
   const { about } = table;
@@ -42,13 +42,13 @@ emodal.dialog = (() => {
         if (box) outline(image, box);
       };
     } else {
-      byId("frame").append(element("p", {}, "No frame is kept of this clip."));
+      byId("frame").append(element("p", {}, "The clip store has no frame of this clip."));
     }
     if (sound) byId("sound").append(element("audio", { controls: true, src: sound, ariaLabel: "Sound of the clip" }));
-    else byId("sound").append(element("p", { className: "soft" }, "No sound is kept of this clip."));
+    else byId("sound").append(element("p", { className: "soft" }, "The clip store has no sound of this clip."));
   }
 
-  // box: left, top, right and bottom in shares of the frame's width.
+  // box: left, top, right and bottom as fractions of the frame width.
   function outline(image, [x0, y0, x1, y1]) {
     const height = image.naturalHeight / image.naturalWidth;
     const share = (value) => `${100 * value}%`;
@@ -150,7 +150,7 @@ emodal.dialog = (() => {
     byId("after").onclick = () => step(1);
     byId("clip").onkeydown = onKey;
     byId("clip").onclose = () => {
-      byId("sound").replaceChildren(); // a closed clip is silent
+      byId("sound").replaceChildren(); // stops the sound
       document.querySelector(`#sheet [data-clip="${shown[place].clip_id}"]`)?.focus();
     };
   }

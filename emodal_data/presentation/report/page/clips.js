@@ -1,4 +1,4 @@
-// The table of clips: columns in, one object a clip out.
+// The table of clips: from columns to one object for each clip.
 emodal.table = (() => {
   const about = emodal.get("table");
   const columns = Object.entries(about.columns);
@@ -7,7 +7,7 @@ emodal.table = (() => {
     return column.codes ? (column.values[column.codes[n]] ?? null) : column[n];
   }
 
-  // Sheets follow each other as the clips do: the sheet of each clip, and its place there.
+  // Sheets are in the order of the clips: the sheet of each clip, and its place on it.
   const places = about.sheets.flatMap(([sheet, count]) =>
     Array.from({ length: count }, (_, place) => ({ sheet, place })));
 
@@ -16,7 +16,7 @@ emodal.table = (() => {
     return { ...clip, ...places[n], n, kept: Boolean(clip.kept), seconds: clip.end_s - clip.start_s };
   });
 
-  // Where the face stands on its sheet of 8 columns.
+  // The position of the face on its sheet of 8 columns.
   function showFace(target, clip) {
     const { sheet, place } = clip;
     const rows = about.clips_per_sheet / 8;

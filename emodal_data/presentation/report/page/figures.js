@@ -1,7 +1,7 @@
-// The charts: drawn by Vega-Lite in the page's colours, and again when the reader turns to light or dark.
+// The charts, drawn by Vega-Lite in the colours of the page, and redrawn when the colour scheme changes.
 emodal.figures = (() => {
   const { specs, features } = emodal.get("figures");
-  const errors = 1; // Vega's level: its warnings are for whoever writes the charts
+  const errors = 1; // log level of Vega: its warnings are for the authors of charts
   const marks = ["p5", "p25", "p50", "p75", "p95"];
 
   function theme(width) {
@@ -30,7 +30,7 @@ emodal.figures = (() => {
 
   async function drawAll() {
     for (const target of document.querySelectorAll("[data-figure]")) {
-      // One at a time, and the page stays alive between them.
+      // One at a time, so that the page stays responsive.
       await new Promise((resolve) => setTimeout(resolve));
       await draw(target);
     }

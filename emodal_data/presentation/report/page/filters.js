@@ -1,4 +1,4 @@
-// Which clips are on the sheet, and in what order.
+// The filters and the order of the clips on the sheet.
 emodal.filters = (() => {
   const { element, table, review } = emodal;
   const { clips, about } = table;
@@ -7,7 +7,7 @@ emodal.filters = (() => {
   const questions = {
     outcome: ["Outcome", (clip) => (clip.kept ? "kept" : "dropped")],
     label: ["Label", (clip) => clip.label ?? "unlabelled"],
-    split: ["Side", (clip) => clip.split ?? "none"],
+    split: ["Split", (clip) => clip.split ?? "none"],
     film: ["Film", (clip) => clip.film],
     reason: ["Reason", (clip) => clip.reason ?? "none"],
     decision: ["Decision", (clip) => review.of(clip)?.decision ?? "none"],
@@ -45,12 +45,12 @@ emodal.filters = (() => {
     const wanted = Object.entries(questions).filter(([name]) => form.elements[name].value !== all);
     const left = clips.filter((clip) => wanted.every(([name, [, answer]]) => answer(clip) === form.elements[name].value));
     const [key, direction] = orders[form.elements.order.value];
-    // What was not measured comes last, whatever the direction.
+    // Clips without the measure come last in both directions.
     const place = (clip) => (Number.isFinite(key(clip)) && key(clip) !== null ? direction * key(clip) : Infinity);
     emodal.sheet.show(left.sort((a, b) => place(a) - place(b) || a.n - b.n));
   }
 
-  // Show only the clips with these answers, such as {film: "heat.mkv"}; answers that no clip has change nothing.
+  // Show only the clips with these values, such as {film: "heat.mkv"}; a value that no clip has is ignored.
   function only(answers) {
     const form = document.getElementById("filters");
     const known = ([name, value]) => [...form.elements[name].options].some((option) => option.value === value);

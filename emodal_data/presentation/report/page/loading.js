@@ -1,7 +1,7 @@
-// Data comes as scripts that call emodal.receive: a page opened from disk may load scripts, but fetch no files.
+// Data comes in scripts that call emodal.receive: a page opened from disk may load scripts but cannot fetch files.
 window.emodal = (() => {
   const received = new Map();
-  const keep = 6; // scripts of pictures held at a time, about 1 MB each
+  const keep = 6; // scripts of images in memory, about 1 MB each
 
   function receive(name, value, sheet) {
     received.set(sheet === null ? name : `${name} ${sheet}`, value);
@@ -11,7 +11,7 @@ window.emodal = (() => {
     return received.get(name);
   }
 
-  // The pictures and sounds of one sheet: a promise of a list, null where the file is gone.
+  // The images and sounds of one sheet: a promise of a list, null if the file does not exist.
   const sheets = new Map();
   function pictures(sheet) {
     if (!sheets.has(sheet)) {
@@ -37,7 +37,7 @@ window.emodal = (() => {
     });
   }
 
-  // An element with properties, data attributes and children: text never becomes markup.
+  // An element with properties, data attributes and children; text is never parsed as markup.
   function element(tag, properties = {}, ...children) {
     const { data = {}, ...rest } = properties;
     const made = Object.assign(document.createElement(tag), rest);

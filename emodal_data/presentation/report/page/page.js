@@ -1,10 +1,10 @@
-// Everything starts here, once the data is in.
+// Starts the page when the data is loaded.
 emodal.review.start();
 emodal.sheet.start();
 emodal.dialog.start();
 emodal.filters.start();
 emodal.figures.start();
-// On paper, everything is open.
+// Opens all details before printing.
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;
 });

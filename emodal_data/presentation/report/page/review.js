@@ -1,11 +1,11 @@
-// What the reader decides about clips: kept in this browser, downloaded as overrides.csv for the next build.
+// The decisions of the reviewer: stored in this browser, and downloaded as overrides.csv for the next build.
 emodal.review = (() => {
   const { clips } = emodal.table;
   const place = `emodal review ${location.pathname}`;
   const columns = ["clip_id", "film", "start", "end", "decision", "label", "note"];
   const listeners = [];
 
-  // Decisions that this dataset was built with stand until they are undone here.
+  // Decisions that this dataset was built with apply until they are undone here.
   const built = new Map();
   for (const clip of clips) {
     if (clip.review) built.set(clip.clip_id, decision(clip.review, clip.review_label ?? "", clip.review_note));
@@ -47,7 +47,7 @@ emodal.review = (() => {
     try {
       localStorage.setItem(place, JSON.stringify(Object.fromEntries(changed)));
     } catch {
-      // A browser that keeps nothing still downloads what was decided on this visit.
+      // Without storage, the decisions of this visit can still be downloaded.
     }
   }
 

@@ -1,4 +1,4 @@
-// The contact sheet: one page of the clips that the filters leave.
+// The contact sheet: one page of the clips that pass the filters.
 emodal.sheet = (() => {
   const perPage = 60;
   const { element, table, review } = emodal;
@@ -15,7 +15,7 @@ emodal.sheet = (() => {
     const part = shown.slice(page * perPage, (page + 1) * perPage);
     document.getElementById("sheet").replaceChildren(...part.map(cell));
     document.getElementById("count").textContent =
-      shown.length === 0 ? "No clip is like that." : `${shown.length} of ${table.clips.length} clips`;
+      shown.length === 0 ? "No clip matches the filters." : `${shown.length} of ${table.clips.length} clips`;
     document.getElementById("pager").replaceChildren(...(pages() > 1 ? pager() : []));
   }
 
@@ -27,7 +27,7 @@ emodal.sheet = (() => {
     const button = (text, label, to) =>
       element("button", { type: "button", ariaLabel: label, disabled: to < 0 || to >= pages(), onclick: () => turn(to) }, text);
     return [
-      button("←", "Page before", page - 1),
+      button("←", "Previous page", page - 1),
       element("span", {}, `page ${page + 1} of ${pages()}`),
       button("→", "Next page", page + 1),
     ];
