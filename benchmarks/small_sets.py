@@ -129,10 +129,17 @@ def main() -> None:
     print(machine("tensorflow"))
     if arguments.what == "films":
         group_by = read_manifest(arguments.folder)["config"]["split"]["group_by"]
-        sides = [(read_samples(arguments.folder, "train"), labelled_originals(read_samples(arguments.folder, "test")))]
+        sides = [
+            (
+                read_samples(arguments.folder, "train"),
+                labelled_originals(read_samples(arguments.folder, "test")),
+            )
+        ]
     elif arguments.what == "folds":
         group_by = "speaker"
-        every = labelled_originals(join([read_samples(arguments.folder, split) for split in ("train", "test")]))
+        every = labelled_originals(
+            join([read_samples(arguments.folder, split) for split in ("train", "test")])
+        )
         # Drawn: actors of one film have names that follow one another.
         speakers = np.random.default_rng(1).permutation(np.unique(every.speakers))
         sides = fold_sides(every, speakers, arguments.folds)

@@ -1,6 +1,6 @@
 """The dataset's files and columns as Croissant JSON-LD (MLCommons, version 1.1).
 
-The description depends only on the manifest and the shards and has no time, so that the same dataset has the same bytes.
+It depends only on the manifest and the shards and has no time, so that the same dataset has the same description.
 """
 
 import json

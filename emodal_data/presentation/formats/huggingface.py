@@ -16,8 +16,8 @@ _LOADING = """
     import datasets
     datasets.load_dataset("NAME")    # the name on the Hub, or this folder
 
-`image` is an image, `label` a named class, `audio_features` a vector; the names of its features are in the schema of the
-Parquet files. Rows with `augmentation` other than "none" are augmented training samples.
+`image` is an image, `label` a named class, `audio_features` a vector; its names are in the schema of the Parquet files.
+Rows with `augmentation` other than "none" are augmented training samples.
 """
 
 
