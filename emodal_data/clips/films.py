@@ -25,12 +25,17 @@ _PASSING_REASONS = (Reason.DECODER_TIMED_OUT, Reason.FILM_STILL_GROWING, Reason.
 
 @dataclass(frozen=True)
 class FilmFile:
-    """A film's file as the file system shows it. name: path below the films folder, with forward slashes."""
+    """A film's file as the file system shows it.
+
+    name: path below the films folder, with forward slashes. version: of a film at a URL, what its store calls this
+    content; then mtime_ns is 0, for the time of a local name means nothing.
+    """
 
     name: str
     path: Path
     size_bytes: int
     mtime_ns: int
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class FilmFacts:
     reason: str | None = None
     detail: str | None = None
     fps: float | None = None
+    version: str = ""
 
 
 def find_film(films: Path, name: str) -> FilmFile:
@@ -116,8 +122,9 @@ def still_growing(films: Iterable[FilmFile], settle_s: float, now_s: float) -> d
 
 def not_read(film: FilmFile, reason: Reason, detail: str = "") -> FilmFacts:
     """What is known of a film that was not looked into. detail: what happened, if there is more to say."""
+    detail = detail or ADVICE[reason]
     return FilmFacts(
-        film.name, film.size_bytes, film.mtime_ns, "", None, reason.value, detail or ADVICE[reason]
+        film.name, film.size_bytes, film.mtime_ns, "", None, reason.value, detail, version=film.version
     )
 
 
@@ -138,7 +145,9 @@ def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
         if is_passing(error):
             raise TransientError(f"{film.path}: {error.strerror or error}") from error
         reason, detail = Reason.FILM_UNREADABLE.value, f"{film.name}: {error.strerror or error}"
-    return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, duration_s, reason, detail, fps)
+    return FilmFacts(
+        film.name, film.size_bytes, film.mtime_ns, digest, duration_s, reason, detail, fps, film.version
+    )
 
 
 def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: WorkerPool) -> FilmFacts:
@@ -152,7 +161,7 @@ def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: Worke
 class FilmCatalogue:
     """What is known of the films, kept beside the clips so that an unchanged film is not read again.
 
-    A film counts as unchanged while its size and its time of change are the same.
+    A film counts as unchanged while its size and its time of change are the same; at a URL, its size and version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -162,8 +171,10 @@ class FilmCatalogue:
     def known(self, film: FilmFile) -> FilmFacts | None:
         """The facts of a film that has not changed since they were written."""
         facts = self._facts.get(film.name)
-        unchanged = facts and (facts.size_bytes, facts.mtime_ns) == (film.size_bytes, film.mtime_ns)
-        return facts if unchanged else None
+        if facts is None:
+            return None
+        was = (facts.size_bytes, facts.mtime_ns, facts.version)
+        return facts if was == (film.size_bytes, film.mtime_ns, film.version) else None
 
     def hashes(self) -> dict[str, str]:
         """The SHA-256 of each film that was ever looked at and is still in the catalogue, by name."""

@@ -9,7 +9,7 @@ from emodal_data.clips.store import store_folder
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.media.mp4 import export_clip
-from emodal_data.storage.files import explain_os_errors
+from emodal_data.storage.files import atomic_path
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,12 @@ def plan_exports(plan: Plan, films: Path, out: Path) -> list[Export]:
 
 def write_exports(export: Export, films: Path, config: ClipsConfig) -> list[str]:
     """Write the mp4 of each clip. Returns a line for each that could not be written."""
-    with explain_os_errors(export.folder):
-        export.folder.mkdir(parents=True, exist_ok=True)
     failed = []
     for clip in export.clips:
         to = export.folder / f"{clip.clip_id}.mp4"
         try:
-            export_clip(export.path, clip.start_s, clip.end_s, to, root=films, config=config)
+            with atomic_path(to) as temporary:
+                export_clip(export.path, clip.start_s, clip.end_s, temporary, root=films, config=config)
         except Dropped as drop:
             failed.append(f"{export.film} {clip.start_s:g}-{clip.end_s:g} s: no mp4: {drop}")
     return failed

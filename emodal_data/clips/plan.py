@@ -18,6 +18,7 @@ from emodal_data.core.config import ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.span import Span
+from emodal_data.storage.film_cache import film_versions
 from emodal_data.storage.urls import shown
 
 #: Raised when reading a film yields something else than before; old store files are then left alone.
@@ -99,6 +100,7 @@ def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[st
     if not films.is_dir():
         raise InputError(f"{films}: no such folder of films")
     rows, files, names = rows.copy(), {}, {}
+    version_of = film_versions(films)
     good = rows["reason"].isna()
     for name in rows.loc[good, "film"].unique():
         try:
@@ -107,7 +109,8 @@ def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[st
             lost = good & (rows["film"] == name)
             rows.loc[lost, ["reason", "detail"]] = [drop.reason.value, drop.detail]
         else:
-            files[file.name] = file
+            version = version_of(file.path)
+            files[file.name] = replace(file, mtime_ns=0, version=version) if version else file
             names[name] = file.name
     rows["film"] = map_repeated(rows["film"], lambda name: names.get(name, name)).astype("str")
     if good.any() and not files:

@@ -44,19 +44,13 @@ def export_clip(
 ) -> None:
     """Write start_s to end_s of a film to an mp4 in the way of config.export; "none" does nothing.
 
-    The file appears whole or not at all. Raises Dropped as open_film does, Dropped(FRAME_UNREADABLE) with ffmpeg's
-    message, Dropped(DECODER_TIMED_OUT), and WorkError if there is no ffmpeg.
+    to: written in place; where others may look, give a temporary file. Raises Dropped as open_film does,
+    Dropped(FRAME_UNREADABLE) with ffmpeg's message, Dropped(DECODER_TIMED_OUT), and WorkError if there is no ffmpeg.
     """
     if config.export == "none":
         return
     film = film_path(path, root)
-    partial = to.with_name(f".{to.name}.partial")
-    command = clip_command(film, start_s, end_s, partial, config)
-    try:
-        run_bounded(command, config.timeout_s)
-        partial.replace(to)
-    finally:
-        partial.unlink(missing_ok=True)
+    run_bounded(clip_command(film, start_s, end_s, to, config), config.timeout_s)
 
 
 def clip_command(film: Path, start_s: float, end_s: float, to: Path, config: ClipsConfig) -> list[str]:

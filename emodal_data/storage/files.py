@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old one or the new one, never half of one; and the lock of a build."""
+"""Atomic writes: a reader sees the old file or the new one, never a part of one."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ from typing import Any
 
 from emodal_data.core.errors import InputError, TransientError, WorkError
 
-#: Temporary files carry this suffix, so that what a killed run left behind can be told from results.
+#: Temporary files have this suffix, so that what a killed run left behind differs from results.
 TEMPORARY = ".tmp"
 
 _PASSING = frozenset(
@@ -41,7 +41,7 @@ _PASSING = frozenset(
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path in the folder of `path`; renamed to it, and on disk, when the block ends well.
+    """A temporary path in the folder of `path`; when the block ends without error it is synced and renamed to `path`.
 
     Raises WorkError when the disk is full, InputError when the folder cannot be written.
     """
@@ -68,9 +68,9 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def link_or_copy(path: Path, to: Path) -> None:
-    """Give a file a second name, or a copy that carries its time where there are no links. Errors as atomic_path.
+    """Give a file a second name, or copy it where the file system has no links. Errors as atomic_path.
 
-    The name is on disk once the folder is: see sync.
+    The new name is on disk once the folder is: see sync.
     """
     with explain_os_errors(to):
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -79,11 +79,10 @@ def link_or_copy(path: Path, to: Path) -> None:
         except OSError:  # a file system without links, or with too many to this file
             with atomic_path(to) as temporary:
                 shutil.copyfile(path, temporary)
-            shutil.copystat(path, to)
 
 
 def sync(path: Path) -> None:
-    """See to it that a file, or the names in a folder, are on disk."""
+    """Wait until a file, or the names in a folder, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -108,19 +107,19 @@ def remove_temporary(folder: Path) -> None:
 
 @contextlib.contextmanager
 def explain_os_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's errors about `path` into one line that says what to do."""
+    """Turn errors of the operating system about `path` into one line that says what to do."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise WorkError(f"{path}: the disk is full; free some space and run again, it goes on") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise WorkError(f"{path}: the disk is full; free some space and run again, it resumes") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP):
             raise InputError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
         raise TransientError(f"{path}: {error.strerror or error}") from error
 
 
 def is_passing(error: BaseException | None) -> bool:
-    """Whether an error of the operating system may be gone next time, as those of network drives often are."""
+    """Whether an error of the operating system may be gone next time, as is common with network drives."""
     return isinstance(error, OSError) and error.errno in _PASSING
 
 

@@ -1,87 +1,108 @@
-"""Remote films: their names on this machine, and copies of those that are being read.
+"""Films at URLs: their names on this machine, and copies of those that are being read.
 
-A name has the film's size and stamp and no content, so that films are found and known as in a folder. A copy is
-fetched by the worker that needs it, kept while there is room, and never removed while it is read.
+A name is an empty file as large as its film, so that films are found as in a folder on disk. A copy is fetched by the
+worker that needs it, kept while there is room, and never removed while it is read. fsspec's caches know neither a
+limit of room nor which of their files are being read.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emodal_data.core.errors import InputError
 from emodal_data.storage.remote import download, list_remote, remote_file
 from emodal_data.storage.sync import is_same, local_files
-from emodal_data.storage.urls import cache_of, shown, url_of
+from emodal_data.storage.urls import RemotePath, shown, url_of
+from emodal_data.storage.versions import Versions
+
+if TYPE_CHECKING:
+    from filelock import ReadWriteLock
 
 _FILMS = "emodal-films"
 
 
 def name_films(films: Path) -> None:
-    """Make a folder of names of the films at its URL. Raises InputError if nothing is there."""
+    """Make a folder of names of the films at its URL. Raises InputError if the URL holds no film."""
     if url_of(films) is None:
         return
+    versions = Versions()
     remote = list_remote(films)
     if not remote:
         raise InputError(f"{shown(films)}: no films there")
     for gone in local_files(films) - remote.keys():
         gone.unlink()
     for path, fact in remote.items():
-        if is_same(path, fact):
+        if is_same(path, fact, versions):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as name:
-            name.truncate(fact.size_bytes)  # a hole as large as the film takes no room
-        os.utime(path, ns=(fact.stamp_ns, fact.stamp_ns))
+            name.truncate(fact.size_bytes)  # a sparse file takes no room
+        versions.record(path, fact.version)
+    versions.tidy(films)
+
+
+def film_versions(films: Path) -> Callable[[Path], str]:
+    """The version of each film of a folder at a URL, by the path of its name; "" for a film of a local folder."""
+    versions = Versions()
+
+    def version_of(path: Path) -> str:
+        named = films.spelt(path) if isinstance(films, RemotePath) else path
+        return versions.of(named) or ""
+
+    return version_of
 
 
 @contextlib.contextmanager
 def film_at_hand(path: Path, films: Path, limit_gb: float) -> Iterator[tuple[Path, Path]]:
     """A film to read and the folder it may not lead out of: itself, or a copy that stays while the block runs.
 
-    limit_gb: room for copies on this machine; those not read for longest make place for new ones.
+    films: the folder; if it stands for a URL, the film's path below it does too.
+    limit_gb: room for copies on this machine; those not read for longest are removed for new ones.
     Raises InputError or TransientError if the film cannot be fetched, WorkError if the disk is full.
     """
-    cache = cache_of(path)
-    if cache is None:
+    film = films.spelt(path) if isinstance(films, RemotePath) else path
+    if not isinstance(film, RemotePath) or film.cache is None:
         yield path, films
         return
-    fact = remote_file(path)
-    folder = cache / _FILMS
-    key = hashlib.sha256(f"{shown(path)} {fact.size_bytes} {fact.stamp_ns}".encode()).hexdigest()[:24]
-    copy = folder / key / path.name
-    with _held(folder / key, fcntl.LOCK_SH):
-        with _held(folder / f"{key}-fetch", fcntl.LOCK_EX):
+    from filelock import FileLock
+
+    fact = remote_file(film)
+    folder = film.cache / _FILMS
+    key = hashlib.sha256(f"{film.url} {fact.size_bytes} {fact.version}".encode()).hexdigest()[:24]
+    copy = folder / key / film.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with _use(folder / key).read_lock():
+        with FileLock(folder / f".{key}-fetch.lock"):
             if not copy.exists():
                 _make_room(folder, round(limit_gb * 1e9) - fact.size_bytes)
-                download(path, copy)
-        os.utime(copy, ns=(time.time_ns(), fact.stamp_ns))
+                download(film, copy)
+        os.utime(copy)  # read now
         yield copy, copy.parent
 
 
 def _make_room(folder: Path, limit_bytes: int) -> None:
-    """Remove copies, those not read for longest first, until what is left fits."""
+    """Remove copies, those not read for longest first, until the rest fits."""
+    from filelock import Timeout
+
     copies = []
     for copy in folder.glob("*/*"):
         with contextlib.suppress(FileNotFoundError):  # another process makes room, too
-            copies.append((copy.stat().st_atime_ns, copy.stat().st_size, copy.parent))
+            copies.append((copy.stat().st_mtime_ns, copy.stat().st_size, copy.parent))
     total = sum(size for _, size, _ in copies)
     for _, size, unwanted in sorted(copies):
         if total <= limit_bytes:
             return
-        with contextlib.suppress(BlockingIOError), _held(unwanted, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with contextlib.suppress(Timeout), _use(unwanted).write_lock(blocking=False):
             shutil.rmtree(unwanted, ignore_errors=True)
             total -= size
 
 
-@contextlib.contextmanager
-def _held(path: Path, how: int) -> Iterator[None]:
-    """Hold the lock of a path; it goes with the process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, how)
-        yield
+def _use(copy: Path) -> "ReadWriteLock":
+    """The lock of a copy's folder, shared by its readers. Each caller has its own object, so that threads wait too."""
+    from filelock import ReadWriteLock  # with its SQLite, and only for films at URLs
+
+    return ReadWriteLock(copy.with_name(f".{copy.name}.lock"), is_singleton=False)

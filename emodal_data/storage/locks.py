@@ -1,11 +1,12 @@
-"""One build at a time at a URL: a file beside the dataset says who is at work, and that he still is.
+"""One build at a time: the lock of a build's folder on this machine, and the lock of its URL.
 
-Stores that can create a file only if it is not there (S3 can) leave no gap; with others two builds that start in the
-same second may both go on. They would write the same names with the same bytes, if they build the same.
+The local lock is filelock's. The remote one is our own, because fsspec has none: an object beside the dataset names
+its holder and is renewed while the build runs. S3 creates an object only where there is none, so two builds cannot
+both get the lock; in a store that cannot do this, two builds that start in the same second may both run. If they build
+the same, they write the same names with the same bytes.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -15,22 +16,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from emodal_data.core.errors import EmodalError, InputError
 from emodal_data.storage.files import explain_os_errors
 from emodal_data.storage.remote import create_remote, read_remote, remove_remote, write_remote
 from emodal_data.storage.urls import shown, url_of
 
-#: A holder says this often that he is alive, and counts as dead when he was silent for five times as long.
+#: The holder renews the lock this often; after five times as long without renewal it counts as left behind.
 BEAT_S = 60.0
 _DEAD_AFTER_S = 5 * BEAT_S
 
 
 @contextlib.contextmanager
 def exclusive_remote(out: Path) -> Iterator[None]:
-    """Hold the URL of a build folder alone, for as long as the block runs; hold the folder itself first.
+    """Hold the URL of a build's folder alone while the block runs; take the lock of the folder itself first.
 
-    A lock that this machine left behind is taken over at once, for the folder's own lock is ours; another machine's
-    when it was silent for five minutes. Raises InputError if another build holds it, naming who.
+    A lock that this machine left behind is taken over at once, because this process holds the folder; one of another
+    machine after five minutes without renewal. Raises InputError if another build holds it, naming the holder.
     """
     if url_of(out) is None:
         yield
@@ -57,17 +60,20 @@ def exclusive_remote(out: Path) -> Iterator[None]:
 
 def _beat(lock: Path, out: Path, done: threading.Event) -> None:
     while not done.wait(BEAT_S):
-        with contextlib.suppress(EmodalError):  # the work itself will tell that the store is gone
+        with contextlib.suppress(EmodalError):  # if the store is gone, the build's own transfers fail
             write_remote(lock, _who(out))
 
 
 def _who(out: Path) -> bytes:
-    holder = f"process {os.getpid()} on {socket.gethostname()}"
-    return json.dumps({"holder": holder, "folder": _folder(out), "at_s": time.time()}).encode()
+    return json.dumps({"holder": _holder(), "folder": _folder(out), "at_s": time.time()}).encode()
+
+
+def _holder() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def _folder(out: Path) -> str:
-    return f"{socket.gethostname()}:{out}"
+    return f"{socket.gethostname()}:{os.fspath(out)}"
 
 
 def _read(lock: Path) -> dict[str, Any]:
@@ -80,22 +86,23 @@ def _read(lock: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def exclusive(out: Path) -> Iterator[None]:
-    """Hold a build folder alone, for as long as the block runs; the lock goes with the process.
+    """Hold a build's folder alone while the block runs; the lock ends with the process.
 
-    Raises InputError if another build holds it, naming who.
+    Raises InputError if another build holds it, naming the holder.
     """
     path = out / ".lock"
+    # Its soft lock, for file systems without flock, keeps its own text in the file and outlives a killed process.
+    lock = FileLock(path, blocking=False, thread_local=False, fallback_to_soft=False)
     with explain_os_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        handle = path.open("a+")
-    with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            handle.seek(0)
-            holder = handle.read().strip() or "another build"
+            lock.acquire()
+        except Timeout as error:
+            holder = path.read_text(encoding="utf-8").strip() or "another build"
             raise InputError(f"{out}: in use by {holder}; wait for it, or choose another --out") from error
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} on {socket.gethostname()}")
-        handle.flush()
+    try:
+        with explain_os_errors(out):
+            path.write_text(_holder(), encoding="utf-8")
         yield
+    finally:
+        lock.release()

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from emodal_data.storage.urls import shown, url_of
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file as its store shows it. stamp_ns: changes with the content; the local copy carries it as its time."""
+    """A file as its store describes it. version: changes with the content; an ETag, a hash or a time."""
 
     size_bytes: int
-    stamp_ns: int
+    version: str
 
 
 def list_remote(path: Path) -> dict[Path, RemoteFile]:
@@ -89,12 +88,14 @@ def read_remote(path: Path) -> bytes | None:
 
 
 def _remote_file(info: dict[str, Any]) -> RemoteFile:
-    """What a store says of a file. Each store has its own word for what tells two contents apart."""
-    words = ("ETag", "etag", "md5Hash", "contentHash", "LastModified", "mtime", "created")
-    stamp = next((str(info[word]) for word in words if info.get(word)), "")
-    # As a time, the digest is one in 1970: small enough for every file system, and no clock ever shows it.
-    digest = hashlib.sha256(stamp.encode()).digest()
-    return RemoteFile(int(info["size"] or 0), int.from_bytes(digest[:6], "big"))
+    """What a store says of a file. Each store has its own key for what tells two contents apart.
+
+    fsspec's `ukey` is no help here: it asks for one file at a time, and hashes all that the store says, which differs
+    between listing a file and asking for it.
+    """
+    keys = ("ETag", "etag", "md5Hash", "contentHash", "LastModified", "mtime", "created")
+    version = next((str(info[key]) for key in keys if info.get(key)), "unknown")
+    return RemoteFile(int(info["size"] or 0), version)
 
 
 @contextlib.contextmanager

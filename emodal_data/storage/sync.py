@@ -1,11 +1,14 @@
-"""Remote files (s3://, gs:// and whatever else fsspec knows) and the local copies that the rest of the house works on.
+"""Files and folders at URLs (s3://, gs:// and whatever else fsspec reads), and the local copies that a build works on.
 
-A URL has one local path below the cache, and that path tells its URL: `s3://bucket/out` is
-`CACHE/emodal-copies/s3/bucket/out`. All functions leave paths that stand for no URL alone.
+The functions take the RemotePath of a copy; a path without a URL is left alone. Which version a copy holds is in the
+cache's index (versions.py).
+
+fsspec's caches (simplecache, filecache, blockcache) do not serve here: a copy must be a plain file that is complete or
+absent, that also ffmpeg and Arrow open, and that goes back to its URL when it changes; theirs are read-only and have
+names of their own. Its cache of listings is off, because another machine may change a folder at any time.
 """
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,40 +26,45 @@ from emodal_data.storage.remote import (
     write_remote,
 )
 from emodal_data.storage.urls import url_of
+from emodal_data.storage.versions import Versions
 
-#: A folder with this file in it is whole: it is written last, and goes by another name while anything else changes.
+#: A folder with this file in it is complete: the file is written last, and has another name while others change.
 _MARK, _MARK_BEFORE = "manifest.json", ".manifest.json"
-#: Files on their way at once.
+#: Files transferred at once.
 _TOGETHER = 8
 
 T = TypeVar("T")
 
 
 def pull(path: Path) -> None:
-    """Make the local copy, a file or a folder, what its URL holds. Errors as list_remote.
+    """Make the local copy, a file or a folder, equal to what its URL holds. Errors as list_remote.
 
-    Of a folder that a killed push left half changed the manifest before is brought along.
+    If a killed push left the folder half changed, its previous manifest is copied too.
     """
     if url_of(path) is None:
         return
+    versions = Versions()
     remote, local = list_remote(path), local_files(path)
     for gone in local - remote.keys():
         gone.unlink()
     _remove_empty_folders(path)
-    _all(_get, ((file, fact) for file, fact in remote.items() if not is_same(file, fact)))
+    changed = {file: fact for file, fact in remote.items() if not is_same(file, fact, versions)}
+    _all(_get, ((file, fact, versions) for file, fact in changed.items()))
     if path / _MARK not in remote and (before := read_remote(path / _MARK_BEFORE)):
         write_bytes(path / _MARK, before)
+    versions.tidy(path)
 
 
 def push(path: Path) -> None:
-    """Make the URL hold what the local copy holds, of folders the deepest files first and the manifest last.
+    """Make the URL equal to the local copy; the deepest files of a folder first, its manifest last.
 
-    A file that is there under another name is copied there, not uploaded. Errors as list_remote.
+    A file that the URL holds under another name is copied within the store, not uploaded. Errors as list_remote.
     """
     if url_of(path) is None:
         return
+    versions = Versions()
     remote, local = list_remote(path), local_files(path)
-    changed = {file for file in local if file not in remote or not is_same(file, remote[file])}
+    changed = {file for file in local if file not in remote or not is_same(file, remote[file], versions)}
     gone = remote.keys() - local
     is_changed = bool(changed | gone)
     mark, before = path / _MARK, path / _MARK_BEFORE
@@ -64,39 +72,42 @@ def push(path: Path) -> None:
         write_remote(before, read_remote(mark) or b"")
         _delete(mark)
         gone.discard(mark)
-    changed -= _copy_there(changed - remote.keys() - {mark}, remote)
+    changed -= _copy_there(changed - remote.keys() - {mark}, remote, versions)
     for depth in sorted({len(file.parts) for file in changed}, reverse=True):
-        _all(_put, ((file,) for file in sorted(changed - {mark}) if len(file.parts) == depth))
+        _all(_put, ((file, versions) for file in sorted(changed - {mark}) if len(file.parts) == depth))
     _all(_delete, ((file,) for file in sorted(gone)))
     if is_changed:
-        _all(_put, ((file,) for file in local & {mark}))
+        _all(_put, ((file, versions) for file in local if file == mark))
         remove_remote(before)
+    versions.tidy(path)
 
 
-def _copy_there(files: Set[Path], remote: Mapping[Path, RemoteFile]) -> set[Path]:
-    """Copy within the store what it has under other names; returns the files that are there now.
+def _copy_there(files: Set[Path], remote: Mapping[Path, RemoteFile], versions: Versions) -> set[Path]:
+    """Copy within the store what it holds under other names; returns the files that are there now.
 
-    A file that was only renamed still carries the time that its content had there.
+    A file that was only renamed, or is a link to another, is still in the index.
     """
-    names = {(fact.size_bytes, fact.stamp_ns): name for name, fact in remote.items()}
-    sources = {file: names.get((file.stat().st_size, file.stat().st_mtime_ns)) for file in files}
+    names = {(fact.size_bytes, fact.version): name for name, fact in remote.items()}
+    sources = {file: names.get((file.stat().st_size, versions.of(file) or "")) for file in files}
     known = {file: source for file, source in sources.items() if source}
-    _all(_copy, ((source, file) for file, source in known.items()))
+    _all(_copy, ((source, file, versions) for file, source in known.items()))
     return set(known)
 
 
 def send(path: Path) -> None:
-    """Upload a file, or the files of a folder that its URL lacks; nothing is overwritten or removed there."""
+    """Upload a file, or the files of a folder that its URL lacks; nothing else at the URL is changed or removed."""
     if url_of(path) is None:
         return
     files = [path] if path.is_file() else sorted(local_files(path) - list_remote(path).keys())
-    _all(_put, ((file,) for file in files))
+    versions = Versions()
+    _all(_put, ((file, versions) for file in files))
 
 
 def fetch(paths: Iterable[Path]) -> None:
-    """Download the files that are not there. Errors as list_remote."""
+    """Download the files whose copies are missing. Errors as list_remote."""
+    versions = Versions()
     missing = [path for path in dict.fromkeys(paths) if url_of(path) and not path.exists()]
-    _all(_get, ((path, remote_file(path)) for path in missing))
+    _all(_get, ((path, remote_file(path), versions) for path in missing))
 
 
 def local_files(path: Path) -> set[Path]:
@@ -107,38 +118,31 @@ def local_files(path: Path) -> set[Path]:
     return {file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)}
 
 
-def is_same(path: Path, fact: RemoteFile) -> bool:
-    """Whether the local copy is that very file."""
-    if not path.is_file():
-        return False
-    stat = path.stat()
-    return (stat.st_size, stat.st_mtime_ns) == (fact.size_bytes, fact.stamp_ns)
+def is_same(path: Path, fact: RemoteFile, versions: Versions) -> bool:
+    """Whether the local copy holds that version of the file."""
+    return path.is_file() and path.stat().st_size == fact.size_bytes and versions.of(path) == fact.version
 
 
-def _get(path: Path, fact: RemoteFile) -> None:
+def _get(path: Path, fact: RemoteFile, versions: Versions) -> None:
     download(path, path)
-    _carry(path, fact)
+    versions.record(path, fact.version)
 
 
-def _put(path: Path) -> None:
+def _put(path: Path, versions: Versions) -> None:
     with _remote(path) as (store, key):
         store.put_file(str(path), key)
-    _carry(path, remote_file(path))
+    versions.record(path, remote_file(path).version)
 
 
-def _copy(source: Path, path: Path) -> None:
+def _copy(source: Path, path: Path, versions: Versions) -> None:
     with _remote(path) as (store, key), _remote(source) as (_, source_key):
         store.cp_file(source_key, key)
-    _carry(path, remote_file(path))
+    versions.record(path, remote_file(path).version)
 
 
 def _delete(path: Path) -> None:
     with _remote(path) as (store, key):
         store.rm_file(key)
-
-
-def _carry(path: Path, fact: RemoteFile) -> None:
-    os.utime(path, ns=(fact.stamp_ns, fact.stamp_ns))
 
 
 def _remove_empty_folders(path: Path) -> None:

@@ -5,13 +5,15 @@ The flow build-dataset takes exactly this tree as its one parameter.
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_serializer, field_validator
+from pydantic import Field, field_serializer, model_validator
 
 from emodal_data.core.config import DatasetConfig, Section
 from emodal_data.storage.urls import COPIES, NAMES, local_path, shown
 from emodal_model.core.config import ModelConfig
+
+_LOCATIONS = ("films", "annotations", "out", "overrides")
 
 #: engine.settle_s of a build that nobody starts by hand.
 SCHEDULED_SETTLE_S = 120.0
@@ -68,21 +70,22 @@ class Config(DatasetConfig):
     model: ModelConfig = ModelConfig()
     engine: EngineConfig = EngineConfig()
 
-    @field_validator("films", "annotations", "out", "overrides")
-    @classmethod
-    def _where_it_is_on_this_machine(cls, path: Path | None, others: ValidationInfo) -> Path | None:
-        if path is None:
-            return None
-        cache = others.data["storage"].cache if "storage" in others.data else None
-        return local_path(path, cache, NAMES if others.field_name == "films" else COPIES)
+    @model_validator(mode="after")
+    def _find_local_copies(self) -> Self:
+        """Replace each URL by the path of its copy, which depends on storage.cache."""
+        for name in _LOCATIONS:
+            if path := getattr(self, name):
+                kind = NAMES if name == "films" else COPIES
+                self.__dict__[name] = local_path(path, self.storage.cache, kind)  # frozen, and not yet in use
+        return self
 
-    @field_serializer("films", "annotations", "out", "overrides", when_used="json")
-    def _what_it_is_everywhere(self, path: Path | None) -> str | None:
+    @field_serializer(*_LOCATIONS, when_used="json")
+    def _as_url(self, path: Path | None) -> str | None:
         return shown(path) if path else None
 
     def with_absolute_paths(self) -> "Config":
         """The same build with paths that hold for processes with another working folder."""
-        named = {name: getattr(self, name) for name in ("films", "annotations", "out", "overrides")}
+        named = {name: getattr(self, name) for name in _LOCATIONS}
         return self.model_copy(update={name: path.absolute() for name, path in named.items() if path})
 
     def on_a_schedule(self) -> "Config":

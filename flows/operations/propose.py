@@ -17,7 +17,7 @@ from emodal_data.core.errors import Dropped, InputError, WorkError
 from emodal_data.core.span import Span
 from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.media.mp4 import export_clip
-from emodal_data.storage.files import explain_os_errors, write_bytes
+from emodal_data.storage.files import atomic_path, write_bytes
 from emodal_data.storage.film_cache import film_at_hand, name_films
 from flows.config.models import Config
 from flows.progress.terminal import observer
@@ -87,11 +87,9 @@ def _cut(found: list[tuple[str, Span]], project: Path, config: Config) -> None:
         to = project / clip_file(film, span)
         if to.exists():
             return
-        with explain_os_errors(to.parent):
-            to.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with _at_hand(film, config) as (path, folder):
-                export_clip(path, span.start_s, span.end_s, to, root=folder, config=clips)
+            with _at_hand(film, config) as (path, folder), atomic_path(to) as temporary:
+                export_clip(path, span.start_s, span.end_s, temporary, root=folder, config=clips)
         except Dropped as drop:
             observer().log(f"{film} {span.start_s:g}-{span.end_s:g} s: no clip: {drop}")
 

@@ -5,6 +5,7 @@ Copies, what a reader may trust, films on demand, locks, errors.
 
 import json
 import os
+import pickle
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -19,10 +20,11 @@ from emodal_data.clips.films import find_film
 from emodal_data.core.errors import InputError, TransientError
 from emodal_data.dataset.read import open_dataset
 from emodal_data.storage import sync as storage
-from emodal_data.storage.film_cache import film_at_hand, name_films
+from emodal_data.storage.film_cache import film_at_hand, film_versions, name_films
 from emodal_data.storage.locks import exclusive_remote
-from emodal_data.storage.sync import pull, push, send
-from emodal_data.storage.urls import NAMES, local_path, url_of
+from emodal_data.storage.sync import fetch, pull, push, send
+from emodal_data.storage.urls import NAMES, RemotePath, local_path, shown, url_of
+from emodal_data.storage.versions import Versions
 from flows.config.models import Config
 from tests.gcs import gcs_server
 from tests.published import written
@@ -72,10 +74,10 @@ def put(url: str, content: bytes) -> None:
     store_of(url).pipe_file(url, content)
 
 
-def test_a_url_has_one_path_and_the_path_tells_the_url(tmp_path: Path) -> None:
+def test_a_url_has_one_path_and_the_path_knows_its_url(tmp_path: Path) -> None:
     path = local_path("s3://bucket/out", tmp_path)
     assert path == tmp_path / "emodal-copies" / "s3" / "bucket" / "out"
-    assert url_of(path / "dataset" / "manifest.json") == "s3://bucket/out/dataset/manifest.json"
+    assert isinstance(path, RemotePath) and path.url == "s3://bucket/out"
     assert local_path(Path("s3://bucket/out"), tmp_path) == path  # pathlib takes a slash away
     assert local_path(path, tmp_path / "other", NAMES) == tmp_path / "other" / NAMES / "s3" / "bucket" / "out"
     assert local_path(path, kind=NAMES).is_relative_to(tmp_path / NAMES)  # a copy stays in its cache
@@ -92,11 +94,17 @@ def test_the_configuration_says_urls_again(tmp_path: Path) -> None:
     config = Config.model_validate({"storage": {"cache": tmp_path}, **urls})
     assert config.films == tmp_path / "emodal-names" / "s3" / "b" / "films"
     assert config.out == tmp_path / "emodal-copies" / "s3" / "b" / "out"
-    told = config.model_dump(mode="json")
-    assert {name: told[name] for name in urls} == urls
-    assert Config.model_validate(told | {"storage": {"cache": tmp_path / "x"}}).out.is_relative_to(
-        tmp_path / "x"
-    )
+    written = config.model_dump(mode="json")
+    assert {name: written[name] for name in urls} == urls
+    elsewhere = {"storage": {"cache": tmp_path / "x"}}
+    for tree in (written | elsewhere, dict(reversed((written | elsewhere).items()))):
+        moved = Config.model_validate(tree)  # whatever the order of the keys
+        assert moved.out == tmp_path / "x" / "emodal-copies" / "s3" / "b" / "out"
+        assert shown(moved.films) == urls["films"]
+    again = Config.model_validate_json(config.model_dump_json())
+    assert again == config and again.out == config.out and shown(again.out) == urls["out"]
+    for copy in (pickle.loads(pickle.dumps(config)), config.with_absolute_paths(), config.model_copy()):
+        assert (url_of(copy.films), url_of(copy.out)) == (urls["films"], urls["out"])
 
 
 def test_a_copy_becomes_what_its_url_holds_and_back(url: str) -> None:
@@ -121,6 +129,31 @@ def test_a_copy_becomes_what_its_url_holds_and_back(url: str) -> None:
     assert modified(f"{url}/two") == before
 
 
+def test_what_was_downloaded_or_uploaded_once_is_not_downloaded_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = local_path(url)
+    put(f"{url}/theirs", b"1")
+    downloaded = []
+    get_before = storage._get
+    monkeypatch.setattr(
+        storage, "_get", lambda path, *rest: (downloaded.append(path.name), get_before(path, *rest))
+    )
+    before_ns = time.time_ns()
+    pull(folder)
+    assert (folder / "theirs").stat().st_mtime_ns > before_ns - 10**9  # a time that means a time
+    (folder / "mine").write_bytes(b"2")
+    send(folder)
+    (folder / "theirs").rename(folder / "renamed")
+    push(folder)
+    pull(folder)
+    fetch([folder / "mine", folder / "renamed"])
+    assert downloaded == ["theirs"]
+    (folder / "mine").unlink()
+    fetch([folder / "mine", folder / "renamed"])
+    assert downloaded == ["theirs", "mine"]
+
+
 def test_a_renamed_file_is_copied_in_the_store_and_not_uploaded(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,7 +167,9 @@ def test_a_renamed_file_is_copied_in_the_store_and_not_uploaded(
     (folder / "b-of-3").write_bytes(b"new")
     uploaded = []
     put_before = storage._put
-    monkeypatch.setattr(storage, "_put", lambda path: (uploaded.append(path.name), put_before(path)))
+    monkeypatch.setattr(
+        storage, "_put", lambda path, known: (uploaded.append(path.name), put_before(path, known))
+    )
     push(folder)
     assert uploaded == ["b-of-3"]
     store = store_of(url)
@@ -173,10 +208,10 @@ def test_a_reader_trusts_only_whole_datasets(
     (dataset / "README.md").write_text("another one")
     put_before = storage._put
 
-    def killed_at_the_manifest(path: Path) -> None:
+    def killed_at_the_manifest(path: Path, versions: Versions) -> None:
         if path.name == "manifest.json":
             raise KeyboardInterrupt
-        put_before(path)
+        put_before(path, versions)
 
     monkeypatch.setattr(storage, "_put", killed_at_the_manifest)
     with pytest.raises(KeyboardInterrupt):
@@ -211,6 +246,8 @@ def test_films_are_found_by_name_and_fetched_when_they_are_read(url: str) -> Non
     name_films(films)
     found = find_film(films, "a")  # a name without folder and suffix, as in a folder on disk
     assert (found.name, found.size_bytes) == ("deep/a.mp4", 1000)
+    version = film_versions(films)(found.path)
+    assert version
     assert sum(f.stat().st_blocks for f in films.rglob("*") if f.is_file()) == 0
     with film_at_hand(found.path, films, 1.0) as (path, root):
         assert (path.name, path.read_bytes()) == ("a.mp4", b"a" * 1000)
@@ -219,7 +256,7 @@ def test_films_are_found_by_name_and_fetched_when_they_are_read(url: str) -> Non
     store_of(url).rm_file(f"{url}/b.mkv")
     name_films(films)
     changed = find_film(films, "deep/a.mp4")
-    assert changed.mtime_ns != found.mtime_ns
+    assert (changed.size_bytes, film_versions(films)(changed.path)) != (1000, version)
     assert [f.name for f in films.rglob("*.m*")] == ["a.mp4"]
     with film_at_hand(changed.path, films, 1.0) as (path, _):
         assert path.read_bytes() == b"c" * 1000
