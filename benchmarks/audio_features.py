@@ -1,7 +1,7 @@
-"""Speech features: CPU per clip beside pyAudioAnalysis and the bare rffts, worst errors, and augmentation.
+"""Measures speech features: CPU per clip against pyAudioAnalysis and the bare rffts, worst errors, augmentation.
 
 python benchmarks/audio_features.py [--repeats 15] [--speech FOLDER] [--out docs/benchmarks]
-The ways take turns on the same clips in one run; figures are medians of this process's CPU time.
+The methods run in turns on the same clips in one run; figures are medians of this process's CPU time.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def speed_rows(repeats: int) -> list[str]:
             {
                 "package": functools.partial(by_package, signal),
                 "ours": functools.partial(clip_features, signal),
-                # What cannot be saved: the spectra of all frames, in one call, everything else done before.
+                # The floor: the spectra of all frames in one call; everything else is done before.
                 "rffts": functools.partial(np.fft.rfft, framed(signal), axis=1),
             },
             repeats,

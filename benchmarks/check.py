@@ -1,8 +1,8 @@
-"""The five ratios that tell a regression: each is measured against its own floor in this run, and has a limit.
+"""Detects regressions by five ratios: each stage is measured against its own floor in this run, and has a limit.
 
-python benchmarks/check.py          ends with 1 when a ratio is above its limit
-The two ways of a ratio take turns; it is the median over the turns of their CPU times, so that a busy machine, or a
-slower one, does not matter much.
+python benchmarks/check.py          ends with 1 if a ratio is above its limit
+The stage and its floor run in turns; the ratio is the median over the turns of their CPU times, so that a busy or slow
+machine matters little.
 """
 
 import resource

@@ -1,6 +1,6 @@
-"""Films that cost little a clip: close-ups cut out of sample films, and tables that annotate them as densely as asked.
+"""Makes films with cheap clips: close-ups cut out of sample films, with tables that annotate them as densely as wanted.
 
-Every frame is a keyframe, so that a clip costs the same however many others lie between it and the one before.
+Every frame is a keyframe, so that the cost of a clip does not depend on the number of clips.
 """
 
 import subprocess

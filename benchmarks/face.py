@@ -1,4 +1,4 @@
-"""Faces: CPU time a frame, what is found by size, how good the frontal view is, and where the gate's limits lie.
+"""Measures faces: CPU time a frame, detection by size, quality of the frontal view, and effect of the gates.
 
 python benchmarks/face.py [FOLDER OF PHOTOS] [--out docs/benchmarks]
 """

@@ -1,6 +1,6 @@
-"""The picture docs/faces.png: actors of the sample films from -60 to 60 degrees, film above, frontal view below.
+"""Draws docs/faces.png: actors of the sample films from -60 to 60 degrees, film above, frontal view below.
 
-`python benchmarks/face_sheet.py docs/faces.png`. A dark red frame: the gate drops this face.
+`python benchmarks/face_sheet.py docs/faces.png`. A dark red frame marks a face that the gates drop.
 """
 
 import sys

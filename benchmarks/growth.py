@@ -1,15 +1,15 @@
-"""Growth: planning and publishing on paper up to a million rows, and whole builds of more and more clips.
+"""Measures growth: planning and publishing of up to a million rows, and whole builds with more and more clips.
 
 python benchmarks/growth.py [--rows 1000 10000 100000 1000000] [--films 530] [--out docs/benchmarks]
-The films are named, not there; faces are hashes drawn at random, so that no clip is another's near-duplicate. Each
-size runs in a process of its own.
+The films do not exist; face hashes are random, so that no two clips are near-duplicates. Each size runs in a process of
+its own.
 
 python benchmarks/growth.py --paper 1000 10000 100000 [--films 530] [--out docs/benchmarks]
-Whole builds of the same films that are not there (paper_build.py): all but decoding is real, one process a core.
+Whole builds of the same films that do not exist (paper_build.py): everything but decoding is real, one process a core.
 
 python benchmarks/growth.py --clips 1000 10000 [--compare 1000] [--samples FOLDER] [--out docs/benchmarks]
-Real builds, of the same close-ups annotated ever more densely, by processes beside the cores; the size of --compare
-by one process, and by Dask, too. --samples: as emodal sample-films writes it, 16 films or more (made if absent).
+Real builds of the same close-ups, annotated more and more densely, with one process a core; the size of --compare also
+with one process, and with Dask. --samples: a folder of emodal sample-films with at least 16 films (made if absent).
 """
 
 import argparse

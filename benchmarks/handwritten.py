@@ -1,9 +1,9 @@
-"""What one writes by hand instead: ffmpeg-python, a loop over the spreadsheet, one Parquet file at the end.
+"""A handwritten script to compare with: ffmpeg-python, a loop over the spreadsheet, one Parquet file at the end.
 
 python benchmarks/handwritten.py FILMS SPANS.csv OUT [--clips 24] [--pool] [--copies 4]
 Three commands a clip (cut, png, wav) in one process; with --pool one ffmpeg a clip, in a process for each core.
---copies: changed copies of four clips in five, its training side. The face stage, the thresholds and what is done to
-a copy are ours, so that only the road differs. No ledger, no proof, no report, no second run.
+--copies: augmented samples of four clips in five, its training split. Face stage, thresholds and augmentation are those
+of emodal, so that only the rest of the pipeline differs. It has no ledger, leakage check, report or incremental build.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What a leak would seem to gain on a dataset, and what measuring it costs.
+"""Runs the leakage audit on a dataset and measures its cost.
 
 python benchmarks/leak_price.py DATASET [--out docs/benchmarks]
 """

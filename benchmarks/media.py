@@ -1,7 +1,7 @@
-"""Media: CPU per clip of Film beside the decode floor, one ffmpeg per clip, and the ffmpeg-python script.
+"""Measures media reading: CPU per clip of Film, the decoding floor, one ffmpeg per clip, and the ffmpeg-python script.
 
 python benchmarks/media.py [--seconds 120] [--films FOLDER] [--out docs/benchmarks]
-All ways run on the same clips in one run; CPU time is the process's and its children's.
+All methods run on the same clips in one run; CPU time is that of the process and its children.
 """
 
 import argparse

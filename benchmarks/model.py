@@ -1,4 +1,4 @@
-"""The networks: what an epoch costs beside its own steps, and how near to the best possible accuracy they come.
+"""Measures the networks: the cost of an epoch beside its steps, and their accuracy against the best possible one.
 
     python benchmarks/model.py speed          input cost of an epoch, reading cost of a sample, precision
     python benchmarks/model.py truth          accuracy against Bayes over seeds

@@ -1,9 +1,8 @@
-"""What a night costs: a build from nothing, one film more, nothing new, and the start of a command.
+"""Measures scheduled builds: from nothing, with one new film, without changes, and the start of a command.
 
 python benchmarks/nights.py [--samples FOLDER] [--films 53] [--clips-per-film 58] [--turns 5] [--out docs/benchmarks]
-The last film by name is the one more. It is added and built alone in turns, because a machine has better and worse
-minutes. One worker where nothing is said, no training, augmented as far as the poster did; CPU of a command and all
-its processes.
+The new film is the last by name. Adding it and building it alone run in turns, because the speed of a machine varies.
+One worker by default, no training, augmented to the size of the poster's dataset. CPU of a command and its processes.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""What orchestration costs: a build of 10,000 clips whose reels do nothing, on a real server of its own.
+"""Measures the cost of orchestration: a build of 10,000 clips whose reels do nothing, on a real Prefect server.
 
 python benchmarks/orchestration.py [--clips 10000] [--films 50] [--clip-cpu-s 0.25] [--out docs/benchmarks]
-CPU time of the flow's process and of the server, rows in the database, memory; and the share of a build whose clips
-take --clip-cpu-s each.
+It gives CPU time of the flow's process and of the server, rows in the database, and memory; and their share of a build
+whose clips take --clip-cpu-s each.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""`emodal build` of films that are not there: all but decoding is real, so that a large build takes minutes.
+"""Runs `emodal build` on films that do not exist: everything but decoding is real, so a large build takes minutes.
 
 python benchmarks/paper_build.py FOLDER --clips 10000 [--films 530]
-Writes FOLDER/spans.csv and empty files for films, and runs the command on them. Workers make up what they would have
-read: a few faces and sounds under many names, each with a hash of its own, so that no clip is another's near-duplicate.
+Writes FOLDER/spans.csv and empty files for films, and runs the command on them. Workers invent what they would have
+read: a few faces and sounds under many names, each with its own hash, so that no two clips are near-duplicates.
 """
 
 import argparse
@@ -29,7 +29,7 @@ DIFFERENT, SOUND_SAMPLES = 16, 8000
 
 @functools.cache
 def contents() -> list[dict[str, Any]]:
-    """What is measured and kept of a few clear faces and sounds. Imported here: the build's own process is measured."""
+    """Measures and stored data of a few clear faces and sounds. Imports are inside: the build's process is measured."""
     import numpy as np
     from publish import CLEAR, face_and_sound
 

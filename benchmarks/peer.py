@@ -1,4 +1,4 @@
-"""What the scripts of peers have in common: their arguments, and ffmpeg by name. Needs nothing of emodal."""
+"""Arguments and the ffmpeg command for the scripts of other packages. It imports nothing of emodal."""
 
 import argparse
 import os

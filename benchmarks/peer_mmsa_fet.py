@@ -1,10 +1,10 @@
-"""The same spans through MMSA-FET's own steps, where that package is installed: every frame's face, and the sound.
+"""Processes the same spans with MMSA-FET, if that package is installed: the face of every frame, and the sound.
 
 python benchmarks/peer_mmsa_fet.py FILMS SPANS.csv OUT
-Run by whole_road.py with the Python of an environment that holds it (pip install mmsa-fet "mediapipe<0.10.22"
-"scenedetect<0.6.5" "numpy<2" imageio-ffmpeg). It cuts nothing, so that ffmpeg cuts first. Sound by its librosa
-features, faces by MediaPipe's mesh, whose weights come along (OpenFace's do not). Its extractors are called one by
-one: in 0.4.1 run_single hands MediaPipe an argument that it does not take, and run_dataset wants BERT's weights.
+whole_road.py runs it with the Python of an environment that has MMSA-FET (pip install mmsa-fet "mediapipe<0.10.22"
+"scenedetect<0.6.5" "numpy<2" imageio-ffmpeg). MMSA-FET does not cut films, so ffmpeg cuts first. Sound features come
+from librosa, faces from MediaPipe's mesh, whose weights are in the package (OpenFace's are not). The extractors are
+called one by one: in 0.4.1 run_single passes MediaPipe an unknown argument, and run_dataset needs BERT's weights.
 """
 
 import subprocess

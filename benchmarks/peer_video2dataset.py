@@ -1,7 +1,7 @@
-"""The same spans through video2dataset's own clipping, frame and audio steps, where that package is installed.
+"""Processes the same spans with video2dataset's clipping, frame and audio steps, if that package is installed.
 
 python benchmarks/peer_video2dataset.py FILMS SPANS.csv OUT
-Run by whole_road.py with the Python of an environment that holds video2dataset (pip install --no-deps video2dataset
+whole_road.py runs it with the Python of an environment that has video2dataset (pip install --no-deps video2dataset
 ffmpeg-python future pandas imageio-ffmpeg). Only its subsamplers are imported, without its downloader and torch.
 """
 

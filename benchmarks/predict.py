@@ -1,4 +1,4 @@
-"""Asking a model about a film: CPU for finding its spans and for reading them, beside the film's own length.
+"""Measures prediction on a film: CPU for finding its spans and for reading them, relative to the film's length.
 
 python benchmarks/predict.py [--clips 60] [--repeats 3] [--out docs/benchmarks]
 A sample film of 1280x720 at 25 frames a second; figures are medians of this process's CPU time.

@@ -1,4 +1,4 @@
-"""What a command costs with all its processes: CPU time, wall time, and the memory of its largest ones."""
+"""Measures a command with all its processes: CPU time, wall time, and the memory of its largest ones."""
 
 import os
 import subprocess

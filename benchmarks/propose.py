@@ -1,4 +1,4 @@
-"""What `emodal propose` costs: CPU seconds to search a minute of film, and to judge a candidate.
+"""Measures `emodal propose`: CPU seconds to search a minute of film, and to check a candidate.
 
 python benchmarks/propose.py
 """

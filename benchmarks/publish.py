@@ -1,8 +1,8 @@
-"""Publishing: CPU of a sample by stage beside its floors, and the memory of both processes at two sizes.
+"""Measures publishing: CPU of a sample by stage against its floors, and the memory of both processes at two sizes.
 
 python benchmarks/publish.py [--sizes 768 3074] [--out docs/benchmarks]
-No film is read: the clip store is made of a few hundred pictures and sounds under many names. Samples are 3.775 for
-each clip, as in the poster's 11,606 of 3,074. Times are CPU times of the parent and its one worker.
+No film is read: the clip store has a few hundred pictures and sounds under many names. There are 3.775 samples for each
+clip, as in the poster's 11,606 of 3,074. Times are CPU times of the parent and its one worker.
 """
 
 import argparse

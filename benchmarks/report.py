@@ -1,7 +1,7 @@
-"""What the report costs: preparing a clip while its film is open, writing the pages, and using them in a browser.
+"""Measures the report: preparing a clip while its film is open, writing the pages, and using them in a browser.
 
-The clips are drawn, not filmed: faces and frames of a sample portrait's size in bytes, 0.4 s of sound for the
-features, 3 s of it to listen to. Needs playwright and a Chromium on the machine for the last part.
+The clips are synthetic: faces and frames have a sample portrait's size in bytes, 0.4 s of sound for the features, 3 s
+of it to listen to. The last part needs playwright and a Chromium on the machine.
 """
 
 import argparse

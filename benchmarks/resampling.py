@@ -1,7 +1,7 @@
-"""Resampling to 16 kHz and mixing 5.1 down: what FFmpeg's swr, soxr and scipy do to sound and to the features.
+"""Compares resampling to 16 kHz and downmix of 5.1 by FFmpeg's swr, soxr and scipy: effect on sound and features.
 
 python benchmarks/resampling.py --media ../shared/media [--out docs/benchmarks]   (needs pip install soxr)
---media holds grid/*.mpg and ravdess/video/* (44.1 and 48 kHz films) and ravdess/speech/*.flac (16 kHz voices).
+--media has grid/*.mpg and ravdess/video/* (44.1 and 48 kHz films) and ravdess/speech/*.flac (16 kHz voices).
 """
 
 import argparse

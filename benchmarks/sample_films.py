@@ -1,7 +1,7 @@
-"""Sample films: CPU per clip, and what of it is the encoder's alone on the same pictures.
+"""Measures the making of sample films: CPU per clip, and that of the encoder alone on the same pictures.
 
 python benchmarks/sample_films.py [--films 2] [--clips 20] [--repeats 3] [--out docs/benchmarks]
-Both ways take turns in one run; figures are medians of this process's CPU time.
+Both run in turns in one run; figures are medians of this process's CPU time.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Sample films for the benchmarks that read films: a folder of them, made where it is absent, and the poster's size."""
+"""Sample films for the benchmarks that read films: a folder of them, made if absent, and the poster's dataset size."""
 
 import argparse
 from pathlib import Path
 
 from emodal_data.sample_films import make_sample_films
 
-#: Samples for each annotated clip after augmentation, as the poster had them.
+#: Samples for each annotated clip after augmentation, as in the poster.
 SAMPLES_PER_CLIP = 11606 / 3075
 
 

@@ -1,4 +1,4 @@
-"""What every benchmark says alike: the machine it ran on, and the dated file it leaves."""
+"""The common parts of every benchmark: facts about the machine, and the dated file with the results."""
 
 import datetime
 import os

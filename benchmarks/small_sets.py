@@ -1,13 +1,13 @@
-"""Small sets, where linear models are strong: the default networks against them, on speakers that nobody learnt from.
+"""Compares the default networks with linear models on small sets, where these are strong, on held-out speakers.
 
-    python benchmarks/small_sets.py films BUILD/dataset       the test side of a dataset: EMODal
-    python benchmarks/small_sets.py folds BUILD/dataset       all its clips, no copies, in six folds of actors:
+    python benchmarks/small_sets.py films BUILD/dataset       the test split of a dataset: EMODal
+    python benchmarks/small_sets.py folds BUILD/dataset       all its original clips in six folds of actors:
                                                               EMODal
     python benchmarks/small_sets.py voices FOLDER             RAVDESS speech (FLAC, 16 kHz), six folds of actors: the
                                                               audio network
 
-Prints the accuracy of every member of the ensemble by itself, of all of them together, and of the baselines; and what
-all together have more than each baseline, with a 95 % interval over actors.
+Prints the accuracy of every member of the ensemble, of the whole ensemble, and of the baselines; and the difference
+between the ensemble and each baseline, with a 95 % interval over actors.
 """
 
 import argparse
@@ -43,13 +43,13 @@ def ensemble(name: NetworkName, train: Samples, test: Samples, group_by: str, co
     head = MAIN_HEAD[name]
     for number, member in enumerate(members_of(train, group_by, config), start=1):
         started = time.process_time()
-        network, story = train_member(name, member, train)
-        members.append((network, story["temperatures"]))
+        network, details = train_member(name, member, train)
+        members.append((network, details["temperatures"]))
         logits = outputs_of(network, test.images, test.audio_features)[head]
-        answers[str(number)] = softmax(logits / story["temperatures"][head])
+        answers[str(number)] = softmax(logits / details["temperatures"][head])
         right = 100 * float((logits.argmax(axis=1) == test.labels).mean())
         print(
-            f"  member {number}: {right:.1f} %, epoch {story['best_epoch']} of {story['epochs']}, "
+            f"  member {number}: {right:.1f} %, epoch {details['best_epoch']} of {details['epochs']}, "
             f"{time.process_time() - started:.0f} CPU s",
             flush=True,
         )

@@ -1,8 +1,8 @@
-"""Where a clip's time goes, stage by stage, and how far each stage is from what cannot be saved.
+"""Measures the CPU time of a clip stage by stage, and the distance of each stage from its floor.
 
 python benchmarks/stages.py [--samples FOLDER] [--films 2] [--clips-per-film 58] [--out FOLDER]
---samples: as emodal sample-films writes it (made if absent). Reels are read in this process, as a worker reads them;
-every stage is its calls' own CPU time, without that of other stages called from it. Floors: the same clips, same run.
+--samples: a folder of emodal sample-films (made if absent). Reels are read in this process, as a worker reads them. The
+time of a stage is the CPU time of its calls, without that of other stages that it calls. Floors: same clips, same run.
 """
 
 import functools

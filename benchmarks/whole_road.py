@@ -1,14 +1,14 @@
-"""The whole road from films to a dataset: emodal beside what one writes by hand, video2dataset, and MMSA-FET.
+"""Compares the whole pipeline from films to a dataset: emodal, a handwritten script, video2dataset, and MMSA-FET.
 
 python benchmarks/whole_road.py [--samples FOLDER] [--films 4] [--clips-per-film 58] [--every 10]
     [--video2dataset PYTHON] [--mmsa-fet PYTHON]
-All but the peers augment, as far as the poster did: 11,606 samples of 3,075 clips.
---samples: as emodal sample-films writes it (made if absent). PYTHON: of an environment that holds the peer, see
-peer_video2dataset.py and peer_mmsa_fet.py. Every way runs as a process of its own; CPU is its own and its children's,
-memory that of its largest process. emodal reads every clip, and its start-up counts. The scripts read one clip in
---every, over all films; MMSA-FET a fifth of these; video2dataset, which encodes a film whole, all clips of one film in
---every. What these cost a clip does not depend on how many there are, once their start-up (a run over two clips, taken
-off) is done.
+emodal and the script augment to the size of the poster's dataset: 11,606 samples of 3,075 clips.
+--samples: a folder of emodal sample-films (made if absent). PYTHON: that of an environment with the other package, see
+peer_video2dataset.py and peer_mmsa_fet.py. Each method runs as a process of its own; CPU includes its children, memory
+is that of its largest process. emodal reads every clip, and its start-up counts. The script reads one clip in --every,
+over all films; MMSA-FET reads a fifth of these; video2dataset, which encodes whole films, reads all clips of one film
+in --every. Their cost a clip does not depend on the number of clips once their start-up (a run over two clips) is
+subtracted.
 """
 
 import functools
@@ -34,12 +34,12 @@ from sheet import finish, machine
 from emodal_data.media import open_film
 
 HERE = Path(__file__).parent
-#: Clips whose frame and sound are held against the film's own.
+#: Clips whose frame and sound are compared with those of the film.
 CHECKED = 24
 RATE_HZ = 16000
-#: Copies of a training clip that come to as many samples as the poster had.
+#: Augmented samples of a training clip that give as many samples as in the poster.
 COPIES = 4
-#: How far around its place a sound is looked for, samples.
+#: How far around its place a sound is searched for, in samples.
 NEAR = 3200
 
 

@@ -38,7 +38,7 @@ class Hostile:
 
 
 def refused(make: Callable[[Path], Path], *reasons: Outcome) -> Hostile:
-    """A file that is refused at the door."""
+    """A file that is refused when it is opened."""
     return Hostile(make, frozenset(reasons), frozenset(reasons))
 
 
