@@ -33,7 +33,7 @@ def contents() -> list[dict[str, Any]]:
     import numpy as np
     from publish import CLEAR, face_and_sound
 
-    from emodal_data.media.encoders import preview_frame, preview_sound
+    from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
 
     made = []
     for seed in range(DIFFERENT):
@@ -43,7 +43,7 @@ def contents() -> list[dict[str, Any]]:
             "preview_frame": preview_frame(np.dstack([face] * 3)),
             "preview_sound": preview_sound(sound),
         }
-        made.append(CLEAR | preview | {"image": ingest.encode_png(face), "audio": sound.tobytes()})
+        made.append(CLEAR | preview | {"image": encode_png(face), "audio": sound.tobytes()})
     return made
 
 

@@ -52,7 +52,7 @@ def measure(clips: int, repeats: int) -> str:
         make_sample_films(Path(name), 1, clips)
         path = Path(name) / "films" / "film_000.mp4"
         with open_film(path) as film:
-            decode_s, _ = cpu_s(lambda: sum(1 for _ in film.sweep()), repeats)
+            decode_s, _ = cpu_s(lambda: sum(1 for _ in film.scan()), repeats)
             shots_s, shots = cpu_s(lambda: find_shots(film), repeats)
             length_s = shots[-1].end_s
             speech_s, speech = cpu_s(lambda: find_speech(film, length_s), repeats)
