@@ -1,4 +1,4 @@
-"""Write an annotation file, read it, and look at its rows the way a reader of the ledger does."""
+"""Writes an annotation file, reads it, and gives its rows as a reader of the ledger sees them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Agreement: Krippendorff's own examples come out as he prints them, and the manifest and card show it."""
+"""Agreement: Krippendorff's own examples give his values, and the manifest and card have them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Label tracks of Audacity, and text files that are tables."""
+"""Audacity's label tracks, and text files that are tables."""
 
 from pathlib import Path
 

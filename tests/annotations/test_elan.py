@@ -1,4 +1,4 @@
-"""ELAN files: which tier holds the labels, whose they are, and XML that is not to be trusted."""
+"""ELAN files: label tiers, annotators and speakers, and untrustworthy XML."""
 
 from pathlib import Path
 

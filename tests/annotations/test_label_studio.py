@@ -1,4 +1,4 @@
-"""Label Studio's JSON: frames and seconds, uploads and links, and what is no span."""
+"""Label Studio's JSON: frames and seconds, uploads and links, and regions that are not spans."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A proposal's project in Label Studio itself: imported, its clips served, labelled, exported, and read again.
+"""A proposed project in Label Studio itself: imported, its clips served, labelled, exported, and read again.
 
 Label Studio needs an environment of its own (it brings another OpenCV); put its program on the PATH to run this.
 """

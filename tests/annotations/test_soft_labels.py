@@ -1,4 +1,4 @@
-"""Soft labels: the shares of the votes in the shards, for every reader, and only when they were asked for."""
+"""Soft labels: the shares of the votes are in the shards, for every reader, and only if they are wanted."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Subtitles whose cues are labels: every cue is a row, whatever is wrong with it."""
+"""Subtitles whose cues are labels: every cue is a row, whatever its faults."""
 
 import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Annotation tables of every format, and every way a cell can be wrong."""
+"""Annotation tables of every format, and every kind of wrong cell."""
 
 import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""eGeMAPS beside the 68 features: the package's own numbers, and a clear word when it is not installed."""
+"""eGeMAPS beside the 68 features: the values of the package, and a clear error if it is not installed."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Measures of a sound, and the reasons they lead to."""
+"""Measures of a sound, and the reasons that follow from them."""
 
 import numpy as np
 import pytest

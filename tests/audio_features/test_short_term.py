@@ -1,4 +1,4 @@
-"""The 68 features equal pyAudioAnalysis's, on speech and on everything that speech is not."""
+"""The 68 features equal those of pyAudioAnalysis, on speech and on many other signals."""
 
 import functools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Shared parts of the face tests: the embedded backend, and one photo with a face."""
+"""Shared fixtures of the face tests: the embedded backend, and one photo with a face."""
 
 import numpy as np
 import numpy.typing as npt

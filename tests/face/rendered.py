@@ -1,4 +1,4 @@
-"""Faces of known pose: a photo's face on its own 3D mesh, turned, opened at the mouth and drawn.
+"""Faces of known pose: the face of a photo on its own 3D mesh, rotated, with the mouth opened, and rendered.
 
 The mesh gets a back of the head (three rings behind its outline), without which it would be a mask.
 """

@@ -1,4 +1,4 @@
-"""Which faces are found: small ones, many, turned in the picture, cut by the border, and none where none is."""
+"""Detection: small faces, many, rotated, cut by the border, and no detection without a face."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The face_alignment backend: the real package's FAN, and its weight files."""
+"""The face_alignment backend: FAN of the real package, and its weight files."""
 
 import hashlib
 import os

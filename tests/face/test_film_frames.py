@@ -1,4 +1,4 @@
-"""Frames as films hold them, decoded and looked at: deep, gray, turned, cut, crowded and empty ones."""
+"""Faces in frames of films: high bit depth, gray, rotated, cropped, crowded and empty ones."""
 
 from fractions import Fraction
 from pathlib import Path

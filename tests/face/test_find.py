@@ -1,4 +1,4 @@
-"""One frame in, one face out."""
+"""One face is found in a frame, with its measures."""
 
 import dataclasses
 

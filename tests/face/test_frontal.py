@@ -1,4 +1,4 @@
-"""Turning faces to the front, on faces drawn at known poses."""
+"""Faces rendered at known poses are turned to the front."""
 
 from dataclasses import replace
 from pathlib import Path

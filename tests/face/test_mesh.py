@@ -1,4 +1,4 @@
-"""The mesh: its points do not depend on the side a face is seen from, and its score knows when they are guessed."""
+"""The mesh: its points are the same for a mirrored face, and its score is low where they are guessed."""
 
 import numpy as np
 import pytest

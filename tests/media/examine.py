@@ -1,4 +1,4 @@
-"""Asks each film of a list for a frame and a second of sound, and prints what came of it, a line of JSON a film.
+"""Reads a frame and a second of sound of each film of a list, and prints the outcome as a line of JSON a film.
 
 Runs as a process of its own: what crashes it, or hangs, is the first file without a line.
 """

@@ -1,4 +1,4 @@
-"""Films made for tests: every frame carries its own number, the sound is known to the sample.
+"""Films made for tests: every frame shows its own number, and every sample of the sound is known.
 
 The number is burnt in as twelve white or black blocks in the picture's top row.
 """

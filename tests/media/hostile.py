@@ -1,4 +1,4 @@
-"""Files that nobody should have to trust: broken, lying, or no films at all; and what must come of each.
+"""Untrustworthy files: broken, wrong about themselves, or no films at all; and the expected outcome of each.
 
 Every entry of CORPUS makes one file and says how it ends: the reason at opening, or for the frame and the sound.
 """

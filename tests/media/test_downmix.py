@@ -1,4 +1,4 @@
-"""Decoded samples to 16 kHz mono: pieces give what the whole gives, and all sample formats the same floats."""
+"""Decoded samples to 16 kHz mono: pieces give the samples of the whole, and all formats give the same floats."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Previews are small, show and say what the clip does, and are the same bytes every time."""
+"""Previews are small, match the clip, and are the same bytes every time."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What a viewer sees: colours, range, turn, pixel shape, fields and HDR."""
+"""The picture a viewer sees: colours, range, rotation, pixel shape, fields and HDR."""
 
 from collections.abc import Callable
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""The frame rule: the last frame that starts at or before the time, in every codec, container and order."""
+"""The frame on screen is the last one that starts at or before the time, in every codec, container and order."""
 
 import gc
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Hostile files: each ends as it must, none crashes or hangs the process, none leads to another file."""
+"""Hostile files: each has its expected outcome, none crashes or hangs the process, none leads to another file."""
 
 import ctypes
 import json

@@ -1,4 +1,4 @@
-"""What a film says about itself, and which of its tracks are read."""
+"""A film's header, and the choice of its tracks."""
 
 from fractions import Fraction
 from pathlib import Path

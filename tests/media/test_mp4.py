@@ -1,4 +1,4 @@
-"""Spans as mp4 files: exact or copied, whole or not at all, and never longer than allowed."""
+"""Spans as mp4 files: exact or copied, whole or not at all, and within the time limit."""
 
 import sys
 import time

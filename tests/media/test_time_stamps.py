@@ -1,4 +1,4 @@
-"""Odd clocks: edit lists, delayed tracks, gaps, refresh without keyframes, and real discs' films."""
+"""Unusual time stamps: edit lists, delayed tracks, gaps, refresh without keyframes, and films of real discs."""
 
 from collections.abc import Callable
 from fractions import Fraction

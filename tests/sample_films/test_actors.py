@@ -1,4 +1,4 @@
-"""Actors: an identity is its own, turning and expression move what they should, and the picture follows the mesh."""
+"""Actors: identities differ, poses and expressions move the right points, and the picture follows the mesh."""
 
 import numpy as np
 import pytest

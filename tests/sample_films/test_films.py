@@ -1,4 +1,4 @@
-"""Sample films as a whole: what is written, that it is true, and that a seed means one set of bytes."""
+"""Sample films as a whole: the files written, their truth, and the same bytes for the same seed."""
 
 import csv
 import hashlib

@@ -1,4 +1,4 @@
-"""What is planned before anything is rendered: balance, bad lines, and shots."""
+"""Scripts: balance of emotions, bad lines, and shots."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The voice and the other sounds: reproducible, of the emotion's prosody, and placed where they belong."""
+"""The voice and the other sounds: reproducible, with the prosody of the emotion, and in the right places."""
 
 import ctypes
 from importlib.metadata import PackageNotFoundError
