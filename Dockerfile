@@ -1,4 +1,4 @@
-# One image for every part of docker-compose.yml. It needs no network once it is built: the models are in its packages.
+# The image for every part of docker-compose.yml. It needs no network after the build: its packages contain the models.
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/emodal
@@ -11,7 +11,7 @@ RUN /opt/emodal/bin/pip install --constraint constraints.txt '.[dask]' \
     && find /opt/emodal -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} +
 
 FROM python:3.11-slim-bookworm
-# What opencv-python links against.
+# Libraries that opencv-python links against.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 libxcb1 \
     && rm -rf /var/lib/apt/lists/*

@@ -1,4 +1,4 @@
-# Everything on a fresh machine: `make demo` and `make test`. Each target makes .venv and installs what it needs.
+# Targets for a fresh machine, such as `make demo` and `make test`. Each one makes .venv and installs what it needs.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ BENCH_OUT := docs/benchmarks
 INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-# The stamps are newer than what they depend on: nothing is installed twice.
+# The marker files are newer than their dependencies, so nothing is installed twice.
 $(VENV)/installed-demo: pyproject.toml constraints.txt
 	$(INSTALL) '.[samples]'
 	touch $@
@@ -27,7 +27,7 @@ demo: $(VENV)/installed-demo
 	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 12
 	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD) --set model.members=1
 
-# A file at a time on each core: tests of one file share what they made.
+# Each core runs a whole file at a time, because the tests of a file share fixtures.
 test: setup
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -40,7 +40,7 @@ docs: setup
 	$(BIN)/python scripts/reference.py
 	$(BIN)/zensical build --strict
 
-# Twenty minutes on two quiet cores; larger sizes are in the help of each part.
+# About twenty minutes on two idle cores; the help of each part names larger sizes.
 bench: setup
 	mkdir -p $(BENCH_OUT)
 	$(BIN)/python benchmarks/audio_features.py --out $(BENCH_OUT)

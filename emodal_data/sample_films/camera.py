@@ -31,7 +31,7 @@ class Key:
 
 
 def backdrop(rng: np.random.Generator) -> Picture:
-    """A still picture for behind the actors, out of focus: planar YUV."""
+    """The picture behind the actors: a still, out of focus, planar YUV."""
     source = still(int(rng.integers(len(STILLS))))
     height, width = source.shape[:2]
     crop_h = round(min(height, width * 9 / 16) * rng.uniform(0.6, 1.0))
