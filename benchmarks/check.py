@@ -24,7 +24,7 @@ from skimage import data
 
 from emodal_data.audio_features import clip_features
 from emodal_data.core.config import AudioConfig, FaceConfig
-from emodal_data.dataset.sample import ContentSettings, make_contents
+from emodal_data.dataset.sample import SampleSettings, make_sample
 from emodal_data.face import create_backend, find_face
 from emodal_data.face.models import Model
 from emodal_data.media.encoders import encode_png
@@ -109,10 +109,10 @@ def sample_ratio() -> Ratio:
     """An augmented sample, over its 68 features and its PNG."""
     face = np.ascontiguousarray(data.astronaut()[:128, 160:288, 1])
     png, sound = encode_png(face), syllables(3.5)
-    settings = ContentSettings(AudioConfig(), 0, False)
+    settings = SampleSettings(AudioConfig(), 0, False)
     return Ratio(
         "an augmented sample / its features and PNG",
-        lambda: [make_contents(png, sound.tobytes(), "clip", copy, settings) for copy in range(1, 21)],
+        lambda: [make_sample(png, sound.tobytes(), "clip", copy, settings) for copy in range(1, 21)],
         lambda: [(clip_features(sound), encode_png(face)) for _ in range(20)],
         3.2,  # 2.4 to 2.5 in repeated runs
     )

@@ -55,6 +55,7 @@ def steps(folder: Path, rows: int, films: int) -> None:
     from emodal_data.clips.films import FilmFacts
     from emodal_data.clips.plan import locate_films, plan_build
     from emodal_data.core.config import ClipsConfig, DatasetConfig, FaceConfig
+    from emodal_data.core.schema import MORE_QUALITY, QUALITY
     from emodal_data.dataset.ledger import write_ledger
     from emodal_data.dataset.plan import plan_dataset
 
@@ -80,18 +81,19 @@ def steps(folder: Path, rows: int, films: int) -> None:
     plan = plan_build(spans, files, facts, folder / "store", ClipsConfig(), FaceConfig())
     done()
     draw, count = np.random.default_rng(1), len(plan.clips)
+    measures = [field.name for field in (*QUALITY, *MORE_QUALITY) if field.name != "faces_in_frame"]
     clips = plan.clips.assign(
-        reason=None,
-        measured=np.nan,
-        detail=None,
-        face_hash=[draw.bytes(32) for _ in range(count)],
-        store_file="reel.parquet",
-        store_row=0,
-        frame_s=plan.clips["start_s"],
+        **{name: draw.random(count) for name in [*measures, "frame_error_s", "frame_width_px"]},
         **{
-            name: draw.random(count)
-            for name in ("sharpness", "face_score", "yaw_deg", "pitch_deg", "roll_deg")
+            "faces_in_frame": 1,
+            "corrupt_frames": 0,
+            "missing_samples": 0,
+            "audio_is_constant": False,
+            "audio_is_finite": True,
         },
+        **{"reason": None, "measured": np.nan, "detail": None, "store_file": "reel.parquet", "store_row": 0},
+        face_hash=[draw.bytes(32) for _ in range(count)],
+        frame_s=plan.clips["start_s"],
     )
     config = DatasetConfig.model_validate({"split": {"allow_imbalance": True}})
     begin_s = time.process_time()

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from emodal_data.clips.gates import apply_gates
 from emodal_data.clips.plan import ingest_key
 from emodal_data.clips.store import read_measures, write_reel
+from emodal_data.clips.tables import Table
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.reasons import Reason
 from emodal_data.core.schema import LABELS
@@ -49,6 +51,18 @@ CLEAR = {
     "missing_samples": 0,
     "frame_width_px": 640.0,
 }
+
+
+def complete(table: pd.DataFrame, declared: Table) -> pd.DataFrame:
+    """The table with nulls for the declared columns that it lacks, and numbers where numbers are declared."""
+    table = table.reindex(columns=list(dict.fromkeys([*table, *declared.columns.names])))
+    for field in declared.columns:
+        values = table[field.name]
+        if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
+            table[field.name] = values.astype(float) if values.dtype.kind not in "iuf" else values
+        elif not pa.types.is_boolean(field.type) or values.dtype.kind != "b":
+            table[field.name] = values.astype(object)
+    return table
 
 
 def fake_clips(

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from emodal_data.audio_features.quality import AudioMeasures
+from emodal_data.clips.tables import GATED, MEASURED, PLANNED, checked
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig, Section
 from emodal_data.core.reasons import ADVICE, Reason, stage_of
 from emodal_data.face import FaceMeasures
@@ -137,11 +138,12 @@ _DERIVED: Final[Mapping[str, Callable[[Any], Any]]] = {
 def apply_gates(
     clips: pd.DataFrame, measures: pd.DataFrame, clip: ClipsConfig, face: FaceConfig, audio: AudioConfig
 ) -> pd.DataFrame:
-    """The clips joined with their measures; reason, measured and detail say what is wrong, null if a clip passes.
+    """Planned clips (tables.PLANNED) with their measures (tables.MEASURED) and the verdict on each: tables.GATED.
 
-    clips: as plan.Plan.clips, with the decisions of a review. measures: from store.read_measures, for every clip.
     A clip that has a reason already keeps it.
     """
+    checked(clips, PLANNED)
+    checked(measures, MEASURED)
     # Identical films share a folder of the store: names come from the plan, measures from the store.
     table = clips.join(measures.drop(columns=["film", "start_s", "end_s"]))
     if clip.shot_cuts == "ignore":
@@ -155,7 +157,7 @@ def apply_gates(
         table.loc[rows, "detail"] = np.array([gate.advice for gate in GATES], dtype=object)[gates]
     if clip.shot_cuts == "tell":
         _note_cuts(table)
-    return table
+    return checked(table, GATED)
 
 
 def face_gate(measures: FaceMeasures, config: FaceConfig) -> Verdict | None:

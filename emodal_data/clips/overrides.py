@@ -14,6 +14,7 @@ import pandas as pd
 
 from emodal_data.annotations.tables import read_csv
 from emodal_data.clips.plan import Plan
+from emodal_data.clips.tables import PLANNED, checked
 from emodal_data.core.errors import InputError
 from emodal_data.core.reasons import stages
 from emodal_data.core.schema import LABEL_SYNONYMS, LABELS, VOTES_OF
@@ -93,11 +94,11 @@ def override_plan(plan: Plan, path: Path | None) -> Plan:
     changed = list(relabelled)
     clips.loc[changed, "label"] = list(relabelled.values())
     clips.loc[changed, ["label_confidence", "tied", "votes"]] = [1.0, False, 1]
-    clips[list(VOTES_OF)] = relabel_ballots(clips[list(VOTES_OF)], relabelled)
-    return replace(plan, clips=clips)
+    clips[list(VOTES_OF)] = relabel_vote_counts(clips[list(VOTES_OF)], relabelled)
+    return replace(plan, clips=checked(clips, PLANNED))
 
 
-def relabel_ballots(vote_counts: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+def relabel_vote_counts(vote_counts: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     """Ballots after the review: a clip that was given a label has one vote, for it.
 
     ballots: indexed by clip_id, a column for each of LABELS. labels: clip_id -> class name.

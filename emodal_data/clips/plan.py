@@ -14,6 +14,7 @@ from emodal_data.annotations.columns import map_repeated, misspelt_columns
 from emodal_data.clips.films import FilmFacts, FilmFile, find_film
 from emodal_data.clips.span_checks import check_spans
 from emodal_data.clips.store import Places, reel_file, store_folder, stored_clips
+from emodal_data.clips.tables import PLANNED, ROWS, checked
 from emodal_data.core.config import ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE, Reason
@@ -74,13 +75,9 @@ class Reel:
 class Plan:
     """What a build has to do.
 
-    rows: the annotation rows, as annotations.read_annotations gives them, with film names made canonical, plus
-        clip_id and the reasons found so far.
-    clips: one line a clip, indexed by clip_id: film, start_s, end_s, label, label_confidence, speaker, tied;
-        sorted by film, start and end.
-    reels: what is still to be read. places: the clips that the store has already.
-    films: SHA-256 of the content of each film in clips. warnings: what is odd about columns and spans,
-        a line each.
+    rows: tables.ROWS and the other columns of the annotations, with canonical film names and the reasons found so far.
+    clips: tables.PLANNED. reels: what is still to be read. places: the clips that the store has already.
+    films: SHA-256 of the content of each film in clips. warnings: what is odd about columns and spans, a line each.
     """
 
     rows: pd.DataFrame
@@ -159,6 +156,8 @@ def plan_build(
         f"column {name!r} is only kept; did you mean {meant!r}?"
         for name, meant in misspelt_columns(rows.columns).items()
     ]
+    checked(rows, ROWS)
+    checked(table, PLANNED)
     return Plan(rows, table, tuple(reels), places, hashes, (*misspelt, *warnings))
 
 

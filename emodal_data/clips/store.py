@@ -15,13 +15,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_data.clips.tables import MEASURED, PAYLOAD, checked
 from emodal_data.core.errors import DamagedReel
 from emodal_data.core.schema import CLIP_STORE, stored_names, with_current_names
 from emodal_data.storage.files import atomic_path
 
-#: Pictures and sounds; everything else in the store is small.
-_HEAVY = ("image", "audio", "preview_frame", "preview_sound")
-_LIGHT = [name for name in CLIP_STORE.names if name not in _HEAVY]
+_SMALL = [name for name in CLIP_STORE.names if name not in PAYLOAD]
 
 #: Reels that are joined at a time: in thousands of small tables a clip takes three times the memory.
 _FILES_AT_ONCE = 256
@@ -138,15 +137,12 @@ def remove_clips(store: Path, gone: Set[str]) -> int:
 
 
 def read_measures(places: Places) -> pd.DataFrame:
-    """What was measured of the clips, without pictures and sound: indexed by clip_id, plus store_file, store_row.
-
-    Raises DamagedReel.
-    """
-    parts = [CLIP_STORE.empty_table().select(_LIGHT)]
+    """What reading yielded of the clips, as tables.MEASURED. Raises DamagedReel."""
+    parts = [CLIP_STORE.empty_table().select(_SMALL)]
     store_files, store_rows = [], []
     some: list[pa.Table] = []
     for path in sorted({path for path, _ in places.values()}):
-        table = load_reel(path, _LIGHT)
+        table = load_reel(path, _SMALL)
         clip_ids = table["clip_id"].to_pylist()
         rows = [row for row, clip_id in enumerate(clip_ids) if places.get(clip_id) == (path, row)]
         some.append(table.take(pa.array(rows, pa.int64())) if len(rows) < len(clip_ids) else table)
@@ -156,12 +152,14 @@ def read_measures(places: Places) -> pd.DataFrame:
             parts.append(pa.concat_tables(some).combine_chunks())
             some = []
     measures: pd.DataFrame = pa.concat_tables([*parts, *some]).to_pandas().set_index("clip_id")
-    return measures.assign(
-        store_file=np.array(store_files, dtype=object), store_row=np.array(store_rows, dtype=np.int64)
-    )
+    places_of = {
+        "store_file": np.array(store_files, dtype=object),
+        "store_row": np.array(store_rows, dtype=np.int64),
+    }
+    return checked(measures.assign(**places_of), MEASURED)
 
 
-def read_heavy(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+def read_payload(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
     """The face PNG and the sound of some rows of a reel file, in the order asked. Raises DamagedReel."""
     table = load_reel(path, ["image", "audio"]).take(pa.array(rows))
     yield from zip(table["image"].to_pylist(), table["audio"].to_pylist(), strict=True)

@@ -15,8 +15,8 @@ from emodal_data.core.schema import LABELS, SCHEMA_VERSION
 from emodal_data.core.versions import package_versions
 from emodal_data.dataset.plan import DatasetPlan
 from emodal_data.dataset.shards import ShardSettings, WrittenShard
+from emodal_data.dataset.split.assignment import tally
 from emodal_data.dataset.split.folds import tally_folds
-from emodal_data.dataset.split.sides import tally
 
 
 def make_manifest(

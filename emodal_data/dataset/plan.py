@@ -1,4 +1,4 @@
-"""From clear clips to the plan of a dataset: which side each is on, how many copies it gets, which shard holds it."""
+"""From gated clips to the plan of a dataset: the split of each clip, its augmented samples, and their shards."""
 
 import hashlib
 import importlib.metadata
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from emodal_data.audio_features import FEATURES_VERSION
 from emodal_data.clips.plan import ingest_key
+from emodal_data.clips.tables import GATED, ROWS, checked
 from emodal_data.core.config import AugmentConfig, DatasetConfig
 from emodal_data.core.errors import WorkError
 from emodal_data.core.reasons import ADVICE, Reason
@@ -25,10 +26,11 @@ from emodal_data.dataset.augment.counts import plan_augmentations
 from emodal_data.dataset.chunking import chunk_boundaries
 from emodal_data.dataset.ledger import make_ledger
 from emodal_data.dataset.shards import Shard, shard_name
+from emodal_data.dataset.split.assignment import Split, group_of, split_clips, tally
 from emodal_data.dataset.split.folds import fold_clips
-from emodal_data.dataset.split.leaks import prove_no_leak
+from emodal_data.dataset.split.leakage_check import check_leaks
 from emodal_data.dataset.split.near_duplicates import near_any
-from emodal_data.dataset.split.sides import Split, group_of, split_clips, tally
+from emodal_data.dataset.tables import SAMPLES, SPLIT
 from emodal_data.face.perceptual_hash import NEAR_BITS
 
 
@@ -36,9 +38,8 @@ from emodal_data.face.perceptual_hash import NEAR_BITS
 class DatasetPlan:
     """A dataset before it is written.
 
-    clips: every clip with measures, reason and split. samples: clip_id, copy (0: the original), film, split and
-    label of every sample, in the order of the shards. ledger: one line an annotation row. key: names inputs and
-    settings; the same key gives the same bytes.
+    clips: tables.SPLIT. samples: tables.SAMPLES. ledger: one line for each annotation row. proof: the result of the
+    leakage check. key: names inputs and settings; the same key gives the same bytes.
     """
 
     clips: pd.DataFrame
@@ -53,38 +54,40 @@ def plan_dataset(
     rows: pd.DataFrame,
     clips: pd.DataFrame,
     config: DatasetConfig,
-    before: Mapping[str, str] = MappingProxyType({}),
+    previous_split: Mapping[str, str] = MappingProxyType({}),
     previous_folds: Mapping[str, int] = MappingProxyType({}),
 ) -> DatasetPlan:
-    """Choose sides and copies for the clear clips.
+    """Choose the split and the augmented samples of the clips that passed the gates.
 
-    rows: plan.Plan.rows. clips: from clear_clips. before: from sides_before. folds_before: likewise.
-    Raises WorkError when no labelled clip is left, InputError when the split cannot be.
+    rows: clips.tables.ROWS. clips: clips.tables.GATED. previous_split, previous_folds: from the functions of
+    these names. Raises WorkError if no labelled clip is left, InputError if the split is impossible.
     """
-    clips = clips.copy(deep=False)
-    clear = clips["reason"].isna()
-    labelled = clear & clips["label"].notna()
+    checked(rows, ROWS)
+    clips = checked(clips, GATED).copy(deep=False)
+    passed = clips["reason"].isna()
+    labelled = passed & clips["label"].notna()
     if not labelled.any():
         raise WorkError("no labelled clip is left: see the reasons in the ledger")
-    # Only the columns that are asked for: with all of them each choice would copy the whole table.
+    # Only the columns that are needed: with all of them each selection would copy the whole table.
     clips["group"] = group_of(
-        clips.loc[clear, ["film", "speaker", "start_s", "end_s"]], config.split.group_by
+        clips.loc[passed, ["film", "speaker", "start_s", "end_s"]], config.split.group_by
     )
-    split = split_clips(clips.loc[labelled, ["group", "label"]], config.split, before)
-    clips["split"] = split.sides.reindex(clips.index)
-    free = clear & clips["label"].isna()
-    in_test = free & clips["group"].isin(set(clips.loc[clips["split"] == "test", "group"]))
+    split = split_clips(clips.loc[labelled, ["group", "label"]], config.split, previous_split)
+    clips["split"] = split.of_clip.reindex(clips.index)
+    unlabelled = passed & clips["label"].isna()
+    in_test = unlabelled & clips["group"].isin(set(clips.loc[clips["split"] == "test", "group"]))
     reason = Reason.UNLABELLED_IN_TEST_GROUP
     clips.loc[in_test, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
-    clips.loc[free & ~in_test, "split"] = "unlabelled"
+    clips.loc[unlabelled & ~in_test, "split"] = "unlabelled"
     clips = _drop_near_duplicates_of_test(clips)
     kept = clips.loc[clips["split"].isin(["train", "test"]), ["split", "label"]]
     split = tally(kept["split"], kept["label"])
     if config.split.folds:
         seen = clips.loc[clips["split"].isin(["train", "unlabelled"]), ["group", "label", "face_hash"]]
         clips["fold"] = fold_clips(seen, config.split, previous_folds).reindex(clips.index)
-    samples = _samples(clips, config.augment)
-    proof = prove_no_leak(samples, clips, config.split.group_by, compared=clips["split"])
+    samples = checked(_samples(clips, config.augment), SAMPLES)
+    checked(clips, SPLIT)
+    proof = check_leaks(samples, clips, config.split.group_by, compared=clips["split"])
     ledger = make_ledger(rows, clips)
     return DatasetPlan(clips, samples, ledger, split, proof, _key(clips, ledger, config))
 
@@ -92,39 +95,41 @@ def plan_dataset(
 def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
     """Cut the samples into shards of at most `rows`, named as Hugging Face names them."""
     shards = []
-    for side in SPLITS:
-        samples = plan.samples[plan.samples["split"] == side]
+    for split in SPLITS:
+        samples = plan.samples[plan.samples["split"] == split]
         runs = chunk_boundaries(samples["film"].tolist(), samples["clip_id"].tolist(), rows)
         for index, (start, stop) in enumerate(runs):
-            path = folder / "data" / shard_name(side, index, len(runs))
+            path = folder / "data" / shard_name(split, index, len(runs))
             part = samples[["clip_id", "copy"]].iloc[start:stop]
             shards.append(Shard(path, part, plan.clips.loc[part["clip_id"].unique()]))
     return shards
 
 
 def _drop_near_duplicates_of_test(clips: pd.DataFrame) -> pd.DataFrame:
-    """Drop what training would see of the test side's frames: a film that is there in two encodings, say."""
+    """Drop clips of training whose face is also in a test clip, as in a film that is there in two encodings."""
     test = clips["split"] == "test"
     seen = clips["split"].isin(["train", "unlabelled"])
     same = near_any(clips.loc[seen, "face_hash"].tolist(), clips.loc[test, "face_hash"].tolist(), NEAR_BITS)
-    copies = clips.index[seen][same]
+    duplicates = clips.index[seen][same]
     reason = Reason.SAME_AS_TEST_CLIP
-    clips.loc[copies, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
-    clips.loc[copies, "split"] = None
+    clips.loc[duplicates, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
+    clips.loc[duplicates, "split"] = None
     return clips
 
 
 def _samples(clips: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
-    """A line a sample: the clips in order, each original followed by its copies; copies on the training side only."""
+    """One line a sample: the clips in order, each followed by its augmented samples if it is in the training split."""
     names = [name for name in ("film", "split", "label", "fold") if name in clips]
     kept = clips.loc[clips["split"].notna(), names]
     train = (kept["split"] == "train").to_numpy()
-    copies = np.zeros(len(kept), dtype=np.int64)
-    other = int((kept["split"] == "test").sum())
+    augmented = np.zeros(len(kept), dtype=np.int64)
+    test_count = int((kept["split"] == "test").sum())
     trained = kept[train]
-    copies[train] = plan_augmentations(trained["label"].to_numpy(), trained["film"].tolist(), other, config)
+    augmented[train] = plan_augmentations(
+        trained["label"].to_numpy(), trained["film"].tolist(), test_count, config
+    )
     originals = kept.reset_index()
-    samples = originals.loc[originals.index.repeat(copies + 1)]
+    samples = originals.loc[originals.index.repeat(augmented + 1)]
     return samples.assign(copy=samples.groupby(level=0).cumcount()).reset_index(drop=True)
 
 

@@ -17,7 +17,7 @@ from emodal_data.media.encoders import encode_flac, encode_png
 
 
 @dataclass(frozen=True)
-class ContentSettings:
+class SampleSettings:
     """What decides the contents of samples. with_sound: keep the sound itself, too."""
 
     audio: AudioConfig
@@ -40,7 +40,7 @@ class SampleData:
     flac: bytes | None
 
 
-def make_contents(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: ContentSettings) -> SampleData:
+def make_sample(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: SampleSettings) -> SampleData:
     """The contents of copy `copy` of a clip (0: the clip itself), from the clip store's picture and sound."""
     audio = settings.audio
     sound, augmentation = np.frombuffer(pcm, dtype="<i2"), "none"

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from emodal_data.audio_features import FEATURES_VERSION, FRAME_NAMES, feature_names
 from emodal_data.audio_features.egemaps import egemaps_names
 from emodal_data.clips.plan import ingest_key
-from emodal_data.clips.store import read_heavy
+from emodal_data.clips.store import read_payload
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import WorkError
 from emodal_data.core.schema import (
@@ -31,7 +31,7 @@ from emodal_data.core.schema import (
 )
 from emodal_data.core.versions import package_versions
 from emodal_data.dataset.reused_samples import ReusableSamples
-from emodal_data.dataset.sample import ContentSettings, make_contents
+from emodal_data.dataset.sample import SampleSettings, make_sample
 from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha256, link_or_copy, sync
 
 
@@ -59,7 +59,7 @@ class ShardSettings:
     the number of its copy aside; the same key gives the same bytes.
     """
 
-    contents: ContentSettings
+    contents: SampleSettings
     row_group_rows: int
     options: tuple[str, ...]
     derivation_key: str
@@ -74,7 +74,7 @@ class ShardSettings:
             "short_term_features": config.audio.short_term,
         }
         options = tuple(name for name, wanted in asked.items() if wanted)
-        contents = ContentSettings(config.audio, config.augment.seed, config.shards.audio)
+        contents = SampleSettings(config.audio, config.augment.seed, config.shards.audio)
         decisive = {
             "audio": config.audio.model_dump(
                 mode="json", exclude={"min_s", "min_rms", "max_clipped_fraction"}
@@ -255,7 +255,7 @@ def _contents(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
     """What is made of the pictures and sounds of the samples. samples: joined with their clips."""
     stored = zip(samples["clip_id"], samples["copy"], _heavy(samples), strict=True)
     made = [
-        make_contents(png, pcm, clip_id, int(copy), settings.contents) for clip_id, copy, (png, pcm) in stored
+        make_sample(png, pcm, clip_id, int(copy), settings.contents) for clip_id, copy, (png, pcm) in stored
     ]
     columns: dict[str, Any] = {
         "image": [{"bytes": contents.png, "path": None} for contents in made],
@@ -293,7 +293,7 @@ def _heavy(samples: pd.DataFrame) -> Iterator[tuple[bytes, bytes]]:
     """Pictures and sounds in the order of the samples; each run of one store file is read at once."""
     runs = (samples["store_file"] != samples["store_file"].shift()).cumsum()
     for _, run in samples.groupby(runs, sort=True):
-        yield from read_heavy(run["store_file"].iloc[0], run["store_row"].tolist())
+        yield from read_payload(run["store_file"].iloc[0], run["store_row"].tolist())
 
 
 def _update_digest(digest: "hashlib._Hash", table: pa.Table) -> None:

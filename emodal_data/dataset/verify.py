@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from emodal_data.annotations import count_labels
 from emodal_data.annotations.agreement import VOTES_FROM, counted_rows
-from emodal_data.clips.overrides import relabel_ballots
+from emodal_data.clips.overrides import relabel_vote_counts
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS, with_current_names
 from emodal_data.dataset.folder import read_manifest
@@ -93,7 +93,7 @@ def _ledger_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
 def _vote_problems(dataset: Path) -> list[str]:
     """Labels, and shares of votes where they were asked for, against the rows of the ledger."""
     ledger = pq.read_table(dataset / "ledger.parquet")
-    vote_counts = relabel_ballots(
+    vote_counts = relabel_vote_counts(
         count_labels(counted_rows(ledger.select(VOTES_FROM).to_pandas())), _relabelled(ledger)
     )
     problems = []

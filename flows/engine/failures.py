@@ -47,7 +47,7 @@ class FailedFilms:
         """The measures with a line for each clip that could not be read. measures: as clip_store.read_measures."""
         if not self._clips:
             return measures
-        marked = measures.reindex(measures.index.append(pd.Index(self._clips)))
+        marked = measures.reindex(measures.index.append(pd.Index(self._clips, name="clip_id")))
         marked["store_row"] = marked["store_row"].fillna(0).astype(int)  # the missing would make all floats
         lost = list(self._clips)
         for column in ("reason", "detail"):

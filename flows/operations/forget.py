@@ -29,7 +29,7 @@ from emodal_data.dataset.manifest import manifest_contents
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.shards import WrittenShard, copy_shards
 from emodal_data.dataset.split.leak_price import leak_price
-from emodal_data.dataset.split.leaks import prove_shards
+from emodal_data.dataset.split.leakage_check import check_shards
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.presentation.describe import describe_dataset
 from emodal_data.storage.files import explain_os_errors
@@ -223,7 +223,7 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
 def _proof(folder: Path, before: dict[str, Any]) -> dict[str, Any]:
     """The proof of what is left. Where an earlier version proved less, its own still holds, but not its counts."""
     try:
-        return prove_shards(folder, before["group_by"])
+        return check_shards(folder, before["group_by"])
     except WorkError:
         return {name: value for name, value in before.items() if name not in ("clips", "groups")}
 

@@ -18,7 +18,7 @@ from emodal_data.clips.extract import (
 from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import Clip, Reel
 from emodal_data.clips.span_reading import ReadSettings
-from emodal_data.clips.store import read_heavy
+from emodal_data.clips.store import read_payload
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.reasons import Reason
 from emodal_data.core.span import Span
@@ -41,7 +41,7 @@ def test_face_and_features_are_those_that_a_build_stores(sample_films: Path, tmp
     clips = tuple(Clip(f"c{i}", span.start_s, span.end_s) for i, span in enumerate(spans))
     films = sample_films / "films"
     read_reel(Reel(film, films / film, clips, tmp_path / "k-r.parquet"), replace(SETTINGS, films=films))
-    stored = read_heavy(tmp_path / "k-r.parquet", list(range(len(spans))))
+    stored = read_payload(tmp_path / "k-r.parquet", list(range(len(spans))))
     for seen, (png, pcm) in zip(extract_features(films / film, spans, SETTINGS), stored, strict=True):
         assert seen.face_reason is None and seen.sound_reason is None
         np.testing.assert_array_equal(

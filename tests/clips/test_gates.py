@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emodal_data.clips.gates import GATES, Direction, apply_gates, limits_of
+from emodal_data.clips.tables import MEASURED, PLANNED
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.reasons import ADVICE, Reason, stages
 from emodal_data.presentation.report.tallies import measures_of
+from tests.published import complete
 
 #: Values below, at and above the threshold of each measure.
 NEAR = {
@@ -72,8 +74,7 @@ def tables(clips: list[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[pd.DataF
         planned[name] = planned[name].astype(object).where(planned[name].notna(), None)
     measures = pd.DataFrame([one for _, one in clips], index=index)
     kinds = {name: bool if name in FLAGS else np.float32 for name in NEAR if name != "shot_cut_s"}
-    lost = {"film": "a.mp4", "start_s": 1.0, "end_s": 2.0, "reason": None, "measured": np.nan, "detail": None}
-    return planned, measures.astype(kinds).assign(**lost)
+    return complete(planned, PLANNED), complete(measures.astype(kinds), MEASURED)
 
 
 def verdict(

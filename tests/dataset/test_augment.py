@@ -14,7 +14,7 @@ from emodal_data.dataset.augment.clip import augment_clip
 from emodal_data.dataset.augment.face import FaceChange, augment_face
 from emodal_data.dataset.augment.stable_random import StableRandom
 from emodal_data.dataset.augment.voice import VoiceChange, augment_voice
-from emodal_data.dataset.sample import ContentSettings, SampleData, make_contents
+from emodal_data.dataset.sample import SampleData, SampleSettings, make_sample
 from emodal_data.media.encoders import encode_png
 
 T_S = np.arange(32000) / 16000
@@ -85,11 +85,11 @@ def test_every_copy_differs_from_the_clip_in_face_and_features():
 
 
 def test_a_copy_is_made_of_its_own_clips_picture_whichever_came_before():
-    settings = ContentSettings(AudioConfig(), augment_seed=0, with_sound=False)
+    settings = SampleSettings(AudioConfig(), augment_seed=0, with_sound=False)
     faces = [FACE, FACE[::-1].copy()]
 
     def copy_of(which: int, number: int) -> SampleData:
-        return make_contents(encode_png(faces[which]), VOICE.tobytes(), f"clip {which}", number, settings)
+        return make_sample(encode_png(faces[which]), VOICE.tobytes(), f"clip {which}", number, settings)
 
     for which, number in [(0, 1), (1, 1), (0, 2), (0, 3), (1, 2)]:
         contents = copy_of(which, number)

@@ -23,6 +23,7 @@ from emodal_data.audio_features import (
     with_deltas,
 )
 from emodal_data.clips.gates import apply_gates
+from emodal_data.clips.tables import MEASURED, PLANNED
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.reasons import Reason
@@ -32,7 +33,7 @@ from emodal_data.dataset.ledger import make_ledger, write_ledger
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.media.encoders import encode_flac
-from tests.published import CLEAR, fake_clips, planned, written
+from tests.published import CLEAR, complete, fake_clips, planned, written
 
 
 def test_every_row_is_kept_or_dropped_with_a_reason(tmp_path: Path) -> None:
@@ -72,20 +73,16 @@ def test_kept_and_dropped_add_up_to_the_rows_of_every_film(kinds: list[str]) -> 
     )
     good = rows[rows["clip_id"].notna()].set_index("clip_id")
     kind_of = {f"c{i}": kind for i, kind in enumerate(kinds)}
-    clips = good[["film", "start_s", "end_s", "label", "speaker"]].assign(
-        label_confidence=1.0, votes=1, tied=False
+    clips = complete(good[["film", "start_s", "end_s", "label", "speaker"]], PLANNED)
+    clips["tied"] = np.array([kind_of[clip_id] == "tie" for clip_id in clips.index], dtype=bool)
+    measures = complete(
+        pd.DataFrame([CLEAR for _ in clips.index], columns=list(CLEAR), index=clips.index), MEASURED
     )
-    clips["tied"] = [kind_of[clip_id] == "tie" for clip_id in clips.index]
-    measures = pd.DataFrame(
-        [CLEAR | {"reason": None, "measured": None, "detail": None} for _ in clips.index], index=clips.index
-    )
-    measures = measures.reindex(columns=list(dict.fromkeys([*CLEAR, "reason", "measured", "detail"])))
     for clip_id in clips.index:
         if kind_of[clip_id] == "no face":
             measures.loc[clip_id, "reason"] = Reason.NO_FACE.value
         if kind_of[clip_id] == "turned":
             measures.loc[clip_id, "yaw_deg"] = 80.0
-    measures = measures.assign(film="", start_s=0.0, end_s=0.0, store_file=None, store_row=0)
     config = DatasetConfig()
     ledger = make_ledger(
         rows, apply_gates(clips, measures, config.clips, config.face, config.audio)

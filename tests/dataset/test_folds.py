@@ -19,7 +19,7 @@ from emodal_data.core.schema import LABELS
 from emodal_data.dataset.folder import previous_folds, previous_split
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.split.folds import fold_clips, tally_folds
-from emodal_data.dataset.split.leaks import prove_no_leak
+from emodal_data.dataset.split.leakage_check import check_leaks
 from emodal_data.dataset.verify import verify_dataset
 from flows.operations.forget import forget
 from tests.published import fake_clips, publish, written
@@ -206,12 +206,12 @@ def test_a_leak_between_folds_is_named(fold_of_b: int | None, face_of_b: bytes, 
         {"film": ["f", "g"], "group": ["f", "g"], "start_s": 0.0, "end_s": 1.0}, index=pd.Index(["a", "b"])
     ).assign(face_hash=[bytes(32), face_of_b], fold=pd.array([0, fold_of_b], dtype="Int32"))
     if leak is None:
-        assert prove_no_leak(samples, table, "film")["near_duplicate_faces_in_several_folds"] == 0
+        assert check_leaks(samples, table, "film")["near_duplicate_faces_in_several_folds"] == 0
     else:
         with pytest.raises(WorkError, match=leak):
-            prove_no_leak(samples, table, "film")
+            check_leaks(samples, table, "film")
     with pytest.raises(WorkError, match="groups in several folds: f"):
-        prove_no_leak(samples, table.assign(group="f", fold=pd.array([0, 1], dtype="Int32")), "film")
+        check_leaks(samples, table.assign(group="f", fold=pd.array([0, 1], dtype="Int32")), "film")
 
 
 def test_forgetting_a_film_leaves_the_other_folds_as_they_are(out: Path) -> None:

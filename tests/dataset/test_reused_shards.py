@@ -72,13 +72,13 @@ def files(dataset: Path) -> dict[str, bytes]:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The samples whose contents are made, as they are."""
     samples: list[str] = []
-    make = shards.make_contents
+    make = shards.make_sample
 
     def noted(png: bytes, pcm: bytes, clip_id: str, copy: int, *settings: object) -> object:
         samples.append(f"{clip_id}-{copy}")
         return make(png, pcm, clip_id, copy, *settings)
 
-    monkeypatch.setattr(shards, "make_contents", noted)
+    monkeypatch.setattr(shards, "make_sample", noted)
     return samples
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from emodal_data.core.config import SplitConfig
-from emodal_data.dataset.split.sides import split_clips
+from emodal_data.dataset.split.assignment import split_clips
 from emodal_data.storage.locks import exclusive
 from flows.cli import app
 from flows.cli.exits import clear_errors

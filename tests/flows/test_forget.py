@@ -128,10 +128,10 @@ def test_a_dataset_that_an_earlier_version_proved_less_strictly_is_not_refused(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def leaks(dataset: Path, group_by: str) -> None:
-        raise WorkError("the split leaks")
+        raise WorkError("the split.leakage_check")
 
     before = read_manifest(out / "dataset")["leak_proof"]
-    monkeypatch.setattr("flows.operations.forget.prove_shards", leaks)
+    monkeypatch.setattr("flows.operations.forget.check_shards", leaks)
     forget(out, film="f1.mp4")
     after = read_manifest(out / "dataset")["leak_proof"]
     assert after == {name: value for name, value in before.items() if name not in ("clips", "groups")}

@@ -1,7 +1,7 @@
-"""Folds of the training side for cross-validation: stratified by label, and never a group in two of them.
+"""Folds of the training split for cross-validation: stratified by label, and never a group in two of them.
 
-The test side stays out of them: it is for the end. An unlabelled clip is in the fold of its group, so that nothing of
-a fold is seen while it is held out; one whose group has no labelled clip is in none.
+Test clips are in no fold. An unlabelled clip is in the fold of its group, so that training sees nothing of a fold that
+is held out; if its group has no labelled clip, it is in none.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ from emodal_data.face.perceptual_hash import NEAR_BITS
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
-def fold_clips(clips: pd.DataFrame, config: SplitConfig, before: Mapping[str, int] = _NOTHING) -> pd.Series:
-    """The fold of every clip that training sees, 0 to config.folds - 1, null where there is none.
+def fold_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str, int] = _NOTHING) -> pd.Series:
+    """The fold of every clip that training sees, 0 to config.folds - 1, null if it is in none.
 
     clips: group, label (class name or null) and face_hash, indexed by clip_id. Groups that share a near-duplicate
-    face are one. before: clip_id -> fold of an earlier build; such groups stay.
+    face are one. previous: clip_id -> fold in the dataset that exists; such groups stay in it.
     Raises InputError if there are fewer groups than folds, or a class is missing in one.
     """
     assert config.folds is not None
@@ -37,10 +37,10 @@ def fold_clips(clips: pd.DataFrame, config: SplitConfig, before: Mapping[str, in
             f"split.folds = {config.folds}: the training side has only {groups} {config.group_by} groups "
             "(those that share a face count as one); ask for fewer folds"
         )
-    was = np.array([before.get(clip_id, -1) for clip_id in clips.index[labelled]])
+    fixed = np.array([previous.get(clip_id, -1) for clip_id in clips.index[labelled]])
     codes = pd.Categorical(clips["label"][labelled], categories=list(LABELS)).codes.astype(np.int64)
     fold_of = pd.Series(
-        spread_groups(block[labelled], codes, config.folds, config.seed, was), index=block[labelled]
+        spread_groups(block[labelled], codes, config.folds, config.seed, fixed), index=block[labelled]
     )
     of_block = fold_of[~fold_of.index.duplicated()]
     folds = pd.Series(block, index=clips.index).map(of_block).astype("Int32").rename("fold")
@@ -53,13 +53,13 @@ def spread_groups(
     labels: npt.NDArray[np.int64],
     count: int,
     seed: int,
-    before: npt.NDArray[np.int64] | None = None,
+    previous: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.int64]:
     """The fold of each of n samples, (n,): no group in two folds, every class as even over them as groups allow.
 
-    groups: (n,) names. labels: (n,) class numbers. Going from the largest group to the smallest, each joins the fold
-    that has least of what it brings; the seed decides among groups of one size. before: (n,) fold of an earlier time,
-    -1 for none; such groups stay. With as many groups as folds, and none from before, no fold stays empty.
+    groups: (n,) names. labels: (n,) class numbers. From the largest group to the smallest, each joins the fold that has
+    least of the classes it adds; the seed orders groups of one size. previous: (n,) fold in the dataset that exists, -1
+    for none; such groups stay. With as many groups as folds and no previous fold, no fold stays empty.
     """
     names, places = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), int(labels.max(initial=0)) + 2))
@@ -67,9 +67,9 @@ def spread_groups(
     counts[:, -1] = counts.sum(axis=1)
     share = counts / np.maximum(counts.sum(axis=0), 1)
     fold_of = np.full(len(names), -1)
-    if before is not None:
-        known = (before >= 0) & (before < count)
-        fold_of[places[known]] = before[known]
+    if previous is not None:
+        known = (previous >= 0) & (previous < count)
+        fold_of[places[known]] = previous[known]
     loads = np.zeros((count, counts.shape[1]))
     np.add.at(loads, fold_of[fold_of >= 0], share[fold_of >= 0])
     free = np.flatnonzero(fold_of < 0)
@@ -88,8 +88,8 @@ def tally_folds(folds: pd.Series, labels: pd.Series, count: int) -> list[dict[st
 
 
 def _blocks(clips: pd.DataFrame) -> npt.NDArray[np.str_]:
-    """The name of what each clip must stay together with: the first name of the groups joined by faces."""
-    from scipy.sparse import coo_array  # half a second and 20 MB, also of builds without folds
+    """The block of groups, joined by near-duplicate faces, that each clip is in: the first name of its groups."""
+    from scipy.sparse import coo_array  # half a second and 20 MB, which builds without folds need not spend
     from scipy.sparse.csgraph import connected_components
 
     groups = clips["group"].to_numpy(dtype=str)

@@ -1,4 +1,4 @@
-"""Which hashes of one set nearly equal one of another, found without comparing every pair."""
+"""Near-duplicate search: pairs of hashes within a Hamming distance, found without comparing every pair."""
 
 import itertools
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Band:
-    """Some bits of many hashes as codes, in the order of the codes: what is compared lies together in memory.
+    """Some bits of many hashes as codes, in the order of the codes, so that hashes that are compared are neighbours.
 
-    order: (hashes,) the place of each before. words: (words, hashes). codes: (hashes,). begin: where each code begins.
+    order: (hashes,) the original place of each. words: (words, hashes). codes: (hashes,). begin: first of each code.
     """
 
     order: Places
@@ -24,7 +24,7 @@ class _Band:
     begin: Places
 
 
-#: Pairs compared at once: what is looked at stays in the cache of a core.
+#: Pairs compared at once: few enough for the cache of a core.
 _BLOCK_PAIRS = 1 << 15
 #: Bits of a band at most; a table of 2^18 places is small, and few pairs agree in as many bits by chance.
 _BAND_BITS = 18
@@ -35,7 +35,7 @@ def near_any(hashes: list[bytes], others: list[bytes], most_bits: int) -> npt.ND
 
     hashes, others: of one length, a multiple of 8 bytes.
     """
-    same = set(others)  # the commonest case, and the one with the most pairs
+    same = set(others)  # equal hashes are the most frequent case, with the most pairs
     near = np.array([one in same for one in hashes], dtype=bool)
     if near.all() or not others:
         return near
@@ -47,7 +47,7 @@ def near_any(hashes: list[bytes], others: list[bytes], most_bits: int) -> npt.ND
 def near_pairs(hashes: list[bytes], most_bits: int) -> tuple[Places, Places]:
     """Pairs of places (n,), (n,) in a list whose hashes differ in at most `most_bits` bits.
 
-    Enough pairs to tell what hangs together: of equal hashes, each is paired with the first alone.
+    Enough pairs to find the connected components: equal hashes are paired with the first of them only.
     """
     _, first, inverse = np.unique(np.array(hashes, dtype=object), return_index=True, return_inverse=True)
     one, two = [np.arange(len(hashes))], [first[inverse]]
@@ -61,7 +61,7 @@ def near_pairs(hashes: list[bytes], most_bits: int) -> tuple[Places, Places]:
 def _near_pairs(
     hashes: list[bytes], others: list[bytes], most_bits: int, done: npt.NDArray[np.bool_]
 ) -> Iterator[tuple[Places, Places]]:
-    """Places of near pairs, in parts; a pair may come more than once. done: hashes to pass over from now on.
+    """Places of near pairs, in parts; a pair may occur more than once. done: hashes to skip from now on.
 
     Exact: hashes in `bands` bands of bits that differ in no more than most_bits differ in no bit of some band, or in
     a single bit of one of the first most_bits + 1 - bands; only such pairs are compared. Method: the multi-index
@@ -78,7 +78,7 @@ def _near_pairs(
         if len(rows) <= len(others):
             for seekers, found in _agreeing(mine, theirs, flips, most_bits):
                 yield rows[seekers], found
-        else:  # the fewer seek the more: each look costs as much as some comparisons
+        else:  # the smaller set is looked up in the larger: a lookup costs as much as several comparisons
             for seekers, found in _agreeing(theirs, mine, flips, most_bits):
                 yield rows[found], seekers
 
@@ -104,8 +104,8 @@ def _agreeing(
         ends = np.cumsum(counts)
         edges = np.searchsorted(ends, np.arange(_BLOCK_PAIRS, ends[-1] if len(ends) else 0, _BLOCK_PAIRS))
         for begin, end in itertools.pairwise([0, *np.unique(edges), len(some)]):
-            many, before = counts[begin:end], ends[begin:end] - counts[begin:end]
-            places = np.repeat(first[begin:end] - before + before[:1], many)
+            many, starts = counts[begin:end], ends[begin:end] - counts[begin:end]
+            places = np.repeat(first[begin:end] - starts + starts[:1], many)
             places += np.arange(len(places))
             rows, places = _near(
                 seekers.words, np.repeat(some[begin:end], many), band.words, places, most_bits
@@ -114,7 +114,7 @@ def _agreeing(
 
 
 def _near(one: Words, rows: Places, two: Words, places: Places, most_bits: int) -> tuple[Places, Places]:
-    """The pairs that differ in at most most_bits; most pairs are out of it after a word or two."""
+    """The pairs that differ in at most most_bits; a word or two rule out most of them."""
     differing = np.zeros(len(rows), dtype=np.uint16)
     for x, y in zip(one, two, strict=True):
         differing = differing + np.bitwise_count(x[rows] ^ y[places])

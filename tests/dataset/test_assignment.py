@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.schema import LABELS
-from emodal_data.dataset.split.leaks import prove_no_leak
-from emodal_data.dataset.split.sides import Split, group_of, split_clips
+from emodal_data.dataset.split.assignment import Split, group_of, split_clips
+from emodal_data.dataset.split.leakage_check import check_leaks
 
 
 def clips(films: list[str], labels: list[str], speakers: list[str | None] | None = None) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def random_clips(films: int, per_film: int, seed: int) -> pd.DataFrame:
 def test_no_group_is_ever_on_both_sides(films: int, per_film: int, seed: int, group_by: str) -> None:
     table = random_clips(films, per_film, seed)
     config = SplitConfig(group_by=group_by, seed=seed, allow_imbalance=True)
-    sides = split(table, config).sides
+    sides = split(table, config).of_clip
     assert sides.index.equals(table.index)
     assert set(sides) <= {"train", "test"}
     assert sides.groupby(group_of(table, group_by)).nunique().max() == 1
@@ -59,17 +59,17 @@ def test_single_clips_split_exactly_in_every_class() -> None:
 
 def test_the_same_seed_splits_alike_in_any_order_and_another_seed_differs() -> None:
     table = random_clips(30, 10, seed=3)
-    sides = split(table, SplitConfig(seed=5)).sides
-    shuffled = split(table.sample(frac=1, random_state=0), SplitConfig(seed=5)).sides
+    sides = split(table, SplitConfig(seed=5)).of_clip
+    shuffled = split(table.sample(frac=1, random_state=0), SplitConfig(seed=5)).of_clip
     assert sides.sort_index().equals(shuffled.sort_index())
-    assert not sides.equals(split(table, SplitConfig(seed=6)).sides)
+    assert not sides.equals(split(table, SplitConfig(seed=6)).of_clip)
 
 
 def test_one_film_cannot_be_split_by_film() -> None:
     table = clips(["a"] * 8, list(LABELS) * 2)
     with pytest.raises(InputError, match=r"the only film group can only put 0\.0% .* instead of 20\.0%"):
         split(table, SplitConfig())
-    assert set(split(table, SplitConfig(allow_imbalance=True)).sides) == {"train"}
+    assert set(split(table, SplitConfig(allow_imbalance=True)).of_clip) == {"train"}
 
 
 def test_a_class_that_one_side_would_lack_stops_the_build() -> None:
@@ -90,14 +90,14 @@ def test_old_clips_never_change_sides_when_films_are_added(
 ) -> None:
     config = SplitConfig(group_by=group_by, allow_imbalance=True)
     grown = random_clips(old + new, per_film, seed=4)
-    first = split(grown.iloc[: old * per_film], config).sides
-    again = split(grown, config, first.to_dict()).sides
+    first = split(grown.iloc[: old * per_film], config).of_clip
+    again = split(grown, config, first.to_dict()).of_clip
     assert again.reindex(first.index).equals(first)
 
 
 def test_added_films_bring_the_share_back_to_what_is_wanted() -> None:
     grown = random_clips(50, 20, seed=5)
-    first = split(grown.iloc[:100], SplitConfig(test_fraction=0.5)).sides
+    first = split(grown.iloc[:100], SplitConfig(test_fraction=0.5)).of_clip
     assert split(grown, SplitConfig(), first.to_dict()).test_fraction == pytest.approx(0.2, abs=0.01)
 
 
@@ -123,7 +123,7 @@ def samples(*rows: tuple[str, str, str, int]) -> tuple[pd.DataFrame, pd.DataFram
 
 def test_the_proof_counts_groups_and_finds_nothing_in_a_sound_split() -> None:
     table = samples(("a", "f", "train", 0), ("a", "f", "train", 1), ("b", "g", "test", 0))
-    proof = prove_no_leak(*table, "film")
+    proof = check_leaks(*table, "film")
     assert proof["groups"] == {"test": 1, "train": 1}
     assert proof["clips_on_both_sides"] == proof["groups_on_both_sides"] == 0
 
@@ -145,7 +145,7 @@ def test_the_proof_counts_groups_and_finds_nothing_in_a_sound_split() -> None:
 )
 def test_every_kind_of_leak_is_named(rows: list[tuple[str, str, str, int]], leak: str) -> None:
     with pytest.raises(WorkError, match=leak):
-        prove_no_leak(*samples(*rows), "film")
+        check_leaks(*samples(*rows), "film")
 
 
 def test_test_spans_that_share_a_moment_with_training_are_found() -> None:
@@ -153,26 +153,26 @@ def test_test_spans_that_share_a_moment_with_training_are_found() -> None:
     clips["group"] = ["a", "b", "c"]
     clips["start_s"], clips["end_s"] = [0.0, 1.5, 3.0], [2.0, 3.0, 4.0]
     with pytest.raises(WorkError, match="overlapping spans on both sides: b"):
-        prove_no_leak(table, clips, "clip")
-    assert prove_no_leak(table, clips, "speaker")["overlapping_spans_on_both_sides"] == 1
+        check_leaks(table, clips, "clip")
+    assert check_leaks(table, clips, "speaker")["overlapping_spans_on_both_sides"] == 1
     clips["end_s"] = [1.5, 3.0, 4.0]
-    assert prove_no_leak(table, clips, "clip")["overlapping_spans_on_both_sides"] == 0
+    assert check_leaks(table, clips, "clip")["overlapping_spans_on_both_sides"] == 0
 
 
 def test_near_duplicate_faces_across_the_split_are_found() -> None:
     table, clips = samples(("a", "f", "train", 0), ("b", "g", "test", 0))
     clips["face_hash"] = [bytes(32), bytes(31) + b"\x07"]
     with pytest.raises(WorkError, match="near duplicate faces on both sides: b"):
-        prove_no_leak(table, clips, "film")
+        check_leaks(table, clips, "film")
     clips["face_hash"] = [bytes(32), bytes(16) + b"\xff" * 16]
-    assert prove_no_leak(table, clips, "film")["near_duplicate_faces_on_both_sides"] == 0
+    assert check_leaks(table, clips, "film")["near_duplicate_faces_on_both_sides"] == 0
 
 
 def test_faces_are_compared_again_only_for_sides_that_were_not_compared() -> None:
     table, clips = samples(("a", "f", "train", 0), ("b", "g", "test", 0))
     clips["face_hash"] = [bytes(32)] * 2
     as_written = pd.Series({"b": "test", "a": "train"})
-    assert prove_no_leak(table, clips, "film", compared=as_written)["near_duplicate_faces_on_both_sides"] == 0
+    assert check_leaks(table, clips, "film", compared=as_written)["near_duplicate_faces_on_both_sides"] == 0
     for others in ({"a": "train", "b": "train"}, {"a": "test", "b": "train"}, {"a": "train"}):
         with pytest.raises(WorkError, match="near duplicate faces on both sides: b"):
-            prove_no_leak(table, clips, "film", compared=pd.Series(others))
+            check_leaks(table, clips, "film", compared=pd.Series(others))

@@ -1,4 +1,4 @@
-"""The training and the test side: stratified by label, and never a group on both."""
+"""The assignment of clips to training and test: stratified by label, and never a group in both."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,26 +12,26 @@ from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import LABELS
 
-#: Beyond this many pairs of groups, adding and removing alone come near enough.
+#: With more pairs of groups than this no exchanges are tried: adding and removing alone come near enough.
 _MOST_EXCHANGES = 1_000_000
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Split:
-    """Sides of the labelled clips. sides: indexed by clip_id, "train" or "test". test_fraction: as it came out."""
+    """The split of labelled clips. of_clip: "train" or "test", indexed by clip_id. test_fraction: the actual share."""
 
-    sides: pd.Series
+    of_clip: pd.Series
     test_fraction: float
     per_class: dict[str, dict[str, int]]
 
 
-def split_clips(clips: pd.DataFrame, config: SplitConfig, before: Mapping[str, str] = _NOTHING) -> Split:
+def split_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str, str] = _NOTHING) -> Split:
     """Split clips with the columns group (see group_of) and label (class name, no nulls), indexed by clip_id.
 
-    Every group falls on one side. Among the splits found, the one nearest to test_fraction in every class wins;
-    the seed decides ties. before: clip_id -> side of an earlier build; such clips stay where they were, and so
-    does their group. Raises InputError, saying by how much, if groups make the wanted split impossible.
+    Every group is in one split. Of the assignments found, the one nearest to test_fraction in every class is taken;
+    the seed decides ties. previous: clip_id -> split of the dataset that exists; such clips stay in it, and so does
+    their group. Raises InputError, saying by how much, if groups make the wanted split impossible.
     """
     names, places = np.unique(clips["group"].to_numpy(dtype=str), return_inverse=True)
     counts = np.zeros((len(names), len(LABELS)), dtype=np.int64)
@@ -39,32 +39,32 @@ def split_clips(clips: pd.DataFrame, config: SplitConfig, before: Mapping[str, s
     np.add.at(counts, (places, codes), 1)
     order = np.argsort([_draw(config.seed, name) for name in names], kind="stable")
     in_test = np.zeros(len(names), dtype=bool)
-    fixed = _sides_before(clips.index, places, len(names), before)
+    fixed = _fixed_groups(clips.index, places, len(names), previous)
     choose = _choose_singles if counts.sum(axis=1).max(initial=0) <= 1 else _choose_groups
     in_test[order] = choose(counts[order], config.test_fraction, fixed[order])
-    sides = pd.Series(np.where(in_test[places], "test", "train"), index=clips.index, name="split")
-    split = tally(sides, clips["label"])
+    of_clip = pd.Series(np.where(in_test[places], "test", "train"), index=clips.index, name="split")
+    split = tally(of_clip, clips["label"])
     if not config.allow_imbalance:
         _refuse_imbalance(split, len(names), config)
     return split
 
 
-def tally(sides: pd.Series, labels: pd.Series) -> Split:
-    """Count what a split came to. sides and labels: of the labelled clips, indexed alike."""
+def tally(of_clip: pd.Series, labels: pd.Series) -> Split:
+    """Count the clips of each class in each split. of_clip and labels: of the labelled clips, indexed alike."""
     per_class = {
-        label: {side: int(((labels == label) & (sides == side)).sum()) for side in ("train", "test")}
+        label: {split: int(((labels == label) & (of_clip == split)).sum()) for split in ("train", "test")}
         for label in LABELS
     }
-    share = float((sides == "test").mean()) if len(sides) else 0.0
-    return Split(sides, share, per_class)
+    share = float((of_clip == "test").mean()) if len(of_clip) else 0.0
+    return Split(of_clip, share, per_class)
 
 
 def group_of(clips: pd.DataFrame, group_by: str) -> pd.Series:
-    """The group of each clip: its film, its speaker within the whole build, or the clips it overlaps with.
+    """The group of each clip: its film, its speaker in the whole build, or the clips that it overlaps with.
 
-    clips: film, speaker, start_s and end_s, indexed by clip_id. A clip without a speaker forms a group with the
-    other such clips of its film. By clip, spans of one film that share a moment are one group, named after the
-    first of them: they share frames and sound.
+    clips: film, speaker, start_s and end_s, indexed by clip_id. A clip without a speaker is in one group with the
+    other such clips of its film. By clip, overlapping spans of one film are one group, because they share frames and
+    sound; it is named after the first of them.
     """
     if group_by == "clip":
         return _overlapping(clips)
@@ -82,27 +82,27 @@ def _overlapping(clips: pd.DataFrame) -> pd.Series:
     return names.reindex(clips.index)
 
 
-def _sides_before(
-    clip_ids: pd.Index, places: np.ndarray, groups: int, before: Mapping[str, str]
+def _fixed_groups(
+    clip_ids: pd.Index, places: np.ndarray, groups: int, previous: Mapping[str, str]
 ) -> np.ndarray:
-    """The side each group was on, 0 train, 1 test, -1 none. Once trained on, a group is never tested on."""
+    """The previous split of each group: 0 train, 1 test, -1 none. A group of the training split is never tested on."""
     fixed = np.full(groups, -1)
-    if not before:
+    if not previous:
         return fixed
-    known = {clip_id: {"train": 0, "test": 1}.get(side, -1) for clip_id, side in before.items()}
-    sides = np.array([known.get(clip_id, -1) for clip_id in clip_ids.tolist()])
-    for side in (1, 0):
-        fixed[places[sides == side]] = side
+    codes = {clip_id: {"train": 0, "test": 1}.get(split, -1) for clip_id, split in previous.items()}
+    of_clip = np.array([codes.get(clip_id, -1) for clip_id in clip_ids.tolist()])
+    for code in (1, 0):
+        fixed[places[of_clip == code]] = code
     return fixed
 
 
 def _draw(seed: int, name: str) -> bytes:
-    """A group's place in the order of choice: depends on nothing but the seed and its name."""
+    """The key that orders groups for the choice; it depends on the seed and the name alone."""
     return hashlib.sha256(f"{seed}:{name}".encode()).digest()
 
 
 def _choose_singles(counts: np.ndarray, fraction: float, fixed: np.ndarray) -> np.ndarray:
-    """Groups of one clip: from each class the first share in order. counts: (groups, classes)."""
+    """The choice for groups of one clip: the first share of each class in order. counts: (groups, classes)."""
     wanted = np.rint(counts.sum(axis=0) * fraction) - counts[fixed == 1].sum(axis=0)
     free = counts * (fixed < 0)[:, None]
     chosen: np.ndarray = ((np.cumsum(free, axis=0) <= wanted) & (free > 0)).any(axis=1)
@@ -111,9 +111,10 @@ def _choose_singles(counts: np.ndarray, fraction: float, fixed: np.ndarray) -> n
 
 
 def _choose_groups(counts: np.ndarray, fraction: float, fixed: np.ndarray) -> np.ndarray:
-    """Groups of many clips: take those that help, in order, then add, remove or exchange while it gets better.
+    """The choice for groups of many clips: take those that help, in order, then add, remove or exchange.
 
-    The distance is the sum of the squared misses of the classes and of the whole, each as a share.
+    The distance is the sum of the squared errors of the classes and of the whole, each as a share. The search ends when
+    no step reduces it.
     """
     counts = np.column_stack([counts, counts.sum(axis=1)])
     totals = counts.sum(axis=0)
@@ -157,10 +158,10 @@ def _refuse_imbalance(split: Split, groups: int, config: SplitConfig) -> None:
     share = f"{split.test_fraction:.1%} of the clips on the test side instead of {config.test_fraction:.1%}"
     if abs(split.test_fraction - config.test_fraction) > config.tolerance:
         raise InputError(f"split: {where} can only put {share}; {hint}")
-    for label, sides in split.per_class.items():
-        for side, count in sides.items():
-            if count == 0 and sum(sides.values()) > 0:
-                total = sum(sides.values())
+    for label, counts in split.per_class.items():
+        for side, count in counts.items():
+            if count == 0 and sum(counts.values()) > 0:
+                total = sum(counts.values())
                 raise InputError(
                     f"split: {where} leave no {label} clip on the {side} side (of {total}); {hint}"
                 )
