@@ -29,7 +29,7 @@ LENGTHS_S = (2.0, 3.5, 5.0)
 
 
 def syllables(seconds: float, rate_hz: int = RATE_HZ, seed: int = 1) -> np.ndarray:
-    """Something with the spectrum and the pauses of speech, int16."""
+    """A signal with the spectrum and the pauses of speech, int16."""
     random = np.random.default_rng(seed)
     t = np.arange(round(seconds * rate_hz)) / rate_hz
     pitch = 2 * np.pi * np.cumsum(140 + 30 * np.sin(2 * np.pi * 0.7 * t)) / rate_hz
@@ -49,7 +49,7 @@ def framed(signal: np.ndarray) -> np.ndarray:
 
 
 def cpu_ms(ways: dict[str, Callable[[], object]], repeats: int, inner: int = 5) -> dict[str, float]:
-    """Median CPU time of one call of each way, the ways taking turns."""
+    """Median CPU time of one call of each method, run in turns."""
     for work in ways.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in ways}

@@ -34,7 +34,7 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Ratio:
-    """What is done, over what cannot be saved."""
+    """The cost of a stage over its floor."""
 
     name: str
     work: Work
@@ -48,7 +48,7 @@ class Ratio:
 
 
 def cpu_s(work: Work) -> float:
-    """CPU seconds of this process and of the children it waited for."""
+    """CPU seconds of this process and its finished children."""
     before = _used_s()
     work()
     return _used_s() - before
@@ -83,7 +83,7 @@ def ratios(folder: Path) -> Iterator[Ratio]:
 
 
 def face_ratio() -> Ratio:
-    """Detection, landmarks, frontal view and measures of one face, over the invocations of the models in it."""
+    """Detection, landmarks, frontal view and measures of one face, over its model invocations alone."""
     backend, config = create_backend("embedded"), FaceConfig()
     frame = np.zeros((720, 1280, 3), np.uint8)
     frame[100:612, 400:912] = data.astronaut()
@@ -106,7 +106,7 @@ def face_ratio() -> Ratio:
 
 
 def sample_ratio() -> Ratio:
-    """An augmented sample, over its 68 features and its PNG."""
+    """An augmented sample, over its 68 features and its PNG alone."""
     face = np.ascontiguousarray(data.astronaut()[:128, 160:288, 1])
     png, sound = encode_png(face), syllables(3.5)
     settings = SampleSettings(AudioConfig(), 0, False)
@@ -119,7 +119,7 @@ def sample_ratio() -> Ratio:
 
 
 def unchanged_ratio(folder: Path) -> Ratio:
-    """A build that has nothing to do, over importing the libraries that read its tables."""
+    """A build without changes, over the import of the libraries that read its tables."""
     emodal = [sys.executable, "-m", "flows"]
     films = folder / "samples"
     run([*emodal, "sample-films", films, "--films", 2, "--clips-per-film", 4])

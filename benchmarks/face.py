@@ -55,7 +55,7 @@ NEGATIVES = (
 
 
 def cpu_ms(call: Callable[[], object], repeats: int = 40) -> float:
-    """Median CPU milliseconds of a call, this process only."""
+    """Median CPU milliseconds of a call, of this process only."""
     call()
     times = []
     for _ in range(repeats):
@@ -66,7 +66,7 @@ def cpu_ms(call: Callable[[], object], repeats: int = 40) -> float:
 
 
 def frame_with(photo: np.ndarray, face_width: float, height: int = 720, width: int = 1280) -> np.ndarray:
-    """The astronaut, her face box of the given width, before a blurred picture; at most as large as the frame."""
+    """The astronaut with a face box of the given width in front of a blurred picture; at most as large as the frame."""
     scale = min(face_width / 104, height / 512)
     person = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     frame = cv2.GaussianBlur(cv2.resize(data.coffee(), (width, height)), (0, 0), 3)
@@ -160,7 +160,7 @@ def frontal_quality(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
 
 
 def yaws(backend: FaceBackend, drawers: list[Callable[[float], np.ndarray]]) -> Iterator[str]:
-    """drawers: for each person, what gives an RGB picture at a yaw in degrees."""
+    """drawers: for each person, a function that gives an RGB picture at a yaw in degrees."""
     yield "| true yaw | faces found | fit: error, deg | yaw on record: error, deg | yaw passes 45 | passes the gate |"
     yield "|---|---|---|---|---|---|"
     for yaw in (0, 15, 30, 40, 45, 50, 60, 70):
@@ -182,7 +182,7 @@ def yaws(backend: FaceBackend, drawers: list[Callable[[float], np.ndarray]]) -> 
 
 
 def limit_of_mirroring(backend: FaceBackend, actors: list[Actor]) -> Iterator[str]:
-    """What any frontal view must lose: the true one with its hidden part mirrored, and the true one a pixel beside."""
+    """The loss of any frontal view: the true one with its hidden part mirrored, and the true one moved by a pixel."""
     yield "| the true front view, against itself | yaw seen afterwards, deg | SSIM, core |\n|---|---|---|"
     cases: dict[str, list[tuple[float, float]]] = {}
     for actor in actors:
@@ -204,7 +204,7 @@ def limit_of_mirroring(backend: FaceBackend, actors: list[Actor]) -> Iterator[st
 
 
 def seen_landmarks(backend: FaceBackend, image: np.ndarray) -> np.ndarray:
-    """The 68 landmarks that the backend sees in a frontal picture."""
+    """The 68 landmarks that the backend finds in a frontal picture."""
     whole = Detection((0.0, 0.0, 128.0, 128.0), 1.0)
     return backend.landmarks(np.dstack([image] * 3), whole).landmarks68
 
@@ -251,7 +251,7 @@ def limits(backend: FaceBackend, people: list[tuple[np.ndarray, Detection]]) -> 
 
 
 def film_actors(count: int) -> list[Callable[[float], np.ndarray]]:
-    """Actors of sample films, each drawn in a film's frame at a yaw."""
+    """Actors of sample films, each rendered in a frame of a film at a yaw."""
     drawers = []
     for number in range(count):
         actor = draw_actor(number % 3, np.random.default_rng(100 + number))

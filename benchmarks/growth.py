@@ -124,7 +124,7 @@ def paper_builds(sizes: list[int], films: int) -> list[str]:
 
 
 def build(folder: Path, films: Path, clips: int, name: str, more: tuple[str, ...]) -> Cost:
-    """Build a dataset of `clips` clips from nothing, and throw it away."""
+    """Build a dataset of `clips` clips from nothing, and delete it."""
     from closeups import write_dense_table
 
     table, out = folder / f"{clips}.csv", folder / "build"

@@ -43,7 +43,7 @@ def cut_in_three(film: Path, start_s: float, end_s: float, stem: Path) -> None:
 
 
 def cut_at_once(film: Path, start_s: float, end_s: float, stem: Path) -> None:
-    """Frame and sound of the clip from one ffmpeg that seeks in the film."""
+    """Frame and sound of the clip by one ffmpeg that seeks in the film."""
     picture = ["-ss", f"{(end_s - start_s) / 2}", "-frames:v", "1", f"{stem}.png"]
     sound = ["-t", f"{end_s - start_s}", "-vn", "-ac", "1", "-ar", "16000", f"{stem}.wav"]
     _run(["-ss", f"{start_s}", "-i", str(film), *picture, *sound])
@@ -59,7 +59,7 @@ def the_backend() -> FaceBackend:
 
 
 def read_clip(stem: Path, copies: int) -> list[dict[str, Any]]:
-    """Face and features of a clip that was cut and of its copies; none without a clear face."""
+    """Face and features of a cut clip and of its augmented samples; none without a clear face."""
     backend = the_backend()
     rgb = cv2.cvtColor(cv2.imread(f"{stem}.png"), cv2.COLOR_BGR2RGB)
     try:

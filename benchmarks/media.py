@@ -27,7 +27,7 @@ from emodal_data.media import open_film
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 Clips = Sequence[tuple[float, float]]
-#: What the face stage asks for.
+#: Size of the frames that the face stage needs.
 MAX_SIDE_PX = 1280
 
 
@@ -78,7 +78,7 @@ def by_film(path: Path, clips: Clips) -> None:
 
 
 def floor_video(path: Path, clips: Clips) -> None:
-    """The frames that the wanted ones are made of, each once, and nothing else: no picture, no sound."""
+    """Decode only the frames that the wanted ones depend on, each once: no conversion, no sound."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         packets = [p for p in container.demux(stream) if p.pts is not None]
@@ -146,7 +146,7 @@ def by_one_ffmpeg_per_clip(path: Path, clips: Clips) -> None:
 
 
 def by_script(path: Path, clips: Clips) -> None:
-    """What one writes by hand with ffmpeg-python: cut, probe, png, wav."""
+    """The handwritten ffmpeg-python script: cut, probe, png, wav."""
     with tempfile.TemporaryDirectory() as folder:
         cut, png, wav = f"{folder}/cut.mp4", f"{folder}/a.png", f"{folder}/a.wav"
         for start_s, end_s in clips:
@@ -183,12 +183,12 @@ WAYS: dict[str, Callable[[Path, Clips], None]] = {
     "one ffmpeg per clip": by_one_ffmpeg_per_clip,
     "ffmpeg-python script": by_script,
 }
-#: The slow ways see the first clips only.
+#: The slow methods read only the first clips.
 SLOW_CLIPS = 4
 
 
 def measure(path: Path, clips: Clips) -> dict[str, float]:
-    """CPU seconds a clip of each way: the median of three runs (one run of the slow ways), interleaved."""
+    """CPU seconds a clip of each method: the median of three runs (one run of the slow methods), interleaved."""
     runs: dict[str, list[float]] = {name: [] for name in WAYS}
     for _ in range(3):
         for name in ("Film", "decode floor, picture", "decode floor, sound"):
@@ -200,9 +200,9 @@ def measure(path: Path, clips: Clips) -> dict[str, float]:
 
 
 def two_processes(path: Path, clips: Clips) -> tuple[float, float]:
-    """How much more two processes do than one: in the same time, and by the CPU time that each needs.
+    """The gain of two processes over one: in the same time, and by the CPU time that each needs.
 
-    The first counts only on an idle machine; the second leaves out who else is using the cores.
+    The first is valid only on an idle machine; the second does not depend on other users of the cores.
     """
     walls, costs = [], []
     for workers in (1, 2):
@@ -245,7 +245,7 @@ def _resident_mb(path: Path, clips: Clips) -> tuple[float, float]:
 
 
 def _long_film(folder: Path, hours: float) -> Path:
-    """A minute, again and again: its packets, later each time."""
+    """One minute repeated: its packets with later time stamps each time."""
     minute, path = folder / "minute.mp4", folder / "long.mkv"
     if not minute.exists():
         make_film(minute, 320, 180, 60)

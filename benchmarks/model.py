@@ -26,7 +26,7 @@ from emodal_model.network.forward import outputs_of
 from emodal_model.training.head_fusion import calibrate_head_weights
 from emodal_model.training.loop import fit, make_step
 
-#: The pictures of the known truth are six flat patches: few filters see all there is.
+#: The pictures of the synthetic data are six flat patches, so few filters are enough.
 FEW_FILTERS = ModelConfig(filters=(4, 8, 8), image_dense=32, epochs=20, patience=6)
 TESTS = 6000
 
@@ -69,7 +69,7 @@ def speed(rows: int, turns: int, precisions: list[str]) -> None:
             for images, audio, labels in resident:
                 step(images, audio, labels)
 
-        # Before any step: TensorFlow's threads look for work a while after one, and would be counted.
+        # Before any step: TensorFlow's threads spin for a while after a step, and would be counted.
         reading = float(np.median([cpu_s(inputs) for _ in range(turns)]))
         for batch in resident[:4]:  # compiled, and the threads awake
             step(*batch)

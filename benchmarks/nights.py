@@ -25,7 +25,7 @@ EMODAL = [sys.executable, "-m", "flows"]
 
 
 def some_films(samples: Path, names: list[str], folder: Path) -> list[object]:
-    """The options that name some films of the samples and their spans, which are put into the folder."""
+    """The options for some films of the samples and their spans, which are put into the folder."""
     (folder / "films").mkdir(parents=True)
     for name in names:
         link_or_copy(samples / "films" / name, folder / "films" / name)

@@ -50,12 +50,12 @@ TABLES = (
     persist_result=False,
 )
 def read_nothing(reel: Reel, config: Config) -> None:
-    """A reel that is no work."""
+    """Read a reel without doing anything."""
 
 
 @flow(name="no-op build", persist_result=False)
 def build_nothing(config: Config, films: int, clips: int) -> None:
-    """The part of build-dataset that grows with the clips, as it is there."""
+    """The part of build-dataset whose cost grows with the clips."""
     reels = make_reels(films, clips, config.clips.reel_size)
     with engine(config) as submit:
         observer().stage("reading clips", clips, "clips")
@@ -68,7 +68,7 @@ def build_nothing(config: Config, films: int, clips: int) -> None:
 
 
 def make_reels(films: int, clips: int, reel_size: int) -> list[Reel]:
-    """Reels as plan.plan_build makes them."""
+    """Reels as emodal_data.clips.plan.plan_build makes them."""
     reels = []
     for film in (f"film{n}.mkv" for n in range(films)):
         spans = [Clip(f"{film}-{n:020d}"[-20:], 3.0 * n, 3.0 * n + 2) for n in range(clips // films)]
@@ -86,7 +86,7 @@ def rows(database: Path) -> dict[str, int]:
 
 
 def measure(films: int, clips: int) -> dict[str, Any]:
-    """One no-op build."""
+    """Measure one build whose reels do nothing."""
     config = Config(films=Path("/films"), annotations=Path("/a.csv"), out=Path("/out"))
     database = Path(os.environ["PREFECT_HOME"]) / "prefect.db"
     with local_server():

@@ -23,7 +23,7 @@ from emodal_data.clips.store import write_reel
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.worker_pool import WorkerPool
 
-#: Faces and sounds that differ, and samples of a sound: features of half a second cost little.
+#: Number of different faces and sounds, and samples of a sound: features of half a second are cheap.
 DIFFERENT, SOUND_SAMPLES = 16, 8000
 
 
@@ -57,12 +57,12 @@ def make_up_reel(reel: Reel) -> None:
 
 
 def make_up_clips(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> None:
-    """Takes the place of ingest.read_reel_isolated."""
+    """Replaces emodal_data.clips.ingest.read_reel_isolated."""
     pool.run(60, make_up_reel, reel)
 
 
 def make_up_film(film: FilmFile, root: Path, config: ClipsConfig, pool: WorkerPool) -> FilmFacts:
-    """Takes the place of films.inspect_guarded."""
+    """Replaces emodal_data.clips.films.inspect_guarded."""
     digest = hashlib.sha256(film.name.encode()).hexdigest()
     return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, 7200.0)
 

@@ -11,7 +11,7 @@ import imageio_ffmpeg
 
 
 def arguments(about: str | None) -> argparse.Namespace:
-    """films, spans and out, as the command line names them; the folder out is there afterwards."""
+    """films, spans and out of the command line; the folder out is created."""
     parser = argparse.ArgumentParser(description=about)
     for name in ("films", "spans", "out"):
         parser.add_argument(name, type=Path)
@@ -22,7 +22,7 @@ def arguments(about: str | None) -> argparse.Namespace:
 
 @contextmanager
 def folder_with_ffmpeg() -> Iterator[Path]:
-    """A temporary folder with the command ffmpeg in it, which is found by name from then on."""
+    """A temporary folder with the command ffmpeg, which is on the PATH from then on."""
     with tempfile.TemporaryDirectory() as name:
         Path(name, "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
         os.environ["PATH"] = f"{name}:{os.environ['PATH']}"

@@ -15,7 +15,7 @@ from peer import arguments, folder_with_ffmpeg
 
 
 def subsamplers() -> tuple[type, type]:
-    """ClippingSubsampler and FrameSubsampler without what their package imports besides."""
+    """ClippingSubsampler and FrameSubsampler, without the other imports of their package."""
     spec = importlib.util.find_spec("video2dataset")
     assert spec and spec.submodule_search_locations
     folder = Path(spec.submodule_search_locations[0])

@@ -28,7 +28,7 @@ from emodal_data.sample_films import make_sample_films
 
 
 def cpu_s(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Median CPU of some runs, and what the last one gave."""
+    """Median CPU of several runs, and the result of the last one."""
     took, result = [], None
     for _ in range(repeats):
         start_s = time.process_time()
@@ -38,7 +38,7 @@ def cpu_s(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
 
 
 def compare(spans: list[Span], truth: Path) -> tuple[int, int, int]:
-    """Spoken lines that a span covers to 60 %, spoken lines, and spans that hold none of them."""
+    """Spoken lines that a span covers by at least 60 %, all spoken lines, and spans without a spoken line."""
     with truth.open() as file:
         rows = [row for row in csv.DictReader(file) if row["has_voice"] == "True"]
     lines = [Span(float(row["start"]), float(row["end"])) for row in rows]

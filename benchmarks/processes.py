@@ -9,13 +9,13 @@ from pathlib import Path
 
 import psutil
 
-#: Seconds between two looks at a command's processes, at most: short commands are looked at more often.
+#: Longest time in seconds between two samples of a command's processes; short commands are sampled more often.
 _LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took. parent_mb, child_mb: the most that its own process and its largest other one held."""
+    """The cost of a command. parent_mb, child_mb: peak memory of its own process and of its largest other one."""
 
     cpu_s: float
     wall_s: float
@@ -24,12 +24,12 @@ class Cost:
 
     @property
     def peak_mb(self) -> float:
-        """The most that its largest process held."""
+        """Peak memory of its largest process."""
         return max(self.parent_mb, self.child_mb)
 
 
 def measured(command: list[object]) -> Cost:
-    """Run a command to its end. Raises CalledProcessError, with what it wrote to standard error, where it fails."""
+    """Run a command to its end. Raises CalledProcessError with its standard error if it fails."""
     begin_s = time.perf_counter()
     peak_mb: dict[int, float] = {}
     own_cpu_s: dict[int, float] = {}
@@ -46,7 +46,7 @@ def measured(command: list[object]) -> Cost:
         if process.returncode:
             said.seek(0)
             raise subprocess.CalledProcessError(process.returncode, command, stderr=said.read())
-    # The system counts what a process waited for; a worker that was stopped with its own worker is seen by us alone.
+    # The system counts children that a process waited for; a worker killed with its own worker is counted only here.
     cpu_s = max(usage.ru_utime + usage.ru_stime, sum(own_cpu_s.values()))
     parent_mb = peak_mb.pop(process.pid, 0.0)
     return Cost(cpu_s, time.perf_counter() - begin_s, parent_mb, max(peak_mb.values(), default=0.0))
@@ -61,7 +61,7 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _look_at(process: psutil.Process, peak_mb: dict[int, float], own_cpu_s: dict[int, float]) -> None:
-    """The system keeps each process's peak (VmHWM); it is gone with the process."""
+    """The peak of each process (VmHWM), which the system forgets when the process ends."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
         times = process.cpu_times()

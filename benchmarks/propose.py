@@ -22,7 +22,7 @@ from emodal_data.sample_films import make_sample_films
 
 
 def repeated(folder: Path, times: int) -> Path:
-    """A sample film shown several times over, its packets copied."""
+    """A sample film repeated several times, its packets copied."""
     make_sample_films(folder, films=1, clips_per_film=8, seed=0)
     film = folder / "films" / "film_000.mp4"
     (folder / "list.txt").write_text(f"file '{film}'\n" * times)

@@ -43,7 +43,7 @@ from emodal_data.presentation.describe import describe_dataset
 
 SAMPLES_PER_CLIP = 11606 / 3074
 REEL, SECONDS, DIFFERENT = 32, 3.0, 256
-#: What a clear face measures; what is missing here is null or does not matter.
+#: Measures of a clear face; missing ones are null or do not matter.
 CLEAR = {
     **dict.fromkeys(("face_score", "landmark_score", "dominance"), 0.9),
     **dict.fromkeys(("yaw_deg", "pitch_deg", "roll_deg", "mirrored_fraction", "outside_fraction"), 0.0),
@@ -61,7 +61,7 @@ CLEAR = {
 
 
 def face_and_sound(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Smooth shading with a little noise, as large a PNG as a face's; and something like speech."""
+    """Smooth shading with a little noise, whose PNG is as large as a face's; and a signal like speech."""
     draw = np.random.default_rng(seed)
     coarse = draw.integers(0, 256, (12, 12)).astype(np.float32)
     shaded = cv2.resize(coarse, (128, 128), interpolation=cv2.INTER_CUBIC) + draw.normal(0, 2, (128, 128))
@@ -69,7 +69,7 @@ def face_and_sound(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_store(folder: Path, clips: int) -> pd.DataFrame:
-    """A clip store of so many clips in films of 58, and its annotation rows."""
+    """A clip store of the given number of clips, 58 a film, and its annotation rows."""
     key = ingest_key(DatasetConfig().clips, DatasetConfig().face)
     made = []
     for seed in range(min(clips, DIFFERENT)):
@@ -87,7 +87,7 @@ def make_store(folder: Path, clips: int) -> pd.DataFrame:
             film, place = divmod(n, 58)
             span = {"clip_id": f"{n:020}", "film": f"f{film:03}.mp4", "start_s": 4.0 * place}
             span["end_s"] = span["start_s"] + SECONDS
-            # Equal pictures would count as one scene on both sides of the split.
+            # Equal pictures would count as one scene in two splits.
             stored.append(span | CLEAR | made[n % DIFFERENT] | {"face_hash": draw.bytes(32)})
             rows.append(span | {"row": n + 2, "label": LABELS[n % 4], "speaker": f"s{film}"})
         write_reel(folder / f"reels-{0:012}" / f"{key}-{first:016}.parquet", stored)
@@ -140,7 +140,7 @@ def peak_mb(pid: int | None = None) -> float:
 
 
 def stage_rows(repeats: int = 5) -> list[str]:
-    """What one augmented sample costs, stage by stage, and what none could do without."""
+    """The cost of an augmented sample by stage, and the floor of each stage."""
     pairs = [face_and_sound(seed) for seed in range(64)]
     changed = [augment_clip(*pair, str(n), 1, 0)[:2] for n, pair in enumerate(pairs)]
     pngs = [encode_png(face) for face, _ in pairs]

@@ -44,7 +44,7 @@ def main() -> None:
         folder = Path(tempfile.mkdtemp(prefix="report-"))
         try:
             publish(folder, count)
-            # In a process of its own, for its memory.
+            # In a process of its own, to measure its memory.
             command = [sys.executable, __file__, "--write", str(folder)]
             told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
             rows.append(
@@ -100,7 +100,7 @@ def picture(draw: np.random.Generator) -> np.ndarray:
 
 
 def publish(folder: Path, count: int) -> None:
-    """A dataset of drawn clips in folder/dataset, its store in folder/clips, without copies and without a report."""
+    """A dataset of synthetic clips in folder/dataset, its store in folder/clips, without augmentation and report."""
     from emodal_data.clips.gates import apply_gates
     from emodal_data.clips.plan import ingest_key
     from emodal_data.clips.store import read_measures, write_reel
@@ -219,7 +219,7 @@ def write(folder: Path) -> dict[str, float]:
 
 
 def memory_mb(name: str) -> float:
-    """A line of /proc/self/status: ru_maxrss would count the parent before exec too."""
+    """A line of /proc/self/status; ru_maxrss would include the parent before exec."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 

@@ -44,7 +44,7 @@ WAYS: dict[str, Resampler] = {
 
 
 def gain_db(way: Resampler, rate_hz: int, tone_hz: float) -> float:
-    """How loud a tone comes out; above 8 kHz, how loud its alias does."""
+    """The level of a resampled tone; above 8 kHz, that of its alias."""
     t = np.arange(2 * rate_hz) / rate_hz
     out = way(np.sin(2 * np.pi * tone_hz * t), rate_hz)
     middle = out[len(out) // 4 : -len(out) // 4]
@@ -81,7 +81,7 @@ def sound_of(path: Path) -> tuple[np.ndarray, int]:
 
 
 def spread_of_features(voices: list[np.ndarray]) -> np.ndarray:
-    """Standard deviation of every feature between utterances: the unit in which an effect matters."""
+    """Standard deviation of every feature between utterances, the unit of all effects."""
     return np.stack([clip_features(voice) for voice in voices]).std(axis=0)
 
 

@@ -10,7 +10,7 @@ SAMPLES_PER_CLIP = 11606 / 3075
 
 
 def samples_in(folder: Path, films: int, clips_per_film: int) -> Path:
-    """The folder, as emodal sample-films writes it, with what is there already, or with so many films."""
+    """The folder of emodal sample-films: as it exists, or made with the given number of films."""
     if not (folder / "annotations.csv").exists():
         make_sample_films(folder, films, clips_per_film)
     return folder

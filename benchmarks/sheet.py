@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def machine(*packages: str) -> str:
-    """The machine's facts, and the versions of packages that matter to the numbers."""
+    """Facts about the machine, and the versions of packages that matter to the numbers."""
     facts = [platform.machine(), f"{os.cpu_count()} cores", f"Python {platform.python_version()}"]
     facts += [f"{package} {version(package)}" for package in packages]
     return ", ".join([*facts, f"load {os.getloadavg()[0]:.1f}"])

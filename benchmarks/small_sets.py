@@ -98,7 +98,7 @@ def fold_sides(every: Samples, speakers: np.ndarray, chosen: list[int]) -> list[
 
 
 def interval(more: np.ndarray, speakers: np.ndarray) -> tuple[float, float]:
-    """Mean of (n,) differences and half its 95 % interval: the clips of a speaker are one draw."""
+    """Mean of (n,) differences and half its 95 % interval; the clips of a speaker count as one draw."""
     mean = float(more.mean())
     _, groups = np.unique(speakers, return_inverse=True)
     sums = np.bincount(groups, more - mean)
@@ -140,7 +140,7 @@ def main() -> None:
         every = labelled_originals(
             join([read_samples(arguments.folder, split) for split in ("train", "test")])
         )
-        # Drawn: actors of one film have names that follow one another.
+        # In random order, because actors of one film have consecutive names.
         speakers = np.random.default_rng(1).permutation(np.unique(every.speakers))
         sides = fold_sides(every, speakers, arguments.folds)
     else:

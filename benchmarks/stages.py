@@ -124,7 +124,7 @@ def cpu_s(work: Callable[[], object]) -> float:
 
 
 def in_turns(ours: Callable[[], float], floor: Callable[[], float]) -> tuple[float, float]:
-    """Medians of the CPU s that ours and its floor say, which take turns."""
+    """Medians of the CPU s of a stage and its floor, which run in turns."""
     turns = [(ours(), floor()) for _ in range(TURNS)]
     return statistics.median(turn[0] for turn in turns), statistics.median(turn[1] for turn in turns)
 

@@ -45,7 +45,7 @@ NEAR = 3200
 
 @dataclass(frozen=True)
 class Cost:
-    """What a way took for `clips` clips."""
+    """The cost of a method for `clips` clips."""
 
     clips: int
     cpu_s: float
@@ -53,7 +53,7 @@ class Cost:
     peak_mb: float
 
     def after(self, start: "Cost") -> "Cost":
-        """Without a short run of the same, and its clips."""
+        """This cost minus that of a short run of the same method."""
         return Cost(
             self.clips - start.clips, self.cpu_s - start.cpu_s, self.wall_s - start.wall_s, self.peak_mb
         )
@@ -74,7 +74,7 @@ def measured(command: list[object], clips: int) -> Cost:
 
 
 def frames_off(films: Path, spans: pd.DataFrame, stems: Mapping[int, Path]) -> str:
-    """How many frames the pictures of a way are off: the neighbour of the middle frame that each looks like most."""
+    """By how many frames the pictures of a method are wrong: the neighbour of the middle frame most similar to each."""
     off = []
     for row, stem in stems.items():
         picture = next((p for kind in ("png", "jpg") if (p := stem.with_suffix(f".{kind}")).exists()), None)
@@ -92,7 +92,7 @@ def frames_off(films: Path, spans: pd.DataFrame, stems: Mapping[int, Path]) -> s
 
 
 def sounds_off(films: Path, spans: pd.DataFrame, sounds: Mapping[int, np.ndarray]) -> str:
-    """How many samples the sounds of a way are off: where each lies in ffmpeg's resample of the whole film."""
+    """By how many samples the sounds of a method are wrong: their places in ffmpeg's resample of the whole film."""
     off = []
     for row, sound in sounds.items():
         span = spans.loc[row]
@@ -119,7 +119,7 @@ def told(off: list[int]) -> str:
 
 
 def our_exactness(samples: Path, clips: Path, spans: pd.DataFrame) -> tuple[str, str]:
-    """Frames against the films' truth, sounds against the whole film's, of what a build stored."""
+    """Frames of a build against the films' truth, and its sounds against those of the whole film."""
     stored = pd.concat([pq.read_table(file).to_pandas() for file in sorted(clips.glob("*/*.parquet"))])
     truth = pd.read_csv(samples / "truth.csv").rename(columns={"start": "start_s", "end": "end_s"})
     both = stored.merge(truth, on=["film", "start_s", "end_s"]).dropna(subset=["frame_s"])
@@ -145,7 +145,7 @@ def compare(samples: Path, count: int, every: int, peers: Mapping[str, Path | No
     spans.iloc[:2].to_csv(work / "two.csv", index=False)
 
     def cost(program: list[object], table: pd.DataFrame, folder: str, *options: str) -> Cost:
-        """What a way takes beyond its start-up."""
+        """The cost of a method without its start-up."""
         table.to_csv(work / f"{folder}.csv", index=False)
         start = measured([*program, films, work / "two.csv", work / "start", *options], 2)
         used = measured([*program, films, work / f"{folder}.csv", work / folder, *options], len(table))
