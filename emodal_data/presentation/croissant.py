@@ -67,7 +67,7 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
         "name": "emodal",
         "description": (
             f"Emotions in films: {counts['clips']} clips from {len(manifest['films'])} films, a frontal face and 68 "
-            f"speech features each; {counts['samples']} samples with augmented training samples."
+            f"speech features each; {counts['samples']} samples including augmented ones."
         ),
         **({"license": licence} if licence else {}),
         "version": f"{manifest['schema_version']}.0.0+{manifest['dataset_hash'][:12]}",

@@ -13,7 +13,7 @@ import numpy as np
 from emodal_model.core.errors import ModelWorkError
 
 
-class Pictures:
+class DiskImages:
     """Chosen rows of several image arrays, without a copy of them; it is read like one array.
 
     parts: arrays of images, (n, height, width) uint8. rows: (m,) indices into their concatenation; None: all, in order.
@@ -33,26 +33,26 @@ class Pictures:
         rows = self._rows[chosen]
         if np.ndim(rows) == 0:
             return np.asarray(self[np.asarray([chosen])][0])
-        pictures = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        images = np.empty((len(rows), *self.shape[1:]), np.uint8)
         owner = np.searchsorted(self._starts, rows, side="right") - 1
         for number, part in enumerate(self._parts):
             mine = owner == number
-            pictures[mine] = part[rows[mine] - self._starts[number]]
-        return pictures
+            images[mine] = part[rows[mine] - self._starts[number]]
+        return images
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[row] for row in range(len(self)))
 
-    def take(self, chosen: np.ndarray) -> "Pictures":
+    def take(self, chosen: np.ndarray) -> "DiskImages":
         """The images of a mask or of indices, in that order; nothing is read."""
-        return Pictures(self._parts, self._rows[chosen])
+        return DiskImages(self._parts, self._rows[chosen])
 
     @staticmethod
-    def join(several: Sequence["Pictures"]) -> "Pictures":
+    def join(several: Sequence["DiskImages"]) -> "DiskImages":
         """Concatenate several; nothing is read."""
         starts = np.cumsum([0, *(each._starts[-1] for each in several)])
         rows = [each._rows + start for each, start in zip(several, starts, strict=False)]
-        return Pictures([part for each in several for part in each._parts], np.concatenate(rows))
+        return DiskImages([part for each in several for part in each._parts], np.concatenate(rows))
 
 
 def on_disk(shape: tuple[int, ...], folder: Path) -> np.ndarray:

@@ -15,7 +15,7 @@ CONTRAST, BRIGHTNESS = 1.25, 25.0
 
 
 @dataclass(frozen=True)
-class Variations:
+class Augmentations:
     """The augmentation of each image of an epoch, one row each.
 
     matrices: (n, 2, 3) affine maps from pixels of the augmented image to pixels of the original. lights: (n, 2), factor
@@ -26,8 +26,8 @@ class Variations:
     lights: np.ndarray
 
 
-def draw_variations(rows: int, size: int, seed: tuple[int, ...]) -> Variations:
-    """Random variations of `rows` images of size x size pixels. seed: of the epoch."""
+def draw_augmentations(rows: int, size: int, seed: tuple[int, ...]) -> Augmentations:
+    """Random augmentations of `rows` images of size x size pixels. seed: of the epoch."""
     # The order of the samples in the epoch is drawn from the seed itself.
     rng = np.random.default_rng((*seed, 1))
     mirror = rng.choice([-1.0, 1.0], rows)
@@ -39,24 +39,24 @@ def draw_variations(rows: int, size: int, seed: tuple[int, ...]) -> Variations:
     shift = rng.uniform(-SHIFT_PX, SHIFT_PX, (rows, 2)) + centre - linear @ centre
     gain = CONTRAST ** rng.uniform(-1, 1, rows)
     light = 127.5 * (1 - gain) + rng.uniform(-BRIGHTNESS, BRIGHTNESS, rows)
-    return Variations(np.concatenate([linear, shift[:, :, None]], axis=2), np.stack([gain, light], axis=1))
+    return Augmentations(np.concatenate([linear, shift[:, :, None]], axis=2), np.stack([gain, light], axis=1))
 
 
-def varied(images: np.ndarray, variations: Variations, places: np.ndarray) -> np.ndarray:
+def augmented(images: np.ndarray, augmentations: Augmentations, places: np.ndarray) -> np.ndarray:
     """Augmented copies of images, (n, size, size) uint8.
 
-    images: (n, size, size) uint8. places: (n,) the row of `variations` of each image.
+    images: (n, size, size) uint8. places: (n,) the row of `augmentations` of each image.
     """
     changed = np.empty_like(images)
     for out, image, place in zip(changed, images, places, strict=True):
         # Reflected at the border: a black edge would reveal the shift.
         moved = cv2.warpAffine(
             image,
-            variations.matrices[place],
+            augmentations.matrices[place],
             image.shape[::-1],
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        gain, light = variations.lights[place]
+        gain, light = augmentations.lights[place]
         cv2.addWeighted(moved, gain, moved, 0.0, light, dst=out)
     return changed

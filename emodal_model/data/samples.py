@@ -14,22 +14,22 @@ import pyarrow.parquet as pq
 
 from emodal_model.core.errors import ModelInputError
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, LABELS, NO_FRAMES, UNLABELLED
-from emodal_model.data.disk_images import Pictures, on_disk
+from emodal_model.data.disk_images import DiskImages, on_disk
 from emodal_model.data.sequences import Sequences
 
-_COLUMNS = ["clip_id", "film", "speaker", "label", "image", "audio_features", "augmentation"]
+_COLUMNS = ("clip_id", "film", "speaker", "label", "image", "audio_features", "augmentation")
 
 
 @dataclass(frozen=True)
 class Samples:
     """Samples as columns, all of the same length n.
 
-    images: (n, 128, 128) uint8, an array or Pictures on disk. audio_features: (n, 68) float32, or the frames after
+    images: (n, 128, 128) uint8, an array or DiskImages on disk. audio_features: (n, 68) float32, or the frames after
     by_frames. labels: (n,) int64, -1 if unlabelled. clip_ids, films, speakers: (n,) str; a missing speaker is "".
     originals: (n,) bool, False for augmented samples. frames: n rows of (frames, 68), or None if they were not read.
     """
 
-    images: np.ndarray | Pictures
+    images: np.ndarray | DiskImages
     audio_features: np.ndarray | Sequences
     labels: np.ndarray
     clip_ids: np.ndarray
@@ -63,19 +63,19 @@ def join(parts: list[Samples]) -> Samples:
 def _taken(column: Any, chosen: np.ndarray) -> Any:
     if column is None:
         return None
-    return column.take(chosen) if isinstance(column, Pictures | Sequences) else column[chosen]
+    return column.take(chosen) if isinstance(column, DiskImages | Sequences) else column[chosen]
 
 
 def _joined(columns: list[Any]) -> Any:
     if isinstance(columns[0], Sequences):
         return Sequences([row for column in columns for row in column])
-    on_disk = [column for column in columns if isinstance(column, Pictures)]
+    on_disk = [column for column in columns if isinstance(column, DiskImages)]
     if on_disk:
-        return Pictures.join(on_disk)
+        return DiskImages.join(on_disk)
     return None if columns[0] is None else np.concatenate(columns)
 
 
-def pictures_mb(dataset: Path) -> float:
+def images_mb(dataset: Path) -> float:
     """Size of all decoded images of a dataset, in MB of 2**20 bytes."""
     rows = sum(_metadata(path).num_rows for path in shards(dataset, "*"))
     return float(rows * IMAGE_SIZE * IMAGE_SIZE / 2**20)
@@ -89,12 +89,12 @@ def has_frames(dataset: Path) -> bool:
 def read_samples(dataset: Path, split: str, spill: Path | None = None, with_frames: bool = False) -> Samples:
     """All samples of a split, "train", "test" or "unlabelled"; none if the dataset has no such split.
 
-    spill: a folder for the images, which are then Pictures in an unnamed file; None: in memory. with_frames: read the
+    spill: a folder for the images, which are then DiskImages in an unnamed file; None: in memory. with_frames: read the
     short-term frames too.
     Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray images and 68
     finite features.
     """
-    wanted = [*_COLUMNS, FRAMES] if with_frames else _COLUMNS
+    wanted = [*_COLUMNS, FRAMES] if with_frames else [*_COLUMNS]
     tables = [_read_table(path, wanted) for path in shards(dataset, split)]
     rows = sum(table.num_rows for table in tables)
     # Filled in place: 11,606 images need 190 MB, and a list of them with its copy three times that.
@@ -103,7 +103,7 @@ def read_samples(dataset: Path, split: str, spill: Path | None = None, with_fram
     for index, (clip_id, png) in enumerate(_pngs(tables)):
         images[index] = _decode(png, clip_id, dataset)
     return Samples(
-        images=Pictures([images]) if spill else images,
+        images=DiskImages([images]) if spill else images,
         audio_features=_join([_audio_features(table, dataset) for table in tables], np.float32, (FEATURES,)),
         labels=_join([_labels(table, dataset) for table in tables], np.int64),
         clip_ids=_join([_strings(table["clip_id"]) for table in tables], np.str_),

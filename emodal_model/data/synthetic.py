@@ -4,7 +4,9 @@ The class shifts a vector that both modalities share; each modality adds a weak 
 much lower accuracy is badly trained; a network with higher accuracy was trained on its test set.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from scipy.special import softmax
@@ -13,7 +15,7 @@ from emodal_model.data.contract import FEATURES, IMAGE_SIZE, LABELS, UNLABELLED
 from emodal_model.data.samples import Samples
 
 #: Accuracy of the Bayes classifier, the poster's own Table 1.
-BAYES_ACCURACY = {"audio": 0.521, "image": 0.637, "emodal": 0.660}
+BAYES_ACCURACY: Final[Mapping[str, float]] = {"audio": 0.521, "image": 0.637, "emodal": 0.660}
 
 _SHARED, _IMAGE_NOISE, _AUDIO_NOISE, _IMAGE_CUE, _AUDIO_CUE = 0.9, 0.4, 1.25, 0.339, 0.305
 #: Corners of a tetrahedron with edges of length 2: (4 classes, 3).
@@ -55,7 +57,7 @@ def draw_samples(n: int, seed: int, labelled: int | None = None) -> Samples:
     hidden = draw_hidden(n, seed)
     labels = np.where(np.arange(n) < (n if labelled is None else labelled), hidden.labels, UNLABELLED)
     return Samples(
-        images=_pictures(hidden.image),
+        images=_images(hidden.image),
         audio_features=(hidden.audio @ _mixing()).astype(np.float32),
         labels=labels,
         clip_ids=np.asarray([f"{seed}-{i}" for i in range(n)]),
@@ -90,7 +92,7 @@ def _mixing() -> np.ndarray:
     return np.asarray(basis.T)
 
 
-def _pictures(values: np.ndarray) -> np.ndarray:
+def _images(values: np.ndarray) -> np.ndarray:
     """(n, 128, 128) uint8: a grid of 2 x 3 uniform patches, 16 gray levels for each unit around 128."""
     levels = np.clip(np.rint(128 + 16 * values), 0, 255).astype(np.uint8).reshape(-1, 2, 3)
     rows = np.arange(IMAGE_SIZE) * 2 // IMAGE_SIZE

@@ -3,9 +3,9 @@
 Each chooses its penalty on the validation samples of the networks, and is then fitted on those samples too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -109,7 +109,7 @@ def pca_logistic(c: float) -> Any:
 
 
 #: The poster's prior work (image features + linear SVM), and simple baselines that are strong on small datasets.
-LINEAR: dict[str, Linear] = {
+LINEAR: Final[Mapping[str, Linear]] = {
     "audio_svm": Linear(audio_features, linear_svm),
     "image_svm": Linear(image_features, linear_svm),
     "audio_logistic": Linear(audio_features, pca_logistic),

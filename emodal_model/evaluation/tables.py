@@ -6,7 +6,7 @@ from typing import Any, Final
 from emodal_model.data.contract import LABELS
 
 #: Rows of the first table: the poster's, then EMODal with one modality missing, then baselines.
-TITLES = {
+TITLES: Final[Mapping[str, str]] = {
     "audio": "audio",
     "audio_recurrent": "audio, recurrent",
     "image": "image",

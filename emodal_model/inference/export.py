@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -148,7 +148,7 @@ def _open_onnx(path: Path) -> Call:
     return lambda given: dict(zip(names, session.run(names, dict(given)), strict=True))
 
 
-FORMATS: dict[str, Format] = {
+FORMATS: Final[Mapping[str, Format]] = {
     "keras": Format(".keras", _write_keras, _open_keras),
     "litert": Format(".tflite", _write_litert, _open_litert),
     "onnx": Format(".onnx", _write_onnx, _open_onnx),

@@ -5,9 +5,9 @@ networks of one modality have the same branches. The recurrent network, the post
 (short_term_features) instead. Normalisation is part of the network, as plain layers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from emodal_model.network.decorrelation import CLIP, Decorrelation, decorrelatio
 NetworkName = Literal["emodal", "audio", "audio_recurrent", "image"]
 
 #: The head whose cross-entropy stops training, and whose output is the network's answer.
-MAIN_HEAD: dict[str, str] = {
+MAIN_HEAD: Final[Mapping[str, str]] = {
     "emodal": "both",
     "audio": "audio",
     "audio_recurrent": "audio",

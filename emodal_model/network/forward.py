@@ -6,13 +6,13 @@ import numpy as np
 
 from emodal_model.core.backend import tf
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
-from emodal_model.data.disk_images import Pictures
+from emodal_model.data.disk_images import DiskImages
 from emodal_model.data.sequences import Sequences
 
 
 def outputs_of(
     network: Any,
-    images: np.ndarray | Pictures,
+    images: np.ndarray | DiskImages,
     audio_features: np.ndarray | Sequences,
     batch_size: int = 256,
 ) -> dict[str, np.ndarray]:

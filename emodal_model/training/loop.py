@@ -15,7 +15,7 @@ from emodal_model.core.backend import choose_precision, keras, repeatable, tf
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelWorkError
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, LABELS
-from emodal_model.data.image_augmentation import draw_variations, varied
+from emodal_model.data.image_augmentation import augmented, draw_augmentations
 from emodal_model.data.samples import Samples, batches
 from emodal_model.evaluation.scores import best_temperature, cross_entropy, softmax
 from emodal_model.losses import h_score, total_loss
@@ -131,9 +131,9 @@ def fit(
             _seed_dropout(network, seed)
             rate = learning_rate(stage.config, epoch)
             optimizer.learning_rate = rate
-            pictures = _pictures_of(stage, train, seed if varies else None)
+            images = _images_of(stage, train, seed if varies else None)
             losses = [
-                step(pictures(places), train.audio_features[rows], train.labels[rows])
+                step(images(places), train.audio_features[rows], train.labels[rows])
                 for places, rows in (
                     (places, stage.rows[places])
                     for places in batches(len(stage.rows), stage.config.batch_size, seed)
@@ -176,14 +176,14 @@ def fit(
     return Fitted(kept, last, best_epoch, time.monotonic() - started_s, warm_up)
 
 
-def _pictures_of(
+def _images_of(
     stage: Stage, train: Samples, seed: tuple[int, ...] | None
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A function from places of a pass to its images. seed: of their augmentation; None: they are not augmented."""
     if seed is None:
         return lambda places: train.images[stage.rows[places]]
-    variations = draw_variations(len(stage.rows), IMAGE_SIZE, seed)
-    return lambda places: varied(train.images[stage.rows[places]], variations, places)
+    augmentations = draw_augmentations(len(stage.rows), IMAGE_SIZE, seed)
+    return lambda places: augmented(train.images[stage.rows[places]], augmentations, places)
 
 
 def _is_over(stage: Stage, done: int, best_epoch: int) -> bool:

@@ -120,10 +120,8 @@ def _spread(accuracies: Sequence[float | None], of_emodal: Sequence[float | None
 
     p_against_emodal: p-value of the paired t-test over the repeats.
     """
-    from scipy.stats import (
-        t,
-        ttest_1samp,
-    )  # takes a second and 50 MB, which builds without training do not need
+    # Imported late: it takes a second and 50 MB, which builds without training do not need.
+    from scipy.stats import t, ttest_1samp
 
     known = [accuracy for accuracy in accuracies if accuracy is not None]
     mean, sd = float(np.mean(known)) if known else None, None

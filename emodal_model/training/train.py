@@ -20,8 +20,8 @@ from emodal_model.data.samples import (
     Samples,
     dataset_hash,
     has_frames,
+    images_mb,
     join,
-    pictures_mb,
     read_folds,
     read_manifest,
     read_samples,
@@ -64,7 +64,7 @@ def train(
         )
     data_hash = dataset_hash(dataset)
     run = identity(data_hash, config)
-    spill = out if pictures_mb(dataset) > config.memory_mb else None
+    spill = out if images_mb(dataset) > config.memory_mb else None
     if spill:
         _make_folder(out)
     names, left_out = _names(config, dataset)
@@ -120,7 +120,7 @@ def describe_again(dataset: Path, out: Path, config: ModelConfig, metrics: dict[
 
     Raises ModelInputError if dataset or model cannot be read, ModelWorkError if a file cannot be written.
     """
-    spill = out if pictures_mb(dataset) > config.memory_mb else None
+    spill = out if images_mb(dataset) > config.memory_mb else None
     network = load(out)
     describe_run(
         out, dataset, metrics, network, _test_samples(dataset, config.fold, spill, network.uses_frames)

@@ -28,7 +28,7 @@ def test_probabilities_sum_to_one_and_a_class_never_seen_gets_none() -> None:
         assert (probabilities[:, 2:] == 0).all()
 
 
-def test_what_only_the_validation_side_shows_is_learnt_once_the_penalty_is_chosen() -> None:
+def test_after_the_penalty_is_chosen_the_validation_samples_are_fitted_too() -> None:
     train, validation = draw_samples(60, seed=1), draw_samples(60, seed=3)
     train = replace(train, labels=train.labels % 2)
     for probabilities in baseline_probabilities(train, validation, draw_samples(20, seed=2)).values():

@@ -57,7 +57,7 @@ def test_the_posters_numbers_come_out_as_the_poster_has_them() -> None:
     assert "| audio+image (EMODal) | 615 | 66.0 | 62.2 to 69.6 | 65.7 | 65.6 |" in card
 
 
-def test_it_says_what_it_is_for_what_it_learned_from_and_what_is_forbidden() -> None:
+def test_the_card_has_intended_use_training_data_and_prohibited_use() -> None:
     card = model_card("model", metrics_of(*predictions(POSTER)), ABOUT, "film")
     assert "Article 5(1)(f)" in card and "## Not intended" in card and "## Limits" in card
     assert "Dataset `abc`" in card and "| training | 9 | 27 | 3 | 2 | 3 | 1 |" in card
@@ -68,7 +68,7 @@ def test_it_says_what_it_is_for_what_it_learned_from_and_what_is_forbidden() -> 
     assert "emodal train DATASET --out model --set seed=3\n" in card
 
 
-def test_the_spread_over_seeds_is_told() -> None:
+def test_the_card_has_the_spread_over_seeds() -> None:
     spread = {"accuracy": [0.5, 0.75, None], "mean": 0.625, "sd": 0.176777}
     metrics = metrics_of(*predictions(POSTER)) | {
         "repeats": {"by": "seed", "keys": [0, 1, 2], "networks": {"emodal": spread}}
@@ -81,7 +81,7 @@ def test_the_spread_over_seeds_is_told() -> None:
     )
 
 
-def test_without_a_test_side_no_number_is_made_up() -> None:
+def test_without_test_clips_the_card_has_no_scores() -> None:
     card = model_card("model", metrics_of(np.empty((0, 4)), np.empty(0, int)), ABOUT, "film")
     assert "There was no test clip to evaluate it on." in card
     assert "nan" not in card.lower() and "None" not in card

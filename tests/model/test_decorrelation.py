@@ -20,7 +20,7 @@ LOUD[:, ::2] = np.exp(0.5 * LOUD[:, ::2])
 LOUD = (LOUD - LOUD.mean(axis=0)) / LOUD.std(axis=0)
 
 
-def test_skews_are_taken_out_as_scikit_learn_does() -> None:
+def test_the_yeo_johnson_transform_equals_scikit_learn_s() -> None:
     learnt = decorrelation_of(LOUD)
     unskewed = Decorrelation(learnt.powers, learnt.mean, learnt.std, np.eye(FEATURES), np.zeros(FEATURES))
     assert skew(LOUD[:, ::2]).min() > 0.8 and abs(skew(unskewed(LOUD))).max() < 0.2
@@ -29,7 +29,7 @@ def test_skews_are_taken_out_as_scikit_learn_does() -> None:
     np.testing.assert_allclose(unskewed(LOUD), reference, atol=0.02)
 
 
-def test_directions_are_as_even_as_the_shrinkage_says_and_uncorrelated() -> None:
+def test_whitened_features_are_uncorrelated_with_the_variances_of_the_shrinkage() -> None:
     # No skew, and nothing far enough out to be cut: variances are then known exactly.
     uniform = np.random.default_rng(1).uniform(-1, 1, (4000, 4)) * 0.5
     x = uniform @ np.array([[1.0, 0.9, 0, 0], [0, 0.3, 0, 0], [0, 0, 1, 0.5], [0, 0, 0, 0.5]])

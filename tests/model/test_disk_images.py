@@ -1,4 +1,4 @@
-"""Pictures on disk read like pictures in memory, and leave no file behind."""
+"""Images on disk are read like images in memory, and leave no file behind."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import pytest
 
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelWorkError
-from emodal_model.data.disk_images import Pictures, on_disk
-from emodal_model.data.samples import join, pictures_mb, read_samples
+from emodal_model.data.disk_images import DiskImages, on_disk
+from emodal_model.data.samples import images_mb, join, read_samples
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.inference.predictor import load
 from emodal_model.training.train import train
@@ -23,14 +23,14 @@ WHOLE = np.concatenate(PARTS)
     "chosen", [2, -1, slice(1, 7, 2), np.array([7, 0, 0, 3]), np.arange(8) % 2 == 1, np.array([], int)]
 )
 def test_they_read_like_one_array(chosen: object) -> None:
-    np.testing.assert_array_equal(Pictures(PARTS)[chosen], WHOLE[chosen])
+    np.testing.assert_array_equal(DiskImages(PARTS)[chosen], WHOLE[chosen])
 
 
 def test_taking_and_joining_is_that_of_arrays() -> None:
     order, mask = np.array([7, 2, 2, 5, 0]), np.array([True, False, True, True, False])
-    taken = Pictures(PARTS).take(order).take(mask)
+    taken = DiskImages(PARTS).take(order).take(mask)
     np.testing.assert_array_equal(taken[:], WHOLE[order][mask])
-    together = Pictures.join([taken, Pictures(PARTS).take(np.array([6]))])
+    together = DiskImages.join([taken, DiskImages(PARTS).take(np.array([6]))])
     np.testing.assert_array_equal(together[:], np.concatenate([WHOLE[order][mask], WHOLE[[6]]]))
     assert together.shape == (4, 4, 4)
     np.testing.assert_array_equal(np.stack(list(together)), together[:])
@@ -47,11 +47,11 @@ def test_the_file_has_no_name(tmp_path: Path) -> None:
 
 def test_samples_on_disk_are_the_samples_in_memory(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "d", train=draw_samples(25, seed=1), test=draw_samples(7, seed=2))
-    assert pictures_mb(dataset) == 32 * 128 * 128 / 2**20
+    assert images_mb(dataset) == 32 * 128 * 128 / 2**20
     there, here = (
         join([read_samples(dataset, s, spill) for s in ("train", "test")]) for spill in (tmp_path, None)
     )
-    assert isinstance(there.images, Pictures)
+    assert isinstance(there.images, DiskImages)
     for name, column in vars(here).items():
         if column is None:
             continue

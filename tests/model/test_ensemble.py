@@ -37,7 +37,7 @@ def sounds_only(n: int) -> Samples:
     return few.take(np.arange(n) % 40)
 
 
-def test_few_clips_ask_for_five_members_with_varying_pictures_and_many_for_one_unless_it_is_set() -> None:
+def test_few_clips_give_five_members_with_image_augmentation_and_many_give_one_unless_it_is_set() -> None:
     few = sounds_only(FEW_CLIPS - 1)
     # Copies and unlabelled clips do not make them many.
     more = few.take(np.arange(FEW_CLIPS + 200) % len(few))
@@ -118,7 +118,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     return out, train(dataset, out, TWO, reports.append), reports
 
 
-def test_a_run_of_two_members_tells_of_both(trained: tuple) -> None:
+def test_a_run_of_two_members_reports_both(trained: tuple) -> None:
     out, metrics, reports = trained
     assert [report.title for report in reports] == ["audio 1 of 2"] * 2 + ["audio 2 of 2"] * 2
     assert {(r.network, r.members, r.seed, r.fold) for r in reports} == {("audio", 2, TWO.seed, None)}
@@ -133,7 +133,7 @@ def test_a_run_of_two_members_tells_of_both(trained: tuple) -> None:
     json.dumps(metrics, allow_nan=False)
 
 
-def test_a_run_killed_in_its_second_member_goes_on_to_bitwise_the_same_network(
+def test_a_run_killed_in_its_second_member_resumes_to_bitwise_the_same_network(
     trained: tuple, dataset: Path, tmp_path: Path
 ) -> None:
     out, metrics, _ = trained

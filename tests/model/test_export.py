@@ -115,7 +115,9 @@ def test_without_its_packages_onnx_says_what_to_install(
         export(predictor, tmp_path, "onnx")
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(predictor: Predictor, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_of_one_line(
+    predictor: Predictor, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelWorkError, match="cannot be written"):
         export(predictor, tmp_path / "file", "keras")

@@ -56,7 +56,7 @@ def test_where_the_softmax_on_both_is_right_it_is_left_alone_but_for_its_tempera
     assert (after["both"].argmax(axis=1) == truth.labels).mean() > 0.95
 
 
-def test_only_the_softmax_on_both_changes_and_to_the_weighted_sum_that_is_told(network: Any) -> None:
+def test_only_the_head_on_both_changes_to_the_weighted_sum_that_is_returned(network: Any) -> None:
     before = outputs(network)
     weights = calibrate_head_weights(network, SAMPLES)
     after = outputs(network)

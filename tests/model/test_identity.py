@@ -12,7 +12,7 @@ def git(folder: Path, *words: str) -> str:
     return run.stdout.strip()
 
 
-def test_the_commit_of_a_checkout_is_told_and_whether_files_were_changed(tmp_path: Path) -> None:
+def test_the_revision_is_the_commit_and_says_whether_files_were_changed(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     (tmp_path / "a").write_text("one")
     git(tmp_path, "add", "a")

@@ -1,4 +1,4 @@
-"""How training pictures vary: within limits, the same for an epoch done again, without a trace in what was given."""
+"""Image augmentation: within its limits, the same in a repeated epoch, and without change to the originals."""
 
 from collections.abc import Sequence
 
@@ -13,27 +13,27 @@ from emodal_model.data.image_augmentation import (
     SHIFT_PX,
     TURN_DEG,
     ZOOM,
-    Variations,
-    draw_variations,
-    varied,
+    Augmentations,
+    augmented,
+    draw_augmentations,
 )
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.training.loop import fit
 
 SIZE = 128
-PICTURES = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
 
 
 def one(matrix: Sequence[Sequence[float]], gain: float = 1.0, light: float = 0.0) -> np.ndarray:
-    """The first picture, changed by this."""
-    change = Variations(np.array([matrix], float), np.array([[gain, light]]))
-    return np.asarray(varied(PICTURES[:1], change, np.array([0]))[0])
+    """The first image, changed by this."""
+    change = Augmentations(np.array([matrix], float), np.array([[gain, light]]))
+    return np.asarray(augmented(IMAGES[:1], change, np.array([0]))[0])
 
 
 @settings(max_examples=20)
 @given(seed=st.tuples(*[st.integers(0, 2**31)] * 3))
 def test_draws_stay_within_the_limits(seed: tuple[int, ...]) -> None:
-    drawn = draw_variations(50, SIZE, seed)
+    drawn = draw_augmentations(50, SIZE, seed)
     linear = drawn.matrices[:, :, :2]
     zoom = np.sqrt(np.abs(np.linalg.det(linear)))
     assert (np.abs(zoom - 1) <= ZOOM + 1e-9).all()
@@ -47,14 +47,14 @@ def test_draws_stay_within_the_limits(seed: tuple[int, ...]) -> None:
     assert (np.abs(gain * 127.5 + light - 127.5) <= BRIGHTNESS + 1e-9).all()
 
 
-def test_half_of_the_pictures_are_mirrored() -> None:
-    linear = draw_variations(2000, SIZE, (0, 0, 1)).matrices[:, :, :2]
+def test_half_of_the_images_are_mirrored() -> None:
+    linear = draw_augmentations(2000, SIZE, (0, 0, 1)).matrices[:, :, :2]
     assert 900 < (np.linalg.det(linear) < 0).sum() < 1100
 
 
 def test_an_epoch_done_again_draws_the_same_and_another_epoch_or_seed_does_not() -> None:
     first, again, epoch, seed = (
-        draw_variations(4, SIZE, s) for s in ((3, 0, 1), (3, 0, 1), (3, 0, 2), (4, 0, 1))
+        draw_augmentations(4, SIZE, s) for s in ((3, 0, 1), (3, 0, 1), (3, 0, 2), (4, 0, 1))
     )
     np.testing.assert_array_equal(first.matrices, again.matrices)
     np.testing.assert_array_equal(first.lights, again.lights)
@@ -62,31 +62,31 @@ def test_an_epoch_done_again_draws_the_same_and_another_epoch_or_seed_does_not()
         assert not np.isin(other.matrices, first.matrices).any()
 
 
-def test_what_becomes_of_a_picture_does_not_depend_on_its_batch() -> None:
-    drawn = draw_variations(len(PICTURES), SIZE, (0, 0, 1))
-    before = PICTURES.copy()
-    together = varied(PICTURES, drawn, np.arange(len(PICTURES)))
+def test_the_augmentation_of_an_image_does_not_depend_on_its_batch() -> None:
+    drawn = draw_augmentations(len(IMAGES), SIZE, (0, 0, 1))
+    before = IMAGES.copy()
+    together = augmented(IMAGES, drawn, np.arange(len(IMAGES)))
     some = np.array([4, 1])
-    np.testing.assert_array_equal(varied(PICTURES[some], drawn, some), together[some])
-    np.testing.assert_array_equal(PICTURES, before)
-    assert not (together == PICTURES).all(axis=(1, 2)).any()
+    np.testing.assert_array_equal(augmented(IMAGES[some], drawn, some), together[some])
+    np.testing.assert_array_equal(IMAGES, before)
+    assert not (together == IMAGES).all(axis=(1, 2)).any()
 
 
-def test_each_change_is_the_one_that_its_numbers_say() -> None:
-    picture = PICTURES[0]
+def test_each_augmentation_applies_its_matrix_and_its_light() -> None:
+    image = IMAGES[0]
     same = [[1, 0, 0], [0, 1, 0]]
-    np.testing.assert_array_equal(one(same), picture)
-    np.testing.assert_array_equal(one([[-1, 0, SIZE - 1], [0, 1, 0]]), picture[:, ::-1])
+    np.testing.assert_array_equal(one(same), image)
+    np.testing.assert_array_equal(one([[-1, 0, SIZE - 1], [0, 1, 0]]), image[:, ::-1])
     right = one([[1, 0, -3], [0, 1, 0]])
-    np.testing.assert_array_equal(right[:, 3:], picture[:, :-3])
-    np.testing.assert_array_equal(right[:, :3], picture[:, 3:0:-1])
-    np.testing.assert_array_equal(one(same, light=300.0), np.full_like(picture, 255))
+    np.testing.assert_array_equal(right[:, 3:], image[:, :-3])
+    np.testing.assert_array_equal(right[:, :3], image[:, 3:0:-1])
+    np.testing.assert_array_equal(one(same, light=300.0), np.full_like(image, 255))
     np.testing.assert_array_equal(
-        one(same, gain=2.0, light=-255.0), np.clip(2 * picture.astype(int) - 255, 0, 255)
+        one(same, gain=2.0, light=-255.0), np.clip(2 * image.astype(int) - 255, 0, 255)
     )
 
 
-def test_pictures_vary_while_training_where_that_is_asked_for(tiny: ModelConfig) -> None:
+def test_images_are_augmented_while_training_if_it_is_set(tiny: ModelConfig) -> None:
     samples, none = draw_samples(24, seed=4), draw_samples(0, seed=0)
     losses = {}
     for varies in (False, True):

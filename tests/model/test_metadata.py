@@ -36,7 +36,7 @@ def test_a_trained_model_carries_feature_names_and_the_settings_of_its_reading(
     assert about["labels"] == ["angry", "happy", "neutral", "sad"]
 
 
-def test_a_dataset_that_says_nothing_gives_empty_settings(tmp_path: Path) -> None:
+def test_a_dataset_without_a_manifest_gives_empty_settings(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "d", train=draw_samples(4, seed=1))
     about = about_model(dataset, "hash", ModelConfig())
     assert (about["clips"], about["face"], about["audio"], about["feature_names"]) == ({}, {}, {}, [])

@@ -123,7 +123,7 @@ def test_epochs_can_be_seen_while_it_trains(
     assert [curves.get("audio/member_2/validation_loss") for _, curves in seen] == [None, None, [1]]
 
 
-def test_a_training_killed_and_gone_on_is_one_run_with_every_epoch_once(
+def test_a_killed_and_resumed_training_is_one_run_with_every_epoch_once(
     dataset: Path, tmp_path: Path
 ) -> None:
     kill = f"""
@@ -160,7 +160,7 @@ train_all(Path({str(dataset)!r}), Path({str(tmp_path / "model")!r}), SOUND, fan=
 @pytest.mark.parametrize(
     ("error", "status"), [(ModelWorkError("no more"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
 )
-def test_a_training_that_ends_early_is_marked_and_goes_on_in_its_run(
+def test_a_training_that_ends_early_is_marked_and_resumes_in_its_run(
     dataset: Path, tmp_path: Path, error: BaseException, status: str
 ) -> None:
     def end(report: Any) -> None:
@@ -185,7 +185,7 @@ def test_a_training_that_never_began_leaves_no_run(tmp_path: Path) -> None:
     assert runs_in(tmp_path / "runs") == []
 
 
-def test_a_store_that_is_lost_while_training_stops_nothing_and_is_told_the_rest(
+def test_if_the_store_is_lost_the_training_continues_and_the_rest_is_logged_at_the_end(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("emodal_model.training.mlflow_tracking.EVERY_S", 0.0)
@@ -205,7 +205,7 @@ def test_a_store_that_is_lost_while_training_stops_nothing_and_is_told_the_rest(
     assert curves_in(tmp_path / "runs", run)["audio/member_2/train_loss"] == [1, 2]
 
 
-def test_trainings_in_worker_processes_tell_their_epochs_themselves(dataset: Path, tmp_path: Path) -> None:
+def test_trainings_in_worker_processes_log_their_epochs_themselves(dataset: Path, tmp_path: Path) -> None:
     two = SOUND.model_copy(update={"members": 1, "seeds": 2})
     train_all(
         dataset,
@@ -244,7 +244,7 @@ def test_the_stages_before_the_last_have_curves_of_their_own() -> None:
     ]
 
 
-def test_a_store_that_cannot_be_used_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_used_is_an_error_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelInputError, match=r"engine\.mlflow = .*file/runs: cannot be used"):
         train_all(
@@ -257,7 +257,9 @@ def test_a_store_that_cannot_be_used_is_told_before_anything_is_trained(tmp_path
         Tracking("odd://x")
 
 
-def test_a_run_that_mlflow_does_not_take_says_that_training_is_done(told: tuple, tmp_path: Path) -> None:
+def test_if_mlflow_does_not_accept_a_run_the_error_says_that_training_is_done(
+    told: tuple, tmp_path: Path
+) -> None:
     model, _, metrics, _ = told
     tracking = Tracking(str(tmp_path / "runs"))
     with pytest.raises(ModelWorkError, match="trained, but MLflow did not accept the run"):

@@ -102,7 +102,7 @@ def test_two_fits_are_bitwise_equal_and_padding_changes_no_answer() -> None:
     np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-5)
 
 
-def test_it_stands_in_the_table_of_all_and_is_evaluated_again(trained: tuple, dataset: Path) -> None:
+def test_it_is_in_the_table_of_all_networks_and_can_be_evaluated(trained: tuple, dataset: Path) -> None:
     out, metrics = trained
     assert list(metrics["training"]) == ["audio", "audio_recurrent", "image", "emodal"]
     assert metrics["left_out"] == {}
@@ -115,9 +115,7 @@ def test_it_stands_in_the_table_of_all_and_is_evaluated_again(trained: tuple, da
     )
 
 
-def test_where_there_are_no_frames_it_is_left_out_and_the_table_says_why(
-    trained: tuple, tmp_path: Path
-) -> None:
+def test_without_frames_it_is_left_out_and_the_table_says_why(trained: tuple, tmp_path: Path) -> None:
     plain = write_dataset(tmp_path / "plain", test=replace(ordered(12, 8), frames=None))
     judged = evaluate(trained[0], plain)
     assert "audio_recurrent" not in judged.networks and "emodal" in judged.networks
@@ -138,7 +136,7 @@ def test_where_there_are_no_frames_it_is_left_out_and_the_table_says_why(
             assert train(without, tmp_path / "m", config)["left_out"] == {"audio_recurrent": NO_FRAMES}
 
 
-def test_a_loaded_network_hears_frames_of_any_number(trained: tuple) -> None:
+def test_a_loaded_network_accepts_any_number_of_frames(trained: tuple) -> None:
     network, samples = load(trained[0] / "audio_recurrent.keras"), ordered(5, 9)
     assert network.uses_frames and samples.frames is not None
     together = network.predict(None, list(samples.frames))

@@ -86,7 +86,7 @@ def test_seeds_in_worker_processes_give_the_same_numbers(
     assert sorted(done) == sorted([tmp_path.name, "6"])
 
 
-def test_a_held_out_fold_is_judged_and_its_films_teach_nothing(dataset: Path, tmp_path: Path) -> None:
+def test_a_held_out_fold_is_tested_on_and_not_trained_on(dataset: Path, tmp_path: Path) -> None:
     metrics = train(dataset, tmp_path, SOUND.model_copy(update={"fold": 1}))
     judged = set(metrics["networks"]["audio"]["by_film"])
     assert judged == {f"film {i}" for i in range(1, 20, 2)}
@@ -95,7 +95,7 @@ def test_a_held_out_fold_is_judged_and_its_films_teach_nothing(dataset: Path, tm
     assert sides["unlabelled"]["clips"] <= 10
 
 
-def test_a_held_out_fold_costs_no_picture_a_second_decoding(
+def test_with_a_held_out_fold_every_image_is_decoded_once(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[np.ndarray] = []
@@ -111,9 +111,7 @@ def test_a_held_out_fold_costs_no_picture_a_second_decoding(
     assert len(decoded) == 60 + 20  # the training side and what is unlabelled
 
 
-def test_unlabelled_clips_of_a_held_out_fold_teach_nothing_in_whatever_film_they_are(
-    dataset: Path, tmp_path: Path
-) -> None:
+def test_unlabelled_clips_of_a_held_out_fold_are_not_trained_on(dataset: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(dataset, tmp_path / "dataset")
     path = next((copy / "data").glob("unlabelled-*"))
     table = pq.read_table(path).drop_columns("fold")

@@ -80,7 +80,7 @@ def wrong_everywhere(test: Samples) -> np.ndarray:
     return np.full((len(test), 4), 0.1) + 0.6 * np.eye(4)[(test.labels + 1) % 4]
 
 
-def test_the_page_is_well_formed_says_every_picture_in_words_and_loads_nothing(tmp_path: Path) -> None:
+def test_the_page_is_well_formed_has_text_for_every_chart_and_loads_nothing(tmp_path: Path) -> None:
     test = replace(TEST, films=np.full(12, "<script>alert(1)</script> & co.mp4"))
     answers = wrong_everywhere(test)
     path = tmp_path / "report" / "index.html"
@@ -96,7 +96,7 @@ def test_the_page_is_well_formed_says_every_picture_in_words_and_loads_nothing(t
     assert [file.name for file in path.parent.iterdir()] == ["index.html"]
 
 
-def test_a_run_without_test_and_validation_side_has_a_report_too(tmp_path: Path) -> None:
+def test_a_run_without_test_and_validation_samples_has_a_report(tmp_path: Path) -> None:
     none = TEST.take(np.zeros(12, bool))
     answers = np.empty((0, 4))
     metrics = metrics_of(answers, none.labels, validation_loss=None) | {"h_score": None}
@@ -184,7 +184,7 @@ def test_repeats_are_dots_around_their_mean_within_its_interval() -> None:
     assert str(spread_chart([("image", unknown)], "seed")) == ""
 
 
-def test_the_page_tells_of_repeats_where_there_are_some() -> None:
+def test_the_page_shows_repeats_if_there_are_some() -> None:
     metrics = metrics_of(np.eye(4)[TEST.labels], TEST.labels)
     assert "seeds</h2>" not in render(metrics, [])
     spread = {

@@ -29,7 +29,7 @@ def test_only_emodal_with_more_unlabelled_than_labelled_clips_warms_up() -> None
         assert names(stages_of("emodal", MANY, ALL, config.model_copy(update=off))) == ["all"]
 
 
-def test_augmented_copies_do_not_count_when_clips_are_compared() -> None:
+def test_augmented_samples_do_not_count_when_clips_are_compared() -> None:
     labels, originals = np.array([0, 0, 0, 0, -1, -1]), np.array([True] + [False] * 3 + [True] * 2)
     assert names(stages_of("emodal", labels, originals, ModelConfig())) == ["common", "heads", "all"]
 
@@ -74,7 +74,7 @@ def test_a_warm_up_is_reported_by_stage_and_kept_apart_from_the_history(few: tup
     assert fitted.history[fitted.best_epoch - 1].is_best
 
 
-def test_a_run_killed_while_the_softmaxes_learn_goes_on_to_bitwise_the_same_weights(
+def test_a_run_killed_in_the_stage_heads_resumes_to_bitwise_the_same_weights(
     few: tuple, tmp_path: Path
 ) -> None:
     undisturbed, config = few

@@ -116,7 +116,7 @@ def test_a_sweep_on_dask_gives_the_table_and_the_weights_of_one_in_processes(
     assert json.loads((tmp_path / "pool" / "sweep.json").read_text()) == results["pool"]
 
 
-def test_a_failure_on_the_cluster_is_told_as_it_is(tmp_path: Path) -> None:
+def test_a_failure_on_the_cluster_is_raised_with_its_message(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     points = load_sweep(SOUND, ["dropout=0.2,0.3"])
     with pytest.raises(ModelInputError, match="no dataset here"):

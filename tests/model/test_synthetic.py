@@ -20,7 +20,7 @@ def test_the_bayes_posteriors_are_calibrated() -> None:
     assert (hidden.labels[sure] == 0).mean() == pytest.approx(posterior[sure, 0].mean(), abs=0.01)
 
 
-def test_pictures_and_sounds_give_the_hidden_numbers_back() -> None:
+def test_the_hidden_numbers_can_be_recovered_from_images_and_sounds() -> None:
     hidden, samples = draw_hidden(50, seed=3), draw_samples(50, seed=3)
     np.testing.assert_allclose(samples.audio_features @ _mixing().T, hidden.audio, atol=1e-5)
     patches = samples.images[:, 32::64, 21::43].reshape(50, 6).astype(float)
@@ -31,5 +31,5 @@ def test_only_the_first_ones_are_labelled_when_asked() -> None:
     assert (draw_samples(10, seed=3, labelled=4).labels >= 0).tolist() == [True] * 4 + [False] * 6
 
 
-def test_pictures_lie_one_after_the_other_in_memory_as_those_of_a_dataset_do() -> None:
+def test_synthetic_images_are_contiguous_like_those_of_a_dataset() -> None:
     assert draw_samples(3, seed=1).images.flags["C_CONTIGUOUS"]

@@ -23,7 +23,7 @@ def columns_of(picture: np.ndarray, colour: str) -> np.ndarray:
     return np.flatnonzero(hits > 0.3 * picture.shape[0]) / picture.shape[1]
 
 
-def test_a_span_stands_at_its_time_in_the_colour_of_its_emotion(tmp_path: Path) -> None:
+def test_a_span_is_drawn_at_its_time_in_the_colour_of_its_emotion(tmp_path: Path) -> None:
     path = tmp_path / "t.png"
     draw_timeline(path, "a film", 20.0, [Mark(0, 5, sure(0)), Mark(10, 20, sure(3))])
     picture = cv2.imread(str(path))
@@ -52,12 +52,12 @@ def test_a_few_seconds_more_take_no_line_of_their_own(tmp_path: Path, length_s: 
     assert one.shape == other.shape
 
 
-def test_a_film_without_spans_has_an_empty_picture(tmp_path: Path) -> None:
+def test_a_film_without_spans_has_an_empty_timeline(tmp_path: Path) -> None:
     draw_timeline(tmp_path / "t.svg", "a film", 0.0, [])
     assert (tmp_path / "t.svg").read_text().startswith("<?xml")
 
 
-def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelWorkError, match="cannot be written"):
         draw_timeline(tmp_path / "file" / "t.png", "a film", 1.0, [])

@@ -70,7 +70,7 @@ def test_a_run_leaves_three_networks_metrics_and_logs(trained: tuple) -> None:
     assert {p.name for p in (out / "logs").iterdir()} == {"audio", "image", "emodal"}
 
 
-def test_metrics_tell_the_data_the_settings_and_the_sides(trained: tuple) -> None:
+def test_metrics_have_the_data_the_settings_and_the_splits(trained: tuple) -> None:
     _, metrics, _ = trained
     assert metrics["dataset"]["hash"] == "known"
     assert metrics["config"]["batch_size"] == 16
@@ -136,7 +136,7 @@ def test_two_fits_are_bitwise_equal_and_another_seed_is_not(tiny: ModelConfig) -
     assert not np.array_equal(weights(other)[0], weights(one)[0])
 
 
-def test_a_killed_run_goes_on_to_bitwise_the_same_weights(tiny: ModelConfig, tmp_path: Path) -> None:
+def test_a_killed_run_resumes_to_bitwise_the_same_weights(tiny: ModelConfig, tmp_path: Path) -> None:
     config = tiny.model_copy(update={"epochs": 4, "vary_pictures": True})
     train_side, validation = draw_samples(40, seed=4), draw_samples(20, seed=5)
     undisturbed = fit("emodal", train_side, validation, config)
@@ -198,7 +198,9 @@ def test_an_output_that_cannot_be_written_is_refused_before_training(
         train(dataset, dataset / "manifest.json" / "model", tiny, lambda _: pytest.fail("trained"))
 
 
-def test_ten_clips_of_one_film_without_test_side_train_and_say_so(tmp_path: Path, tiny: ModelConfig) -> None:
+def test_ten_clips_of_one_film_without_test_split_are_trained_on_with_a_note(
+    tmp_path: Path, tiny: ModelConfig
+) -> None:
     samples = small(10, films=np.full(10, "one"), labels=np.arange(10) % 3)
     metrics = train(write_dataset(tmp_path / "d", train=samples), tmp_path / "m", tiny)
     assert metrics["networks"]["emodal"]["accuracy"] is None

@@ -18,7 +18,7 @@ def with_copies(samples: Samples) -> Samples:
 
 @pytest.mark.parametrize("group_by", ["film", "speaker", "clip"])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_no_group_stands_on_both_sides_and_no_copy_validates(group_by: str, seed: int) -> None:
+def test_no_group_is_on_both_sides_and_no_augmented_sample_is_in_validation(group_by: str, seed: int) -> None:
     samples = draw_samples(120, seed=5)
     samples = with_copies(
         replace(samples, speakers=np.char.add("speaker ", (np.arange(120) % 12).astype(str)))
@@ -39,7 +39,7 @@ def test_one_film_falls_back_to_clips_and_says_so() -> None:
     assert "too few groups by film" in held.note
 
 
-def test_clips_that_cannot_be_spared_leave_no_validation_side() -> None:
+def test_too_few_clips_give_no_validation_split() -> None:
     samples = draw_samples(4, seed=5).take(np.array([0, 1]))
     samples = replace(samples, labels=np.array([0, 1]))
     held = hold_out(samples, "film", 0.15, 0)

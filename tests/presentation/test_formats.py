@@ -129,7 +129,7 @@ def test_tensorflow_reads_the_records_by_the_card_s_own_lines(dataset: Path, tmp
         max_size=6,
     )
 )
-def test_an_example_says_the_same_to_tensorflow(record: dict[str, Any]) -> None:
+def test_an_example_has_the_values_of_its_record(record: dict[str, Any]) -> None:
     import tensorflow as tf
 
     features = tf.train.Example.FromString(example(record)).features.feature

@@ -52,7 +52,7 @@ def open_clip(page: "Page", clip_id: str) -> None:
     page.wait_for_selector("#frame img")
 
 
-def test_it_opens_from_disk_and_asks_nobody_for_anything(page: "Page", reported: Path) -> None:
+def test_it_opens_from_disk_and_loads_nothing_from_the_network(page: "Page", reported: Path) -> None:
     here = reported.as_uri()
     assert len(page.asked) > 10  # type: ignore[attr-defined]
     assert [url for url in page.asked if not url.startswith((here, "data:"))] == []  # type: ignore[attr-defined]

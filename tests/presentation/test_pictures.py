@@ -45,7 +45,7 @@ def portrait(folder: Path, sheets: list[Sheet], n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("place", [0, 9, 59, 60, 95 - 8])
-def test_every_face_stands_at_its_clip_s_place_on_its_sheet(
+def test_every_face_is_at_the_place_of_its_clip_on_the_sheet(
     reported: Path, tmp_path: Path, place: int
 ) -> None:
     sheets = write(reported, tmp_path, ReportConfig())
@@ -83,7 +83,7 @@ def test_frames_and_sounds_are_left_out_when_they_are_not_wanted(reported: Path,
     assert {name for part in silent for entry in part for name in entry} == {"frame", "box"}
 
 
-def test_pictures_are_the_same_bytes_every_time(reported: Path, tmp_path: Path) -> None:
+def test_sheets_have_the_same_bytes_every_time(reported: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         sheets = write(reported, tmp_path / name, ReportConfig())
     files = sorted(path.name for path in (tmp_path / "one").iterdir())

@@ -67,7 +67,7 @@ def test_reasons_come_with_what_to_do_the_most_frequent_first(reported: Path) ->
     assert rows[0]["advice"] == "no face in the middle frame: move the span"
 
 
-def test_a_clip_is_told_once_with_its_votes_and_its_fate(reported: Path) -> None:
+def test_a_clip_is_one_row_with_its_votes_and_its_outcome(reported: Path) -> None:
     clips = clip_table(read_ledger(reported), reported)
     assert len(clips) == 96
     assert clips.loc["c0000", ["votes", "kept"]].tolist() == ["angry 1, sad 1", True]
@@ -80,7 +80,7 @@ def test_a_clip_is_told_once_with_its_votes_and_its_fate(reported: Path) -> None
     )
 
 
-def test_the_page_s_columns_say_what_the_table_does(reported: Path) -> None:
+def test_the_columns_of_the_page_have_the_values_of_the_table(reported: Path) -> None:
     clips = clip_table(read_ledger(reported), reported)
     columns = page_columns(clips)
     assert columns["clip_id"] == clips.index.tolist()
@@ -90,7 +90,7 @@ def test_the_page_s_columns_say_what_the_table_does(reported: Path) -> None:
     assert (columns["kept"][unseen], columns["yaw_deg"][unseen], columns["yaw_deg"][0]) == (0, None, 3.0)
 
 
-def test_classes_are_counted_by_side(reported: Path) -> None:
+def test_classes_are_counted_by_split(reported: Path) -> None:
     clips = clip_table(read_ledger(reported), reported)
     rows = tallies.class_rows(clips)
     assert sum(row["clips"] for row in rows) == clips["kept"].sum() == 82
@@ -143,7 +143,7 @@ def test_every_threshold_that_the_gates_know_is_drawn() -> None:
     assert len(shown) == len(limits) == 11
 
 
-def test_features_that_tell_the_classes_best_come_first(reported: Path) -> None:
+def test_features_that_separate_the_classes_best_come_first(reported: Path) -> None:
     rows = tallies.feature_rows(reported)
     assert len(rows) == 68
     assert [row["separation"] for row in rows] == sorted((row["separation"] for row in rows), reverse=True)

@@ -13,14 +13,10 @@ Spec = dict[str, Any]
 
 # Each has a contrast of at least 3:1 on white and on near-black.
 KEPT, LOST, LIMIT = "#3d7ea6", "#c2621b", "#c0392b"
-CLASS_COLOURS = {
-    "angry": "#c8505a",
-    "happy": "#b07d12",
-    "neutral": "#6f7f8c",
-    "sad": "#3d7ea6",
-    "unlabelled": "#8f6bb3",
-}
-SIDE_COLOURS = {"train": KEPT, "test": LOST, "unlabelled": "#8f6bb3"}
+CLASS_COLOURS = dict(
+    zip((*LABELS, "unlabelled"), ("#c8505a", "#b07d12", "#6f7f8c", "#3d7ea6", "#8f6bb3"), strict=True)
+)
+SPLIT_COLOURS = {"train": KEPT, "test": LOST, "unlabelled": "#8f6bb3"}
 #: The units that are held out, those that leak first.
 WAYS = {
     "augment_then_split": "samples, augmented first",
@@ -101,7 +97,7 @@ def classes_figure(classes: Sequence[Row]) -> Spec:
         encoding={
             "y": _nominal("label", [*LABELS, "unlabelled"]),
             "x": _quantity("clips", "clips"),
-            "color": _colour("split", SIDE_COLOURS),
+            "color": _colour("split", SPLIT_COLOURS),
             "order": {"field": "split", "sort": "descending"},
             "tooltip": [{"field": name} for name in ("label", "split", "clips")],
         },
