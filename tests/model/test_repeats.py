@@ -165,5 +165,5 @@ def test_folds_that_are_not_there_are_refused(dataset: Path, tmp_path: Path) -> 
         repeats_of(without, tmp_path, ModelConfig(), by_fold=True)
     with pytest.raises(ModelInputError, match="has no fold 7"):
         train(dataset, tmp_path / "m", SOUND.model_copy(update={"fold": 7}))
-    with pytest.raises(ModelInputError, match=r"leave model.seeds"):
+    with pytest.raises(ModelInputError, match=r"remove model.seeds"):
         repeats_of(dataset, tmp_path, ModelConfig(seeds=2), by_fold=True)
