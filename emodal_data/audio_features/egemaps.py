@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from emodal_data.audio_features.waveform import Floats, as_float
 from emodal_data.core.errors import InputError
+from emodal_data.core.sizes import RATE_HZ
 
 
 def egemaps_names() -> tuple[str, ...]:
@@ -19,7 +20,7 @@ def egemaps_names() -> tuple[str, ...]:
     return tuple(_smile().feature_names)
 
 
-def egemaps_features(signal: npt.ArrayLike, rate_hz: int = 16000) -> Floats:
+def egemaps_features(signal: npt.ArrayLike, rate_hz: int = RATE_HZ) -> Floats:
     """The 88 eGeMAPS v02 functionals of one clip, (88,) float64; NaN if it is too short for openSMILE.
 
     signal: (n,) int16, or float in [-1, 1]. The cost is about fifty times that of the 68 features.

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from emodal_data.audio_features import short_term_features, summarised, with_deltas
 from emodal_data.core.config import AudioConfig
-from emodal_data.core.schema import RATE_HZ
+from emodal_data.core.sizes import RATE_HZ
 
 Float32s = npt.NDArray[np.float32]
 

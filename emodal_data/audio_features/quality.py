@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodal_data.audio_features.waveform import as_float
+from emodal_data.core.sizes import RATE_HZ
 
 # A sample from this level on counts as clipped. Resampling turns the plateaus of clipped sound into ripples about full
 # scale, half of them below it: a limit of 0.98 finds nine in ten clipped samples, a limit of 1 only half of them.
@@ -26,7 +27,7 @@ class AudioMeasures:
     is_finite: bool
 
 
-def measure_audio(signal: npt.ArrayLike, rate_hz: int = 16000) -> AudioMeasures:
+def measure_audio(signal: npt.ArrayLike, rate_hz: int = RATE_HZ) -> AudioMeasures:
     """Measure one clip.
 
     signal: (n,) int16, or float in [-1, 1]. Raises InputError for another shape or type.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from emodal_data.audio_features.waveform import Floats, as_float
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import Reason
+from emodal_data.core.sizes import RATE_HZ
 
 Statistics = Literal["mean_std", "delta_mean"]
 Backend = Literal["numpy", "pyaudioanalysis"]
@@ -62,7 +63,7 @@ FEATURE_NAMES: tuple[str, ...] = feature_names()
 
 def clip_features(
     signal: npt.ArrayLike,
-    rate_hz: int = 16000,
+    rate_hz: int = RATE_HZ,
     window_s: float = 0.050,
     step_s: float = 0.025,
     statistics: Statistics = "mean_std",
@@ -99,7 +100,7 @@ def with_deltas(frames: Floats) -> Floats:
 
 def short_term_features(
     signal: npt.ArrayLike,
-    rate_hz: int = 16000,
+    rate_hz: int = RATE_HZ,
     window_s: float = 0.050,
     step_s: float = 0.025,
     backend: Backend = "numpy",

@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 
 import pyarrow as pa
 
+from emodal_data.core.sizes import RATE_HZ
+
 #: Raised when the name or the meaning of a column changes. Written into every file.
 #: Version 2: the column `blur`, which was high for sharp faces, is named `sharpness`.
 SCHEMA_VERSION: Final = 2
@@ -31,8 +33,6 @@ LABEL_SYNONYMS: Final = {
     "sadness": "sad",
 }
 
-#: Rate of all sound after reading.
-RATE_HZ: Final = 16_000
 #: Length of the audio feature vector.
 FEATURE_COUNT: Final = 68
 

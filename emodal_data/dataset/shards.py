@@ -23,12 +23,12 @@ from emodal_data.core.schema import (
     DERIVED_COLUMNS,
     FEATURE_COUNT,
     LABELS,
-    RATE_HZ,
     SCHEMA_VERSION,
     SPLITS,
     VOTES_OF,
     shard_schema,
 )
+from emodal_data.core.sizes import RATE_HZ
 from emodal_data.core.versions import package_versions
 from emodal_data.dataset.reused_samples import ReusableSamples
 from emodal_data.dataset.sample import SampleSettings, make_sample

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face.pose import Pose, fit_head
-from emodal_data.face.surface import PX_PER_CM, SIDE_PX, Grid, Surface, canonical_surface
+from emodal_data.face.surface import PX_PER_CM, Grid, Surface, canonical_surface
 from emodal_data.face.types import Picture, Points
 
 #: Width in the photo of an output pixel, as a share of its width in a frontal photo: below the first it counts as
@@ -143,4 +144,4 @@ def _gain(image: Grid, seen: Grid) -> Grid:
     # A quarter of a gray level keeps the ratio near 1 where no pixel nearby is seen on both sides.
     floor = 0.25
     gain = np.clip((here + floor) / (there + floor), 1 / MAX_GAIN, MAX_GAIN)
-    return np.asarray(cv2.resize(gain, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(gain, (FACE_SIDE_PX, FACE_SIDE_PX), interpolation=cv2.INTER_LINEAR))

@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face.geometry import Floats, canonical_face
 from emodal_data.face.pose import vertices_of
 
 Grid = npt.NDArray[np.float32]
 
-SIDE_PX = 128
 #: The crop, the same for every face: from below the chin of an open mouth to above raised brows.
 BOTTOM_CM, TOP_CM = -11.0, 6.0
-PX_PER_CM = SIDE_PX / (TOP_CM - BOTTOM_CM)
+PX_PER_CM = FACE_SIDE_PX / (TOP_CM - BOTTOM_CM)
 #: Beyond the outline of the face the surface recedes: centimetres of depth per centimetre out, and the least depth.
 _FALL, _BACK_CM = 6.0, -9.0
 #: Reach of a depth correction at a landmark (standard deviation of its bell).
@@ -43,8 +43,8 @@ class Surface:
         """(128, 128) depth corrected to pass near a face's own points. points_cm: (68 or 468, 3)."""
         generic = canonical_face().vertices_cm[vertices_of(len(points_cm)).numbers]
         difference = (points_cm[:, 2] - generic[:, 2]).astype(np.float32)
-        coarse = (_spread(len(points_cm)) @ difference).reshape(SIDE_PX // _COARSE_PX, -1)
-        fine = cv2.resize(coarse, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR)
+        coarse = (_spread(len(points_cm)) @ difference).reshape(FACE_SIDE_PX // _COARSE_PX, -1)
+        fine = cv2.resize(coarse, (FACE_SIDE_PX, FACE_SIDE_PX), interpolation=cv2.INTER_LINEAR)
         return np.asarray(self.depth_cm + fine, dtype=np.float32)
 
 
@@ -91,6 +91,6 @@ def _spread(points: int) -> Grid:
 
 def _grid(pixel: int) -> tuple[Floats, Floats]:
     """x and y in centimetres at the centres of square blocks of `pixel` output pixels."""
-    centres = (np.arange(SIDE_PX // pixel) + 0.5) * (pixel / PX_PER_CM)
-    x, y = np.meshgrid(centres - SIDE_PX / PX_PER_CM / 2, TOP_CM - centres)
+    centres = (np.arange(FACE_SIDE_PX // pixel) + 0.5) * (pixel / PX_PER_CM)
+    x, y = np.meshgrid(centres - FACE_SIDE_PX / PX_PER_CM / 2, TOP_CM - centres)
     return x, y

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
+from emodal_data.core.sizes import RATE_HZ
 from emodal_data.media.audio_window import BufferPool, FrameGrid, Track, Window
 from emodal_data.media.clock import Clock
-from emodal_data.media.downmix import RATE_HZ, full_scale
+from emodal_data.media.downmix import full_scale
 from emodal_data.media.guard import Budget, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 

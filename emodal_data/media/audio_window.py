@@ -14,9 +14,9 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
+from emodal_data.core.sizes import RATE_HZ
 from emodal_data.media.clock import Clock
 from emodal_data.media.downmix import (
-    RATE_HZ,
     UNSAFE_PLANES,
     Floats,
     as_float,

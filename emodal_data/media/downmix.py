@@ -16,7 +16,7 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from numpy.typing import NDArray
 
-RATE_HZ = 16000
+from emodal_data.core.sizes import RATE_HZ
 
 #: From this many planes on (7.1), PyAV 18 reads past the end of a frame's planes and crashes. Use packed frames there.
 UNSAFE_PLANES = 8

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from av.codec.context import Flags
 from numpy.typing import NDArray
 
-from emodal_data.core.schema import RATE_HZ
+from emodal_data.core.sizes import RATE_HZ
 
 #: Keeps FFmpeg's version, and the random number that its muxers draw for each file, out of the bytes.
 _BITEXACT = "+bitexact"

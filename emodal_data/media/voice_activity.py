@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
-from emodal_data.core.schema import RATE_HZ
+from emodal_data.core.sizes import RATE_HZ
 from emodal_data.core.span import Span
 from emodal_data.media import Film
 

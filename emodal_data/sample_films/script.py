@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 
+from emodal_data.core.schema import LABELS
+
 Kind = Literal["good", "no_face", "turned", "silent"]
 
-LABELS = ("angry", "happy", "neutral", "sad")
 #: One in this many lines is bad on purpose, each kind in turn; one in this many has no label.
 BAD_EVERY, UNLABELLED_EVERY = 15, 18
 BAD_KINDS: tuple[Kind, ...] = ("no_face", "turned", "silent")

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emodal_data.core.schema import LABELS
 from emodal_data.sample_films.actors import Actor, Turn
 from emodal_data.sample_films.camera import Key, backdrop, insert, portrait_shot
 from emodal_data.sample_films.encoder import FPS, SIZE
 from emodal_data.sample_films.expressions import emotion_units, expression
 from emodal_data.sample_films.layer import Framing
 from emodal_data.sample_films.materials import Picture
-from emodal_data.sample_films.script import LABELS, Line, Shot
+from emodal_data.sample_films.script import Line, Shot
 from emodal_data.sample_films.sound import add, mouth_opening, music, room_tone
 from emodal_data.sample_films.voice import RATE_HZ, Signal, Synthesizer, Voice, speak
 

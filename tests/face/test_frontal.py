@@ -9,9 +9,10 @@ import pytest
 from matplotlib.cbook import get_sample_data
 from skimage.metrics import structural_similarity
 
+from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face import LANDMARKS68, Detection, canonical_face, fit_pose, frontalize
 from emodal_data.face.frontal import _fill_from_other_side
-from emodal_data.face.surface import PX_PER_CM, SIDE_PX, TOP_CM, canonical_surface
+from emodal_data.face.surface import PX_PER_CM, TOP_CM, canonical_surface
 from tests.face.rendered import Actor
 
 SURFACE = canonical_surface()
@@ -57,7 +58,7 @@ def similarity(a, b):
 
 def measured(image, backend):
     """The 68 landmarks that the backend sees in a frontal picture."""
-    whole = Detection((0.0, 0.0, float(SIDE_PX), float(SIDE_PX)), 1.0)
+    whole = Detection((0.0, 0.0, float(FACE_SIDE_PX), float(FACE_SIDE_PX)), 1.0)
     return backend.landmarks(np.dstack([image] * 3), whole).landmarks68
 
 
@@ -179,9 +180,9 @@ def test_size_and_tilt_in_the_photo_do_not_matter(actors):
 
 def test_the_hidden_side_takes_on_the_brightness_of_the_seen_one_without_a_seam():
     # A face lit from the left, its right quarter unseen (black).
-    columns = np.linspace(160, 80, SIDE_PX, dtype=np.float32)
-    lit = np.tile(columns, (SIDE_PX, 1))
-    seen = np.ones((SIDE_PX, SIDE_PX), np.float32)
+    columns = np.linspace(160, 80, FACE_SIDE_PX, dtype=np.float32)
+    lit = np.tile(columns, (FACE_SIDE_PX, 1))
+    seen = np.ones((FACE_SIDE_PX, FACE_SIDE_PX), np.float32)
     seen[:, 96:] = 0
     filled, taken = _fill_from_other_side(np.where(seen > 0, lit, 0).astype(np.float32), seen)
     assert taken[:, 110:].min() > 0.9 and taken[:, :80].max() < 0.01
@@ -208,10 +209,10 @@ def test_the_dense_mode_takes_all_468_points(actors):
 def crop(gray, pose, down_px):
     """A plain similarity crop at a pose's scale, its place shifted by output pixels."""
     scale = pose.scale_px_per_cm / PX_PER_CM
-    corner = pose.centre_px - scale * np.array([SIDE_PX / 2 - 0.5, TOP_CM * PX_PER_CM - 0.5 + down_px])
+    corner = pose.centre_px - scale * np.array([FACE_SIDE_PX / 2 - 0.5, TOP_CM * PX_PER_CM - 0.5 + down_px])
     return cv2.warpAffine(
         gray,
         np.column_stack([np.eye(2) * scale, corner]),
-        (SIDE_PX, SIDE_PX),
+        (FACE_SIDE_PX, FACE_SIDE_PX),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
     )

@@ -11,10 +11,11 @@ import pytest
 
 from emodal_data.clips.store import find_places
 from emodal_data.core.config import ReportConfig
+from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.presentation.report import write_report
 from emodal_data.presentation.report.clip_table import clip_table, read_ledger
-from emodal_data.presentation.report.pictures import FACE_SIDE_PX, Sheet, write_pictures
+from emodal_data.presentation.report.pictures import Sheet, write_pictures
 
 
 def write(reported: Path, folder: Path, config: ReportConfig, before: Path | None = None) -> list[Sheet]:

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import signal as dsp
 
+from emodal_data.core.sizes import RATE_HZ
 from emodal_data.dataset.augment.stable_random import StableRandom
 
 Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float64]
 
-_RATE_HZ = 16000
 _HOP = 480  # 30 ms: a frame of two hops holds several periods of a voice
 _SEARCH = 160  # 10 ms to either side: one period of a 50 Hz voice
 _COARSE = 4  # the search runs at 4 kHz, where the periods of a voice still show
@@ -61,7 +61,7 @@ def draw_voice_change(draws: StableRandom, length: int) -> VoiceChange:
         snr_db=draws.number(20, 40, 1) if draws.chance(50) else None,
         gain_db=draws.number(-6, 6, 0.1) if draws.chance(50) else 0.0,
     )
-    if length < _SHORTEST_S * _RATE_HZ:
+    if length < _SHORTEST_S * RATE_HZ:
         # A copy must not fall below the length the original was accepted for.
         change = replace(change, tempo=1.0)
     if replace(change, gain_db=0.0) == VoiceChange():
@@ -138,7 +138,7 @@ def _stretch(wave: Floats, length: int) -> Floats:
 
 def _reverberate(wave: Floats, decay_s: float, draws: StableRandom) -> Floats:
     """The wave in a room: itself plus a decaying noise of echoes 9 dB below it; the tail is cut."""
-    count = round(decay_s * _RATE_HZ)
+    count = round(decay_s * RATE_HZ)
     echoes = draws.noise(count) * 10.0 ** (-3.0 * np.arange(count) / count)
     echoes[:40] = 0.0
     echoes *= 10 ** (-9 / 20) / np.sqrt(np.sum(echoes * echoes))

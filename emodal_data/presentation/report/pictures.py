@@ -18,6 +18,7 @@ import pandas as pd
 
 from emodal_data.clips.store import Places, load_reel
 from emodal_data.core.config import ReportConfig
+from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.dataset.chunking import chunk_boundaries
 from emodal_data.presentation.report.clip_table import MEASURES
 from emodal_data.storage.files import file_sha256, link_or_copy, write_bytes
@@ -25,8 +26,6 @@ from emodal_data.storage.files import file_sha256, link_or_copy, write_bytes
 #: Most clips on one sheet of faces, and in one script of frames and sounds: about 200 kB and 1 MB.
 CLIPS_PER_SHEET = 64
 _SHEET_COLUMNS = 8
-#: Side of a face on the sheet, the same as in the dataset.
-FACE_SIDE_PX = 128
 _SHEET_QUALITY = 85
 _BACKGROUND = 128
 #: The file with the SHA-256 of each sheet's files.
