@@ -142,7 +142,7 @@ OUTSIDE = (
         (document(tier("t")), "no rows"),
     ],
 )
-def test_what_is_no_elan_file_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_that_is_not_from_elan_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         rows_of(tmp_path, "x.eaf", text)
     assert "\n" not in str(error.value)

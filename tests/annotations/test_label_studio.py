@@ -111,7 +111,7 @@ def test_several_labels_of_one_region_are_one_unknown_label(tmp_path: Path) -> N
     assert "'sad, angry'" in rows["detail"][0]
 
 
-def test_a_label_of_the_whole_task_is_told_and_boxes_texts_and_skipped_tasks_are_no_spans(
+def test_a_label_of_the_whole_task_is_reported_and_boxes_texts_and_skipped_tasks_are_not_spans(
     tmp_path: Path,
 ) -> None:
     skipped = task(frames(1, 2, "sad"))

@@ -68,7 +68,7 @@ def test_cues_without_an_empty_line_between_them_are_two_cues(tmp_path: Path) ->
     ]
 
 
-def test_lines_before_the_number_of_a_cue_are_told_not_lost(tmp_path: Path) -> None:
+def test_lines_before_the_number_of_a_cue_are_reported_not_lost(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, "f.srt", "angry\n1\n00:00:01,000 --> 00:00:02,000\nsad\n")
     assert spans_of(rows) == [
         (1, "f", None, None, None, "bad_time"),
@@ -76,7 +76,7 @@ def test_lines_before_the_number_of_a_cue_are_told_not_lost(tmp_path: Path) -> N
     ]
 
 
-def test_an_empty_cue_is_unlabelled_and_dialogue_is_no_label(tmp_path: Path) -> None:
+def test_an_empty_cue_is_unlabelled_and_dialogue_is_an_unknown_label(tmp_path: Path) -> None:
     text = "1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:03,000 --> 00:00:04,000\nWell,\nhello!\n"
     rows = rows_of(tmp_path, "f.srt", text)
     assert [row[4:] for row in spans_of(rows)] == [(None, None), (None, "unknown_label")]
@@ -100,7 +100,7 @@ def test_the_voice_of_a_webvtt_cue_is_its_speaker_and_its_other_blocks_are_no_cu
     assert rows["speaker"].isna().tolist() == [False, True]
 
 
-def test_a_webvtt_block_that_only_begins_like_a_note_is_told(tmp_path: Path) -> None:
+def test_a_webvtt_block_that_only_begins_like_a_note_is_reported(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, "f.vtt", "WEBVTT\n\nNOTEBOOK\nangry\n")
     assert spans_of(rows) == [(3, "f", None, None, None, "bad_time")]
 
@@ -148,7 +148,7 @@ LINES = st.sampled_from(["", "1", "sad", "00:01 --> 00:02", "-->", "x --> y", "N
 
 
 @given(st.lists(LINES, min_size=1), st.sampled_from(["f.srt", "f.vtt"]))
-def test_every_line_with_an_arrow_is_a_row_whatever_stands_around_it(
+def test_every_line_with_an_arrow_is_a_row_whatever_surrounds_it(
     tmp_path_factory: pytest.TempPathFactory, text: list[str], name: str
 ) -> None:
     arrows = [number for number, line in enumerate(text, start=1) if "-->" in line]

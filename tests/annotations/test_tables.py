@@ -43,7 +43,7 @@ def test_times_are_seconds_or_clock_times(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text", ["", "abc", "-1", "nan", "inf", "1e3", "1:60", "1:60:00", "1:2:3:4", "1;2", "9" * 400]
 )
-def test_anything_else_is_no_time(text: str) -> None:
+def test_anything_else_is_not_a_time(text: str) -> None:
     assert parse_time_s(text) is None
 
 
@@ -137,7 +137,7 @@ def test_line_numbers_survive_blank_lines_and_quoted_newlines(tmp_path: Path) ->
         ('film,start,end,label\n"a,1,2,sad\n', "row 2 is not valid CSV"),
     ],
 )
-def test_a_table_that_is_no_annotation_table_is_refused_in_one_line(
+def test_a_table_that_is_not_an_annotation_table_is_refused_in_one_line(
     tmp_path: Path, text: str, message: str
 ) -> None:
     with pytest.raises(InputError, match=message) as error:
@@ -169,7 +169,7 @@ def test_the_majority_wins_with_its_share_of_the_votes() -> None:
     assert result.loc["c", "label_confidence"] == pytest.approx(2 / 3)
 
 
-def test_a_tie_has_no_label_and_an_empty_label_is_no_vote() -> None:
+def test_a_tie_has_no_label_and_an_empty_label_is_not_a_vote() -> None:
     result = count_votes(
         votes(("t", "x", "sad"), ("t", "y", "angry"), ("u", "x", None), ("v", "x", None), ("v", "y", "sad"))
     )

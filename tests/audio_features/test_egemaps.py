@@ -18,7 +18,7 @@ def fresh_package():
     egemaps._smile.cache_clear()
 
 
-def test_without_the_package_the_user_is_told_what_to_install(monkeypatch):
+def test_without_the_package_the_error_names_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
     with pytest.raises(InputError, match=r"pip install 'emodal\[opensmile\]'"):
         egemaps.egemaps_features(VOICE)

@@ -186,7 +186,7 @@ def test_halving_the_volume_changes_nothing():
     assert worst_error(clip_features(signal / 2), clip_features(signal)) < 1e-6
 
 
-def test_a_frame_has_the_same_bits_whatever_stands_around_it():
+def test_a_frame_has_the_same_bits_whatever_surrounds_it():
     # Same peak and mean, so that the normalisation is the same; frames 0-2 see only the common part.
     rng = np.random.default_rng(5)
     common = np.concatenate([rng.integers(-8000, 8000, 1600), [30000, -30000]])

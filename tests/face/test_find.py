@@ -108,7 +108,7 @@ def far_turned(photo, backend, yaw_deg):
 
 
 @pytest.mark.parametrize("yaw_deg", [-70, 60])
-def test_a_far_turned_face_is_told_by_the_detectors_keypoints_where_the_mesh_falls_behind(
+def test_a_far_yaw_comes_from_the_detectors_keypoints_where_the_mesh_underestimates_it(
     photo, backend, yaw_deg
 ):
     measured, fitted = far_turned(photo, backend, yaw_deg)

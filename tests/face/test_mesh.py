@@ -51,7 +51,7 @@ def test_a_far_turned_face_whose_yaw_is_not_seen_is_dropped_for_its_landmarks(ba
     assert verdict == (Reason.LANDMARK_SCORE_LOW, found.measures.landmark_score)
 
 
-def test_what_is_no_face_scores_nothing(mesh):
+def test_a_picture_without_a_face_scores_nothing(mesh):
     blank = np.full((300, 300, 3), 128, np.uint8)
     box = Detection((50.0, 50.0, 250.0, 250.0), 0.9)
     assert mesh.presence(blank, box) < 0.1 and mesh(blank, box)[1] < 0.1

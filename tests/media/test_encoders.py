@@ -62,5 +62,5 @@ def test_the_shortest_sounds_can_be_played_too(samples: int) -> None:
     assert len(heard(preview_sound(np.full(samples, 500, "<i2")))) >= samples
 
 
-def test_no_sound_is_no_bytes() -> None:
+def test_no_sound_gives_no_bytes() -> None:
     assert preview_sound(np.zeros(0, "<i2")) == b""

@@ -57,7 +57,7 @@ def test_the_sound_track_is_the_one_asked_for(choice: str, pitch: int, tmp_path:
 
 
 @pytest.mark.parametrize("choice", ["3", "jpn"])
-def test_a_sound_track_that_is_not_there_is_no_audio(choice: str, tmp_path: Path) -> None:
+def test_a_missing_sound_track_gives_no_audio(choice: str, tmp_path: Path) -> None:
     with pytest.raises(Dropped) as dropped:
         pitch_heard(make_many_tracks(tmp_path), choice)
     assert dropped.value.reason == Reason.NO_AUDIO
@@ -101,7 +101,7 @@ def test_probe_tells_what_a_plan_needs(tmp_path: Path) -> None:
     assert (track.codec, track.rate_hz, track.channels) == ("aac", 48000, 1)
 
 
-def test_every_sound_track_is_told(tmp_path: Path) -> None:
+def test_every_sound_track_is_listed(tmp_path: Path) -> None:
     tracks = probe(make_many_tracks(tmp_path)).audio_tracks
     assert tracks[1] == AudioTrack(1, "flac", 16000, 1, "eng", True)
     assert [track.language for track in tracks] == ["fra", "eng", "deu"]
