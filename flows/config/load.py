@@ -1,4 +1,4 @@
-"""TOML files and `--set key=value` to one checked configuration."""
+"""TOML files and `--set key=value` settings, read into one validated configuration."""
 
 import difflib
 import itertools
@@ -46,7 +46,7 @@ def load_training_config(file: Path | None, settings: Sequence[str]) -> tuple[Mo
 
 
 def load_sweep(base: ModelConfig, sweeps: Sequence[str]) -> list[GridPoint]:
-    """The grid of `key=value,value` sweeps about a configuration, the last key running fastest.
+    """The grid of `key=value,value` sweeps around a configuration; the last key varies fastest.
 
     Raises InputError with one line for each thing that is wrong.
     """
@@ -83,7 +83,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _set(tree: dict[str, Any], setting: str) -> None:
-    """Put `split.group_by=film` into the tree. The value is TOML; what is not TOML is a string."""
+    """Put a setting such as `split.group_by=film` into the tree. A value that is not valid TOML is a string."""
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
         raise InputError(f"--set {setting}: write key=value, for example --set split.group_by=film")

@@ -1,4 +1,4 @@
-"""The whole configuration: the sections of the rooms, the engine, and how TOML and `--set` become one tree.
+"""The configuration of a build as one tree: the sections of the packages, the engine, the storage, and the paths.
 
 The flow build-dataset takes exactly this tree as its one parameter.
 """
@@ -15,12 +15,12 @@ from emodal_model.core.config import ModelConfig
 
 _LOCATIONS = ("films", "annotations", "out", "overrides")
 
-#: engine.settle_s of a build that nobody starts by hand.
+#: engine.settle_s of a build that a schedule starts.
 SCHEDULED_SETTLE_S = 120.0
 
 
 class EngineConfig(Section):
-    """How the work is run. Nothing here changes a byte of the result."""
+    """How the work is run. Nothing here changes the bytes of the result."""
 
     kind: Literal["processes", "dask"] = "processes"
     """Worker processes of this machine, or a Dask cluster (needs the extra `dask`)."""
@@ -31,19 +31,20 @@ class EngineConfig(Section):
     retry_delay_s: Annotated[float, Field(ge=0)] = 2.0
     """Wait before the first retry; doubled for the next."""
     max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the films that may fail for no fault of theirs; above it the build fails, and the old dataset stays."""
+    """Share of the films that may fail because of the machine or the network; above it the build fails and the old
+    dataset stays."""
     settle_s: Annotated[float, Field(ge=0)] = 0.0
     """A new film that changed less than this ago may still be being copied: it waits for the next run. On a schedule
     120 unless set."""
     mlflow: str = ""
-    """Tell every training to MLflow: its tracking URI, or a folder for an SQLite store (needs the extra `mlflow`)."""
+    """Log every training to MLflow: its tracking URI, or a folder for an SQLite store (needs the extra `mlflow`)."""
     report_url: str | None = None
     """Address under which OUT is served, such as http://127.0.0.1:8080, for links in Prefect's pages; none: the
     path."""
 
 
 class StorageConfig(Section):
-    """Copies of what films, annotations and out name by URL (s3://bucket/...). Nothing here changes the result."""
+    """Local copies of films, annotations and out given as URLs (s3://bucket/...). Nothing here changes the result."""
 
     cache: Path | None = None
     """Folder for copies, the same on every machine of a cluster; none: emodal in the user's cache folder."""
@@ -84,12 +85,12 @@ class Config(DatasetConfig):
         return shown(path) if path else None
 
     def with_absolute_paths(self) -> "Config":
-        """The same build with paths that hold for processes with another working folder."""
+        """The same build with absolute paths, for processes with another working folder."""
         named = {name: getattr(self, name) for name in _LOCATIONS}
         return self.model_copy(update={name: path.absolute() for name, path in named.items() if path})
 
     def on_a_schedule(self) -> "Config":
-        """The same build for a server: paths that hold wherever it runs, and films given time to arrive."""
+        """The same build for a server: absolute paths, and a settling time for new films."""
         engine = self.engine
         if "settle_s" not in engine.model_fields_set:
             engine = engine.model_copy(update={"settle_s": SCHEDULED_SETTLE_S})
@@ -97,10 +98,10 @@ class Config(DatasetConfig):
 
     @property
     def worker_count(self) -> int:
-        """Processes that do the work."""
+        """Number of worker processes."""
         return self.workers or len(os.sched_getaffinity(0))
 
     @property
     def dataset(self) -> DatasetConfig:
-        """The sections that decide what the dataset holds."""
+        """The sections that decide the content of the dataset."""
         return DatasetConfig(**{name: getattr(self, name) for name in DatasetConfig.model_fields})

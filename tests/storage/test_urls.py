@@ -15,6 +15,8 @@ from emodal_data.storage.film_cache import film_at_hand, film_versions, name_fil
 from emodal_data.storage.locks import exclusive_remote
 from emodal_data.storage.sync import fetch, pull, push, send
 from emodal_data.storage.urls import NAMES, RemotePath, local_path, shown, url_of
+from flows.config.models import Config
+from flows.operations.plan import plan_result
 
 URL = "s3://bucket/out"
 
@@ -97,3 +99,15 @@ def _modules_after(folder: Path) -> set[str]:
     )
     run = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
     return set(run.stdout.split())
+
+
+def test_a_plan_of_films_below_such_a_folder_reads_them_where_they_are(tmp_path: Path) -> None:
+    here = tmp_path / "films" / "emodal-copies" / "http" / "127.0.0.1:9"
+    here.mkdir(parents=True)
+    (here / "a.mp4").write_bytes(b"no film")
+    (here / "spans.csv").write_text("film,start,end,label\na.mp4,1,2,sad\n")
+    before = sorted(tmp_path.rglob("*"))
+    config = Config(films=here, annotations=here / "spans.csv", out=here / "out", workers=1)
+    result = plan_result(config)
+    assert (result["rows"], result["films_new_or_changed"]) == (1, ["a.mp4"])
+    assert sorted(tmp_path.rglob("*")) == before
