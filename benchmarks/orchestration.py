@@ -29,7 +29,7 @@ from sheet import finish, machine
 from emodal_data.clips.plan import Clip, Reel
 from flows.config.models import Config
 from flows.engine.submit import engine
-from flows.progress.terminal import observer
+from flows.progress.observer import observer
 from flows.server.local_server import local_server
 
 TABLES = (

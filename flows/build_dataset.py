@@ -3,7 +3,6 @@
 It reads top to bottom: plan, read the reels that are missing, publish what is clear, train when it changed.
 """
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,12 +12,11 @@ from prefect import flow, runtime
 from prefect.futures import as_completed
 from prefect.states import Completed
 
-from emodal_data.annotations import annotations_sha256, read_annotations
-from emodal_data.clips.films import FilmCatalogue, not_read, still_growing
+from emodal_data.annotations import annotations_sha256
+from emodal_data.clips.films import not_read
 from emodal_data.clips.gates import apply_gates
 from emodal_data.clips.mp4_exports import plan_exports
-from emodal_data.clips.overrides import override_plan
-from emodal_data.clips.plan import Plan, Reel, all_places, locate_films, plan_build, reel_places
+from emodal_data.clips.plan import Plan, Reel, all_places, reel_places
 from emodal_data.clips.store import read_measures, remove_damaged
 from emodal_data.core.errors import DamagedReel, EmodalError
 from emodal_data.core.reasons import Reason
@@ -36,9 +34,8 @@ from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
-from emodal_data.storage.film_cache import name_films
 from emodal_data.storage.remote import list_remote, remove_remote
-from emodal_data.storage.sync import fetch, pull, send
+from emodal_data.storage.sync import fetch, send
 from emodal_data.storage.urls import shown
 from emodal_data.storage.workspace import workspace
 from flows.config.models import Config
@@ -48,9 +45,11 @@ from flows.engine.processes import settle_memory, workers
 from flows.engine.submit import Submit, engine
 from flows.engine.tasks import look_at_film, make_export, make_shard, measure_leak_price, read_reel
 from flows.engine.work import describe, load_models
+from flows.operations.plan import BuildInputs, plan_reels, read_inputs, survey_films
 from flows.progress.dataset_event import announce_dataset
-from flows.progress.summary import dataset_lines, wrong_row_lines
-from flows.progress.terminal import observer
+from flows.progress.observer import observer
+from flows.progress.prefect_run import observed_in_prefect
+from flows.progress.summary import dataset_lines, plan_lines
 from flows.train_emodal import train_emodal
 
 #: The name of a run's last state when some of its films failed; its type is Completed.
@@ -69,34 +68,31 @@ def build_dataset(config: Config) -> dict[str, Any]:
     settle_memory()
     if config.engine.dask_address:
         config = config.with_absolute_paths()
-    pull(config.annotations)
-    if config.overrides:
-        pull(config.overrides)
-    name_films(config.films)
-    with workspace(config.out) as build:
+    inputs = read_inputs(config)
+    with observed_in_prefect(config.engine.report_url), workspace(config.out) as build:
         recover_dataset(config.out / "dataset")
         with engine(config) as submit:
-            plan, failed = make_plan(config, submit)
+            plan, failed = make_plan(inputs, config, submit)
             clips_read = read_reels(plan, failed, config, submit)
             try:
                 manifest, written = publish(plan, failed, config, submit)
             except DamagedReel:
                 remove_damaged_reels(plan)
-                plan, failed = make_plan(config, submit)
+                plan, failed = make_plan(inputs, config, submit)
                 clips_read += read_reels(plan, failed, config, submit)
                 manifest, written = publish(plan, failed, config, submit)
             export_clips(plan, config, submit)
             if log := workers(config).fault_log:
                 observer().log(f"worker processes crashed; their traces are in {log}")
         build.push()
-    result = {
-        "counts": manifest["counts"],
-        "clips_read": clips_read,
-        "published": written,
-        "warnings": failed.lines(),
-    }
-    lines = dataset_lines(result)
-    observer().dataset(config.out, manifest, lines, is_new=written)
+        result = {
+            "counts": manifest["counts"],
+            "clips_read": clips_read,
+            "published": written,
+            "warnings": failed.lines(),
+        }
+        lines = dataset_lines(result)
+        observer().dataset(config.out, manifest, lines, is_new=written)
     if runtime.deployment.id:
         result["announced"] = announce_dataset(config, manifest)
     elif config.train:
@@ -106,21 +102,17 @@ def build_dataset(config: Config) -> dict[str, Any]:
     return _last_state(result, lines)
 
 
-def make_plan(config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
-    """Read the annotations, look at films that are new or changed, and decide what is to be read.
+def make_plan(inputs: BuildInputs, config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
+    """Look at the films that are new or changed, and decide what is to be read.
 
     Returns the plan, and the films that could not be looked at.
     """
-    rows, files = locate_films(read_annotations(config.annotations), config.films)
-    catalogue = FilmCatalogue(config.out / "clips" / "films.json")
-    facts = {name: fact for name, file in files.items() if (fact := catalogue.known(file))}
-    new = [files[name] for name in sorted(files.keys() - facts.keys())]
-    facts |= still_growing(new, config.engine.settle_s, time.time())
-    new = [film for film in new if film.name not in facts]
-    failed = FailedFilms(len(files), config.engine.max_failed_fraction)
-    observer().stage("looking at films", len(new), "films")
+    survey = survey_films(inputs, config, config.out)
+    facts = dict(survey.facts)
+    failed = FailedFilms(len(inputs.files), config.engine.max_failed_fraction)
+    observer().stage("looking at films", len(survey.to_look_at), "films")
     look = _with_retries(look_at_film, config)
-    looks = {submit(look, film=film, config=config): film for film in new}
+    looks = {submit(look, film=film, config=config): film for film in survey.to_look_at}
     for future in as_completed(list(looks)):
         film = looks[future]
         try:
@@ -129,12 +121,9 @@ def make_plan(config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
             failed.add(film.name, error)
             facts[film.name] = not_read(film, Reason.READ_FAILED, str(error))
         observer().advance()
-    catalogue.keep(facts)
-    plan = plan_build(rows, files, facts, config.out / "clips", config.clips, config.face)
-    plan = override_plan(plan, config.overrides)
-    for warning in plan.warnings:
-        observer().log(warning)
-    for line in wrong_row_lines(plan.rows, config.annotations):
+    survey.catalogue.keep(facts)
+    plan = plan_reels(inputs, facts, config, config.out)
+    for line in plan_lines(plan, config.annotations):
         observer().log(line)
     return plan, failed
 

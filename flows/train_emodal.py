@@ -12,7 +12,8 @@ from emodal_model.core.config import ModelConfig
 from emodal_model.training.identity import finished
 from flows.config.models import EngineConfig
 from flows.engine.trainings import TrainingPool, train_all
-from flows.progress.terminal import observer
+from flows.progress.observer import observer
+from flows.progress.prefect_run import observed_in_prefect
 
 _DEFAULTS = ModelConfig()
 _ENGINE = EngineConfig()
@@ -36,11 +37,12 @@ def train_emodal(
         dataset = open_dataset(dataset)
     out = local_path(out)
     pull(out)
-    # One training more or less known to MLflow is for it to say.
+    # MLflow may not know a finished training: the training itself checks that.
     done = finished(dataset, out, config) if config.seeds == 1 and not engine.mlflow else None
     if done is not None:
         return done
-    observer().stage("training", 0, "epochs")
-    metrics = train_all(dataset, out, config, fan=TrainingPool(workers, engine, observer().epoch))
+    with observed_in_prefect(engine.report_url):
+        observer().stage("training", 0, "epochs")
+        metrics = train_all(dataset, out, config, fan=TrainingPool(workers, engine, observer().epoch))
     push(out)
     return metrics

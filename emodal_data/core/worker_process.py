@@ -17,9 +17,13 @@ from multiprocessing.context import SpawnContext, SpawnProcess, set_spawning_pop
 from pathlib import Path
 from typing import Any
 
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
+_ENVIRONMENT = {
+    **dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+    ),
+    # Arrow's own allocator keeps what tables have freed.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
 
 
 class WorkerContext(SpawnContext):
@@ -97,7 +101,7 @@ def start_worker(memory_mb: int, parent: int) -> None:
 
     memory_mb: what it may allocate beyond what it starts with. parent: process ID.
     """
-    os.environ.update(_ONE_THREAD)
+    os.environ.update(_ENVIRONMENT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     faulthandler.enable(os.dup(2), all_threads=False)
     import cv2

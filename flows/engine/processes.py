@@ -1,6 +1,6 @@
-"""The processes that read films, write shards and train: each may die without harm to the one that waits for it.
+"""The worker processes of this process, which read films, write shards and train; and this process's memory.
 
-They belong to the process of a build, or to a Dask worker; this is imported by both, and knows no engine.
+The process is that of a build, or a Dask worker. Both import this file; it depends on no engine.
 """
 
 import ctypes
@@ -9,6 +9,8 @@ import gc
 import os
 from multiprocessing.util import Finalize
 
+import pyarrow as pa
+
 from emodal_data.core.worker_pool import WorkerPool
 from flows.config.models import Config
 
@@ -16,7 +18,7 @@ from flows.config.models import Config
 def workers(config: Config) -> WorkerPool:
     """The worker processes of this process, started when first asked for.
 
-    With Dask every worker of the cluster keeps one: its own process must not be the one that a film crashes.
+    With Dask every worker of the cluster has one: a film must not crash the cluster's own process.
     """
     count = 1 if config.engine.kind == "dask" else config.worker_count
     return worker_pool(count, config.clips.memory_mb)
@@ -24,12 +26,12 @@ def workers(config: Config) -> WorkerPool:
 
 @functools.cache
 def worker_pool(workers: int, memory_mb: int) -> WorkerPool:
-    """A pool of this process, the same one for the same numbers."""
-    # Dask sets it for its workers, and theirs would inherit it: memory goes back to the system after every array, and
-    # has to be asked for again, page by page: an eighth of what reading films took, or more.
+    """A pool of this process; the same numbers give the same pool."""
+    # Dask sets it for its workers, and the worker processes would inherit it. Memory would go back to the system after
+    # every array and be requested again, page by page: that costs an eighth of the time to read films, or more.
     os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)
     pool = WorkerPool(workers, memory_mb)
-    # A process waits for its children when it ends: Dask kills a worker that does so, after four seconds.
+    # A process waits for its children when it ends. Dask kills a worker that waits longer than four seconds.
     Finalize(None, pool.close, exitpriority=1)
     return pool
 
@@ -39,13 +41,15 @@ _M_MMAP_THRESHOLD, _THRESHOLD_BYTES = -3, 128 * 1024
 
 
 def settle_memory() -> None:
-    """From now on freed arrays go back to the system at once, and what is imported by now is not looked through again.
+    """Return freed arrays to the system at once, and exempt what is imported by now from garbage collection.
 
     Else large arrays leave holes between what is still held: with 100,000 clips a fifth of all. For the same reason
-    flows/__init__.py chooses Arrow's allocator. C libraries other than glibc are left as they are.
+    Arrow uses the system's allocator: its own keeps what tables have freed. C libraries other than glibc are left as
+    they are.
     """
+    pa.set_memory_pool(pa.system_memory_pool())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(_M_MMAP_THRESHOLD, _THRESHOLD_BYTES)
     gc.collect()
-    gc.freeze()  # the collector went through all modules again and again while a long table was read
+    gc.freeze()  # else the collector scans all modules again and again while a long table is read

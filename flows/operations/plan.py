@@ -1,9 +1,14 @@
-"""What a build would do: annotations, films, reels, what is stored and what is wrong."""
+"""The plan of a build: annotations, films, reels, what is stored already and what is wrong.
+
+The flow, `emodal plan` and the check for a build without work all plan in these three steps; they differ in who looks
+at new films.
+"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,8 +16,8 @@ import pandas as pd
 from emodal_data.annotations import read_annotations
 from emodal_data.annotations.agreement import agreement
 from emodal_data.clips.films import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded, still_growing
-from emodal_data.clips.overrides import override_plan
-from emodal_data.clips.plan import locate_films, plan_build
+from emodal_data.clips.overrides import override_plan, read_overrides
+from emodal_data.clips.plan import Plan, locate_films, plan_build
 from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.storage.film_cache import film_at_hand, name_films
 from emodal_data.storage.sync import pull
@@ -21,28 +26,71 @@ from flows.config.models import Config
 from flows.progress.summary import wrong_rows
 
 
-def plan_result(config: Config) -> dict[str, Any]:
-    """What a build would do, without doing it."""
+@dataclass(frozen=True)
+class BuildInputs:
+    """The annotation rows, and the film files that they name, by name."""
+
+    rows: pd.DataFrame
+    files: Mapping[str, FilmFile]
+
+
+@dataclass(frozen=True)
+class FilmSurvey:
+    """What is known of the films without reading one.
+
+    facts: of films that did not change since they were looked at, and of those still being copied. changed: names of
+    films that are new or changed. to_look_at: those of them that are not still being copied.
+    """
+
+    catalogue: FilmCatalogue
+    facts: dict[str, FilmFacts]
+    changed: list[str]
+    to_look_at: list[FilmFile]
+
+
+def read_inputs(config: Config) -> BuildInputs:
+    """Read the annotations and find their films; what is remote is copied first.
+
+    Raises InputError if annotations or overrides cannot be read.
+    """
     pull(config.annotations)
     if config.overrides:
         pull(config.overrides)
+        read_overrides(config.overrides)
     name_films(config.films)
+    return BuildInputs(*locate_films(read_annotations(config.annotations), config.films))
+
+
+def survey_films(inputs: BuildInputs, config: Config, out: Path) -> FilmSurvey:
+    """Compare the films with the catalogue of a build's folder."""
+    catalogue = FilmCatalogue(out / "clips" / "films.json")
+    facts = {name: fact for name, file in inputs.files.items() if (fact := catalogue.known(file))}
+    changed = sorted(inputs.files.keys() - facts.keys())
+    facts |= still_growing([inputs.files[name] for name in changed], config.engine.settle_s, time.time())
+    return FilmSurvey(
+        catalogue, facts, changed, [inputs.files[name] for name in changed if name not in facts]
+    )
+
+
+def plan_reels(inputs: BuildInputs, facts: Mapping[str, FilmFacts], config: Config, out: Path) -> Plan:
+    """Turn rows into clips and reels, those to be read and those that the store has. facts: of every film."""
+    plan = plan_build(inputs.rows, inputs.files, facts, out / "clips", config.clips, config.face)
+    return override_plan(plan, config.overrides)
+
+
+def plan_result(config: Config) -> dict[str, Any]:
+    """What a build would do, without doing it. Raises InputError for what is wrong with input or settings."""
+    inputs = read_inputs(config)
     # A build may be at work on its own copy.
     out = local_path(config.out, config.storage.cache, READING)
     pull(out / "clips")
-    rows, files = locate_films(read_annotations(config.annotations), config.films)
-    catalogue = FilmCatalogue(out / "clips" / "films.json")
-    known = {name: catalogue.known(file) for name, file in files.items()}
-    facts = {name: fact for name, fact in known.items() if fact}
-    new = [file for name, file in files.items() if name not in facts]
-    facts |= still_growing(new, config.engine.settle_s, time.time())
-    facts |= _look([file for file in new if file.name not in facts], config)
-    plan = plan_build(rows, files, facts, out / "clips", config.clips, config.face)
-    plan = override_plan(plan, config.overrides)
+    survey = survey_films(inputs, config, out)
+    facts = survey.facts | _look_at(survey.to_look_at, config)
+    plan = plan_reels(inputs, facts, config, out)
     return {
         "rows": len(plan.rows),
-        "films": len(files),
-        "films_new_or_changed": sorted(name for name, fact in known.items() if fact is None),
+        "films": len(inputs.files),
+        "films_new_or_changed": survey.changed,
         "clips": len(plan.clips),
         "clips_stored": len(plan.places),
         "clips_to_read": sum(len(reel.clips) for reel in plan.reels),
@@ -56,21 +104,21 @@ def plan_result(config: Config) -> dict[str, Any]:
     }
 
 
-def _look(films: Sequence[FilmFile], config: Config) -> dict[str, FilmFacts]:
+def _look_at(films: Sequence[FilmFile], config: Config) -> dict[str, FilmFacts]:
     """Inspect films in workers, as the build does."""
     if not films:
         return {}
     pool = WorkerPool(config.worker_count, config.clips.memory_mb)
+
+    def look(film: FilmFile) -> FilmFacts:
+        with film_at_hand(film.path, config.films, config.storage.films_gb) as (path, root):
+            return inspect_guarded(replace(film, path=path), root, config.clips, pool)
+
     try:
         with ThreadPoolExecutor(config.worker_count) as threads:
-            return {fact.name: fact for fact in threads.map(lambda film: _look_at(film, config, pool), films)}
+            return {fact.name: fact for fact in threads.map(look, films)}
     finally:
         pool.close()
-
-
-def _look_at(film: FilmFile, config: Config, pool: WorkerPool) -> FilmFacts:
-    with film_at_hand(film.path, config.films, config.storage.films_gb) as (path, films):
-        return inspect_guarded(replace(film, path=path), films, config.clips, pool)
 
 
 def _beyond(clips: pd.DataFrame, durations_s: dict[str, float | None]) -> list[tuple[str, float, float]]:

@@ -20,7 +20,7 @@ from emodal_data.media.mp4 import export_clip
 from emodal_data.storage.files import atomic_path, write_bytes
 from emodal_data.storage.film_cache import film_at_hand, name_films
 from flows.config.models import Config
-from flows.progress.terminal import observer
+from flows.progress.observer import observer
 
 ANNOTATIONS, PROJECT = "annotations.csv", "label-studio"
 
@@ -42,20 +42,21 @@ def make_proposal(config: Config, per_film: int, with_clips: bool) -> dict[str, 
     settings = ReadSettings(config.clips, config.face, config.audio)
     pool = WorkerPool(config.worker_count, config.clips.memory_mb)
     proposed: dict[str, list[Span]] = {}
+    watcher = observer()  # the threads below have none of their own
 
     def spans_of(film: str) -> list[Span]:
         try:
             with _at_hand(film, config) as (path, folder):
                 return propose_spans(folder, path.relative_to(folder).as_posix(), per_film, settings, pool)
         except Dropped as drop:
-            observer().log(f"{film}: {drop}")
+            watcher.log(f"{film}: {drop}")
             return []
 
     try:
-        observer().stage("searching films", len(films), "films")
+        watcher.stage("searching films", len(films), "films")
         for film, spans in _together(config.worker_count, spans_of, films):
             proposed[film] = spans
-            observer().advance(note=f"{sum(map(len, proposed.values()))} spans")
+            watcher.advance(note=f"{sum(map(len, proposed.values()))} spans")
     finally:
         pool.close()
     found = [(film, span) for film in films for span in proposed[film]]
@@ -81,6 +82,7 @@ def _at_hand(film: str, config: Config) -> AbstractContextManager[tuple[Path, Pa
 def _cut(found: list[tuple[str, Span]], project: Path, config: Config) -> None:
     """Cut the clips that are not there yet; ffmpeg runs in processes of its own."""
     clips: ClipsConfig = config.clips.model_copy(update={"export": "exact"})
+    watcher = observer()
 
     def cut(one: tuple[str, Span]) -> None:
         film, span = one
@@ -91,11 +93,11 @@ def _cut(found: list[tuple[str, Span]], project: Path, config: Config) -> None:
             with _at_hand(film, config) as (path, folder), atomic_path(to) as temporary:
                 export_clip(path, span.start_s, span.end_s, temporary, root=folder, config=clips)
         except Dropped as drop:
-            observer().log(f"{film} {span.start_s:g}-{span.end_s:g} s: no clip: {drop}")
+            watcher.log(f"{film} {span.start_s:g}-{span.end_s:g} s: no clip: {drop}")
 
-    observer().stage("cutting clips", len(found), "clips")
+    watcher.stage("cutting clips", len(found), "clips")
     for _ in _together(config.worker_count, cut, found):
-        observer().advance()
+        watcher.advance()
 
 
 def _table(found: Iterable[tuple[str, Span]]) -> str:

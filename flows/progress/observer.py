@@ -1,12 +1,14 @@
-"""What a flow reports about its progress, whoever watches."""
+"""What a run reports about its progress, and who observes the run of this context."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
 
 class Observer(Protocol):
-    """What a flow tells about its progress."""
+    """What a run reports."""
 
     def stage(self, name: str, total: int, unit: str) -> None:
         """A stage begins, with this much to do."""
@@ -25,3 +27,48 @@ class Observer(Protocol):
 
     def log(self, line: str) -> None:
         """A line worth reading."""
+
+
+class Silence:
+    """The observer of a run that nobody observes."""
+
+    def stage(self, name: str, total: int, unit: str) -> None:
+        """Nothing."""
+
+    def films(self, clips: Mapping[str, int]) -> None:
+        """Nothing."""
+
+    def advance(self, amount: int = 1, note: str = "", film: str = "") -> None:
+        """Nothing."""
+
+    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
+        """Nothing."""
+
+    def epoch(self, report: Any) -> None:
+        """Nothing."""
+
+    def log(self, line: str) -> None:
+        """Nothing."""
+
+
+_observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
+
+
+def observer() -> Observer:
+    """The observer of this context. A thread that a run starts has none: hand it over."""
+    return _observer.get() or Silence()
+
+
+def is_observed() -> bool:
+    """Whether this context has an observer."""
+    return _observer.get() is not None
+
+
+@contextlib.contextmanager
+def observed_by(one: Observer) -> Iterator[None]:
+    """Let an observer follow the runs inside the block."""
+    before = _observer.set(one)
+    try:
+        yield
+    finally:
+        _observer.reset(before)

@@ -1,14 +1,14 @@
-"""A run as people follow it in Prefect's pages: log lines, progress of each film, and what came of it as artifacts."""
+"""A run in Prefect's pages: log lines, the progress of each film, and the outcome as artifacts."""
 
 import base64
-import functools
+import contextlib
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect import get_run_logger, runtime
+from prefect import get_run_logger
 from prefect.artifacts import (
     create_image_artifact,
     create_link_artifact,
@@ -19,6 +19,7 @@ from prefect.artifacts import (
 
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.presentation.contact_sheet import contact_sheet
+from flows.progress.observer import is_observed, observed_by
 
 #: Films that get a progress artifact of their own; a run of more shows the stage as a whole.
 MOST_FILMS = 200
@@ -27,16 +28,16 @@ LINES_A_STAGE = 20
 
 
 class PrefectRunObserver:
-    """Tells one run to the server it runs for."""
+    """Reports one run to the server that it runs for."""
 
     def __init__(self, report_url: str | None = None) -> None:
         self.report_url = report_url
-        self._name, self._unit, self._total, self._done, self._told = "", "", 0, 0, 0
+        self._name, self._unit, self._total, self._done, self._logged = "", "", 0, 0, 0
         self._films: dict[str, _FilmProgress] = {}
 
     def stage(self, name: str, total: int, unit: str) -> None:
-        """Say that a stage begins; one with nothing to do is not worth a line."""
-        self._name, self._unit, self._total, self._done, self._told = name, unit, total, 0, 0
+        """Log that a stage begins, if it has anything to do."""
+        self._name, self._unit, self._total, self._done, self._logged = name, unit, total, 0, 0
         if total:
             self.log(f"{name}: {total} {unit}")
 
@@ -50,20 +51,20 @@ class PrefectRunObserver:
         self._done += amount
         if film in self._films:
             self._films[film].advance(amount)
-        if self._done * LINES_A_STAGE >= (self._told + 1) * self._total:
-            self._told = self._done * LINES_A_STAGE // self._total
+        if self._done * LINES_A_STAGE >= (self._logged + 1) * self._total:
+            self._logged = self._done * LINES_A_STAGE // self._total
             of_film = f", now {film}" if film else ""
             self.log(f"{self._name}: {self._done} of {self._total} {self._unit}{of_film}")
 
     def epoch(self, report: Any) -> None:
-        """A line an epoch."""
+        """Log a line for each epoch."""
         seen = f"loss {report.train_loss:.3f}"
         if report.validation_accuracy is not None:
             seen += f", validation accuracy {report.validation_accuracy:.1%}"
         self.log(f"{report.title}: epoch {report.epoch} of {report.epochs}, {seen}")
 
     def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
-        """What came of it as lines; of a new dataset the rows as a table, the report as a link, faces as a picture."""
+        """Log the outcome; of a new dataset also show the rows as a table, a link to the report, and faces."""
         for line in lines:
             self.log(" ".join(line.split()))
         if not is_new:
@@ -101,7 +102,7 @@ class _FilmProgress:
         self._id: Any = create_progress_artifact(0.0, key=key("film", film, film), description=self._about())
 
     def advance(self, clips: int) -> None:
-        """So many clips more are read."""
+        """This many more clips are read."""
         self._done += clips
         update_progress_artifact(self._id, 100.0 * self._done / self._clips, description=self._about())
 
@@ -128,12 +129,8 @@ def key(kind: str, name: str, whole: str) -> str:
     return "-".join(part for part in (kind, readable, digits) if part)
 
 
-def current_run_observer() -> PrefectRunObserver:
-    """The story of the run in this process."""
-    return _story(runtime.flow_run.id or "")
-
-
-@functools.lru_cache(maxsize=8)
-def _story(run_id: str) -> PrefectRunObserver:
-    config = runtime.flow_run.parameters.get("config")
-    return PrefectRunObserver(getattr(getattr(config, "engine", None), "report_url", None))
+@contextlib.contextmanager
+def observed_in_prefect(report_url: str | None = None) -> Iterator[None]:
+    """Report the run of this flow to its server, unless somebody observes it already."""
+    with contextlib.nullcontext() if is_observed() else observed_by(PrefectRunObserver(report_url)):
+        yield

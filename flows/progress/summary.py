@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from emodal_data.clips.plan import Plan
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.storage.urls import shown
 
@@ -52,7 +53,12 @@ def wrong_rows(rows: pd.DataFrame, annotations: Path) -> list[dict[str, Any]]:
     ]
 
 
-def wrong_row_lines(rows: pd.DataFrame, annotations: Path) -> list[str]:
+def plan_lines(plan: Plan, annotations: Path) -> list[str]:
+    """What is odd or wrong in a plan, a line each."""
+    return [*plan.warnings, *_wrong_row_lines(plan.rows, annotations)]
+
+
+def _wrong_row_lines(rows: pd.DataFrame, annotations: Path) -> list[str]:
     """The first wrong rows, a line each, and how many more there are. rows: plan.Plan.rows."""
     wrong = wrong_rows(rows, annotations)
     lines = [wrong_row_line(row) for row in wrong[:MOST_WRONG_ROWS]]

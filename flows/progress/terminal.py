@@ -1,4 +1,4 @@
-"""Who watches a build: a progress display on the terminal, or the pages of a Prefect server (story.py)."""
+"""The progress of a run on the terminal."""
 
 import contextlib
 import sys
@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from flows.progress.observer import Observer
+from flows.progress.observer import observed_by
 
 #: What a stage of training is called behind the network's name: see emodal_model.training.stages.
 _STAGES = {"common": ", what pairs have in common", "heads": ", softmaxes", "all": ""}
@@ -104,28 +104,13 @@ class Terminal:
         self._progress.stop()
 
 
-_terminal: Terminal | None = None
-
-
-def observer() -> Observer:
-    """Whoever watches the flow that runs in this process: the terminal, else the server that it runs for."""
-    if _terminal:
-        return _terminal
-    from flows.progress.prefect_run import (
-        current_run_observer,  # Prefect, which commands without flows do without
-    )
-
-    return current_run_observer()
-
-
 @contextlib.contextmanager
 def watched_on_terminal() -> Iterator[Terminal]:
-    """Show the flows that run inside the block on standard error."""
-    global _terminal
-    _terminal = terminal = Terminal()
+    """Show the progress of the runs inside the block on standard error."""
+    terminal = Terminal()
     try:
-        yield terminal
+        with observed_by(terminal):
+            yield terminal
     finally:
         terminal.close()
-        _terminal = None
         sys.stderr.flush()
