@@ -1,6 +1,6 @@
-"""What each command does with its arguments; flows/cli/app.py joins them into `emodal`.
+"""The commands: each file has one or a few, and flows/cli/app.py joins them into `emodal`.
 
-Heavy rooms are imported inside the functions, so that `emodal --help` is quick.
+Heavy modules are imported inside the functions, so that `emodal --help` is quick.
 """
 
 from flows.cli.app import app, main

@@ -1,8 +1,9 @@
-"""The `emodal` command: which commands there are. What each does with its arguments is in flows/commands/.
+"""The `emodal` command: which commands there are. The other files of flows/cli/ hold the commands.
 
 Results go to standard output, progress and messages to standard error.
 """
 
+import faulthandler
 import importlib.metadata
 import os
 import sys
@@ -36,7 +37,7 @@ app.command(short_help="Train on a dataset, and print the tables.")(train)
 app.command(short_help="Test a model on a dataset.")(evaluate)
 app.command(short_help="Ask a model about a film.")(predict)
 app.command(short_help="Set up a Prefect server to build every night.")(deploy)
-app.command(short_help="Hold a dataset against its manifest.")(verify)
+app.command(short_help="Check a dataset against its manifest.")(verify)
 app.command("leak-price", short_help="What a leaking split would seem to gain.")(leak_price)
 app.command(short_help="What differs between two builds, and why.")(diff)
 app.command(short_help="Take a film or a speaker out of a build.")(forget)
@@ -45,8 +46,11 @@ app.command("sample-films", short_help="Films with known truth, to try things on
 
 
 def main() -> None:
-    """Run the command; how it ends is told in flows/exits.py."""
-    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect tells its makers of its use, unless asked not to
+    """Run the command; flows/cli/exits.py says how it ends."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # else Prefect reports its use to its makers
+    # Arrow's own allocator keeps what tables have freed; it is chosen when Arrow is loaded.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    faulthandler.enable()  # a crash in native code leaves a trace on standard error
     stop_at_once_on_signals()
     with clear_errors():
         # A number is the code of typer.Exit; a finished command returns none.

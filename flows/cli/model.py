@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import ConfigFile, Json, Settings, dataset_in, print_result
+import emodal
+from flows.cli.options import ConfigFile, Json, Settings, print_result
 
 
 def train(
@@ -41,30 +42,13 @@ def train(
 
     Example: emodal train build/dataset --out build/model --set epochs=30
     """
-    from emodal_data.core.errors import InputError
-    from flows.config.load import load_sweep, load_training_config
+    from flows.config.load import training_tree
 
-    if sweep and folds:
-        raise InputError("--sweep and --folds: choose one; a sweep is judged by the validation side")
-    settings, engine = load_training_config(config, [*(set_ or []), *([f"name={model}"] if model else [])])
-    points = load_sweep(settings, sweep) if sweep else []
-    from emodal_data.storage.sync import pull, push
-    from emodal_data.storage.urls import local_path
-    from flows.engine.trainings import TrainingPool, train_all, train_sweep
-    from flows.progress.terminal import watched_on_terminal
-
-    folder = local_path(out)
-    pull(folder)
-    with watched_on_terminal() as terminal:
-        fan = TrainingPool(
-            workers, engine, terminal.epoch, lambda repeat: terminal.log(f"trained {repeat.out}")
-        )
-        if points:
-            result = train_sweep(dataset_in(dataset), folder, points, fan)
-        else:
-            metrics = train_all(dataset_in(dataset), folder, settings, folds, fan)
-    push(folder)
-    if points:
+    settings = training_tree([*(set_ or []), *([f"name={model}"] if model else [])])
+    result = emodal.train(
+        dataset, out, config=config, folds=folds, sweep=sweep or (), workers=workers, **settings
+    )
+    if sweep:
         from emodal_model.training.sweep import format_sweep
 
         best = f"best: emodal train {dataset} --out {out} --config {out / 'best.toml'}"
@@ -72,7 +56,7 @@ def train(
         return
     from emodal_model.evaluation.tables import format_report
 
-    print_result(metrics, format_report(metrics), as_json)
+    print_result(result, format_report(result), as_json)
 
 
 def evaluate(
@@ -84,8 +68,7 @@ def evaluate(
 
     Example: emodal evaluate build/model other-build/dataset
     """
-    from emodal_model.evaluation.evaluate import evaluate as evaluate_model
+    metrics = emodal.evaluate(model, dataset)
     from emodal_model.evaluation.tables import format_report
 
-    metrics = evaluate_model(model, dataset_in(dataset)).as_dict()
     print_result(metrics, format_report(metrics), as_json)

@@ -17,31 +17,36 @@ S = TypeVar("S", bound=BaseModel)
 
 
 def load_config(file: Path | None, settings: Sequence[str], **top: object) -> Config:
-    """The configuration from a TOML file, then `key=value` settings, then top-level values that are not None.
+    """The configuration from a TOML file, then `key=value` settings, then values that are not None.
 
-    Relative paths in the file are relative to the working folder, as on the command line.
+    top: values and sections, by name; a section may name some of its settings. Relative paths in the file are
+    relative to the working folder, as on the command line.
     Raises InputError with one line for each thing that is wrong.
     """
     tree: dict[str, Any] = _read_toml(file) if file else {}
     for setting in settings:
         _set(tree, setting)
-    tree |= {key: value for key, value in top.items() if value is not None}
+    _merge(tree, {key: value for key, value in top.items() if value is not None})
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
         raise InputError("\n".join(_explain(problem) for problem in error.errors())) from error
 
 
-def load_training_config(file: Path | None, settings: Sequence[str]) -> tuple[ModelConfig, EngineConfig]:
-    """The sections of a training, from a build's TOML file, then `key=value` settings.
+def load_training_config(
+    file: Path | None, settings: Sequence[str], values: Mapping[str, Any] | None = None
+) -> tuple[ModelConfig, EngineConfig]:
+    """The sections of a training, from a build's TOML file, then `key=value` settings, then values.
 
-    `model.` before a key may be left out. Raises InputError with one line for each thing that is wrong.
+    `model.` before a key may be left out. values: the sections model and engine, and settings of the model.
+    Raises InputError with one line for each thing that is wrong.
     """
     tree: dict[str, Any] = _read_toml(file) if file else {}
     tree = {name: dict(tree.get(name, {})) for name in ("model", "engine")}
-    for setting in settings:
-        is_whole = setting.startswith(("model.", "engine."))
-        _set(tree, setting if is_whole else f"model.{setting}")
+    for name, section in training_tree(settings).items():
+        _merge(tree, {name: section})
+    for key, value in (values or {}).items():
+        _merge(tree, {key: value} if key in tree else {"model": {key: value}})
     return _section(ModelConfig, tree["model"], "model."), _section(EngineConfig, tree["engine"], "engine.")
 
 
@@ -97,6 +102,21 @@ def _set(tree: dict[str, Any], setting: str) -> None:
         if not isinstance(tree, dict):
             raise InputError(f"--set {setting}: {section} is a value, not a section")
     tree[last] = value
+
+
+def _merge(tree: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Put values into the tree; a section keeps what the values do not name."""
+    for key, value in values.items():
+        section = tree.get(key)
+        tree[key] = section | value if isinstance(section, dict) and isinstance(value, dict) else value
+
+
+def training_tree(settings: Sequence[str]) -> dict[str, Any]:
+    """`key=value` settings of a training by section; `model.` may be left out: {"model": {"epochs": 30}}."""
+    tree: dict[str, Any] = {}
+    for setting in settings:
+        _set(tree, setting if setting.startswith(("model.", "engine.")) else f"model.{setting}")
+    return tree
 
 
 def _explain(problem: Mapping[str, Any], section: str = "") -> str:

@@ -1,6 +1,6 @@
-"""A film and a trained model in, what the network says of every span out.
+"""The work of `emodal predict`: a film and a trained model in, the probabilities of every span out.
 
-Where the two packages meet: emodal_data finds, sees and hears; emodal_model answers.
+The two packages meet here: emodal_data finds spans and extracts features, emodal_model predicts.
 """
 
 import csv
@@ -27,8 +27,14 @@ from emodal_data.core.reasons import ADVICE
 from emodal_data.core.span import Span
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.media import probe
-from emodal_data.storage.urls import shown
-from flows.progress.summary import wrong_rows
+from emodal_data.storage.files import write_bytes
+from emodal_data.storage.film_cache import film_at_hand
+from emodal_data.storage.sync import pull
+from emodal_data.storage.urls import NAMES, local_path, shown
+from emodal_model.inference.metadata import model_file, read_about
+from flows.config.models import StorageConfig
+from flows.progress.observer import observer
+from flows.progress.summary import wrong_row_line, wrong_rows
 
 #: Spans read together by one worker.
 _TOGETHER = 16
@@ -55,6 +61,64 @@ class Questions:
     asked: list[Question]
     are_found: bool
     wrong_rows: list[dict[str, Any]]
+
+
+def predict_film(model: Path, film: Path, annotations: Path | None, out: Path | None) -> dict[str, Any]:
+    """Predict every class for the spans of a film. Arguments and result: see emodal.predict.
+
+    Raises InputError or ModelError if film, annotations or model cannot be used.
+    """
+    file = model_file(model / "model" if (model / "model").is_dir() else model)
+    settings = settings_of(read_about(file))
+    film = local_path(film, kind=NAMES)
+    with film_at_hand(film, film.parent, StorageConfig().films_gb) as (path, _):
+        questions = _questions(film, path, annotations, settings.clips)
+        for wrong in questions.wrong_rows:
+            observer().log(f"emodal: {wrong_row_line(wrong)}")
+        observer().stage("reading spans", len(questions.asked), "spans")
+        observed = observe_all(questions, settings, on_progress=observer().advance)
+    from emodal_model.inference.predictor import load
+
+    network = load(file)
+    sounds = [s.short_term if network.uses_frames else s.audio_features for s in observed]
+    answers = network.predict_each([s.image for s in observed], sounds)
+    lines = predictions(questions, observed, answers, network.labels)
+    files = [] if out is None else _write(out, questions, lines, answers, network.labels)
+    return {
+        "model": str(file),
+        "labels": list(network.labels),
+        "spans_found": questions.are_found,
+        "spans": lines,
+        "wrong_rows": questions.wrong_rows,
+        "files": [str(path) for path in files],
+    }
+
+
+def _questions(film: Path, path: Path, annotations: Path | None, config: ClipsConfig) -> Questions:
+    if annotations is None:
+        observer().log("looking for shots and speech")
+        return found_questions(film, path, config)
+    annotations = local_path(annotations)
+    pull(annotations)
+    return given_questions(film, path, annotations, config)
+
+
+def _write(
+    out: Path,
+    questions: Questions,
+    lines: Sequence[dict[str, Any]],
+    answers: Sequence[Any],
+    labels: Sequence[str],
+) -> list[Path]:
+    """Write predictions.csv and timeline.png into a folder; returns both."""
+    from emodal_model.report.timeline import Mark, draw_timeline
+
+    table, timeline = out / "predictions.csv", out / "timeline.png"
+    write_bytes(table, as_csv(lines, labels).encode())
+    spans = [question.span for question in questions.asked]
+    marks = [Mark(s.start_s, s.end_s, a) for s, a in zip(spans, answers, strict=True)]
+    draw_timeline(timeline, questions.film.name, questions.length_s, marks)
+    return [table, timeline]
 
 
 def settings_of(about: dict[str, Any]) -> ReadSettings:

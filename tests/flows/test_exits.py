@@ -79,6 +79,18 @@ def test_a_fault_is_two_lines_and_a_log_with_versions_command_and_traceback() ->
     assert text.rstrip().endswith("ZeroDivisionError: division by zero")
 
 
+def test_a_crash_in_native_code_leaves_a_trace() -> None:
+    code = (
+        "import ctypes, sys, flows.cli\n"
+        "def crash(**_):\n    ctypes.string_at(0)\n"
+        "sys.modules['flows.cli.app'].app = crash\nflows.cli.main()"
+    )
+    run = python(code)
+    assert run.returncode == -signal.SIGSEGV
+    assert run.stderr.startswith("Fatal Python error: Segmentation fault")
+    assert "line 3 in crash" in run.stderr
+
+
 def test_ctrl_c_twice_ends_at_once_with_one_message(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "flows", "sample-films", str(tmp_path / "samples"), "--films", "50"]
     making = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

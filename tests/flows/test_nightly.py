@@ -24,6 +24,7 @@ from flows.build_dataset import build_dataset, make_plan, read_reels
 from flows.config.models import Config, EngineConfig
 from flows.engine.failures import FailedFilms
 from flows.engine.submit import engine
+from flows.operations.plan import read_inputs
 from flows.progress.dataset_event import announced_file
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -235,7 +236,7 @@ def read_while_a_film_is_away(
 ) -> tuple[int, list[str]]:
     hidden = film.with_name("away")
     with engine(wanted) as submit:
-        plan, failed = make_plan(wanted, submit)
+        plan, failed = make_plan(read_inputs(wanted), wanted, submit)
         film.rename(hidden)
         if back_after_s is not None:
             threading.Timer(back_after_s, hidden.rename, (film,)).start()

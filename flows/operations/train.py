@@ -1,0 +1,41 @@
+"""The work of `emodal train`: one training, several seeds or folds, or a grid of settings."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emodal_data.core.errors import InputError
+from emodal_data.dataset.read import open_dataset
+from emodal_data.storage.sync import pull, push
+from emodal_data.storage.urls import local_path
+from flows.config.load import load_sweep, load_training_config
+from flows.engine.trainings import TrainingPool, train_all, train_sweep
+from flows.progress.observer import observer
+
+
+def train_on(
+    dataset: Path,
+    out: Path,
+    config: Path | None,
+    folds: bool,
+    sweep: Sequence[str],
+    workers: int,
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Train on a dataset and write the model folder; both may be URLs. Arguments and result: see emodal.train."""
+    if sweep and folds:
+        raise InputError("--sweep and --folds: choose one; a sweep is judged by the validation split")
+    model, engine = load_training_config(config, [], settings)
+    points = load_sweep(model, sweep) if sweep else []
+    folder = local_path(out)
+    pull(folder)
+    watcher = observer()
+    pool = TrainingPool(
+        workers, engine, watcher.epoch, lambda training: watcher.log(f"trained {training.out}")
+    )
+    if points:
+        result = train_sweep(open_dataset(dataset), folder, points, pool)
+    else:
+        result = train_all(open_dataset(dataset), folder, model, folds, pool)
+    push(folder)
+    return result
