@@ -83,6 +83,11 @@ def test_the_rooms_form_no_cycle() -> None:
     assert list(graphlib.TopologicalSorter(allowed_imports()).static_order())
 
 
+def test_every_row_of_the_tables_names_a_place_that_exists() -> None:
+    places = [*allowed_imports(), *(place for columns in table("library").values() for c in columns for place in c)]
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
 def test_an_import_that_the_tables_do_not_allow_is_found_wherever_it_stands() -> None:
     assert forbidden("emodal_data/face/find.py", "def f():\n    from emodal_data.clips import gates\n") == [
         "emodal_data/face/find.py:2: emodal_data/face may not import emodal_data/clips"
