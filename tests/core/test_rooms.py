@@ -84,7 +84,8 @@ def test_the_rooms_form_no_cycle() -> None:
 
 
 def test_every_row_of_the_tables_names_a_place_that_exists() -> None:
-    places = [*allowed_imports(), *(place for columns in table("library").values() for c in columns for place in c)]
+    cells = [cell for columns in table("library").values() for cell in columns]
+    places = [*allowed_imports(), *(place for cell in cells for place in cell)]
     assert [place for place in places if not (ROOT / place).exists()] == []
 
 
