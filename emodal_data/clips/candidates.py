@@ -1,6 +1,6 @@
-"""Spans worth asking about: 1 to 6 seconds of speech within one shot.
+"""Candidate spans of a film: 1 to 6 seconds of speech within one shot.
 
-find_candidates reads a film (in a worker, as everything that decodes); candidates decides, from numbers alone.
+find_candidates reads the film, in a worker as everything that decodes; candidates computes from numbers alone.
 """
 
 import math
@@ -22,7 +22,7 @@ JOIN_S = 0.5
 
 
 def find_candidates(path: Path, root: Path | None, config: ClipsConfig) -> list[Span]:
-    """The candidates of a film, ascending; of its shots alone when it has no sound track.
+    """The candidates of a film, ascending; from its shots alone if it has no sound track.
 
     path, root: as media.open_film takes them. Decodes the whole film.
     Raises Dropped for a film that cannot be used.

@@ -1,4 +1,4 @@
-"""The films of a build: where they are, what is in them, and whether they changed since they were last read."""
+"""The films of a build: their files, their facts, and whether they changed since they were last read."""
 
 import difflib
 import hashlib
@@ -40,7 +40,7 @@ class FilmFile:
 
 @dataclass(frozen=True)
 class FilmFacts:
-    """What reading a film once told. reason and detail are set when it cannot be used; fps is the average."""
+    """The facts of a film, from its content and header. reason is set if it cannot be used; fps is the average."""
 
     name: str
     size_bytes: int
@@ -56,8 +56,8 @@ class FilmFacts:
 def find_film(films: Path, name: str) -> FilmFile:
     """The file that an annotation names.
 
-    A name that is no path below the folder stands for the only film whose path ends with it, with or without
-    suffix: subtitles know no suffix, and annotation tools no folders.
+    A name that is no path below the folder means the only film whose path ends with it, with or without suffix:
+    subtitles know no suffix, and annotation tools know no folders.
     Raises Dropped (film_missing with a suggestion, or film_outside_folder when a path or link leads out).
     """
     root = films.resolve()
@@ -86,7 +86,7 @@ def _file_at(root: Path, name: str) -> FilmFile | None:
 
 
 def _films_that_end_with(root: Path, name: str) -> list[str]:
-    """Paths of the films that end with the name, with or without suffix; only those right where it says, if any."""
+    """Paths of the films that end with the name, with or without suffix; only those at that very path, if any."""
     wanted = PurePosixPath(name).parts
     if not wanted or ".." in wanted or wanted[0] == "/":
         return []
@@ -109,9 +109,9 @@ def _suggestion(root: Path, name: str) -> str:
 
 
 def still_growing(films: Iterable[FilmFile], settle_s: float, now_s: float) -> dict[str, FilmFacts]:
-    """The films that changed less than settle_s ago, as those do that are being copied, by name.
+    """The films that changed less than settle_s ago, by name: they may still be copied.
 
-    A time of change far in the future is a wrong clock, and keeps nobody waiting.
+    A time of change far in the future means a wrong clock; such a film is not waited for.
     """
     return {
         film.name: not_read(film, Reason.FILM_STILL_GROWING)
@@ -121,7 +121,7 @@ def still_growing(films: Iterable[FilmFile], settle_s: float, now_s: float) -> d
 
 
 def not_read(film: FilmFile, reason: Reason, detail: str = "") -> FilmFacts:
-    """What is known of a film that was not looked into. detail: what happened, if there is more to say."""
+    """The facts of a film that was not inspected. detail: what happened, if the reason does not say it."""
     detail = detail or ADVICE[reason]
     return FilmFacts(
         film.name, film.size_bytes, film.mtime_ns, "", None, reason.value, detail, version=film.version
@@ -129,9 +129,9 @@ def not_read(film: FilmFile, reason: Reason, detail: str = "") -> FilmFacts:
 
 
 def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
-    """Hash a film's content and look into its header. What is wrong with the file becomes its reason.
+    """Hash a film's content and read its header. A fault of the file becomes its reason.
 
-    Raises TransientError for what may be gone next time.
+    Raises TransientError for an error that may be gone next time.
     """
     digest, duration_s, reason, detail, fps = "", None, None, None, None
     try:
@@ -151,7 +151,7 @@ def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
 
 
 def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: WorkerPool) -> FilmFacts:
-    """Inspect a film in a worker; one that crashes or hangs it cannot be used."""
+    """Inspect a film in a worker; a film that crashes or hangs the worker cannot be used."""
     try:
         return pool.run(INSPECT_TIMEOUT_S, inspect_film, film, root, config)
     except WorkerFailed as error:
@@ -159,7 +159,7 @@ def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: Worke
 
 
 class FilmCatalogue:
-    """What is known of the films, kept beside the clips so that an unchanged film is not read again.
+    """The facts of the films on disk, beside the clips, so that an unchanged film is not read again.
 
     A film counts as unchanged while its size and its time of change are the same; at a URL, its size and version.
     """
@@ -177,7 +177,7 @@ class FilmCatalogue:
         return facts if was == (film.size_bytes, film.mtime_ns, film.version) else None
 
     def hashes(self) -> dict[str, str]:
-        """The SHA-256 of each film that was ever looked at and is still in the catalogue, by name."""
+        """The SHA-256 of each film in the catalogue, by name."""
         return {name: facts.sha256 for name, facts in self._facts.items()}
 
     def forget(self, names: Set[str]) -> None:
@@ -185,7 +185,7 @@ class FilmCatalogue:
         self.keep({name: facts for name, facts in self._facts.items() if name not in names})
 
     def keep(self, facts: Mapping[str, FilmFacts]) -> None:
-        """Replace the facts on disk by these, if they differ. What may be otherwise next time is not kept."""
+        """Replace the facts on disk by these, if they differ. Facts that may change without the film are not stored."""
         facts = {name: fact for name, fact in facts.items() if fact.reason not in _PASSING_REASONS}
         if facts != self._facts:
             self._facts = dict(facts)
@@ -194,7 +194,7 @@ class FilmCatalogue:
 
 
 def _load(path: Path) -> dict[str, FilmFacts]:
-    """The facts on disk; a damaged file is as good as none, it only saves time."""
+    """The facts on disk; a damaged file counts as absent, because it only saves time."""
     try:
         return {name: FilmFacts(**facts) for name, facts in json.loads(path.read_bytes()).items()}
     except (OSError, ValueError, TypeError, AttributeError):

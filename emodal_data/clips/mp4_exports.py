@@ -1,4 +1,4 @@
-"""Clips as mp4 files beside the dataset, for people to look at: one file a clip, made once."""
+"""Clips as mp4 files beside the dataset, for people to watch: one file for each clip, made once."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class Export:
     folder: Path
 
     def timeout_s(self, config: ClipsConfig) -> float:
-        """Seconds it may take: each clip has the limit of its own decoder, and a little for starting it."""
+        """The time limit in seconds: for each clip that of its decoder, and a little to start it."""
         return (config.timeout_s + 5.0) * len(self.clips)
 
 
 def plan_exports(plan: Plan, films: Path, out: Path) -> list[Export]:
-    """What is still to be written below `out`: one entry a film, in pieces no larger than 16 clips."""
+    """The exports still to be written below `out`: for each film, pieces of at most 16 clips."""
     exports = []
     for film, of_film in plan.clips.groupby("film", sort=True):
         folder = store_folder(out, str(film), plan.films[str(film)])

@@ -1,6 +1,6 @@
-"""Decisions of a review, made in the report: clips to drop, and clips whose label is another.
+"""Decisions of a review, made in the report: clips to drop, and clips to relabel.
 
-They are applied to the plan of a build, after the votes and before the thresholds; no film is read for them.
+They are applied to the plan of a build, after the votes and before the gates. They read no film.
 """
 
 import difflib
@@ -66,9 +66,9 @@ def read_overrides(path: Path) -> dict[str, Override]:
 def override_plan(plan: Plan, path: Path | None) -> Plan:
     """The plan with the decisions of a file: labels changed, and the columns review, review_label and review_note.
 
-    A relabelled clip has one vote, for its new label. What was decided of a clip that the plan leaves out for its span
-    changes nothing. Raises InputError as read_overrides does, and for a clip that no row speaks of, unless its film
-    could not be read this time.
+    A relabelled clip has one vote, for its new label. A decision about a clip that is left out because of its span has
+    no effect. Raises InputError as read_overrides does, and for a clip that no row names, unless its film could not be
+    read this time.
     """
     overrides = read_overrides(path) if path else {}
     away = set(plan.rows.loc[plan.rows["reason"].isin(stages()["film"]), "film"])
@@ -88,7 +88,7 @@ def override_plan(plan: Plan, path: Path | None) -> Plan:
     for name, column in {"review": "decision", "review_label": "label", "review_note": "note"}.items():
         values = {clip_id: getattr(override, column) for clip_id, override in known.items()}
         clips[name] = (
-            pd.Series(values, dtype=object).reindex(clips.index).where(lambda said: said.notna(), None)
+            pd.Series(values, dtype=object).reindex(clips.index).where(lambda decided: decided.notna(), None)
         )
     relabelled = {clip_id: override.label for clip_id, override in known.items() if override.label}
     changed = list(relabelled)
@@ -99,9 +99,9 @@ def override_plan(plan: Plan, path: Path | None) -> Plan:
 
 
 def relabel_vote_counts(vote_counts: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
-    """Ballots after the review: a clip that was given a label has one vote, for it.
+    """Vote counts after the review: a relabelled clip has one vote, for its new label.
 
-    ballots: indexed by clip_id, a column for each of LABELS. labels: clip_id -> class name.
+    vote_counts: indexed by clip_id, a column for each of LABELS. labels: clip_id -> class name.
     """
     counts = vote_counts.to_numpy(copy=True)
     places = vote_counts.index.get_indexer(pd.Index(list(labels)))

@@ -1,4 +1,4 @@
-"""From annotation rows and films to the clips of a build, and the reels that still have to be read."""
+"""From annotation rows and films to the clips of a build and the reels that must be read."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from emodal_data.core.span import Span
 from emodal_data.storage.film_cache import film_versions
 from emodal_data.storage.urls import shown
 
-#: Raised when reading a film yields something else than before; old store files are then left alone.
+#: Raised when reading a film yields other values; store files of earlier versions are then ignored.
 INGEST_VERSION = 6
 
 
@@ -65,7 +65,7 @@ class Reel:
         return max(clip.end_s for clip in self.clips)
 
     def alone(self, clip: Clip) -> "Reel":
-        """A reel of one of its clips, for when the whole crashed its worker."""
+        """A reel of one of its clips, to be read after the whole reel crashed its worker."""
         return replace(
             self, clips=(clip,), file=reel_file(self.file.parent, self.settings_key, [clip.clip_id])
         )
@@ -172,7 +172,7 @@ def all_places(plan: Plan) -> Places:
 
 
 def reel_places(reel: Reel) -> Places:
-    """Where the clips of a reel that was read are: in its file, or each in its own after a crash."""
+    """Where the clips of a reel that was read are: in its file, or after a crash each in a file of its own."""
     files = {clip.clip_id: (reel.file, row) for row, clip in enumerate(reel.clips)}
     if not reel.file.exists():
         files = {clip.clip_id: (reel.alone(clip).file, 0) for clip in reel.clips}
@@ -180,7 +180,7 @@ def reel_places(reel: Reel) -> Places:
 
 
 def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
-    """Names everything in the settings that changes what reading a clip yields; thresholds do not."""
+    """The hash of all settings that change what reading a clip yields; thresholds do not."""
     settings: dict[str, Any] = {
         "version": INGEST_VERSION,
         "clips": clips.model_dump(include={"audio_track", "audio_mix", "max_clip_s"}),
@@ -189,7 +189,7 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
         ),
     }
     if face.frame_search_s:
-        settings["face"] = face.model_dump(exclude={"weights", "gate"})  # the search asks what is clear
+        settings["face"] = face.model_dump(exclude={"weights", "gate"})  # the search applies the gates
     if clips.shot_cuts != "ignore":
         settings["shot_cuts"] = True
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
@@ -211,7 +211,7 @@ def _mark_unusable_films(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> 
 
 
 def _name_clips(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFrame:
-    """Give good rows their clip_id. Copies of one film are one film: the first name in order stands for all."""
+    """Give good rows their clip_id. Identical files are one film, under the first of their names in order."""
     rows = rows.copy()
     first_name: dict[str, str] = {}
     for name in sorted(facts):

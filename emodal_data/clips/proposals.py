@@ -1,6 +1,6 @@
-"""Spans of a film worth annotating: candidates with one clear face and clear speech, spread over the whole film.
+"""Proposed spans of a film: candidates with one good face and good sound, spread over the whole film.
 
-choose decides from numbers alone; propose_spans looks at a film, in workers.
+choose computes from numbers alone; propose_spans reads a film, in workers.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ from emodal_data.core.reasons import ADVICE
 from emodal_data.core.span import Span
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 
-#: Share of the face in the area of the two largest: one at least four times as large as any other is alone enough.
+#: Least share of the face in the area of the two largest: four times the area of any other face.
 MIN_DOMINANCE = 0.8
 
 
@@ -60,10 +60,10 @@ def propose_spans(
 def choose(
     candidates: Sequence[Span], wanted: int, clear: Callable[[Sequence[Span]], Sequence[bool]]
 ) -> list[Span]:
-    """At most `wanted` of the candidates that are clear, spread evenly over the time they span; ascending.
+    """At most `wanted` of the candidates that pass, spread evenly over their time, ascending.
 
-    clear: says of some candidates, ascending, whether each is clear; asked about no more of them than needed.
-    The time is cut into `wanted` equal stretches; whichever has given fewest is asked next.
+    clear: returns for some candidates, ascending, whether each passes; it is called for no more than needed. The time
+    is cut into `wanted` equal stretches; the stretch with the fewest chosen spans is searched next.
     """
     stretches = _stretches(candidates, wanted)
     chosen: list[list[Span]] = [[] for _ in stretches]
@@ -79,7 +79,7 @@ def choose(
 
 
 def _stretches(candidates: Sequence[Span], count: int) -> list[deque[Span]]:
-    """The candidates by the stretch that holds their middle, those nearest to its own middle first."""
+    """The candidates by the stretch that holds their middle, sorted by the distance from its centre."""
     stretches: list[list[Span]] = [[] for _ in range(count)]
     if candidates:
         begin_s = candidates[0].start_s

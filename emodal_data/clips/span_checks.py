@@ -1,6 +1,6 @@
-"""What is odd about spans, as far as the table and the films' headers tell: no film is read for it.
+"""Checks of spans from the table and the films' headers, without reading a film.
 
-Overlaps of one speaker with himself, and annotations whose clock is not the film's.
+They find overlapping spans of one speaker, and annotations with another clock than the film's.
 """
 
 import math
@@ -15,7 +15,7 @@ from emodal_data.core.reasons import Reason
 
 #: Frame rates that differ by less are one: 23.976 and 24 differ by 1 in 1000, 23.98 is a way to write 23.976.
 _SAME_RATE = 0.0005
-#: Spans may end this much after the film: headers round its length.
+#: A span may end this much after the film, because headers round its length.
 _END_SLACK_S = 0.5
 #: How much longer a copy at another speed can be: a film of 25 frames a second shown at 24 or 24000/1001, and the
 #: difference between the rates of film or video in whole numbers and those of American television.
@@ -25,16 +25,16 @@ _LONGER = {"25 against 23.976": 25 * 1001 / 24000, "25 against 24": 25 / 24, "24
 def check_spans(
     rows: pd.DataFrame, clips: pd.DataFrame, facts: Mapping[str, FilmFacts], config: ClipsConfig
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Tell what is odd about spans in the detail of their rows, and leave out what the configuration does not want.
+    """Note what is odd about spans in the detail of their rows, and drop what the configuration does not allow.
 
-    rows: with clip_id; the only thing that is changed in place. clips: as plan.Plan.clips.
-    Returns the clips that are left, and a line for each film and oddity.
+    rows: tables.ROWS, changed in place. clips: tables.PLANNED.
+    Returns the clips that remain, and a warning for each film and kind.
     """
     good = rows["reason"].isna()
     notes = clock_notes(rows[good], facts)
-    told = rows.loc[notes.index, "film"] + ": " + notes
+    by_film = rows.loc[notes.index, "film"] + ": " + notes
     rows.loc[notes.index, "detail"] = notes
-    warnings = list(dict.fromkeys(told))
+    warnings = list(dict.fromkeys(by_film))
 
     overlaps_s = own_overlaps_s(clips)
     mine = rows.index[good & (overlaps_s.index.get_indexer(pd.Index(rows["clip_id"])) >= 0)]
@@ -45,8 +45,8 @@ def check_spans(
         rows.loc[mine, "measured"] = measured
         rows.loc[mine, "detail"] = line
     else:
-        before = rows.loc[mine, "detail"].fillna("").astype(object)
-        rows.loc[mine, "detail"] = before.where(before == "", before + "; ") + line
+        noted = rows.loc[mine, "detail"].fillna("").astype(object)
+        rows.loc[mine, "detail"] = noted.where(noted == "", noted + "; ") + line
     for film, of_film in clips.loc[overlaps_s.index].groupby("film", sort=True):
         what = "spans start" if len(of_film) > 1 else "span starts"
         warnings.append(
@@ -59,27 +59,27 @@ def check_spans(
 
 
 def own_overlaps_s(clips: pd.DataFrame) -> pd.Series:
-    """How long each clip overlaps an earlier one of its speaker in its film; only clips that do.
+    """How long each clip overlaps an earlier one of its speaker in its film; only clips that overlap.
 
-    clips: film, speaker (null: unknown, overlaps nothing), start_s and end_s, indexed by clip_id. Of two that overlap
-    the one that starts later is meant.
+    clips: film, speaker (null: unknown, overlaps nothing), start_s and end_s, indexed by clip_id. Of two overlapping
+    clips, the one that starts later is listed.
     """
     named = clips[clips["speaker"].notna()].sort_values(["film", "start_s", "end_s"], kind="stable")
     talks = [named["film"], named["speaker"]]
     ends_s = named["end_s"].astype(float)
-    # The latest end among all the earlier ones, not only of the one before: a long span may hold several short ones.
+    # The latest end of all earlier spans, not of the last one alone: a long span may contain several short ones.
     reached_s = ends_s.groupby(talks, sort=False).cummax().groupby(talks, sort=False).shift()
     overlap_s: pd.Series = np.minimum(reached_s, ends_s) - named["start_s"]
     return overlap_s[overlap_s > 0]
 
 
 def clock_notes(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.Series:
-    """What speaks against the times of rows, a line for each row that something speaks against, indexed as the rows.
+    """Signs that the times of rows are on another clock: a line for each row concerned, indexed as the rows.
 
     rows: film, end_s and, if the annotations say, fps (text): the frame rate that the annotator's tool assumed.
-    facts: of the films. A rate that is not the film's is told for its own rows; spans behind the film's end are told
-    for all rows of the film, because a clock that runs at another speed is wrong everywhere. Annotations of a shorter
-    copy end before the film does: without fps nothing tells them.
+    facts: of the films. A rate that is not the film's is noted for its own rows. Spans after the film's end are noted
+    for all rows of the film, because a clock at another speed is wrong everywhere. Annotations of a shorter copy end
+    before the film does; without fps they cannot be detected.
     """
     notes = pd.Series("", index=rows.index, dtype=object)
     for film, of_film in rows.groupby("film", sort=False):

@@ -1,7 +1,7 @@
-"""The clip store: what reading films yielded, one Parquet file a reel, found again by clip and settings.
+"""The clip store: what reading films yielded, one Parquet file for each reel, found by clip and settings.
 
-A file's name starts with the key of the settings it was made with. Files are only ever added whole; the store
-may be deleted at any time and costs no more than reading the films again.
+A file's name starts with the key of the settings that the reel was read with. Files are only added whole. The store may
+be deleted at any time; then the films are read again.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from emodal_data.storage.files import atomic_path
 
 _SMALL = [name for name in CLIP_STORE.names if name not in PAYLOAD]
 
-#: Reels that are joined at a time: in thousands of small tables a clip takes three times the memory.
+#: Reels that are joined at a time: a clip takes three times the memory in thousands of small tables.
 _FILES_AT_ONCE = 256
 
-#: What clips have in common: looking for repeated pictures and numbers takes time, and finds none.
+#: Columns with repeated values. A dictionary of the others would cost time and save nothing.
 REPEATED = ["film", "reason", "detail"]
 
 #: Where clips are in the store: clip_id -> (file, row in the file).
@@ -45,7 +45,7 @@ def reel_file(folder: Path, settings_key: str, clip_ids: Iterable[str]) -> Path:
 
 
 def write_reel(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, missing ones null."""
+    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE; missing columns are null."""
     table = pa.Table.from_pylist(list(rows), schema=CLIP_STORE)
     with atomic_path(path) as temporary:
         pq.write_table(
@@ -54,12 +54,12 @@ def write_reel(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def load_reel(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Columns of a reel file, held against the checksums it was written with.
+    """Columns of a reel file, compared with the checksums that it was written with.
 
-    Raises DamagedReel if the file is not what was written: a disk went bad, or somebody changed it.
+    Raises DamagedReel if the file is not what was written: the disk is faulty, or somebody changed it.
     """
     try:
-        # Half of what pq.read_table takes: reels are small files, and there are many of them.
+        # Takes half the time of pq.read_table, and there are many small reels.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             names = None if columns is None else stored_names(columns, file.schema.names)
             return with_current_names(file.read(columns=names, use_threads=False))
@@ -93,7 +93,7 @@ def stored_clips(folder: Path, settings_key: str) -> dict[str, tuple[Path, int]]
 
 
 def find_places(store: Path, settings_key: str, clip_ids: Set[str]) -> dict[str, tuple[Path, int]]:
-    """Where clips are, whatever their film: clip_id -> (file, row). Those that the store lacks are left out."""
+    """Where clips of any film are: clip_id -> (file, row). Clips that the store lacks are left out."""
     places: dict[str, tuple[Path, int]] = {}
     for folder in sorted(store.glob("*/")):
         stored = stored_clips(folder, settings_key)
@@ -102,7 +102,7 @@ def find_places(store: Path, settings_key: str, clip_ids: Set[str]) -> dict[str,
 
 
 def list_clips(store: Path) -> Iterator[tuple[str, str, str]]:
-    """Everything in the store, whatever the settings: clip_id, film, and the first digits of the film's SHA-256.
+    """Every clip in the store, with any settings: clip_id, film, and the first digits of the film's SHA-256.
 
     A damaged file counts as absent and is removed.
     """
@@ -117,7 +117,7 @@ def list_clips(store: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def remove_clips(store: Path, gone: Set[str]) -> int:
-    """Remove clips from the store, and damaged files; what else is there stays. Returns the number of clips removed."""
+    """Remove clips and damaged files from the store; all else stays. Returns the number of clips removed."""
     remove_damaged(sorted(store.glob("*/*.parquet")))
     removed = 0
     for path in sorted(store.glob("*/*.parquet")):
@@ -160,6 +160,6 @@ def read_measures(places: Places) -> pd.DataFrame:
 
 
 def read_payload(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
-    """The face PNG and the sound of some rows of a reel file, in the order asked. Raises DamagedReel."""
+    """The face PNG and the sound of some rows of a reel file, in the order of the rows. Raises DamagedReel."""
     table = load_reel(path, ["image", "audio"]).take(pa.array(rows))
     yield from zip(table["image"].to_pylist(), table["audio"].to_pylist(), strict=True)

@@ -1,6 +1,6 @@
 """The settings of the data rooms: one frozen pydantic model per section, documented where they are defined.
 
-flows/config.py joins them (with the model's and the engine's) into the tree that `emodal build --config` reads.
+flows/config/models.py joins them with those of the model and the engine to the tree that `emodal build --config` reads.
 """
 
 from typing import Annotated, Literal, Self
@@ -116,43 +116,43 @@ class AudioConfig(Section):
 
 
 class SplitConfig(Section):
-    """Training and test side."""
+    """The split into training and test."""
 
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share of the labelled clips on the test side."""
+    """Share of the labelled clips in the test split."""
     group_by: Literal["film", "speaker", "clip"] = "film"
-    """What may never stand on both sides."""
+    """What may never be in both training and test."""
     seed: int = 0
     """Chooses among equally good splits."""
     keep_sides: bool = True
-    """Clips of the dataset that is there already stay on their side when films are added."""
+    """Clips of the existing dataset stay in their split when films are added."""
     tolerance: Fraction = 0.1
     """How far the test share may be from test_fraction before the build stops."""
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
-    """Also part the training side into this many folds, by the same groups (column fold); the test side stays out."""
+    """Also divide the training split into this many folds, by the same groups (column fold)."""
     allow_imbalance: bool = False
-    """Go on with the nearest possible split when groups make the wanted one impossible."""
+    """Use the nearest possible split if groups make the wanted one impossible."""
 
 
 class AugmentConfig(Section):
-    """Training-side augmentation. Test and unlabelled clips are never augmented."""
+    """Augmentation of training clips. Test and unlabelled clips are never augmented."""
 
     per_clip: Annotated[int, Field(ge=0, le=100)] = 2
-    """Augmented copies of each training clip, unless target_size is set."""
+    """Augmented samples of each training clip, unless target_size is set."""
     target_size: Annotated[int, Field(gt=0)] | None = None
     """Labelled samples after augmentation, originals and test side included (the poster: 11606); unlabelled clips come
     on top."""
     balance: bool = False
-    """Give the copies to the rarest classes first, as many in all; else to all clips alike."""
+    """Augment the rarest classes first, with the same number in all; else augment all clips alike."""
     seed: int = 0
-    """Seeds every draw, together with the clip's own id."""
+    """Seeds the random numbers, together with the clip's id."""
 
 
 class ShardsConfig(Section):
     """The Parquet files of the dataset."""
 
     rows: Annotated[int, Field(ge=1)] = 2048
-    """Samples in one shard at most; about half as many on average, so that a film that is added changes few shards."""
+    """Most samples in one shard. On average it has half as many, so that an added film changes few shards."""
     row_group_rows: Annotated[int, Field(ge=1)] = 256
     """Samples in one row group."""
     soft_labels: bool = False

@@ -1,4 +1,4 @@
-"""The exception family of the data rooms. Library errors (av, cv2, pyarrow) are turned into these, cause kept.
+"""The exception family of the data rooms. Errors of libraries (av, cv2, pyarrow) become these, with their cause.
 
 EmodalError
 ├── InputError      the input or the arguments are wrong: nothing was done, exit code 2
@@ -6,7 +6,7 @@ EmodalError
 │   ├── TransientError   an I/O error that may be gone next time: tried again
 │   ├── WorkersLost      worker processes do not start, or die before they work: the run ends
 │   └── DamagedReel      a file of the clip store is not what was written: its clips are read again
-└── Dropped         one clip or one film cannot be used: becomes a line of the ledger, the rest goes on
+└── Dropped         one clip or one film cannot be used: it gets a line in the ledger, and the run continues
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ class WorkError(EmodalError):
 
 
 class TransientError(WorkError):
-    """An I/O error that may be gone next time, such as a network drive that hiccuped."""
+    """An I/O error that may be gone next time, such as a network drive that failed for a moment."""
 
 
 class WorkersLost(WorkError):
@@ -55,7 +55,7 @@ class Dropped(EmodalError):
     def __init__(self, reason: Reason, detail: str = "", measured: float | None = None) -> None:
         super().__init__(reason, detail, measured)
         self.reason = reason
-        # File names may hold newlines and bytes that are no text; the ledger holds lines of text.
+        # File names may contain newlines and bytes that are not text; the ledger has lines of text.
         self.detail = " ".join(detail.encode("utf-8", "replace").decode().split())
         self.measured = measured
 

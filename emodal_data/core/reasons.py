@@ -52,7 +52,7 @@ class Reason(StrEnum):
     DROPPED_BY_REVIEW = "dropped_by_review"
 
 
-#: The stages of a build, each with the first of its reasons: those above stand in the order of the stages.
+#: The stages of a build, each with its first reason: the reasons above are in the order of the stages.
 _STAGES = {
     "annotation": Reason.BAD_TIME,
     "film": Reason.FILM_MISSING,

@@ -1,6 +1,6 @@
-"""Every table's columns, types and units: the vocabulary of the files this project reads and writes.
+"""The columns, types and units of every file that this project writes.
 
-The Arrow schemas here are what is written; each field's `description` is what the documentation shows.
+Files are written with these Arrow schemas; the documentation shows the `description` of each field.
 """
 
 import json
@@ -22,7 +22,7 @@ RENAMED: Final[Mapping[str, str]] = MappingProxyType({"blur": "sharpness"})
 #: The four classes in the order of the label column.
 LABELS: Final = ("angry", "happy", "neutral", "sad")
 
-#: How many votes a clip has for each class: columns of clips and samples on their way to the shards.
+#: Columns of clips: the number of votes for each class.
 VOTES_OF: Final = tuple(f"votes_{label}" for label in LABELS)
 
 #: What annotators write, in any case, and the class it means.
@@ -56,7 +56,7 @@ QUALITY: Final = (
     _field("faces_in_frame", pa.int32(), "faces that the detector found in the frame"),
 )
 
-#: Measures that the shards leave out: they explain drops.
+#: Measures that are not in the shards; they explain why clips are dropped.
 MORE_QUALITY: Final = (
     _field("residual_yaw_deg", pa.float32(), "turn that is left after frontalization"),
     _field(
@@ -179,7 +179,7 @@ SHARD_OPTIONS: Final = {
 }
 
 
-#: Columns of a shard that are made of a clip's picture and sound, and cost the time; the others are known before.
+#: Columns of a shard that are computed from a clip's picture and sound, which takes time.
 DERIVED_COLUMNS: Final = (
     "image",
     "audio_features",
@@ -214,7 +214,7 @@ def shard_schema(
     options: Sequence[str] = (),
     frame_names: Sequence[str] = (),
 ) -> pa.Schema:
-    """The schema of the dataset's shards, with the metadata that other readers understand.
+    """The schema of the shards, with metadata for other readers.
 
     feature_names: the 68 names in order. audio: the settings that the features were computed with.
     egemaps_names: names of the optional eGeMAPS column. options: names of further columns, of SHARD_OPTIONS.

@@ -1,4 +1,4 @@
-"""A stretch of a film's time: what the finders of this room take and give."""
+"""A stretch of a film's time."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Span:
 
     @property
     def length_s(self) -> float:
-        """How long it is; negative where two spans that do not meet were cut with each other."""
+        """Its length; negative for the intersection of two spans that do not meet."""
         return self.end_s - self.start_s
 
     def within(self, other: "Span") -> "Span":

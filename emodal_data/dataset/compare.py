@@ -1,4 +1,4 @@
-"""What differs between two builds, and why: settings, versions, films, and what became of every span."""
+"""Comparison of two datasets: settings, versions, films, and the outcome of every span."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from emodal_data.core.schema import QUALITY, RENAMED, with_current_names
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.read import read_samples
 
-#: What a span is known by: its clip_id changes with the content of the film.
+#: The columns that identify a span: its clip_id changes with the content of the film.
 _SPAN = ["film", "start_s", "end_s"]
 #: The parts of a sample that are compared as a whole, and their columns.
 _PARTS = {
@@ -88,11 +88,11 @@ def _compare_schemas(one: int | None, two: int | None) -> dict[str, Any]:
 def _line(span: Mapping[str, Any]) -> str:
     if "changed" in span:
         fields = {name: values for name, values in span["changed"].items() if name != "contents"}
-        told = [f"{name} {was} -> {now}" for name, (was, now) in fields.items()]
-        told += [f"other {part}" for part in span["changed"].get("contents", [])]
+        words = [f"{name} {was} -> {now}" for name, (was, now) in fields.items()]
+        words += [f"other {part}" for part in span["changed"].get("contents", [])]
     else:
-        told = [str(span[name]) for name in ("outcome", "reason", "label", "split") if span[name]]
-    return f"{span['film']} {span['start_s']}-{span['end_s']} s: {', '.join(told)}"
+        words = [str(span[name]) for name in ("outcome", "reason", "label", "split") if span[name]]
+    return f"{span['film']} {span['start_s']}-{span['end_s']} s: {', '.join(words)}"
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -144,11 +144,11 @@ def _flat_column(column: pa.Array) -> pa.Array:
 
 
 def _spans(dataset: Path, samples: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """What became of each span, by film, start, end, and a number that tells faulty rows apart."""
+    """The outcome of each span, by film, start, end, and a number that distinguishes faulty rows."""
     columns = [*_SPAN, "clip_id", "label", "speaker", "outcome", "reason", "split"]
     ledger = pq.read_table(dataset / "ledger.parquet", columns=columns).to_pandas()
     originals = samples[samples["copy"] == 0].set_index("clip_id")
-    # Several rows are votes: the clip has the label they chose, and is dropped only if all of them are.
+    # Several rows are votes: the clip has the label that they chose, and is dropped only if all rows are.
     ledger = ledger.sort_values("outcome", ascending=False, kind="stable")
     ledger["label"] = ledger["label"].where(
         ~ledger["clip_id"].isin(originals.index), ledger["clip_id"].map(originals["label"])
@@ -156,8 +156,8 @@ def _spans(dataset: Path, samples: pd.DataFrame) -> dict[tuple[Any, ...], dict[s
     number = ledger.groupby(_SPAN, dropna=False).cumcount().where(ledger["clip_id"].isna(), 0)
     ledger = ledger.assign(number=number).drop_duplicates([*_SPAN, "number"])
     ledger = ledger.join(originals[list(_PARTS)].astype(object), on="clip_id")
-    copies = samples[samples["copy"] > 0].drop(columns=["label", "split", "speaker"])
-    of_clip = {clip: tuple(rows.itertuples(index=False)) for clip, rows in copies.groupby("clip_id")}
+    augmented = samples[samples["copy"] > 0].drop(columns=["label", "split", "speaker"])
+    of_clip = {clip: tuple(rows.itertuples(index=False)) for clip, rows in augmented.groupby("clip_id")}
     spans = ledger.astype(object).where(ledger.notna(), None).to_dict("records")
     return {
         (*(span[name] for name in _SPAN), span["number"]): {
@@ -175,14 +175,14 @@ def _compare_spans(
     for span in sorted(one.keys() & two.keys(), key=str):
         what = _differing(one[span], two[span])
         contents = [part for part in (*_PARTS, "copies") if what.pop(part, None)]
-        # Of a span that is kept in one build only, the contents go without saying.
+        # The contents of a span that is kept in one build only need no mention.
         if contents and "outcome" not in what:
             what["contents"] = contents
         if what:
             changed.append(_named(span) | {"changed": what})
     return {
-        "added": [_named(span) | _told(two[span]) for span in sorted(two.keys() - one.keys(), key=str)],
-        "removed": [_named(span) | _told(one[span]) for span in sorted(one.keys() - two.keys(), key=str)],
+        "added": [_named(span) | _outcome(two[span]) for span in sorted(two.keys() - one.keys(), key=str)],
+        "removed": [_named(span) | _outcome(one[span]) for span in sorted(one.keys() - two.keys(), key=str)],
         "changed": changed,
     }
 
@@ -191,7 +191,7 @@ def _named(span: tuple[Any, ...]) -> dict[str, Any]:
     return dict(zip(_SPAN, span, strict=False))
 
 
-def _told(span: Mapping[str, Any]) -> dict[str, Any]:
+def _outcome(span: Mapping[str, Any]) -> dict[str, Any]:
     return {name: span[name] for name in ("outcome", "reason", "label", "split")}
 
 

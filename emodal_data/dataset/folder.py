@@ -1,6 +1,6 @@
-"""A dataset's folder: what stands there already, and how the next one takes its place.
+"""The folder of a dataset: reading what exists, and replacing it as a whole.
 
-It is replaced as a whole: written beside, then renamed; a kill in between is mended.
+The new dataset is written beside the old one and renamed; recover_dataset repairs what a kill in between leaves.
 """
 
 import json
@@ -26,7 +26,7 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
 
 
 def is_published(key: str, dataset: Path) -> bool:
-    """Whether the folder holds the dataset of this key already, none of its shards missing. key: of DatasetPlan."""
+    """Whether the folder holds the dataset of this key (DatasetPlan.key) with all its shards."""
     manifest = read_manifest(dataset)
     shards = manifest.get("shards", [])
     return manifest.get("build_key") == key and all(
@@ -36,24 +36,24 @@ def is_published(key: str, dataset: Path) -> bool:
 
 
 def previous_split(dataset: Path, config: SplitConfig) -> dict[str, str]:
-    """The side of each clip in the dataset that is there already: clip_id -> "train" or "test".
+    """The split of each clip in the existing dataset: clip_id -> "train" or "test".
 
     Empty if there is none, if it was split by other rules, or if config.keep_sides is off.
     """
-    sides = _cells_before(dataset, config, "split", {"group_by", "seed", "test_fraction"})
-    return {clip_id: side for clip_id, side in sides if side in ("train", "test")}
+    splits = _previous_cells(dataset, config, "split", {"group_by", "seed", "test_fraction"})
+    return {clip_id: split for clip_id, split in splits if split in ("train", "test")}
 
 
 def previous_folds(dataset: Path, config: SplitConfig) -> dict[str, int]:
-    """The fold of each clip in the dataset that is there already; empty as sides_before."""
+    """The fold of each clip in the existing dataset; empty in the same cases as previous_split."""
     if not config.folds:
         return {}
-    folds = _cells_before(dataset, config, "fold", {"group_by", "seed", "folds"})
+    folds = _previous_cells(dataset, config, "fold", {"group_by", "seed", "folds"})
     return {clip_id: fold for clip_id, fold in folds if fold is not None}
 
 
 def replace_dataset(new: Path, dataset: Path) -> None:
-    """Put a finished folder in the place of the dataset; a kill in between is mended by recover_dataset."""
+    """Replace the dataset by a finished folder; recover_dataset repairs what a kill in between leaves."""
     old = dataset.with_name(f".{dataset.name}-old")
     with explain_os_errors(dataset):
         shutil.rmtree(old, ignore_errors=True)
@@ -64,7 +64,7 @@ def replace_dataset(new: Path, dataset: Path) -> None:
 
 
 def recover_dataset(dataset: Path) -> None:
-    """Mend what a kill left, also during replace_dataset: keep whichever whole dataset there is, and nothing else."""
+    """Repair what a kill left, also during replace_dataset: keep the one whole dataset, and nothing else."""
     old = dataset.with_name(f".{dataset.name}-old")
     with explain_os_errors(dataset):
         shutil.rmtree(dataset.with_name(f".{dataset.name}-new"), ignore_errors=True)
@@ -82,8 +82,10 @@ def staging_folder(dataset: Path) -> Path:
     return folder
 
 
-def _cells_before(dataset: Path, config: SplitConfig, column: str, rules: Set[str]) -> list[tuple[str, Any]]:
-    """clip_id and a column of each row of the ledger that is there already, if the rules are what they were."""
+def _previous_cells(
+    dataset: Path, config: SplitConfig, column: str, rules: Set[str]
+) -> list[tuple[str, Any]]:
+    """clip_id and a column of each row of the existing ledger, if it was made by the same rules."""
     was = read_manifest(dataset).get("config", {}).get("split", {})
     if not config.keep_sides or any(was.get(rule) != getattr(config, rule) for rule in rules):
         return []

@@ -10,16 +10,16 @@ import pyarrow.parquet as pq
 from emodal_data.core.schema import LEDGER, LEDGER_OPTIONS, SCHEMA_VERSION
 from emodal_data.storage.files import atomic_path
 
-#: What a row and its clip both have: the row's own comes first.
+#: Columns that a row and its clip both have; the value of the row wins.
 _VERDICT = ("reason", "measured", "detail")
 #: Columns that end the table.
 _LAST = ("annotator", "speaker")
 
 
 def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
-    """One line for every annotation row: its own fault, or else what became of its clip.
+    """One line for each annotation row: its own fault, or else the outcome of its clip.
 
-    rows: plan.Plan.rows. clips: with measures, reason and (when a dataset was made) split. Columns of the annotation
+    rows: clips.tables.ROWS. clips: clips.tables.GATED, or SPLIT if a dataset was planned. Columns of the annotation
     file that the schema does not know follow as text.
     """
     fields = [*LEDGER, *(field for field in LEDGER_OPTIONS if field.name in clips)]
@@ -39,11 +39,11 @@ def make_ledger(rows: pd.DataFrame, clips: pd.DataFrame) -> pa.Table:
         if field.name in _VERDICT
     }
     dropped = columns["reason"].is_valid()
-    # Not at fault, but told.
-    odd = pc.and_(pc.and_not(fine, dropped), pc.is_valid(own("detail", pa.string())))
+    # Rows without a fault that have a note.
+    noted = pc.and_(pc.and_not(fine, dropped), pc.is_valid(own("detail", pa.string())))
     of_clip_too = pc.coalesce(pc.binary_join_element_wise("; ", of_clip("detail", pa.string()), ""), "")
-    told = pc.binary_join_element_wise(own("detail", pa.string()), of_clip_too, "")
-    columns["detail"] = pc.if_else(odd, told, columns["detail"])
+    notes = pc.binary_join_element_wise(own("detail", pa.string()), of_clip_too, "")
+    columns["detail"] = pc.if_else(noted, notes, columns["detail"])
     columns["outcome"] = pc.if_else(dropped, "dropped", "kept")
     for field in fields:
         if field.name in columns:

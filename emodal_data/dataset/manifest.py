@@ -1,4 +1,4 @@
-"""The manifest: what a dataset is made of, its hashes and its proof; and how it is read and written."""
+"""The manifest of a dataset: settings, versions, counts, hashes and the result of the leakage check."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ def make_manifest(
     annotations_sha256: str,
     overrides_sha256: str | None = None,
 ) -> dict[str, Any]:
-    """What the dataset is made of. It holds no time and no path, so the same build gives the same bytes.
+    """The manifest of a dataset. It has no time and no path, so that the same build gives the same bytes.
 
     films: name -> SHA-256 of the content. overrides_sha256: of the review's decisions, if there was one.
     """
@@ -52,19 +52,19 @@ def manifest_contents(
     proof: Mapping[str, Any],
     films: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The part of the manifest that says what the files hold.
+    """The part of the manifest that describes the files.
 
-    samples: clip_id, copy, film, split and label, one line a sample, and fold where there are folds.
+    samples: tables.SAMPLES.
     films: name -> SHA-256 of the content.
     """
     originals = samples[samples["copy"] == 0]
     labelled = originals[originals["split"] != "unlabelled"]
     split = tally(labelled["split"], labelled["label"])
     classes = originals["label"].fillna("unlabelled")
-    sides: dict[str, Any] = {"test_fraction": split.test_fraction, "per_class": split.per_class}
+    split_entry: dict[str, Any] = {"test_fraction": split.test_fraction, "per_class": split.per_class}
     if "fold" in originals:
         known = originals["fold"].dropna()
-        sides["folds"] = tally_folds(
+        split_entry["folds"] = tally_folds(
             labelled["fold"], labelled["label"], int(known.max()) + 1 if len(known) else 0
         )
     return {
@@ -78,7 +78,7 @@ def manifest_contents(
             "clips_per_split": _counts(originals["split"]),
             "samples_per_split": _counts(samples["split"]),
         },
-        "split": sides,
+        "split": split_entry,
         "balance": {str(film): _counts(part) for film, part in classes.groupby(originals["film"], sort=True)},
         "agreement": agreement(ledger.select(VOTES_FROM).to_pandas()),
         "leak_proof": dict(proof),

@@ -1,4 +1,4 @@
-"""Samples of a dataset folder, read back: some columns of all of them for our own use, or one side for users."""
+"""Reading samples of a dataset folder: some columns of all samples for our own use, or one split for users."""
 
 import json
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from emodal_data.storage.urls import READING, local_path, shown, url_of
 
 
 def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Some columns of every sample, in the order of the shards, as they were before they were written.
+    """Some columns of every sample, in the order of the shards.
 
-    Returns clip_id, copy (0: the original), split, label (class name or null), the columns asked for (of the optional
-    ones those that are there), and the place of the sample: shard and shard_row.
+    Returns clip_id, copy (0: the original), split, label (class name or null), the columns asked for (optional ones
+    if they exist), and the place of the sample: shard and shard_row.
     """
     names = list(dict.fromkeys(["sample_id", "clip_id", "label", *columns]))
     frames = []
@@ -31,16 +31,15 @@ def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
             frame = with_current_names(table).to_pandas()
             frames.append(frame.assign(split=split, shard=path, shard_row=range(len(frame))))
     samples: pd.DataFrame = pd.concat(frames, ignore_index=True)
-    copies = samples["sample_id"].str.rsplit("-", n=1).str[1].astype(int)
+    numbers = samples["sample_id"].str.rsplit("-", n=1).str[1].astype(int)
     labels = samples["label"].map(dict(enumerate(LABELS))).astype(object)
-    return samples.assign(copy=copies, label=labels.where(labels.notna(), None))
+    return samples.assign(copy=numbers, label=labels.where(labels.notna(), None))
 
 
 def read_split(dataset: Path | str, split: str) -> pa.Table:
-    """All samples of one side of a dataset folder, or of a dataset's URL: "train", "test" or "unlabelled".
+    """All samples of one split of a dataset, in a folder or at a URL: "train", "test" or "unlabelled".
 
-    An absent unlabelled side is an empty table. Raises InputError if the folder holds no dataset or the split
-    has another name.
+    An absent unlabelled split is an empty table. Raises InputError if there is no dataset or no split of that name.
     """
     if split not in SPLITS:
         raise InputError(f"no split {split!r}: choose one of {', '.join(SPLITS)}")

@@ -1,4 +1,4 @@
-"""Contents of samples that shards on disk hold already: pictures, features and sound that need not be made again."""
+"""Samples of existing shards whose derived columns (pictures, features, sound) can be reused."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from emodal_data.core.schema import QUALITY
 from emodal_data.storage.files import file_sha256
 
-#: A sample is the same when all these are: its clip and copy, and what was measured when the clip was read.
+#: Two samples are the same if these are equal: clip, number of the augmentation, and the measures of the clip.
 _SAME = ("sample_id", "start_s", "end_s", "frame_s", *(field.name for field in QUALITY))
 
 Places = npt.NDArray[np.int64]
@@ -21,7 +21,7 @@ Places = npt.NDArray[np.int64]
 class ReusableSamples:
     """Some columns of the samples in some shards.
 
-    shards: file and SHA-256 of its bytes; one that is not there, or whose bytes are others, counts as absent.
+    shards: file and SHA-256 of its bytes. A file that is missing or has other bytes counts as absent.
     """
 
     def __init__(self, shards: Mapping[Path, str], columns: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ class ReusableSamples:
         self._known = pd.Index(np.concatenate(keys or [np.empty(0, np.uint64)]))
 
     def find(self, samples: pa.Table) -> Places:
-        """The place of each sample here, to be given to take; -1 where it is not here. samples: with columns _SAME."""
+        """The place of each sample, for take; -1 if it cannot be reused. samples: with the columns _SAME."""
         return np.asarray(self._known.get_indexer(pd.Index(_keys(samples))), dtype=np.int64)
 
     def take(self, places: Places, schema: pa.Schema) -> pa.Table:
@@ -47,7 +47,7 @@ class ReusableSamples:
         return pa.concat_tables(parts).take(back)
 
     def _read(self, file: pq.ParquetFile, rows: Places) -> pa.Table:
-        """Some rows of a file, of which no more is read than the row groups that they are in."""
+        """Some rows of a file. Only the row groups that hold them are read."""
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         ends = np.cumsum(sizes)
         group_of = ends.searchsorted(rows, side="right")

@@ -1,4 +1,4 @@
-"""Shards of the dataset that stands there already: those that would come out the same to the byte are kept."""
+"""Reuse of shards of the existing dataset: those that would be equal to the byte are linked, not written."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,39 +15,39 @@ from emodal_data.storage.files import explain_os_errors, file_sha256, link_or_co
 def reuse_shards(
     dataset: Path, shards: Sequence[Shard], settings: ShardSettings
 ) -> tuple[list[WrittenShard], list[Shard]]:
-    """Put what is the same already in the place of planned shards; the dataset itself stays as it is.
+    """Link shards of the existing dataset to the places of planned ones; the dataset itself is not changed.
 
-    A shard is kept when its key is that of a planned one and its bytes are those it was written with.
-    Returns the shards that are in place, and those to be written, with the files that may hold some of their samples.
+    A shard is reused if its key is that of a planned one and its bytes are those it was written with.
+    Returns the reused shards, and those to be written, with the existing files that may hold some of their samples.
     """
     manifest = read_manifest(dataset)
     if manifest.get("contents_key") != settings.derivation_key:
         return [], list(shards)
-    before = {shard.key or shard.name: shard for shard in map(WrittenShard.of, manifest["shards"])}
-    kept, missing = [], []
+    existing = {shard.key or shard.name: shard for shard in map(WrittenShard.of, manifest["shards"])}
+    reused, missing = [], []
     for shard in shards:
-        known = before.get(shard_key(shard, settings))
+        known = existing.get(shard_key(shard, settings))
         path = dataset / "data" / known.name if known else None
         if known and path and file_sha256(path) == known.file_sha256:
             link_or_copy(path, shard.path)
-            kept.append(replace(known, name=shard.path.name))
-            del before[str(known.key)]
+            reused.append(replace(known, name=shard.path.name))
+            del existing[str(known.key)]
         else:
             missing.append(shard)
-    if kept:
+    if reused:
         folder = shards[0].path.parent
         with explain_os_errors(folder):
             sync(folder)
-    left = {dataset / "data" / shard.name: shard.file_sha256 for shard in before.values()}
+    left = {dataset / "data" / shard.name: shard.file_sha256 for shard in existing.values()}
     films = {path: films for path in left if (films := _films(path))}
-    return kept, [
-        replace(shard, before={path: left[path] for path in films if _may_share(shard, films[path])})
+    return reused, [
+        replace(shard, previous={path: left[path] for path in films if _may_share(shard, films[path])})
         for shard in missing
     ]
 
 
 def _films(path: Path) -> tuple[str, str] | None:
-    """The first and the last film of a shard in order of names, as its footer has them."""
+    """The first and the last film of a shard in the order of names, from its footer."""
     try:
         about = pq.read_metadata(path)
     except (OSError, pa.ArrowException):

@@ -1,6 +1,6 @@
-"""What a sample holds beside its plain columns: picture and sound of a clip, as found or augmented, and features.
+"""The derived columns of one sample: picture and sound of a clip, augmented or not, and their features.
 
-Belongs here: one sample at a time, so that a shard needs no more memory for long clips than for many.
+Samples are made one at a time, so that a shard of long clips needs no more memory than one of short clips.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from emodal_data.media.encoders import encode_flac, encode_png
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """What decides the contents of samples. with_sound: keep the sound itself, too."""
+    """The settings that decide the derived columns of samples. with_sound: keep the sound itself, too."""
 
     audio: AudioConfig
     augment_seed: int
@@ -27,7 +27,7 @@ class SampleSettings:
 
 @dataclass(frozen=True)
 class SampleData:
-    """The heavy columns of a sample. The last three are None where the settings do not ask for them.
+    """The derived columns of a sample. The last three are None unless the settings ask for them.
 
     audio_features: (68,). short_term: (frames, 68). egemaps: (88,).
     """
@@ -41,7 +41,7 @@ class SampleData:
 
 
 def make_sample(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: SampleSettings) -> SampleData:
-    """The contents of copy `copy` of a clip (0: the clip itself), from the clip store's picture and sound."""
+    """Sample number `copy` of a clip (0: the clip itself), from the picture and the sound in the clip store."""
     audio = settings.audio
     sound, augmentation = np.frombuffer(pcm, dtype="<i2"), "none"
     if copy:
@@ -62,7 +62,7 @@ def make_sample(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: Sampl
 
 @lru_cache(maxsize=1)
 def _decoded(png: bytes) -> npt.NDArray[np.uint8]:
-    """The picture, (128, 128), not to be written to; kept for the next copy of the same clip."""
+    """The picture, (128, 128), read-only; cached for the next augmentation of the same clip."""
     face = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
     face.setflags(write=False)
     return face

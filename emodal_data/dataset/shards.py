@@ -1,4 +1,4 @@
-"""Samples as Parquet shards: a row group at a time, and the same bytes every time."""
+"""Writing samples as Parquet shards, one row group at a time, with the same bytes every time."""
 
 import hashlib
 import json
@@ -39,24 +39,22 @@ from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha25
 class Shard:
     """A shard to be written: its file and its samples.
 
-    samples: clip_id and copy (0: the original), one line a sample, in order. clips: film, speaker, start_s, end_s,
-    frame_s, label (class name or null), label_confidence, votes_angry to votes_sad, the quality columns, store_file
-    and store_row, indexed by clip_id; fold where there are folds. before: files of the dataset that stands there whose
-    samples may be some of these, and their SHA-256.
+    samples: clip_id and copy of tables.SAMPLES, in order. clips: those of tables.SPLIT that the samples need.
+    previous: files of the existing dataset that may hold some of the samples, and their SHA-256.
     """
 
     path: Path
     samples: pd.DataFrame
     clips: pd.DataFrame
-    before: Mapping[Path, str] = field(default_factory=dict)
+    previous: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ShardSettings:
-    """What writing a shard needs to know.
+    """The settings that a shard is written with.
 
-    options: names of schema.SHARD_OPTIONS. contents_key: names all that decides the contents of a sample, its clip and
-    the number of its copy aside; the same key gives the same bytes.
+    options: names of schema.SHARD_OPTIONS. derivation_key: the hash of all that decides the derived columns of a sample
+    except its clip and its number; the same key gives the same bytes.
     """
 
     contents: SampleSettings
@@ -95,7 +93,7 @@ class WrittenShard:
     """A shard on disk.
 
     content_sha256 depends on the values alone, not on how Parquet stores them; file_sha256 is that of its bytes.
-    key: names all that decided them, see shard_key; None where nothing but the values is known.
+    key: see shard_key; None if only the values are known.
     """
 
     name: str
@@ -107,29 +105,29 @@ class WrittenShard:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "WrittenShard":
-        """The shard of a manifest's entry, which may be an older one or a newer."""
+        """The shard of an entry in a manifest of any version."""
         return cls(**{known.name: entry[known.name] for known in fields(cls) if known.name in entry})
 
 
 def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
-    """Augment, compute features and write one shard, a row group at a time; what shard.before holds is not made again.
+    """Augment, compute features and write one shard, a row group at a time; samples of shard.previous are reused.
 
     Raises InputError or WorkError if the file cannot be written.
     """
     schema = _schema(settings)
-    plain, heavy = _parts(schema)
-    earlier = ReusableSamples(shard.before, heavy.names)
+    plain, derived = _parts(schema)
+    reusable = ReusableSamples(shard.previous, derived.names)
 
     def group(samples: pd.DataFrame) -> pa.Table:
         rows = samples.join(shard.clips, on="clip_id")
         known = _plain_columns(rows, plain)
-        places = earlier.find(known)
+        places = reusable.find(known)
         new = np.flatnonzero(places < 0)
-        made = pa.Table.from_pydict(_contents(rows.iloc[new], settings), schema=heavy)
+        made = pa.Table.from_pydict(_derived_columns(rows.iloc[new], settings), schema=derived)
         order = np.argsort(np.concatenate([np.flatnonzero(places >= 0), new]))
-        contents = pa.concat_tables([earlier.take(places[places >= 0], heavy), made]).take(order)
-        columns = {name: (known if name in plain.names else contents)[name] for name in schema.names}
-        # Whole columns: where a page of the file ends must not depend on where they come from.
+        values = pa.concat_tables([reusable.take(places[places >= 0], derived), made]).take(order)
+        columns = {name: (known if name in plain.names else values)[name] for name in schema.names}
+        # Whole columns: where a page of the file ends must not depend on which samples were reused.
         return pa.table(columns, schema=schema).combine_chunks()
 
     starts = range(0, len(shard.samples), settings.row_group_rows)
@@ -138,9 +136,9 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
 
 
 def shard_key(shard: Shard, settings: ShardSettings) -> str:
-    """Names all that decides the bytes of a shard.
+    """The hash of all that decides the bytes of a shard.
 
-    Pictures and sounds are named by their clip, by how they were read, and by what was measured of them then.
+    Clip, reading settings and measures stand for pictures and sounds.
     """
     rows = shard.samples.join(shard.clips, on="clip_id")
     decisive = [settings.derivation_key, settings.row_group_rows, settings.options]
@@ -231,18 +229,18 @@ def _schema(settings: ShardSettings) -> pa.Schema:
 
 
 def _parts(schema: pa.Schema) -> tuple[pa.Schema, pa.Schema]:
-    """The columns that are known before a sample is made, and those that are its contents."""
-    heavy = [name for name in schema.names if name in DERIVED_COLUMNS]
+    """The plain columns, which are known before a sample is made, and the derived columns."""
+    derived = [name for name in schema.names if name in DERIVED_COLUMNS]
     plain = [name for name in schema.names if name not in DERIVED_COLUMNS]
-    return pa.schema(map(schema.field, plain)), pa.schema(map(schema.field, heavy))
+    return pa.schema(map(schema.field, plain)), pa.schema(map(schema.field, derived))
 
 
 def _plain_columns(samples: pd.DataFrame, schema: pa.Schema) -> pa.Table:
-    """The columns of a schema that clips have. samples: joined with their clips."""
+    """The plain columns of samples. samples: joined with their clips."""
     labels = pd.Series(pd.Categorical(samples["label"], categories=list(LABELS)).codes).astype("Int64")
-    copies = zip(samples["clip_id"], samples["copy"], strict=True)
+    numbers = zip(samples["clip_id"], samples["copy"], strict=True)
     made: dict[str, Any] = {
-        "sample_id": [f"{clip}-{copy}" for clip, copy in copies],
+        "sample_id": [f"{clip}-{number}" for clip, number in numbers],
         "label": pa.array(labels.where(labels >= 0), from_pandas=True),
     }
     if "label_votes" in schema.names:
@@ -251,30 +249,32 @@ def _plain_columns(samples: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pydict(plain | made, schema=schema)
 
 
-def _contents(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
-    """What is made of the pictures and sounds of the samples. samples: joined with their clips."""
-    stored = zip(samples["clip_id"], samples["copy"], _heavy(samples), strict=True)
+def _derived_columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
+    """The columns derived from pictures and sounds. samples: joined with their clips."""
+    stored = zip(samples["clip_id"], samples["copy"], _payload(samples), strict=True)
     made = [
         make_sample(png, pcm, clip_id, int(copy), settings.contents) for clip_id, copy, (png, pcm) in stored
     ]
     columns: dict[str, Any] = {
-        "image": [{"bytes": contents.png, "path": None} for contents in made],
-        "audio_features": [contents.audio_features for contents in made],
-        "augmentation": [contents.augmentation for contents in made],
+        "image": [{"bytes": one.png, "path": None} for one in made],
+        "audio_features": [one.audio_features for one in made],
+        "augmentation": [one.augmentation for one in made],
     }
     if settings.contents.audio.egemaps:
-        columns["egemaps"] = [contents.egemaps for contents in made]
+        columns["egemaps"] = [one.egemaps for one in made]
     if "audio" in settings.options:
-        columns["audio"] = [{"bytes": contents.flac, "path": None} for contents in made]
+        columns["audio"] = [{"bytes": one.flac, "path": None} for one in made]
     if "short_term_features" in settings.options:
-        columns["short_term_features"] = _sequences([c.short_term for c in made if c.short_term is not None])
+        columns["short_term_features"] = _sequences(
+            [one.short_term for one in made if one.short_term is not None]
+        )
     return columns
 
 
 def vote_shares(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Shares of the votes, (n, classes) float32: rows add up to 1, or are zeros where nobody voted.
 
-    Zeros rather than nulls: a loss weighted with them leaves unlabelled clips out by itself.
+    Zeros rather than nulls: a loss that is weighted with them ignores unlabelled clips.
     """
     shares: npt.NDArray[np.float32] = (votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)).astype(
         np.float32
@@ -289,8 +289,8 @@ def _sequences(rows: Sequence[npt.NDArray[np.float32]]) -> pa.Array:
     return pa.ListArray.from_arrays(np.cumsum([0, *map(len, rows)], dtype=np.int32), values)
 
 
-def _heavy(samples: pd.DataFrame) -> Iterator[tuple[bytes, bytes]]:
-    """Pictures and sounds in the order of the samples; each run of one store file is read at once."""
+def _payload(samples: pd.DataFrame) -> Iterator[tuple[bytes, bytes]]:
+    """Pictures and sounds in the order of the samples; consecutive samples of one store file are read together."""
     runs = (samples["store_file"] != samples["store_file"].shift()).cumsum()
     for _, run in samples.groupby(runs, sort=True):
         yield from read_payload(run["store_file"].iloc[0], run["store_row"].tolist())

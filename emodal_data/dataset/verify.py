@@ -1,4 +1,4 @@
-"""Is a dataset what its manifest says? Hashes, counts, conservation of rows, and the split, all read again."""
+"""Verification of a dataset against its manifest: hashes, counts, rows, votes, folds and the split."""
 
 from collections import Counter
 from pathlib import Path
@@ -21,9 +21,9 @@ from emodal_data.storage.files import TEMPORARY
 
 
 def verify_dataset(dataset: Path) -> list[str]:
-    """What is wrong with a dataset folder, one line each; empty when all is well.
+    """The problems of a dataset folder, one line each; empty if there are none.
 
-    Raises InputError if there is no manifest to hold it against.
+    Raises InputError if there is no manifest to compare with.
     """
     manifest = read_manifest(dataset)
     if not manifest:
@@ -136,14 +136,14 @@ def _fold_problems(dataset: Path) -> list[str]:
     if samples.loc[samples["split"] == "test", "fold"].notna().any():
         problems.append("clips of the test side are in a fold")
     ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", "fold"]).to_pandas().dropna()
-    told = ledger.drop_duplicates("clip_id").set_index("clip_id")["fold"].to_dict()
-    if told != folds.first().dropna().to_dict():
+    expected = ledger.drop_duplicates("clip_id").set_index("clip_id")["fold"].to_dict()
+    if expected != folds.first().dropna().to_dict():
         problems.append("ledger.parquet: its folds are not those of the shards")
     return problems
 
 
 def _split_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
-    """The split as the shards have it, not as the manifest says it is."""
+    """Problems of the split as the shards have it, whatever the manifest says."""
     columns = ["clip_id", "augmentation"]
     clips: dict[str, set[str]] = {}
     problems = []

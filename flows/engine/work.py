@@ -59,7 +59,7 @@ def export_clips(config: Config, export: Export) -> list[str]:
 
 def write_one_shard(config: Config, shard: Shard) -> WrittenShard:
     """Write a shard from the clip store."""
-    fetch([*shard.clips["store_file"], *shard.before])
+    fetch([*shard.clips["store_file"], *shard.previous])
     written = workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
     if config.engine.kind == "dask":
         send(shard.path)  # this may be another machine than the one that publishes

@@ -1,4 +1,4 @@
-"""How many augmented copies each training clip gets; augment.py makes them."""
+"""How many augmented samples each training clip gets; clip.py makes them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from emodal_data.core.errors import InputError
 def plan_augmentations(
     labels: npt.ArrayLike, films: Sequence[str], test_count: int, config: AugmentConfig
 ) -> npt.NDArray[np.int64]:
-    """How many augmented copies each training clip gets, (n,) int64.
+    """How many augmented samples each training clip gets, (n,) int64.
 
     labels, films: (n,) of the training clips, in the order of the shards.
-    Without target_size there are config.per_clip copies a clip. With it, originals + copies + test_count are
-    target_size. They go to all clips alike; with balance to the clips of the rarest classes, until the classes
-    are level. No clip gets two copies more than another of its class. Where not all can get one more, films have
-    turns, in an order that the seed draws: another film takes copies from the clips of few films.
+    Without target_size each clip gets config.per_clip. With it, originals, augmented samples and test_count add up to
+    target_size. All clips get the same number; with balance the rarest classes get more, until the classes are level.
+    No clip gets two more than another of its class. If not all can get one more, films are served one after the other
+    in an order that the seed decides, so that an added film changes the clips of few films.
     Raises InputError if there are already more clips than target_size.
     """
     turns = _turns(films, config.seed)
@@ -36,13 +36,13 @@ def plan_augmentations(
     if config.balance and count:
         for index, extra in enumerate(_level(counts, wanted)):
             in_turn[places == index] = _spread(int(extra), int(counts[index]))
-    copies = np.empty_like(in_turn)
-    copies[turns] = in_turn
-    return copies
+    of_clip = np.empty_like(in_turn)
+    of_clip[turns] = in_turn
+    return of_clip
 
 
 def _turns(films: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
-    """The order in which clips get what is not enough for all: film by film, as drawn; in a film, from its start."""
+    """The order in which clips are served: film by film in the order of the seed, in a film from its start."""
     draws = {film: hashlib.sha256(f"copies:{seed}:{film}".encode()).digest() for film in set(films)}
     in_order = sorted(draws, key=draws.__getitem__)
     place = {film: n for n, film in enumerate(in_order)}

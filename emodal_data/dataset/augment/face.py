@@ -1,7 +1,4 @@
-"""Changes to a face image that leave its emotion alone.
-
-Belongs here: what may be done to the 128x128 picture, how much of it, and how.
-"""
+"""Augmentation of the 128x128 face image: the changes, their ranges, and how they are made."""
 
 from dataclasses import dataclass
 
@@ -99,7 +96,7 @@ def _move(image: Image, change: FaceChange) -> Image:
     height, width = image.shape
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), change.rotate_deg, change.scale)
     matrix[:, 2] += change.shift_px
-    # Mirrored at the border: black corners would tell a network which images are copies.
+    # Mirrored at the border: black corners would show a network which images are augmented.
     moved: Image = cv2.warpAffine(
         image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )

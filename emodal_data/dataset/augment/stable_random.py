@@ -1,7 +1,7 @@
-"""Random numbers that are the same on every machine, in every process and with every numpy.
+"""Random numbers that are the same on every machine, in every process and with every version of NumPy.
 
-Belongs here: one stream per key. Only the raw bits come from numpy, whose bit generators are fixed for good;
-its distributions may change between versions, so the few we need are made here, from whole numbers.
+Only the raw bits come from NumPy, whose bit generators never change. Its distributions may change between versions, so
+the few that are needed are computed here from whole numbers.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ _EVEN_QUARTERS = 0x0000FFFF0000FFFF
 
 
 class StableRandom:
-    """A stream of draws that depends on its key alone: strings and numbers, in this order."""
+    """A stream of random numbers that depends on its key alone: strings and numbers, in this order."""
 
     def __init__(self, *key: str | int) -> None:
         # Python's hash() differs from process to process; a digest does not.

@@ -1,6 +1,6 @@
-"""Changes to a waveform that leave its emotion alone, made before the 68 features are computed.
+"""Augmentation of the sound before its features are computed: the changes, their ranges, and how they are made.
 
-Belongs here: what may be done to the sound, how much of it, and how. Everything is at 16 kHz.
+All sound is at 16 kHz.
 """
 
 from dataclasses import dataclass, replace
@@ -62,7 +62,7 @@ def draw_voice_change(draws: StableRandom, length: int) -> VoiceChange:
         gain_db=draws.number(-6, 6, 0.1) if draws.chance(50) else 0.0,
     )
     if length < _SHORTEST_S * RATE_HZ:
-        # A copy must not fall below the length the original was accepted for.
+        # An augmented sample must not be shorter than the shortest sound that the gates accept.
         change = replace(change, tempo=1.0)
     if replace(change, gain_db=0.0) == VoiceChange():
         change = replace(change, snr_db=30.0)
