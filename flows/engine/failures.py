@@ -44,7 +44,7 @@ class FailedFilms:
         return [f"{film} failed, the next run tries again: {line}" for film, line in self._errors.items()]
 
     def mark(self, measures: pd.DataFrame) -> pd.DataFrame:
-        """The measures with a line for each clip that could not be read. measures: as clip_store.read_measures."""
+        """The measures with a line for each clip that could not be read. measures: as store.read_measures."""
         if not self._clips:
             return measures
         marked = measures.reindex(measures.index.append(pd.Index(self._clips, name="clip_id")))

@@ -1,7 +1,7 @@
-"""The price of a leak on a dataset's own samples: one and the same model, tested with a leak and without.
+"""The leakage audit: how much better simple models seem on a dataset's own samples if the split leaks.
 
-Measured on the training side, which has the augmented copies; the test side stays untouched. Two models stand at the
-ends of what a network can do: the nearest neighbour memorises everything, logistic regression next to nothing.
+It uses the training split, which has the augmented samples, and leaves the test split untouched. The two models are
+extremes: the nearest neighbour memorises every sample, logistic regression almost none.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from emodal_data.core.schema import LABELS
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.split.folds import spread_groups
 
-#: Clips, and copies of each, that are looked at: they bound time and memory, whatever the size of the dataset.
+#: Most clips, and augmented samples of each, that are used: they bound time and memory for any size of the dataset.
 MOST_CLIPS: Final = 1500
 MOST_COPIES: Final = 2
 #: Every sample is held out once, in one of so many parts.
@@ -36,7 +36,7 @@ Names = npt.NDArray[np.str_]
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples looked at.
+    """The samples of the audit.
 
     face: (n, pixels). speech: (n, 68). label: (n,) class numbers. copy: (n,), 0 is the original. clip, film, speaker:
     (n,) names.
@@ -56,8 +56,8 @@ def leak_price(dataset: Path) -> dict[str, Any] | None:
 
     Returns clips, samples, majority (share of the commonest class), and accuracy: for each way (augment_then_split,
     clip, film, and speaker if every clip names one) and each model (nearest_neighbour, logistic_regression) the share
-    of held-out samples told right. A way is null where it needs what is not there: copies, or a second film.
-    None if the training side has fewer than two classes: there is nothing to tell apart. Deterministic.
+    of held-out samples classified correctly. A way is null if the dataset lacks what it needs: augmented samples, or a
+    second film. None if the training split has fewer than two classes. Deterministic.
     Raises InputError if the folder holds no dataset.
     """
     samples = _read(dataset)
@@ -73,7 +73,7 @@ def leak_price(dataset: Path) -> dict[str, Any] | None:
 
 
 def accuracies(samples: Samples) -> dict[str, dict[str, float] | None]:
-    """The share told right under every way of splitting: see leak_price."""
+    """The accuracy under every way of splitting: see leak_price."""
     from threadpoolctl import threadpool_limits
 
     each = np.arange(len(samples.label)).astype(str)
@@ -92,9 +92,9 @@ def accuracies(samples: Samples) -> dict[str, dict[str, float] | None]:
 def format_price(price: Mapping[str, Any]) -> str:
     """The price as a table for people."""
     lines = [f"{'held out':<24}{'nearest neighbour':>20}{'logistic regression':>22}"]
-    for way, told in price["accuracy"].items():
+    for way, accuracy in price["accuracy"].items():
         name = "samples, augmented first" if way == "augment_then_split" else f"{way}s"
-        cells = [f"{100 * told[model]:.1f} %" if told else "-" for model in _MODELS]
+        cells = [f"{100 * accuracy[model]:.1f} %" if accuracy else "-" for model in _MODELS]
         lines.append(f"{name:<24}{cells[0]:>20}{cells[1]:>22}")
     about = f"{price['clips']} training clips, {price['samples']} samples"
     return "\n".join([*lines, f"{about}; the commonest class is {100 * price['majority']:.1f} %"])
@@ -135,9 +135,9 @@ def _contents(shard: Path, rows: Numbers) -> tuple[Vectors, Vectors]:
 
 
 def _cross_validated(samples: Samples, groups: Names, only_originals: bool) -> dict[str, float]:
-    """The share told right by each model when every part of the groups is held out once.
+    """The accuracy of each model if every part of the groups is held out once.
 
-    only_originals: test on clips as they are, as one should; else on their copies too, as those do who augment first.
+    only_originals: test on original clips alone, as is right; else on augmented samples too, as if augmented first.
     """
     parts = min(PARTS, len(np.unique(groups)))
     part_of = spread_groups(groups, samples.label, parts, _SEED)
@@ -181,8 +181,10 @@ def _logistic_regression(known: Vectors, labels: Numbers, asked: Vectors) -> Num
     if len(np.unique(labels)) < 2:
         return np.full(len(asked), labels[0])
     scale = known.std(axis=0) + 1e-6
-    told: Numbers = LogisticRegression(C=0.1, max_iter=1000).fit(known / scale, labels).predict(asked / scale)
-    return told
+    predicted: Numbers = (
+        LogisticRegression(C=0.1, max_iter=1000).fit(known / scale, labels).predict(asked / scale)
+    )
+    return predicted
 
 
 _MODELS: Final = {"nearest_neighbour": _nearest_neighbour, "logistic_regression": _logistic_regression}
