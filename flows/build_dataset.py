@@ -139,7 +139,7 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
         of_film[reel.film] += len(reel.clips)
     total, done, kept = of_film.total(), 0, 0
     if total or config.audio.egemaps:
-        # What is missing where films are read is told before the first one is opened.
+        # Models and packages that are missing where films are read are reported before the first film is opened.
         run_at_work(config, load_models)
     observer().stage("reading clips", total, "clips")
     observer().films(of_film)
@@ -174,7 +174,7 @@ def count_clear(reel: Reel, plan: Plan, config: Config) -> int:
 def publish(
     plan: Plan, failed: FailedFilms, config: Config, submit: Submit
 ) -> tuple[Mapping[str, Any], bool]:
-    """Apply the thresholds, split, augment and write the dataset, unless it stands there already.
+    """Apply the thresholds, split, augment and write the dataset, unless it exists already.
 
     Returns the manifest, and whether anything was written.
     """
@@ -235,7 +235,7 @@ def write_shards(shards: Sequence[Shard], config: Config, submit: Submit) -> lis
 
 
 def export_clips(plan: Plan, config: Config, submit: Submit) -> None:
-    """Write the clips as mp4 files where clips.export asks for them; those that cannot be written are told."""
+    """Write the clips as mp4 files where clips.export asks for them; those that cannot be written are logged."""
     if config.clips.export == "none":
         return
     exports = plan_exports(plan, config.films, config.out / "exports" / config.clips.export)

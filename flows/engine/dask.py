@@ -13,8 +13,8 @@ from flows.config.models import Config, EngineConfig
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Dask's workers may have no children unless told so; ours end by themselves when their parent does. Workers of a
-#: cluster elsewhere are told by DASK_DISTRIBUTED__WORKER__DAEMON=False in their environment. The others only wait for
+#: Dask's workers may have no children by default; ours end by themselves when their parent does. Workers of a
+#: cluster elsewhere need DASK_DISTRIBUTED__WORKER__DAEMON=False in their environment. The others only wait for
 #: the process that does the work, and Dask looks at its own processes up to a hundred times a second, says what it
 #: does, and serves pages about it: not here.
 _SETTINGS = {

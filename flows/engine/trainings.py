@@ -90,7 +90,7 @@ class TrainingPool:
 
             # The cluster's workers have other working folders.
             places = [replace(r, dataset=r.dataset.absolute(), out=r.out.absolute()) for r in repeats]
-            # Other machines see a server, not a folder or file of this one: then it is told at the end, from here.
+            # Other machines see a server, but no folder of this one: MLflow is then updated at the end, from here.
             mlflow = self.engine.mlflow if self.engine.mlflow.startswith(("http:", "https:")) else ""
             futures = client.map(train_on_cluster, places, mlflow=mlflow, pure=False)
             number = {future.key: place for place, future in enumerate(futures)}

@@ -31,8 +31,8 @@ U = TypeVar("U")
 def make_proposal(config: Config, per_film: int, with_clips: bool) -> dict[str, Any]:
     """Propose at most per_film spans of each film, and write them below config.out.
 
-    Returns the number of spans of each film, and the files to go on with. A film that cannot be used is told and
-    passed over. Raises InputError if the table is there already, WorkError if nothing was found.
+    Returns the number of spans of each film, and the files to go on with. A film that cannot be used is
+    logged and skipped. Raises InputError if the table is there already, WorkError if nothing was found.
     """
     table, project = config.out / ANNOTATIONS, config.out / PROJECT
     if table.exists():

@@ -9,7 +9,7 @@ from emodal_data.clips.plan import Plan
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.storage.urls import shown
 
-#: Wrong annotation rows told one by one.
+#: Wrong annotation rows that are reported one by one.
 MOST_WRONG_ROWS = 20
 
 
@@ -46,10 +46,10 @@ def wrong_rows(rows: pd.DataFrame, annotations: Path) -> list[dict[str, Any]]:
     files = [shown(annotations)] * len(wrong)
     if "annotation_file" in wrong:
         files = [shown(annotations / file) for file in wrong["annotation_file"]]
-    told = zip(files, wrong["row"], wrong["reason"], wrong["detail"], strict=True)
+    listed = zip(files, wrong["row"], wrong["reason"], wrong["detail"], strict=True)
     return [
         {"file": file, "row": int(row), "reason": reason, "detail": detail}
-        for file, row, reason, detail in told
+        for file, row, reason, detail in listed
     ]
 
 
@@ -85,10 +85,10 @@ def plan_summary(result: dict[str, Any]) -> str:
         lines.append(
             f"overrides: {decided.get('drop', 0)} clips dropped, {decided.get('relabel', 0)} relabelled"
         )
-    told = result["agreement"]
-    if told["spans"]:
-        alpha = "not defined" if told["alpha"] is None else f"{told['alpha']:.3f}"
-        lines.append(f"{told['spans']} spans have two votes or more; Krippendorff's alpha {alpha}")
+    votes = result["agreement"]
+    if votes["spans"]:
+        alpha = "not defined" if votes["alpha"] is None else f"{votes['alpha']:.3f}"
+        lines.append(f"{votes['spans']} spans have two votes or more; Krippendorff's alpha {alpha}")
     if result["label_ties"]:
         lines.append(f"{result['label_ties']} clips have tied votes")
     lines += [
