@@ -34,7 +34,7 @@ _ENDED = ("closing", "closed")
 def dask_client(config: EngineConfig, worker_count: int) -> Iterator[Any]:
     """A client of the engine's Dask cluster; a cluster of this machine ends with it.
 
-    Raises InputError if Dask is not installed or no scheduler answers.
+    Raises InputError if Dask is not installed or no scheduler answers, WorkError if its processes do not start.
     """
     try:
         import dask
@@ -46,15 +46,22 @@ def dask_client(config: EngineConfig, worker_count: int) -> Iterator[Any]:
     with contextlib.ExitStack() as open_ones:
         address: Any = config.dask_address
         if address is None:
-            address = open_ones.enter_context(
-                LocalCluster(
-                    n_workers=worker_count,
-                    threads_per_worker=1,
-                    dashboard_address=None,
-                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens all the same
-                    memory_limit=0,  # they hold nothing; their own workers have a limit
+            try:
+                address = open_ones.enter_context(
+                    LocalCluster(
+                        n_workers=worker_count,
+                        threads_per_worker=1,
+                        dashboard_address=None,
+                        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens all the same
+                        memory_limit=0,  # they hold nothing; their own workers have a limit
+                    )
                 )
-            )
+            except RuntimeError as error:
+                # Dask's processes import the caller's script again; those of emodal_data.core.worker_process do not.
+                raise WorkError(
+                    "the local Dask cluster did not start; a script that uses engine.kind = dask must call emodal "
+                    "below `if __name__ == '__main__':`"
+                ) from error
         try:
             client = open_ones.enter_context(Client(address))
         except OSError as error:
