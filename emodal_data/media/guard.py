@@ -3,6 +3,7 @@
 FFmpeg gets an open file descriptor and may use nothing else. It never sees a path, so it cannot follow one.
 """
 
+import contextlib
 import os
 import stat
 import time
@@ -19,6 +20,7 @@ from av.stream import Discard, Stream
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
+from emodal_data.media.file_kind import describe_file
 
 #: Demuxers of film containers. Playlists, image patterns, scripts and devices are not films.
 DEMUXERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "mxf", "wav", "flac", "mp3")
@@ -81,7 +83,7 @@ def open_container(path: Path, config: ClipsConfig) -> InputContainer:
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
         if time.monotonic() > begin_s + config.timeout_s:  # some demuxers raise another error when stopped
             raise timed_out() from error
-        raise Dropped(Reason.FILM_UNREADABLE, f"{path.name!r}: {_cause(error)}") from error
+        raise Dropped(Reason.FILM_UNREADABLE, f"{path.name!r}: {_what_is_wrong(path, error)}") from error
     finally:
         os.close(descriptor)  # FFmpeg keeps a copy of its own
     try:
@@ -158,6 +160,14 @@ def damage_is(reason: Reason, what: str) -> Iterator[None]:
         yield
     except (av.FFmpegError, OSError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
         raise Dropped(reason, f"{what}: {_cause(error)}") from error
+
+
+def _what_is_wrong(path: Path, error: BaseException) -> str:
+    """What the file is, if it is no film; else FFmpeg's own words."""
+    with contextlib.suppress(OSError):
+        if kind := describe_file(path):
+            return kind
+    return _cause(error)
 
 
 def _cause(error: BaseException) -> str:
