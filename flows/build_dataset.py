@@ -39,11 +39,11 @@ from emodal_data.storage.sync import fetch, send
 from emodal_data.storage.urls import shown
 from emodal_data.storage.workspace import workspace
 from flows.config.models import Config
-from flows.engine.dask import run_at_work, run_here
+from flows.engine.executors import run_on_engine, run_on_this_machine
 from flows.engine.failures import FailedFilms
 from flows.engine.processes import settle_memory, workers
 from flows.engine.submit import Submit, engine
-from flows.engine.tasks import look_at_film, make_export, make_shard, measure_leak_price, read_reel
+from flows.engine.tasks import audit_leakage, cut_clips, ingest_reel, look_at_film, make_shard
 from flows.engine.work import describe, load_models
 from flows.operations.plan import BuildInputs, plan_reels, read_inputs, survey_films
 from flows.progress.dataset_event import announce_dataset
@@ -133,14 +133,14 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
 
     Returns the number of clips read; what is stored is not read again.
     """
-    read = _with_retries(read_reel, config)
+    read = _with_retries(ingest_reel, config)
     of_film = Counter[str]()
     for reel in plan.reels:
         of_film[reel.film] += len(reel.clips)
     total, done, kept = of_film.total(), 0, 0
     if total or config.audio.egemaps:
         # Models and packages that are missing where films are read are reported before the first film is opened.
-        run_at_work(config, load_models)
+        run_on_engine(config, load_models)
     observer().stage("reading clips", total, "clips")
     observer().films(of_film)
     reels = {submit(read, reel=reel, config=config): reel for reel in plan.reels}
@@ -193,10 +193,10 @@ def publish(
     manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations, overrides)
     if config.report.leak_price:
         observer().stage("measuring the price of a leak", 1, "dataset")
-        manifest["leak_price"] = submit(measure_leak_price, folder=folder, config=config).result()
+        manifest["leak_price"] = submit(audit_leakage, folder=folder, config=config).result()
         observer().advance()
     write_ledger(folder / "ledger.parquet", chosen.ledger)
-    run_here(config, describe, folder, manifest)
+    run_on_this_machine(config, describe, folder, manifest)
     replace_dataset(folder, dataset)
     return manifest, True
 
@@ -240,7 +240,7 @@ def export_clips(plan: Plan, config: Config, submit: Submit) -> None:
         return
     exports = plan_exports(plan, config.films, config.out / "exports" / config.clips.export)
     observer().stage("cutting clips", sum(len(export.clips) for export in exports), "clips")
-    futures = {submit(make_export, export=export, config=config): export for export in exports}
+    futures = {submit(cut_clips, export=export, config=config): export for export in exports}
     for future in as_completed(list(futures)):
         for line in future.result():
             observer().log(line)

@@ -1,17 +1,14 @@
-"""Dask: a cluster for as long as it is needed, and work handed to it.
+"""A client of a Dask cluster, and a cluster of this machine where there is no other, for as long as it is needed.
 
 Prefect does not know of it: a thread of the flow, or of a training, waits for what a worker of the cluster does.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
-from emodal_data.core.errors import InputError, TransientError, WorkError
-from flows.config.models import Config, EngineConfig
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from emodal_data.core.errors import InputError, WorkError
+from flows.config.models import EngineConfig
 
 #: Dask's workers may have no children by default; ours end by themselves when their parent does. Workers of a
 #: cluster elsewhere need DASK_DISTRIBUTED__WORKER__DAEMON=False in their environment. The others only wait for
@@ -26,8 +23,6 @@ _SETTINGS = {
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "10s",
 }
-#: What the client of a build is when it ends, or has waited in vain for a scheduler to come back.
-_ENDED = ("closing", "closed")
 
 
 @contextlib.contextmanager
@@ -67,39 +62,3 @@ def dask_client(config: EngineConfig, worker_count: int) -> Iterator[Any]:
         except OSError as error:
             raise InputError(f"engine.dask_address = {address}: no scheduler answers there") from error
         yield client
-
-
-def run_at_work(
-    config: Config, function: Callable[Concatenate[Config, P], R], *args: P.args, **kwargs: P.kwargs
-) -> R:
-    """Call a function where the work of a build is done, and wait: in this thread, or on the build's Dask cluster.
-
-    Its own exceptions come back as they are. Raises WorkError if the cluster cannot finish it, TransientError if the
-    connection to the scheduler was lost.
-    """
-    if config.engine.kind == "processes":
-        return function(config, *args, **kwargs)
-    from distributed import CancelledError, KilledWorker, default_client
-
-    client = default_client()
-    try:
-        if client.status in _ENDED:
-            raise CancelledError
-        result: R = client.submit(function, config, *args, **kwargs, pure=False).result()
-    except KilledWorker as error:
-        died = error.allowed_failures + 1
-        raise WorkError(f"{died} Dask workers died over it, one after the other (out of memory?)") from error
-    except CancelledError as error:
-        if client.status in _ENDED:  # by the flow that ends, or because no scheduler came back
-            raise WorkError("the Dask scheduler is gone") from error
-        raise TransientError("the connection to the Dask scheduler was lost") from error
-    return result
-
-
-def run_here(
-    config: Config, function: Callable[Concatenate[Config, P], R], *args: P.args, **kwargs: P.kwargs
-) -> R:
-    """As run_at_work, for what needs all files of a build: on this machine, if its cluster is another one."""
-    if config.engine.dask_address:
-        return function(config, *args, **kwargs)
-    return run_at_work(config, function, *args, **kwargs)

@@ -17,7 +17,7 @@ from emodal_data.core.errors import TransientError
 from emodal_data.dataset.shards import Shard, WrittenShard
 from flows.config.models import Config
 from flows.engine import work
-from flows.engine.dask import run_at_work, run_here
+from flows.engine.executors import run_on_engine, run_on_this_machine
 
 
 def may_pass_next_time(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -39,7 +39,7 @@ def may_pass_next_time(task: Task[..., Any], run: TaskRun, state: State[Any]) ->
 )
 def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
     """Hash a film and read its header."""
-    return run_at_work(config, work.inspect_film, film)
+    return run_on_engine(config, work.inspect_film, film)
 
 
 @task(
@@ -48,24 +48,24 @@ def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
     persist_result=False,
     retry_condition_fn=may_pass_next_time,
 )
-def read_reel(reel: Reel, config: Config) -> None:
+def ingest_reel(reel: Reel, config: Config) -> None:
     """Read the clips of a reel into the clip store."""
-    run_at_work(config, work.read_reel_on_worker, reel)
+    run_on_engine(config, work.read_reel_on_worker, reel)
 
 
 @task(task_run_name="cut {export.film}", cache_policy=NO_CACHE, persist_result=False)
-def make_export(export: Export, config: Config) -> list[str]:
+def cut_clips(export: Export, config: Config) -> list[str]:
     """Write some clips of a film as mp4 files."""
-    return run_at_work(config, work.export_clips, export)
+    return run_on_engine(config, work.export_clips, export)
 
 
 @task(task_run_name="write {shard.path.name}", cache_policy=NO_CACHE, persist_result=False)
 def make_shard(shard: Shard, config: Config) -> WrittenShard:
     """Write one shard."""
-    return run_at_work(config, work.write_one_shard, shard)
+    return run_on_engine(config, work.write_one_shard, shard)
 
 
 @task(task_run_name="measure the price of a leak", cache_policy=NO_CACHE, persist_result=False)
-def measure_leak_price(folder: Path, config: Config) -> dict[str, Any] | None:
+def audit_leakage(folder: Path, config: Config) -> dict[str, Any] | None:
     """Test simple models on the shards of a folder under splits that leak and one that does not."""
-    return run_here(config, work.measure_leak_price, folder)
+    return run_on_this_machine(config, work.measure_leak_price, folder)

@@ -13,7 +13,8 @@ import pytest
 
 from emodal_data.core.errors import TransientError, WorkError
 from flows.config.models import Config, EngineConfig
-from flows.engine.dask import dask_client, run_at_work
+from flows.engine.dask import dask_client
+from flows.engine.executors import run_on_engine
 from flows.engine.work import load_models
 from tests.flows.dask_cluster import dask_cluster
 
@@ -60,20 +61,20 @@ def test_the_pieces_of_work_load_neither_prefect_nor_a_network() -> None:
 
 
 def test_a_worker_of_the_cluster_that_works_loads_neither_either(client: Any) -> None:
-    run_at_work(SPREAD, load_models)
+    run_on_engine(SPREAD, load_models)
     assert list(client.run(loaded).values()) == [{"distributed", "emodal_data"}]
 
 
 def test_an_error_on_the_cluster_comes_back_as_it_is(client: Any) -> None:
     with pytest.raises(TransientError, match=r"^a\.mp4: Stale file handle$"):
-        run_at_work(SPREAD, lose_the_drive, "a.mp4")
+        run_on_engine(SPREAD, lose_the_drive, "a.mp4")
 
 
 def test_work_that_kills_its_workers_is_given_up_in_one_line(client: Any) -> None:
     with pytest.raises(
         WorkError, match=r"^4 Dask workers died over it, one after the other \(out of memory\?\)$"
     ):
-        run_at_work(SPREAD, die)
+        run_on_engine(SPREAD, die)
 
 
 def test_a_scheduler_that_went_away_is_tried_again_until_it_is_given_up(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_scheduler_that_went_away_is_tried_again_until_it_is_given_up(tmp_path
 
     def wait(config: Config) -> None:
         try:
-            run_at_work(config, take_long, tmp_path)
+            run_on_engine(config, take_long, tmp_path)
         except WorkError as error:
             lost.append(error)
 
@@ -113,7 +114,7 @@ def test_an_error_of_the_flow_ends_what_is_under_way(tmp_path: Path) -> None:
 
     @task
     def take_its_time() -> None:
-        run_at_work(SPREAD, take_long, tmp_path)
+        run_on_engine(SPREAD, take_long, tmp_path)
 
     @flow
     def fail_meanwhile() -> None:
