@@ -188,7 +188,7 @@ def publish(
     chosen = replace(chosen, clips=chosen.clips.head(0).copy())  # the shards hold them now, once is enough
     shards = write_shards(planned, config, submit)
     remove_remote(folder)
-    annotations = annotations_sha256(config.annotations)
+    annotations = annotations_sha256(config.annotations, config.table)
     overrides = annotations_sha256(config.overrides) if config.overrides else None
     manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations, overrides)
     if config.report.leak_price:

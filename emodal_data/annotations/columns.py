@@ -2,13 +2,15 @@
 
 import difflib
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from emodal_data.annotations.mapping import TableFormat, map_columns, named_like_a_time, nearest
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import LEDGER, LEDGER_OPTIONS
 
@@ -28,37 +30,48 @@ _ROWS_AT_ONCE = 1 << 14
 Row = tuple[int, Sequence[str]]
 
 
-def table_of_rows(path: Path, rows: Iterable[Row]) -> pd.DataFrame:
+def table_of_rows(path: Path, rows: Iterable[Row], form: TableFormat | None = None) -> pd.DataFrame:
     """The rows as a table of text: film, start, end, label, annotator, speaker, row, then all other columns.
 
-    Missing cells are empty strings; empty rows are left out. path: for error messages.
-    Raises InputError if the header lacks a required column, or a row is longer than the header.
+    Missing cells are empty strings; empty rows are left out. path: for error messages. form: the mapping of a table;
+    None for formats whose columns are known. Without start and end columns, both are empty: each row is a whole file.
+    Raises InputError if a required column is missing, or a row is longer than the header.
     """
     rows = iter(rows)
-    header = [str(name).strip() for name in next(rows, (1, []))[1]]
-    columns = _column_names(path, header)
-    schema = pa.schema([(name, pa.large_string()) for name in columns])
+    first = next(rows, (1, []))
+    if form is not None and not form.header:
+        rows = itertools.chain([first], rows)
+        first = (0, [str(number) for number in range(1, len(first[1]) + 1)])
+    header = [str(name).strip() for name in first[1]]
+    names = _unique_names(path, header)
+    table, lines = _text_table(path, names, rows)
+    if form is not None:
+        table = map_columns(path, table, form)
+    table.columns = pd.Index(_known_names(path, list(table.columns)))
+    table = _completed(path, table, header)
+    table["row"] = np.array(lines, dtype=np.int64)
+    return table[[*KNOWN, *(name for name in table.columns if name not in KNOWN)]]
+
+
+def _text_table(path: Path, names: list[str], rows: Iterator[Row]) -> tuple[pd.DataFrame, list[int]]:
+    """The cells without surrounding blanks, and the line of each row that is not empty."""
+    schema = pa.schema([(name, pa.large_string()) for name in names])
     lines: list[int] = []
     batches = []
     while part := list(itertools.islice(rows, _ROWS_AT_ONCE)):
         cells = []
         for line, values in part:
-            if not any(values):
+            if not any(value.strip() for value in values):
                 continue
-            if len(values) > len(columns) and any(values[len(columns) :]):
+            if len(values) > len(names) and any(value.strip() for value in values[len(names) :]):
                 raise InputError(
-                    f"{path}: row {line} has {len(values)} cells, the header has {len(columns)}: quote the separator"
+                    f"{path}: row {line} has {len(values)} cells, the header has {len(names)}: quote the separator"
                 )
             lines.append(line)
             cells.append(values)
-        stripped = [[cell.strip() for cell in column] for column in _columns_of(cells, len(columns))]
+        stripped = [[cell.strip() for cell in column] for column in _columns_of(cells, len(names))]
         batches.append(pa.record_batch(stripped, schema))
-    table: pd.DataFrame = pa.Table.from_batches(batches, schema).combine_chunks().to_pandas()
-    for name in OPTIONAL:
-        if name not in table:
-            table[name] = ""
-    table["row"] = np.array(lines, dtype=np.int64)
-    return table[[*KNOWN, *(name for name in table.columns if name not in KNOWN)]]
+    return pa.Table.from_batches(batches, schema).combine_chunks().to_pandas(), lines
 
 
 def map_repeated(texts: pd.Series, meaning: Callable[[str], str | None]) -> pd.Series:
@@ -85,19 +98,41 @@ def _columns_of(rows: list[Sequence[str]], count: int) -> Iterable[Sequence[str]
     return zip(*rows, strict=True) if rows else [[]] * count
 
 
-def _column_names(path: Path, header: list[str]) -> list[str]:
+def _unique_names(path: Path, header: list[str]) -> list[str]:
+    """The names of the header, with numbers for those that are empty. Raises InputError if one appears twice."""
     known = {*REQUIRED, *OPTIONAL}
-    names = [name.lower() if name.lower() in known else name for name in header]
-    names = [name or f"column_{index + 1}" for index, name in enumerate(names)]
-    names = [f"{name}_in_table" if name in _TAKEN else name for name in names]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
+    names = [name or f"column_{index + 1}" for index, name in enumerate(header)]
+    compared = [name.lower() if name.lower() in known else name for name in names]
+    if twice := {name for name in compared if compared.count(name) > 1}:
         raise InputError(f"{path}: the column {sorted(twice)[0]!r} appears twice in the header: rename one")
-    for name in REQUIRED:
-        if name not in names:
-            near = difflib.get_close_matches(name, [n.lower() for n in names], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(
-                f"{path}: no column {name!r} in the header ({', '.join(header) or 'empty'}){hint}"
-            )
     return names
+
+
+def _known_names(path: Path, names: list[str]) -> list[str]:
+    """Known columns in lower case; NAME_in_table for columns whose name the ledger needs."""
+    known = {*REQUIRED, *OPTIONAL}
+    names = [name.lower() if name.lower() in known else name for name in names]
+    names = [f"{name}_in_table" if name in _TAKEN else name for name in names]
+    return _unique_names(path, names)
+
+
+def _completed(path: Path, table: pd.DataFrame, header: list[str]) -> pd.DataFrame:
+    """The table with all known columns. Raises InputError that names all required columns that are missing."""
+    is_whole = not {"start", "end"} & set(table.columns) and not any(map(named_like_a_time, table.columns))
+    optional = (*OPTIONAL, "start", "end") if is_whole else OPTIONAL
+    if "start" in table and "end" not in table and "duration" in table:
+        optional = (*optional, "end")
+    for name in optional:
+        if name not in table:
+            table[name] = ""
+    missing = [name for name in REQUIRED if name not in table]
+    if missing:
+        near = {name: nearest(name, list(table.columns)) for name in missing}
+        told = ", ".join(f"{name!r}{f' (did you mean {near[name]!r}?)' if near[name] else ''}" for name in missing)
+        mapping = ", ".join(f"{name} = {json.dumps(near[name] or '...')}" for name in missing)
+        whole = '; for whole files, start = "=" and end = "="' if {"start", "end"} <= set(missing) else ""
+        raise InputError(
+            f"{path}: no column {told} in the header ({', '.join(header) or 'empty'}); "
+            f"rename, or set table.columns = {{ {mapping} }}{whole}"
+        )
+    return table

@@ -44,11 +44,24 @@ def read_label_studio(path: Path, film: str) -> Iterator[Row]:
                     )
 
 
-def _tasks(path: Path) -> list[dict[str, Any]]:
+def is_label_studio(path: Path) -> bool:
+    """Whether a JSON file looks like an export of Label Studio, JSON or JSON-MIN. Raises InputError for no JSON."""
+    content = _json(path)
+    return isinstance(content, list) and any(
+        isinstance(task, dict) and ("annotations" in task or {"annotation_id", "lead_time"} <= task.keys())
+        for task in content
+    )
+
+
+def _json(path: Path) -> Any:
     try:
-        tasks = json.loads(decode(path))
+        return json.loads(decode(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON: {error}") from error
+
+
+def _tasks(path: Path) -> list[dict[str, Any]]:
+    tasks = _json(path)
     if not isinstance(tasks, list) or not all(
         isinstance(task, dict) and isinstance(task.get("data"), dict) and "annotations" in task
         for task in tasks

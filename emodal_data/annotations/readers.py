@@ -1,52 +1,77 @@
-"""Chooses the reader of an annotation file, and reads folders of annotation files."""
+"""Chooses the reader of an annotation file, and reads folders of annotation files or of clips."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from emodal_data.annotations.audacity import is_label_track, read_audacity
+from emodal_data.annotations.clip_folders import clip_files, read_clip_folder
 from emodal_data.annotations.columns import KNOWN, Row, table_of_rows
 from emodal_data.annotations.elan import read_elan
-from emodal_data.annotations.label_studio import read_label_studio
+from emodal_data.annotations.label_studio import is_label_studio, read_label_studio
+from emodal_data.annotations.mapping import TableFormat
+from emodal_data.annotations.records import read_json_lines, read_json_records
 from emodal_data.annotations.subtitles import read_subtitles
 from emodal_data.annotations.tables import read_csv, read_parquet, read_xlsx
+from emodal_data.core.config import TableConfig
 from emodal_data.core.errors import InputError
-from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES
+from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES, STILL_SUFFIXES
 
-
-def _read_txt(path: Path, film: str) -> Iterable[Row]:
-    return read_audacity(path, film) if is_label_track(path) else read_csv(path)
-
-
-#: A reader takes the file, and a film name for formats that do not name their film.
-_READERS: dict[str, Callable[[Path, str], Iterable[Row]]] = {
-    ".csv": lambda path, _: read_csv(path),
-    ".tsv": lambda path, _: read_csv(path),
+#: Readers of tables, whose columns are mapped.
+_TABLES: Final[dict[str, Callable[[Path, TableFormat], Iterable[Row]]]] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".txt": read_csv,
     ".parquet": lambda path, _: read_parquet(path),
-    ".xlsx": lambda path, _: read_xlsx(path),
+    ".xlsx": read_xlsx,
+    ".jsonl": lambda path, form: read_json_lines(path, form.encoding),
+    ".ndjson": lambda path, form: read_json_lines(path, form.encoding),
+}
+
+#: Readers of formats with known columns; each takes the file, and a film name for formats that do not name their film.
+_FORMATS: Final[dict[str, Callable[[Path, str], Iterable[Row]]]] = {
     ".srt": read_subtitles,
     ".vtt": read_subtitles,
     ".eaf": read_elan,
-    ".txt": _read_txt,
+    ".txt": read_audacity,
     ".json": read_label_studio,
 }
+_SUFFIXES: Final = tuple(dict.fromkeys((*_TABLES, *_FORMATS)))
 #: Other files in folders of annotations, which are ignored: films, preferences of ELAN, notes.
-_IGNORED = FILM_SUFFIXES | SOUND_SUFFIXES | {".pfsx", ".etf", ".md"}
+_IGNORED: Final = FILM_SUFFIXES | SOUND_SUFFIXES | STILL_SUFFIXES | {".pfsx", ".etf", ".md"}
+#: Names of text files for people that lie beside tables.
+_FOR_PEOPLE: Final = re.compile(r"(?i)(read[ _-]?me|licen[cs]e|notice|changelog|layout)\b.*")
 
 
-def read_table(path: Path) -> pd.DataFrame:
+@dataclass(frozen=True)
+class AnnotationFile:
+    """A file to read. name: its path within the folder of annotations, or "" if it was named itself."""
+
+    path: Path
+    name: str
+    form: TableFormat
+    is_table: bool
+
+
+def read_table(path: Path, config: TableConfig, films: Path | None = None) -> pd.DataFrame:
     """The table of a file, or of all files below a folder, as text: see columns.table_of_rows.
 
     A folder's table has the column annotation_file, the path within the folder. If a format does not name its film,
     the film has the name of the annotation file without suffix, with its path within the folder.
+    films: the folder of films, for tables that are made of the paths of clips.
     Raises InputError with one line for each file that cannot be read, and if there are no rows at all.
     """
+    if config.pattern or config.regex:
+        return read_clip_folder(path, config, films)
     tables, errors = [], []
-    for file in annotation_files(path):
+    for file in annotation_files(path, config):
         try:
-            tables.append(_read_file(file, path))
+            tables.append(_read_file(file))
         except InputError as error:
             errors.append(str(error))
     if errors:
@@ -58,46 +83,85 @@ def read_table(path: Path) -> pd.DataFrame:
     return table.fillna(dict.fromkeys(others, ""))
 
 
-def annotation_files(path: Path) -> list[Path]:
+def annotation_files(path: Path, config: TableConfig) -> list[AnnotationFile]:
     """The file itself, or the annotation files below a folder, in the order of their names.
 
-    Hidden files, films and sound files are ignored. Raises InputError if no file remains.
+    Hidden files, films, sound files, pictures and files for people are ignored. With config.files, only those are
+    read, in their order. Raises InputError if no file remains, or none is at a path of config.files.
     """
+    if config.files:
+        return _named_files(path, config)
+    form = TableFormat.of(config)
     if not path.is_dir():
-        return [path]
+        return [AnnotationFile(path, "", form, _is_mapped(form))]
     files = sorted(
         file
         for file in path.rglob("*")
         if file.is_file()
         and file.suffix.lower() not in _IGNORED
+        and not _FOR_PEOPLE.fullmatch(file.name)
         and not any(part.startswith((".", "~")) for part in file.relative_to(path).parts)
     )
     if not files:
         raise InputError(f"{path}: no annotation file in this folder")
-    return files
+    return [AnnotationFile(file, file.relative_to(path).as_posix(), form, False) for file in files]
 
 
-def annotations_sha256(path: Path) -> str:
-    """SHA-256 of the content of an annotation file, or of the names and contents of a folder's."""
+def annotations_sha256(path: Path, config: TableConfig = TableConfig()) -> str:
+    """SHA-256 of the content of an annotation file, or of the names and contents of a folder's.
+
+    Of a folder of clips the names alone: what is in the films is hashed elsewhere.
+    """
+    if config.pattern or config.regex:
+        return hashlib.sha256("\n".join(clip_files(path)).encode()).hexdigest()
     if not path.is_dir():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     digest = hashlib.sha256()
-    for file in annotation_files(path):
-        name = file.relative_to(path).as_posix()
-        digest.update(f"{hashlib.sha256(file.read_bytes()).hexdigest()} {name}\n".encode())
+    for file in annotation_files(path, config):
+        digest.update(f"{hashlib.sha256(file.path.read_bytes()).hexdigest()} {file.name}\n".encode())
     return digest.hexdigest()
 
 
-def _read_file(file: Path, given: Path) -> pd.DataFrame:
-    suffix = file.suffix.lower()
-    if suffix not in _READERS:
-        kinds = ", ".join(_READERS)
-        raise InputError(f"{file}: annotations must be {kinds}, not {suffix or 'no suffix'}")
-    if not file.is_file():
-        raise InputError(f"{file}: no such annotation file")
-    inside = file.relative_to(given) if file != given else Path(file.name)
+def _named_files(path: Path, config: TableConfig) -> list[AnnotationFile]:
+    if not path.is_dir():
+        raise InputError(f"{path}: table.files names files of a folder: give the folder as annotations")
+    found, absent = [], []
+    for wanted in config.files:
+        files = sorted(file for file in path.glob(wanted.path) if file.is_file())
+        if not files:
+            absent.append(wanted.path)
+        form = TableFormat.of(config, wanted)
+        found += [
+            AnnotationFile(file, file.relative_to(path).as_posix(), form, _is_mapped(form)) for file in files
+        ]
+    if absent:
+        raise InputError(f"{path}: table.files: no file {' and no file '.join(absent)}")
+    return found
+
+
+def _is_mapped(form: TableFormat) -> bool:
+    """Whether the format says that the file is a table, which its first line might not."""
+    return bool(form.columns or form.delimiter or not form.header)
+
+
+def _read_file(file: AnnotationFile) -> pd.DataFrame:
+    path, suffix = file.path, file.path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise InputError(f"{path}: annotations must be {', '.join(_SUFFIXES)}, not {suffix or 'no suffix'}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such annotation file")
     try:
-        table = table_of_rows(file, _READERS[suffix](file, inside.with_suffix("").as_posix()))
+        table = _read_rows(file, suffix)
     except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from error
-    return table if file == given else table.assign(annotation_file=inside.as_posix())
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return table.assign(annotation_file=file.name) if file.name else table
+
+
+def _read_rows(file: AnnotationFile, suffix: str) -> pd.DataFrame:
+    path = file.path
+    film = str(Path(file.name or path.name).with_suffix("").as_posix())
+    if suffix == ".json" and not is_label_studio(path) and (records := read_json_records(path)):
+        return table_of_rows(path, records, file.form)
+    if suffix not in _TABLES or (suffix == ".txt" and not file.is_table and is_label_track(path)):
+        return table_of_rows(path, _FORMATS[suffix](path, film))
+    return table_of_rows(path, _TABLES[suffix](path, file.form), file.form)

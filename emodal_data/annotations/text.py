@@ -11,23 +11,30 @@ import numpy as np
 from emodal_data.core.errors import InputError
 
 
-def decode(path: Path) -> str:
-    """The file as text: UTF-8, or UTF-16 with its byte order mark.
+def decode(path: Path, encoding: str = "") -> str:
+    """The file as text: in the given encoding, or else UTF-8, or UTF-16 with its byte order mark.
 
-    Raises InputError naming the first line that is neither.
+    Raises InputError naming the first line that is not, or UTF-16 without a mark.
     """
     raw = path.read_bytes()
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    name = encoding or "UTF-8"
+    if not encoding:
+        encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        return raw.decode(encoding)
+        text = raw.decode(encoding)
+    except LookupError as error:
+        raise InputError(f"{path}: table.encoding: there is no encoding {encoding!r}") from error
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}: row {line} is not UTF-8: save the file as UTF-8") from error
+        raise InputError(f"{path}: row {line} is not {name}: save the file as UTF-8, or set table.encoding") from error
+    if "\0" in text[:1000]:
+        raise InputError(f"{path}: UTF-16 without a byte order mark: save as UTF-8, or set table.encoding to utf-16-le")
+    return text.removeprefix("\ufeff")
 
 
-def lines(path: Path) -> list[str]:
+def lines(path: Path, encoding: str = "") -> list[str]:
     """The lines of the file as editors count them: str.splitlines would also split at form feeds."""
-    return re.split(r"\r\n|\r|\n", decode(path))
+    return re.split(r"\r\n|\r|\n", decode(path, encoding))
 
 
 def number_text(value: float) -> str:

@@ -181,9 +181,75 @@ class CardConfig(Section):
     """Whom people ask who are in the films, or who find a fault."""
 
 
+class TableFile(Section):
+    """One file, or several, of a folder of annotation tables. What is not set is as in the section table."""
+
+    path: str
+    """File within the folder, or a pattern such as "train/*.csv"."""
+    columns: dict[str, str] = {}
+    """As table.columns, which it adds to."""
+    film: str | None = None
+    """As columns.film."""
+    split: str | None = None
+    """Split of all rows of the file: the same as columns.split = "=train"."""
+    extract: dict[str, str] = {}
+    """As table.extract, which it adds to."""
+    sheet: str | int | None = None
+    """As table.sheet."""
+    header: bool | None = None
+    """As table.header."""
+    delimiter: str | None = None
+    """As table.delimiter."""
+    encoding: str | None = None
+    """As table.encoding."""
+
+
+class TableConfig(Section):
+    """Reading annotation tables that have other names and formats, and folders of clips without a table."""
+
+    columns: dict[str, str] = {}
+    """Where each column comes from: film = "Filename" (a column), film = "dia{Dialogue_ID}_utt{Utterance_ID:02d}.mp4"
+    (a template of columns), label = "=angry" (the same for all rows; "=" is empty)."""
+    extract: dict[str, str] = {}
+    """Further columns from the text of a column, by a regular expression with named groups:
+    fileName = "(?P<speaker>\\d+)_"."""
+    files: tuple[TableFile, ...] = ()
+    """Files of a folder of annotations, each with a mapping of its own; no other file is read then."""
+    sheet: str | int | None = None
+    """Sheet of a workbook, by name or by number from 1; none: the first."""
+    header: bool = True
+    """Whether the first row has the names of the columns; without it, they are "1", "2", ..."""
+    delimiter: str = ""
+    """Separator of the cells of a text file; "whitespace" is any number of blanks and tabs; "": by suffix and header."""
+    quotes: Literal["auto", "always", "never"] = "auto"
+    """Whether quotation marks around a cell of a text file belong to the format; auto: except where they would hide
+    rows."""
+    encoding: str = ""
+    """Encoding of a text file, such as latin-1; "": UTF-8, or UTF-16 with a byte order mark."""
+    pattern: str = ""
+    """Without a table, annotations is a folder of clips: columns from their paths, "{split}/{label}/{name}.avi"."""
+    regex: str = ""
+    """As pattern, as a regular expression with named groups that matches the whole path."""
+    unit: Literal["s", "ms", "frames"] = "s"
+    """What a plain number in start, end and duration counts."""
+    frame_rate: Annotated[float, Field(gt=0)] | str | None = None
+    """Frames a second of frame numbers and of HH:MM:SS:FF, such as 25 or "30000/1001"."""
+    clamp_s: Annotated[float, Field(ge=0)] = 0.5
+    """Starts at most this long before the film are taken as its beginning, and reported."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.pattern and self.regex:
+            raise ValueError("set pattern or regex, not both")
+        if self.unit == "frames" and self.frame_rate is None:
+            raise ValueError('unit "frames" needs frame_rate')
+        return self
+
+
 class DatasetConfig(Section):
     """The sections that decide what a dataset holds: what its manifest records."""
 
+    table: TableConfig = TableConfig()
     clips: ClipsConfig = ClipsConfig()
     face: FaceConfig = FaceConfig()
     audio: AudioConfig = AudioConfig()

@@ -1,4 +1,4 @@
-"""Suffixes of film and sound files."""
+"""Suffixes of films, sound files and still pictures."""
 
 from typing import Final
 
@@ -10,3 +10,6 @@ FILM_SUFFIXES: Final = frozenset(
 
 #: Suffixes of sound files that people annotate in place of the film.
 SOUND_SUFFIXES: Final = frozenset([".wav", ".flac", ".mp3", ".m4a", ".aac", ".opus"])
+
+#: Suffixes of still pictures.
+STILL_SUFFIXES: Final = frozenset([".jpg", ".jpeg", ".png"])

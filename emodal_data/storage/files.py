@@ -132,3 +132,12 @@ def _umask() -> int:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a mapping as readable JSON, atomically."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def files_below(folder: Path) -> list[str]:
+    """Paths of all files below a folder, relative to it with forward slashes, sorted. Linked folders are left out."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        inside = os.path.relpath(parent, folder).replace(os.sep, "/")
+        found += names if inside == "." else [f"{inside}/{name}" for name in names]
+    return sorted(found)

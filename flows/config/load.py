@@ -26,6 +26,7 @@ def load_config(file: Path | None, settings: Sequence[str], **top: object) -> Co
     tree: dict[str, Any] = _read_toml(file) if file else {}
     for setting in settings:
         _set(tree, setting)
+    _refuse_sections_of_values(tree)
     _merge(tree, {key: value for key, value in top.items() if value is not None})
     try:
         return Config.model_validate(tree)
@@ -102,6 +103,27 @@ def _set(tree: dict[str, Any], setting: str) -> None:
         if not isinstance(tree, dict):
             raise InputError(f"--set {setting}: {section} is a value, not a section")
     tree[last] = value
+
+
+def _refuse_sections_of_values(tree: Mapping[str, Any]) -> None:
+    """Refuse settings below a name that is one value, such as annotations.film: an option would replace them unseen."""
+    known = setting_names()
+    lines = []
+    for name, section in tree.items():
+        if name in known and isinstance(section, dict):
+            for key in section or [""]:
+                near = difflib.get_close_matches(key, [full.partition(".")[2] for full in known if "." in full], n=1)
+                full = next((full for full in known if near and full.endswith(f".{near[0]}")), None)
+                where = f"{name}.{key}".rstrip(".")
+                lines.append(
+                    f"config: there is no setting {where}: {name} is a path or value, not a section; the names of "
+                    f"columns are in table.columns{f'; did you mean {full}?' if full else ''}"
+                    if name == "annotations"
+                    else f"config: there is no setting {where}: {name} is a path or value, not a section"
+                    f"{f'; did you mean {full}?' if full else ''}"
+                )
+    if lines:
+        raise InputError("\n".join(lines))
 
 
 def _merge(tree: dict[str, Any], values: Mapping[str, Any]) -> None:

@@ -58,7 +58,8 @@ def read_inputs(config: Config) -> BuildInputs:
         pull(config.overrides)
         read_overrides(config.overrides)
     name_films(config.films)
-    return BuildInputs(*locate_films(read_annotations(config.annotations), config.films))
+    rows = read_annotations(config.annotations, config.table, config.films)
+    return BuildInputs(*locate_films(rows, config.films))
 
 
 def survey_films(inputs: BuildInputs, config: Config, out: Path) -> FilmSurvey:
