@@ -7,13 +7,13 @@ import pandas as pd
 from emodal_data.annotations.cells import spans
 from emodal_data.annotations.readers import annotations_sha256, read_table
 from emodal_data.annotations.votes import Votes, count_labels, count_votes
-from emodal_data.core.config import TableConfig
+from emodal_data.core.config import AS_DOCUMENTED, TableConfig
 
 __all__ = ["Votes", "annotations_sha256", "count_labels", "count_votes", "read_annotations"]
 
 
 def read_annotations(
-    path: Path, config: TableConfig = TableConfig(), films: Path | None = None
+    path: Path, config: TableConfig = AS_DOCUMENTED, films: Path | None = None
 ) -> pd.DataFrame:
     """The spans of an annotation file, or of all files in a folder: one line for every row, including bad ones.
 

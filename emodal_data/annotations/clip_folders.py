@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from emodal_data.annotations.columns import table_of_rows
+from emodal_data.annotations.columns import Row, table_of_rows
 from emodal_data.annotations.mapping import TableFormat
 from emodal_data.core.config import TableConfig
 from emodal_data.core.errors import InputError
@@ -37,12 +37,17 @@ def read_clip_folder(folder: Path, config: TableConfig, films: Path | None) -> p
         raise InputError(f"{folder}: no such folder of clips; table.pattern and table.regex read a folder")
     compiled = _compiled(config)
     inside = ""
-    if films is not None and folder.resolve() != films.resolve() and folder.resolve().is_relative_to(films.resolve()):
+    if (
+        films is not None
+        and folder.resolve() != films.resolve()
+        and folder.resolve().is_relative_to(films.resolve())
+    ):
         inside = folder.resolve().relative_to(films.resolve()).as_posix() + "/"
     names = list(compiled.groupindex)
     header = ["film", *(name for name in names if name != "film")]
     extra = [name for name in ("label",) if name not in header and name not in config.columns]
-    rows, others = [], []
+    rows: list[Row] = []
+    others: list[str] = []
     for name in clip_files(folder):
         if match := compiled.fullmatch(_matched_part(name, config)):
             groups = {"film": inside + name, **match.groupdict("")}
@@ -53,7 +58,9 @@ def read_clip_folder(folder: Path, config: TableConfig, films: Path | None) -> p
         said = config.pattern or config.regex
         example = f"such as {others[0]}" if others else "the folder has none"
         raise InputError(f"{folder}: no clip matches {said!r} ({len(others)} do not; {example})")
-    table = table_of_rows(folder, [(0, [*header, *extra]), *rows], TableFormat(config.columns, config.extract))
+    table = table_of_rows(
+        folder, [(0, [*header, *extra]), *rows], TableFormat(config.columns, config.extract)
+    )
     if others:
         table.attrs["warnings"] = (
             f"{len(others)} files of {folder} do not match {config.pattern or config.regex!r} and are no rows, such as "

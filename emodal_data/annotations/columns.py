@@ -128,7 +128,9 @@ def _completed(path: Path, table: pd.DataFrame, header: list[str]) -> pd.DataFra
     missing = [name for name in REQUIRED if name not in table]
     if missing:
         near = {name: nearest(name, list(table.columns)) for name in missing}
-        told = ", ".join(f"{name!r}{f' (did you mean {near[name]!r}?)' if near[name] else ''}" for name in missing)
+        told = ", ".join(
+            f"{name!r}{f' (did you mean {near[name]!r}?)' if near[name] else ''}" for name in missing
+        )
         mapping = ", ".join(f"{name} = {json.dumps(near[name] or '...')}" for name in missing)
         whole = '; for whole files, start = "=" and end = "="' if {"start", "end"} <= set(missing) else ""
         raise InputError(

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 import pandas as pd
 
@@ -13,7 +14,18 @@ from emodal_data.core.errors import InputError
 
 #: What other people call the known columns, in lower case: only to suggest a mapping, never to take one.
 _ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
-    "film": ("filename", "file", "video", "clip", "path", "movie", "name", "file_name", "video_id", "videoname"),
+    "film": (
+        "filename",
+        "file",
+        "video",
+        "clip",
+        "path",
+        "movie",
+        "name",
+        "file_name",
+        "video_id",
+        "videoname",
+    ),
     "start": ("starttime", "start_time", "start_s", "onset", "begin", "from", "t_start", "tmin"),
     "end": ("endtime", "end_time", "end_s", "stop", "offset", "to", "t_end", "tmax"),
     "label": ("emotion", "class", "category", "discrete", "emo", "emovote", "expression", "annotation"),
@@ -52,7 +64,11 @@ class TableFormat:
         own = {"film": file.film, "split": None if file.split is None else f"={file.split}"}
 
         return cls(
-            {**table.columns, **file.columns, **{name: text for name, text in own.items() if text is not None}},
+            {
+                **table.columns,
+                **file.columns,
+                **{name: text for name, text in own.items() if text is not None},
+            },
             {**table.extract, **file.extract},
             table.sheet if file.sheet is None else file.sheet,
             table.header if file.header is None else file.header,
@@ -60,6 +76,10 @@ class TableFormat:
             table.quotes,
             table.encoding if file.encoding is None else file.encoding,
         )
+
+
+#: A table that needs no mapping.
+PLAIN: Final = TableFormat()
 
 
 def map_columns(path: Path, table: pd.DataFrame, form: TableFormat) -> pd.DataFrame:
@@ -83,12 +103,12 @@ def map_columns(path: Path, table: pd.DataFrame, form: TableFormat) -> pd.DataFr
     mapped = {target: _evaluated(source, table) for target, source in form.columns.items()}
     renamed = {source for source in form.columns.values() if source in table.columns}
     rest = table.drop(columns=sorted(renamed))
-    rest = rest.rename(columns={name: f"{name}_in_table" for name in rest if name.lower() in mapped})
+    rest = rest.rename(columns={name: f"{name}_in_table" for name in rest if str(name).lower() in mapped})
     return rest.assign(**mapped)
 
 
 def hint(name: str, names: "pd.Index[str] | list[str]") -> str:
-    """"; did you mean ...?" with the column whose name is nearest, or "" if none is near."""
+    """ "; did you mean ...?" with the column whose name is nearest, or "" if none is near."""
     found = nearest(name, names)
     return f"; did you mean {found!r}?" if found else ""
 
@@ -106,19 +126,27 @@ def nearest(name: str, names: "pd.Index[str] | list[str]") -> str | None:
 def named_like_a_time(name: str) -> bool:
     """Whether a column's name says that it may hold the start, the end or the length of spans."""
     words = (*_ALSO_CALLED["start"], *_ALSO_CALLED["end"], "start", "end")
-    return name.lower() in words or bool(re.search(r"(?i)start|begin|onset|offset|duration|^end|end_?time", name))
+    return name.lower() in words or bool(
+        re.search(r"(?i)start|begin|onset|offset|duration|^end|end_?time", name)
+    )
 
 
 def _extracted(path: Path, table: pd.DataFrame, extract: Mapping[str, str]) -> pd.DataFrame:
     for name, pattern in extract.items():
         if name not in table.columns:
-            raise InputError(f"{path}: table.extract: no column {name!r} in the header{hint(name, table.columns)}")
+            raise InputError(
+                f"{path}: table.extract: no column {name!r} in the header{hint(name, table.columns)}"
+            )
         try:
             compiled = re.compile(pattern)
         except re.error as error:
-            raise InputError(f"table.extract: {name} = {pattern!r}: not a regular expression: {error}") from error
+            raise InputError(
+                f"table.extract: {name} = {pattern!r}: not a regular expression: {error}"
+            ) from error
         if not compiled.groupindex:
-            raise InputError(f"table.extract: {name} = {pattern!r}: has no named group, such as (?P<speaker>...)")
+            raise InputError(
+                f"table.extract: {name} = {pattern!r}: has no named group, such as (?P<speaker>...)"
+            )
         found = [match.groupdict("") if (match := compiled.search(cell)) else {} for cell in table[name]]
         for group in compiled.groupindex:
             if group in table.columns:
@@ -151,7 +179,9 @@ def _evaluated(source: str, table: pd.DataFrame) -> pd.Series:
     texts = pd.Series(pieces[0], index=table.index, dtype="str")
     for field_text, after in zip(pieces[1::2], pieces[2::2], strict=True):
         name, part, spec = _parsed(field_text, table.columns)
-        texts = texts + table[name].map(lambda cell, part=part, spec=spec: _formatted(cell, part, spec)) + after
+        texts = (
+            texts + table[name].map(lambda cell, part=part, spec=spec: _formatted(cell, part, spec)) + after
+        )
     return texts.astype("str")
 
 

@@ -18,7 +18,7 @@ from emodal_data.annotations.mapping import TableFormat
 from emodal_data.annotations.records import read_json_lines, read_json_records
 from emodal_data.annotations.subtitles import read_subtitles
 from emodal_data.annotations.tables import read_csv, read_parquet, read_xlsx
-from emodal_data.core.config import TableConfig
+from emodal_data.core.config import AS_DOCUMENTED, TableConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES, STILL_SUFFIXES
 
@@ -107,7 +107,7 @@ def annotation_files(path: Path, config: TableConfig) -> list[AnnotationFile]:
     return [AnnotationFile(file, file.relative_to(path).as_posix(), form, False) for file in files]
 
 
-def annotations_sha256(path: Path, config: TableConfig = TableConfig()) -> str:
+def annotations_sha256(path: Path, config: TableConfig = AS_DOCUMENTED) -> str:
     """SHA-256 of the content of an annotation file, or of the names and contents of a folder's.
 
     Of a folder of clips the names alone: what is in the films is hashed elsewhere.

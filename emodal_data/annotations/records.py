@@ -27,7 +27,7 @@ def read_json_records(path: Path) -> Iterator[Row] | None:
 
 
 def read_json_lines(path: Path, encoding: str = "") -> Iterator[Row]:
-    """The rows of a file with an object on each line; row is the line. Raises InputError for a line of something else."""
+    """The rows of a file with an object on each line; row is the line. Raises InputError for other lines."""
     records = []
     for number, line in enumerate(lines(path, encoding), start=1):
         if not line.strip():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emodal_data.annotations.columns import Row
-from emodal_data.annotations.mapping import TableFormat
+from emodal_data.annotations.mapping import PLAIN, TableFormat
 from emodal_data.annotations.text import decode, number_text
 from emodal_data.core.errors import InputError
 
@@ -16,7 +16,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
 
-def read_csv(path: Path, form: TableFormat = TableFormat()) -> Iterator[Row]:
+def read_csv(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
     """The rows of a CSV or TSV file. Raises InputError if a quotation mark is not closed, or would hide rows."""
     text = decode(path, form.encoding)
     first = 1
@@ -105,7 +105,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
             line += 1
 
 
-def read_xlsx(path: Path, form: TableFormat = TableFormat()) -> Iterator[Row]:
+def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
     """The rows of a sheet of an XLSX file. Raises InputError if there is no such sheet."""
     import python_calamine
 

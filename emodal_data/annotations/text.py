@@ -26,9 +26,13 @@ def decode(path: Path, encoding: str = "") -> str:
         raise InputError(f"{path}: table.encoding: there is no encoding {encoding!r}") from error
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}: row {line} is not {name}: save the file as UTF-8, or set table.encoding") from error
+        raise InputError(
+            f"{path}: row {line} is not {name}: save the file as UTF-8, or set table.encoding"
+        ) from error
     if "\0" in text[:1000]:
-        raise InputError(f"{path}: UTF-16 without a byte order mark: save as UTF-8, or set table.encoding to utf-16-le")
+        raise InputError(
+            f"{path}: UTF-16 without a byte order mark: save as UTF-8, or set table.encoding to utf-16-le"
+        )
     return text.removeprefix("\ufeff")
 
 

@@ -3,7 +3,7 @@
 flows/config/models.py joins them with those of the model and the engine to the tree that `emodal build --config` reads.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -220,7 +220,7 @@ class TableConfig(Section):
     header: bool = True
     """Whether the first row has the names of the columns; without it, they are "1", "2", ..."""
     delimiter: str = ""
-    """Separator of the cells of a text file; "whitespace" is any number of blanks and tabs; "": by suffix and header."""
+    """Separator of the cells of a text file; "whitespace" is any number of blanks; "": by suffix and header."""
     quotes: Literal["auto", "always", "never"] = "auto"
     """Whether quotation marks around a cell of a text file belong to the format; auto: except where they would hide
     rows."""
@@ -246,10 +246,14 @@ class TableConfig(Section):
         return self
 
 
+#: Tables with the columns that docs/annotations.md names.
+AS_DOCUMENTED: Final = TableConfig()
+
+
 class DatasetConfig(Section):
     """The sections that decide what a dataset holds: what its manifest records."""
 
-    table: TableConfig = TableConfig()
+    table: TableConfig = AS_DOCUMENTED
     clips: ClipsConfig = ClipsConfig()
     face: FaceConfig = FaceConfig()
     audio: AudioConfig = AudioConfig()

@@ -107,21 +107,13 @@ def _set(tree: dict[str, Any], setting: str) -> None:
 
 def _refuse_sections_of_values(tree: Mapping[str, Any]) -> None:
     """Refuse settings below a name that is one value, such as annotations.film: an option would replace them unseen."""
-    known = setting_names()
-    lines = []
-    for name, section in tree.items():
-        if name in known and isinstance(section, dict):
-            for key in section or [""]:
-                near = difflib.get_close_matches(key, [full.partition(".")[2] for full in known if "." in full], n=1)
-                full = next((full for full in known if near and full.endswith(f".{near[0]}")), None)
-                where = f"{name}.{key}".rstrip(".")
-                lines.append(
-                    f"config: there is no setting {where}: {name} is a path or value, not a section; the names of "
-                    f"columns are in table.columns{f'; did you mean {full}?' if full else ''}"
-                    if name == "annotations"
-                    else f"config: there is no setting {where}: {name} is a path or value, not a section"
-                    f"{f'; did you mean {full}?' if full else ''}"
-                )
+    lines = [
+        f"config: there is no setting {name}.{key}: {name} is one value, not a section"
+        + ("; how a table is read is set in the section table" if name == "annotations" else "")
+        for name, section in tree.items()
+        if name in setting_names() and isinstance(section, dict)
+        for key in section
+    ]
     if lines:
         raise InputError("\n".join(lines))
 

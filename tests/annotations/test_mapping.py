@@ -33,7 +33,9 @@ def test_columns_are_renamed_and_the_others_stay(tmp_path: Path) -> None:
 
 
 def test_a_template_makes_a_cell_of_several_columns(tmp_path: Path) -> None:
-    path = write(tmp_path, "t.csv", "Dialogue_ID,Utterance_ID,n,Emotion,p\n0,12,7,sad,/x/02522\n3,1,7.0,happy,b\n")
+    path = write(
+        tmp_path, "t.csv", "Dialogue_ID,Utterance_ID,n,Emotion,p\n0,12,7,sad,/x/02522\n3,1,7.0,happy,b\n"
+    )
     columns = {
         "film": "dia{Dialogue_ID}_utt{Utterance_ID}.mp4",
         "label": "Emotion",
@@ -51,13 +53,16 @@ def test_a_constant_is_the_same_for_all_rows_and_an_empty_one_leaves_rows_unlabe
     path = write(tmp_path, "t.csv", "film,start,end\na.mp4,1,2\n")
     rows = read_annotations(path, TableConfig(columns={"label": "=angry", "annotator": "=me"}))
     assert cells(rows, "label", "annotator") == [["angry", "me"]]
-    assert cells(read_annotations(path, TableConfig(columns={"label": "="})), "label", "reason") == [[None, None]]
+    assert cells(read_annotations(path, TableConfig(columns={"label": "="})), "label", "reason") == [
+        [None, None]
+    ]
 
 
 def test_a_regular_expression_takes_columns_out_of_a_column(tmp_path: Path) -> None:
     path = write(tmp_path, "t.csv", "file,emotion\n03a01Fa.wav,happy\nodd.wav,sad\n")
     config = TableConfig(
-        columns={"film": "file", "label": "emotion"}, extract={"file": r"^(?P<speaker>\d\d)(?P<text>[a-z]\d\d)"}
+        columns={"film": "file", "label": "emotion"},
+        extract={"file": r"^(?P<speaker>\d\d)(?P<text>[a-z]\d\d)"},
     )
     rows = read_annotations(path, config)
     assert cells(rows, "film", "speaker", "text") == [["03a01Fa.wav", "03", "a01"], ["odd.wav", None, ""]]
@@ -70,7 +75,10 @@ def test_all_missing_columns_are_named_at_once_with_the_nearest_names(tmp_path: 
     line = str(error.value)
     assert "\n" not in line
     assert "no column 'film', 'start' (did you mean 'StartTime'?), 'end' (did you mean 'EndTime'?)," in line
-    assert "'label' (did you mean 'Emotion'?) in the header (Sr No., Utterance, Emotion, StartTime, EndTime)" in line
+    assert (
+        "'label' (did you mean 'Emotion'?) in the header (Sr No., Utterance, Emotion, StartTime, EndTime)"
+        in line
+    )
     assert 'table.columns = { film = "...", start = "StartTime", end = "EndTime", label = "Emotion" }' in line
 
 
@@ -144,7 +152,9 @@ def clips(tmp_path: Path, *names: str) -> Path:
 
 
 def test_a_pattern_makes_rows_of_a_folder_of_clips(tmp_path: Path) -> None:
-    films = clips(tmp_path, "train/Angry/1.avi", "test/Sad/2.avi", "stray.avi", ".x/Sad/3.avi", "train/Angry/n.txt")
+    films = clips(
+        tmp_path, "train/Angry/1.avi", "test/Sad/2.avi", "stray.avi", ".x/Sad/3.avi", "train/Angry/n.txt"
+    )
     rows = read_annotations(films, TableConfig(pattern="{split}/{label}/{name}.avi"), films)
     assert cells(rows, "row", "film", "label", "split_in_table", "name") == [
         [1, "test/Sad/2.avi", "sad", "test", "2"],
@@ -173,7 +183,9 @@ def test_a_pattern_of_a_name_is_looked_for_in_every_folder(tmp_path: Path) -> No
 
 def test_a_pattern_that_matches_nothing_is_refused(tmp_path: Path) -> None:
     films = clips(tmp_path, "a.mp4")
-    with pytest.raises(InputError, match=r"no clip matches '\{label\}/\{n\}.mp4' \(1 do not; such as a.mp4\)"):
+    with pytest.raises(
+        InputError, match=r"no clip matches '\{label\}/\{n\}.mp4' \(1 do not; such as a.mp4\)"
+    ):
         read_annotations(films, TableConfig(pattern="{label}/{n}.mp4"), films)
 
 
