@@ -35,8 +35,10 @@ def commands() -> str:
     group = typer.main.get_command(app)
     parts = ["# Commands\n\nWhat `emodal COMMAND --help` says.\n"]
     for name, command in group.commands.items():  # type: ignore[attr-defined]
-        with typer.Context(command, info_name=f"emodal {name}", terminal_width=100) as context:
-            parts.append(f"## emodal {name}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
+        inner = getattr(command, "commands", {})  # of a command with commands of its own
+        for words, one in [(name, command), *((f"{name} {word}", inner[word]) for word in inner)]:
+            with typer.Context(one, info_name=f"emodal {words}", terminal_width=100) as context:
+                parts.append(f"## emodal {words}\n\n```text\n{one.get_help(context).rstrip()}\n```\n")
     return "\n".join(parts)
 
 

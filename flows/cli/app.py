@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.build import build, plan
+from flows.cli.corpus import corpus
 from flows.cli.dataset import diff, forget, leak_price, verify
 from flows.cli.deploy import deploy
 from flows.cli.exits import clear_errors, stop_at_once_on_signals
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 # The overview shows them in this order.
 app.command(short_help="A config to edit and a table to fill in.")(init)
+app.add_typer(corpus, name="corpus", short_help="Public corpora as a table and an emodal.toml.")
 app.command(short_help="Spans of films worth annotating.")(propose)
 app.command(short_help="Films and annotations to a dataset and a model.")(build)
 app.command(short_help="What a build would do, and what is wrong.")(plan)

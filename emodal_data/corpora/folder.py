@@ -1,0 +1,110 @@
+"""The files of a corpus on disk: one index of the tree, found by the end of their paths, and its tables as rows."""
+
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from emodal_data.annotations.tables import read_csv, read_xlsx
+from emodal_data.annotations.text import decode
+from emodal_data.core.errors import InputError
+from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES
+
+_MEDIA = FILM_SUFFIXES | SOUND_SUFFIXES
+
+
+class CorpusFolder:
+    """A corpus as it was unpacked. files: paths below the folder, with forward slashes, in order; no hidden ones.
+
+    notes: what a reader found odd about the files; reported beside the result.
+    Raises InputError if the folder does not exist.
+    """
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise InputError(
+                f"{root}: no such folder; unpack the corpus and name the folder that holds its files"
+            )
+        self.root = root
+        self.files = tuple(sorted(_files_below(root)))
+        self.notes: list[str] = []
+        self._known = frozenset(self.files)
+        self._by_end: dict[int, dict[str, list[str]]] = {}
+
+    def media(self, suffixes: Collection[str] = FILM_SUFFIXES) -> list[str]:
+        """The paths of films, or of files with other suffixes."""
+        return [name for name in self.files if PurePosixPath(name).suffix.lower() in suffixes]
+
+    def matching(
+        self, pattern: str, names: Collection[str] | None = None
+    ) -> Iterator[tuple[str, re.Match[str]]]:
+        """Paths whose end matches a regular expression, from the start of a name of a file or a folder."""
+        compiled = re.compile(rf"(?:.*/)?{pattern}")
+        for name in self.files if names is None else names:
+            if match := compiled.fullmatch(name):
+                yield name, match
+
+    def find(self, end: str, suffixes: Collection[str] = FILM_SUFFIXES) -> list[str]:
+        """The files of these suffixes whose path ends with `end`, with or without suffix.
+
+        The whole path of a file means that file only.
+        """
+        if end in self._known and PurePosixPath(end).suffix.lower() in suffixes:
+            return [end]
+        found = self._ends(end.count("/") + 1).get(end, [])
+        return [name for name in found if PurePosixPath(name).suffix.lower() in suffixes]
+
+    def table(self, pattern: str, what: str) -> str:
+        """The only file that matches a pattern; see matching. what: its name, for the message.
+
+        Raises InputError if there is none, or several.
+        """
+        found = [name for name, _ in self.matching(pattern)]
+        if not found:
+            raise InputError(f"{self.root}: no {what} here or below: is this the folder of the corpus?")
+        if len(found) > 1:
+            raise InputError(
+                f"{self.root}: {what} is there {len(found)} times, such as {found[0]} and {found[1]}: keep one"
+            )
+        return found[0]
+
+    def rows(self, name: str) -> Iterator[dict[str, str]]:
+        """The rows of a CSV, TSV or XLSX table by column, without surrounding blanks."""
+        path = self.root / name
+        lines = iter(read_xlsx(path) if path.suffix.lower() == ".xlsx" else read_csv(path))
+        header = [cell.strip() for cell in next(lines, (1, []))[1]]
+        for _, cells in lines:
+            if any(cells):
+                yield dict(zip(header, (cell.strip() for cell in cells), strict=False))
+
+    def text(self, name: str) -> str:
+        """A text file. Raises InputError if it is neither UTF-8 nor UTF-16."""
+        return decode(self.root / name)
+
+    def json(self, name: str) -> Any:
+        """A JSON file. Raises InputError if it is none."""
+        try:
+            return json.loads(self.text(name))
+        except ValueError as error:
+            raise InputError(f"{self.root / name}: not valid JSON: {error}") from error
+
+    def _ends(self, parts: int) -> dict[str, list[str]]:
+        """Media by the last `parts` parts of their paths, with and without suffix."""
+        if parts not in self._by_end:
+            index: dict[str, list[str]] = defaultdict(list)
+            for name in self.media(_MEDIA):
+                end = "/".join(name.split("/")[-parts:])
+                index[end].append(name)
+                index[end[: -len(PurePosixPath(end).suffix)]].append(name)
+            self._by_end[parts] = dict(index)
+        return self._by_end[parts]
+
+
+def _files_below(root: Path) -> Iterator[str]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = Path(folder).relative_to(root)
+        yield from ((inside / name).as_posix() for name in names if not name.startswith("."))
