@@ -6,7 +6,7 @@ SAMPLES := demo/samples
 BUILD := demo/build
 BENCH_OUT := docs/benchmarks
 
-.PHONY: setup demo test lint docs bench bench-check clean
+.PHONY: setup browser demo test lint docs bench bench-check clean
 
 INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
@@ -23,12 +23,19 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt
 
 setup: $(VENV)/installed-dev
 
+# The page tests need a browser. Without one, and without the right to install it, they are skipped and say so.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		echo "no Chromium: the page tests are skipped (Debian: apt-get install chromium)"
+
 demo: $(VENV)/installed-demo
 	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 12
 	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD) --set model.members=1
 
 # Each core runs a whole file at a time, because the tests of a file share fixtures.
-test: setup
+test: setup browser
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup

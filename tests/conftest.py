@@ -89,7 +89,9 @@ def browser() -> "Iterator[Browser]":
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        pytest.skip("no chromium on this machine to look at pages with")
+        missing = "no Chromium on this machine to look at pages with (Debian: apt-get install chromium)"
+        # A build machine that lacks the browser must not look green.
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
         yield started
