@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from emodal_data.core.errors import InputError
 from emodal_data.corpora.corpus import Choices, Corpus, Facts, Row
 from emodal_data.corpora.folder import CorpusFolder
 
@@ -20,11 +19,9 @@ def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
     sexes = {
         row["ActorID"]: row["Sex"].lower()
         for name, _ in folder.matching(r"VideoDemographics\.csv")
-        for row in folder.rows(name)
+        for row in folder.rows(name, "ActorID", "Sex")
     }
-    for row in folder.rows(table):
-        if missing := [name for name in ("", "fileName", *_VOTES) if name not in row]:
-            raise InputError(f"{folder.root / table}: no column {missing[0]!r}: is this the table of votes?")
+    for row in folder.rows(table, "", "fileName", *_VOTES):
         if not row[""].startswith(_SHOWN[modality]):
             continue
         clip = row["fileName"]

@@ -31,7 +31,7 @@ def facts_dict(corpus: Corpus) -> dict[str, Any]:
 
 def _lines(corpus: Corpus) -> Iterator[str]:
     facts = corpus.facts
-    yield f"{corpus.title}: {corpus.summary}"
+    yield from textwrap.wrap(f"{corpus.title}: {corpus.summary}", _WIDTH)
     yield ""
     yield from _wrapped("licence", facts.licence)
     yield from _wrapped("get it", facts.access)

@@ -1,5 +1,6 @@
 """The files of a corpus on disk: one index of the tree, found by the end of their paths, and its tables as rows."""
 
+import itertools
 import json
 import os
 import re
@@ -71,14 +72,25 @@ class CorpusFolder:
             )
         return found[0]
 
-    def rows(self, name: str) -> Iterator[dict[str, str]]:
-        """The rows of a CSV, TSV or XLSX table by column, without surrounding blanks."""
+    def rows(self, name: str, *needed: str) -> Iterator[dict[str, str]]:
+        """The rows of a CSV, TSV or XLSX table by column, without surrounding blanks; missing cells are empty.
+
+        Raises InputError if one of the needed columns is missing.
+        """
         path = self.root / name
         lines = iter(read_xlsx(path) if path.suffix.lower() == ".xlsx" else read_csv(path))
         header = [cell.strip() for cell in next(lines, (1, []))[1]]
+        if missing := [column for column in needed if column not in header]:
+            raise InputError(
+                f"{path}: no column {missing[0]!r} in the header: is this the corpus's own table?"
+            )
         for _, cells in lines:
             if any(cells):
-                yield dict(zip(header, (cell.strip() for cell in cells), strict=False))
+                yield dict(
+                    itertools.zip_longest(
+                        header, (cell.strip() for cell in cells[: len(header)]), fillvalue=""
+                    )
+                )
 
     def text(self, name: str) -> str:
         """A text file. Raises InputError if it is neither UTF-8 nor UTF-16."""

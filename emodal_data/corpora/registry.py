@@ -12,6 +12,22 @@ from emodal_data.corpora.corpus import Corpus
 _BUILT_IN = (
     "ravdess",
     "crema_d",
+    "savee",
+    "enterface05",
+    "emodb",
+    "iemocap",
+    "meld",
+    "emorynlp",
+    "m3ed",
+    "mosei",
+    "mer2023",
+    "caer",
+    "afew",
+    "dfew",
+    "ferv39k",
+    "mafw",
+    "liris_accede",
+    "studyforrest",
 )
 
 #: An entry point of this group names a Corpus: `my_corpus = "my_package.my_module:CORPUS"`.

@@ -53,7 +53,7 @@ def read_corpus(corpus: Corpus, root: Path, options: Mapping[str, str] | None = 
     """
     choices = _choices(corpus, options or {})
     folder = CorpusFolder(root)
-    kinds = _suffixes(choices)
+    kinds = _suffixes(_modality(corpus, choices))
     found: dict[str | tuple[str, ...], list[str]] = {}
     kept, missing, several = [], list[Row](), list[tuple[Row, list[str]]]()
     for row in corpus.read(folder, choices):
@@ -112,8 +112,8 @@ def config_text(table: CorpusTable, out: Path) -> str:
         )
     if targets := [name for name in corpus.targets if name in table.columns]:
         settings["labels"]["targets"] = targets
-    if table.choices.get("modality", corpus.modalities[0]) != "both":
-        settings["clips"]["modalities"] = table.choices.get("modality", corpus.modalities[0])
+    if (modality := _modality(corpus, table.choices)) != "both":
+        settings["clips"]["modalities"] = modality
     for section, values in corpus.settings.items():
         settings.setdefault(section, {}).update(values)
     paths = {
@@ -139,9 +139,13 @@ def _choices(corpus: Corpus, given: Mapping[str, str]) -> Choices:
     return {name: given.get(name, option.default) for name, option in known.items()}
 
 
-def _suffixes(choices: Choices) -> tuple[frozenset[str], ...]:
+def _modality(corpus: Corpus, choices: Choices) -> str:
+    return choices.get("modality", corpus.modalities[0])
+
+
+def _suffixes(modality: str) -> tuple[frozenset[str], ...]:
     """Kinds of files that a row may mean, the preferred first: the sound of a film is sound too."""
-    return (SOUND_SUFFIXES, FILM_SUFFIXES) if choices.get("modality") == "audio" else (FILM_SUFFIXES,)
+    return (SOUND_SUFFIXES, FILM_SUFFIXES) if modality == "audio" else (FILM_SUFFIXES,)
 
 
 def _found(folder: CorpusFolder, row: Row, kinds: tuple[frozenset[str], ...]) -> list[str]:

@@ -193,3 +193,93 @@ def test_pointers_of_git_lfs_are_counted(folder: Path, corpus: Corpus) -> None:
         "1 films are only pointers, such as VideoFlash/1006_IEO_DIS_HI.flv: fetch what they point to"
         in corpus.table("crema_d", folder).reported
     )
+
+
+def test_letters_of_savee_are_labels_and_folders_speakers(folder: Path, corpus: Corpus) -> None:
+    names = ("DC/a01", "DC/d01", "JE/f01", "JE/h02", "KL/n30", "KL/sa01", "JK/su15")
+    put_media(folder, *(f"AudioVisualClip/{name}.avi" for name in names), "AudioData/DC/a01.wav")
+    table = corpus.table("SAVEE", folder)
+    assert table.cells("film", "label", "speaker", "sentence") == [
+        ("AudioVisualClip/DC/a01.avi", "anger", "DC", "a01"),
+        ("AudioVisualClip/DC/d01.avi", "disgust", "DC", "d01"),
+        ("AudioVisualClip/JE/f01.avi", "fear", "JE", "f01"),
+        ("AudioVisualClip/JE/h02.avi", "happiness", "JE", "h02"),
+        ("AudioVisualClip/JK/su15.avi", "surprise", "JK", "su15"),
+        ("AudioVisualClip/KL/n30.avi", "neutral", "KL", "n30"),
+        ("AudioVisualClip/KL/sa01.avi", "sadness", "KL", "sa01"),
+    ]
+    assert table.settings["labels"]["map"] == {"anger": "angry", "happiness": "happy", "sadness": "sad"}
+    assert table.settings["split"] == {"group_by": "speaker"}
+    assert corpus.table("savee", folder, "modality=audio").cells("film") == [("AudioData/DC/a01.wav",)]
+
+
+def test_savee_in_one_folder_is_read_too(folder: Path, corpus: Corpus) -> None:
+    put_media(folder, "ALL/DC_sa03.wav")
+    assert corpus.table("savee", folder, "modality=audio").cells("film", "label", "speaker") == [
+        ("ALL/DC_sa03.wav", "sadness", "DC")
+    ]
+
+
+def test_the_shared_savee_layout(folder: Path, corpus: Corpus) -> None:
+    shared = shared_copy("savee", folder / "savee")
+    letters = ("a", "d", "f", "h", "n", "sa", "su")
+    put_media(shared, *(f"AudioVisualClip/DC/{letter}01.avi" for letter in letters))
+    assert corpus.table("savee", shared).cells("label", "speaker") == [
+        (label, "DC") for label in ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+    ]
+
+
+def test_folders_of_enterface_are_labels_and_what_contradicts_them_is_reported(
+    folder: Path, corpus: Corpus
+) -> None:
+    put_media(
+        folder,
+        "subject 1/anger/sentence 1/s1_an_1.avi",
+        "subject 12/sadness/sentence 5/s12_sa_5.avi",
+        "subject 16/surprise/sentence 3/s16_su_3avi.avi",
+        "subject 3/fear/sentence 1/s_3_fe_1.avi",
+        "subject 4/disgust/sentence 2/s4_ha_2.avi",
+        "subject 6/anger/s6_an.avi",
+    )
+    table = corpus.table("eNTERFACE'05", folder)
+    assert table.cells("film", "label", "speaker", "sentence") == [
+        ("subject 1/anger/sentence 1/s1_an_1.avi", "anger", "subject_1", "1"),
+        ("subject 12/sadness/sentence 5/s12_sa_5.avi", "sadness", "subject_12", "5"),
+        ("subject 16/surprise/sentence 3/s16_su_3avi.avi", "surprise", "subject_16", "3"),
+        ("subject 3/fear/sentence 1/s_3_fe_1.avi", "fear", "subject_3", "1"),
+        ("subject 4/disgust/sentence 2/s4_ha_2.avi", "disgust", "subject_4", "2"),
+        ("subject 6/anger/s6_an.avi", "anger", "subject_6", ""),
+    ]
+    assert (
+        "subject 4/disgust/sentence 2/s4_ha_2.avi: the folder says disgust, the name happiness"
+        in table.reported
+    )
+    assert "subject 6/anger/s6_an.avi: in no folder of a sentence" in table.reported
+    assert len(table.reported.splitlines()) == 2
+    assert table.settings["split"] == {"group_by": "speaker"}
+
+
+def test_letters_of_emodb_are_german_and_it_is_sound_alone(folder: Path, corpus: Corpus) -> None:
+    names = ("03a01Fa", "03a01Nc", "03a01Wa", "08b02La", "09a04Ea", "10a05Aa", "11b01Tb")
+    put_media(folder, *(f"wav/{name}.wav" for name in names))
+    table = corpus.table("EmoDB", folder)
+    assert table.cells("film", "label", "speaker", "sentence", "version") == [
+        ("wav/03a01Fa.wav", "happiness", "03", "a01", "a"),
+        ("wav/03a01Nc.wav", "neutral", "03", "a01", "c"),
+        ("wav/03a01Wa.wav", "anger", "03", "a01", "a"),
+        ("wav/08b02La.wav", "boredom", "08", "b02", "a"),
+        ("wav/09a04Ea.wav", "disgust", "09", "a04", "a"),
+        ("wav/10a05Aa.wav", "fear", "10", "a05", "a"),
+        ("wav/11b01Tb.wav", "sadness", "11", "b01", "b"),
+    ]
+    assert table.settings["clips"] == {"modalities": "audio"}
+    assert table.settings["split"] == {"group_by": "speaker"}
+
+
+def test_the_shared_labels_of_emodb_agree_with_the_letters(folder: Path, corpus: Corpus) -> None:
+    shared = shared_copy("emodb", folder / "emodb")
+    labels = dict(line.split(",") for line in (shared / "audio_labels.csv").read_text().splitlines()[1:])
+    put_media(shared, *(f"wav/{name}" for name in labels))
+    assert dict(corpus.table("emodb", shared).cells("film", "label")) == {
+        f"wav/{name}": label for name, label in labels.items()
+    }
