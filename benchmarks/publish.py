@@ -99,10 +99,11 @@ def publish(folder: Path, clips: int) -> dict[str, float]:
     import flows.build_dataset  # noqa: F401  (a build's own process has Prefect loaded)
 
     rows = pd.read_parquet(folder / "rows.parquet")
+    rows = rows.assign(label_as_written=rows["label"], label_mapped_to=rows["label"])
     config = DatasetConfig.model_validate({"augment": {"target_size": round(clips * SAMPLES_PER_CLIP)}})
     key = ingest_key(config.clips, config.face)
     table = rows.set_index("clip_id")[["film", "start_s", "end_s", "label", "speaker"]]
-    votes = {f"votes_{label}": (table["label"] == label).astype(int) for label in LABELS}
+    votes = {f"votes_{code}": (table["label"] == label).astype(int) for code, label in enumerate(LABELS)}
     table = table.assign(label_confidence=1.0, votes=1, tied=False, **votes)
     laps = {"loaded_mb": peak_mb()}
     start_s = time.process_time()

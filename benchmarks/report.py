@@ -105,7 +105,7 @@ def publish(folder: Path, count: int) -> None:
     from emodal_data.clips.plan import ingest_key
     from emodal_data.clips.store import read_measures, write_reel
     from emodal_data.core.config import DatasetConfig
-    from emodal_data.core.schema import LABELS, VOTES_OF
+    from emodal_data.core.schema import LABELS, vote_columns
     from emodal_data.dataset.ledger import write_ledger
     from emodal_data.dataset.manifest import make_manifest
     from emodal_data.dataset.plan import plan_dataset, plan_shards
@@ -182,8 +182,9 @@ def publish(folder: Path, count: int) -> None:
             places[clip_id] = (file, clip)
         write_reel(file, stored)
     table = pd.DataFrame(rows).assign(annotator="", reason=None, measured=np.nan, detail=None)
+    table = table.assign(label_as_written=table["label"], label_mapped_to=table["label"])
     clips = table.set_index("clip_id")[["film", "start_s", "end_s", "label", "speaker"]]
-    votes = pd.get_dummies(clips["label"])[list(LABELS)].astype(int).set_axis(list(VOTES_OF), axis=1)
+    votes = pd.get_dummies(clips["label"])[list(LABELS)].astype(int).set_axis(vote_columns(4), axis=1)
     clips = clips.assign(label_confidence=1.0, votes=1, tied=False).join(votes)
     clear = apply_gates(clips, read_measures(places), config.clips, config.face, config.audio)
     plan = plan_dataset(table, clear, config)

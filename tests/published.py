@@ -92,11 +92,19 @@ def fake_clips(
             places[clip_id] = (file, clip)
         write_reel(file, stored)
     table = pd.DataFrame(rows)
-    table = table.assign(annotator="", reason=None, measured=np.nan, detail=None, note="kept as it is")
+    table = with_votes_for_labels(
+        table.assign(annotator="", reason=None, measured=np.nan, detail=None, note="kept as it is")
+    )
     clips = table.set_index("clip_id")[["film", "start_s", "end_s", "label", "speaker"]]
     clips = clips.assign(label_confidence=1.0, votes=1, tied=False)
-    one_each = {f"votes_{label}": (clips["label"] == label).astype(int) for label in LABELS}
+    one_each = {f"votes_{code}": (clips["label"] == label).astype(int) for code, label in enumerate(LABELS)}
     return table, clips.assign(**one_each), read_measures(places)
+
+
+def with_votes_for_labels(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, each with a vote for its label."""
+    labels = rows["label"].astype(object).where(rows["label"].notna(), None)
+    return rows.assign(label_as_written=labels, label_mapped_to=labels)
 
 
 def planned(folder: Path, config: DatasetConfig | None = None, films: int = 5) -> DatasetPlan:

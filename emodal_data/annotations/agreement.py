@@ -1,44 +1,49 @@
 """Measures the agreement of annotators: Krippendorff's alpha of their labels, over all spans, by class and by film.
 
-A unit is a span; its votes are those that votes.py counts. A span that is dropped later for its face is a unit too.
+A unit is a clip; its votes are those that votes.py counts. A clip that is dropped later for its face is a unit too.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
-from emodal_data.annotations import count_labels
+from emodal_data.annotations.votes import VoteCounts, count_words
 from emodal_data.core.reasons import Reason
-from emodal_data.core.schema import LABELS
 
-#: The columns from which votes are counted.
-VOTES_FROM: Final = ["film", "clip_id", "label", "annotator", "reason"]
+#: The columns of a ledger from which votes are counted; those of earlier versions have no label_mapped_to.
+_VOTES_FROM: Final = ("film", "clip_id", "label", "label_mapped_to", "annotator", "reason")
 
 
-def agreement(rows: pd.DataFrame) -> dict[str, Any]:
+def agreement(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     """The agreement of the annotators of a plan's or a ledger's rows.
 
-    rows: film, clip_id, label, annotator and reason, one line an annotation row.
+    rows: film, clip_id, label_mapped_to, annotator and reason, one line an annotation row.
     Returns annotators (number of different names), spans (with at least two votes), votes (on those spans), alpha,
     per_class (alpha of this class against the rest) and per_film (spans, votes and alpha of films with such a span).
-    alpha is null where it is not defined; see nominal_alpha.
+    Words outside the classes are values like any other. alpha is null where it is not defined; see nominal_alpha.
     """
     rows = counted_rows(rows)
-    vote_counts = count_labels(rows)
-    vote_counts = vote_counts[vote_counts.sum(axis=1) >= 2]
-    films = rows.drop_duplicates("clip_id").set_index("clip_id")["film"].reindex(vote_counts.index)
+    counts = _with_two_votes(count_words(rows, classes))
+    films = rows.drop_duplicates("clip_id").set_index("clip_id")["film"].reindex(counts.clip_ids)
     return {
         "annotators": int(rows.loc[rows["annotator"].fillna("") != "", "annotator"].nunique()),
-        **_measured(vote_counts.to_numpy()),
-        "per_class": {
-            label: nominal_alpha(_against_rest(vote_counts[label], vote_counts)) for label in LABELS
-        },
+        **_measured(counts),
+        "per_class": {label: _alpha(*_against_rest(counts, place)) for place, label in enumerate(classes)},
         "per_film": {
-            str(film): _measured(part.to_numpy()) for film, part in vote_counts.groupby(films, sort=True)
+            str(film): _measured(_part(counts, np.asarray(places)))
+            for film, places in films.groupby(films, sort=True).indices.items()
         },
     }
+
+
+def ledger_votes(ledger: pa.Table) -> pd.DataFrame:
+    """The columns of a ledger of any version from which votes are counted."""
+    rows: pd.DataFrame = ledger.select([n for n in _VOTES_FROM if n in ledger.column_names]).to_pandas()
+    return rows
 
 
 def counted_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -54,19 +59,61 @@ def nominal_alpha(vote_counts: npt.NDArray[np.int64]) -> float | None:
     Formula: Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), with 1 - observed / expected
     disagreement written out for counts.
     """
-    vote_counts = vote_counts[vote_counts.sum(axis=1) >= 2]
-    of_unit, of_value = vote_counts.sum(axis=1), vote_counts.sum(axis=0)
-    votes = int(of_value.sum())
-    unlike_by_chance = votes**2 - int((of_value**2).sum())
+    units, values = np.nonzero(vote_counts)
+    return _alpha(units, values, vote_counts[units, values])
+
+
+def _alpha(
+    units: npt.NDArray[np.int64], values: npt.NDArray[np.int64], votes: npt.NDArray[np.int64]
+) -> float | None:
+    """nominal_alpha of the pairs of unit and value that occur."""
+    of_unit = np.bincount(units, votes)
+    usable = of_unit[units] >= 2
+    units, values, votes = units[usable], values[usable], votes[usable].astype(np.int64)
+    of_value = np.bincount(values, votes).astype(np.int64)
+    total = int(of_value.sum())
+    unlike_by_chance = total**2 - int((of_value**2).sum())
     if unlike_by_chance == 0:
         return None
-    unlike_in_units = ((of_unit**2 - (vote_counts**2).sum(axis=1)) / (of_unit - 1)).sum()
-    return float(1 - (votes - 1) * unlike_in_units / unlike_by_chance)
+    squares = np.bincount(units, votes**2)
+    there = squares > 0
+    of_unit = np.bincount(units, votes)[there]
+    unlike_in_units = ((of_unit**2 - squares[there]) / (of_unit - 1)).sum()
+    return float(1 - (total - 1) * unlike_in_units / unlike_by_chance)
 
 
-def _measured(vote_counts: npt.NDArray[np.int64]) -> dict[str, Any]:
-    return {"spans": len(vote_counts), "votes": int(vote_counts.sum()), "alpha": nominal_alpha(vote_counts)}
+def _with_two_votes(counts: VoteCounts) -> VoteCounts:
+    return _part(counts, np.flatnonzero(counts.total >= 2))
 
 
-def _against_rest(chosen: Any, vote_counts: Any) -> npt.NDArray[np.int64]:
-    return np.column_stack([chosen, vote_counts.sum(axis=1) - chosen])
+def _part(counts: VoteCounts, places: npt.NDArray[np.int64]) -> VoteCounts:
+    """The votes of some clips."""
+    new = np.full(len(counts.clip_ids), -1)
+    new[places] = np.arange(len(places))
+    inside = new[counts.clip] >= 0
+    return VoteCounts(
+        counts.clip_ids[places],
+        counts.words,
+        new[counts.clip[inside]],
+        counts.word[inside],
+        counts.votes[inside],
+    )
+
+
+def _measured(counts: VoteCounts) -> dict[str, Any]:
+    return {
+        "spans": len(counts.clip_ids),
+        "votes": int(counts.votes.sum()),
+        "alpha": _alpha(counts.clip, counts.word, counts.votes),
+    }
+
+
+def _against_rest(
+    counts: VoteCounts, place: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Units, values and votes of two values: one word, and all others together."""
+    mine = counts.word == place
+    chosen = np.bincount(counts.clip[mine], counts.votes[mine], len(counts.clip_ids)).astype(np.int64)
+    table = np.column_stack([chosen, counts.total - chosen])
+    units, values = np.nonzero(table)
+    return units, values, table[units, values]

@@ -1,8 +1,9 @@
-"""Parses the cells of an annotation table: times, labels, names. A bad cell becomes a reason, never an error."""
+"""Parses the cells of an annotation table: times and names. A bad cell becomes a reason, never an error."""
 
 import functools
 import math
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,9 @@ import pyarrow.compute as pc
 
 from emodal_data.annotations.columns import map_repeated
 from emodal_data.core.reasons import ADVICE, Reason
-from emodal_data.core.schema import LABEL_SYNONYMS, LABELS
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:[.,]\d*)?)")
+_WHOLE_NUMBER = re.compile(r"^(\d+)\.0+$")
 _SECONDS = re.compile(r"\d+(?:[.,]\d*)?|[.,]\d+")
 
 
@@ -36,17 +37,19 @@ def parse_time_s(text: str) -> float | None:
 
 
 def spans(table: pd.DataFrame) -> pd.DataFrame:
-    """The table's cells as values, one line for each row. For the columns see annotations.read_annotations."""
-    words = table["label"].str.lower()
+    """The table's cells as values, one line for each row; the label is still a text.
+
+    For the columns see annotations.read_annotations.
+    """
     out = pd.DataFrame(
         {
             "row": table["row"].astype(np.int64),
             "film": table["film"],
             "start_s": _times_s(table["start"]),
             "end_s": _times_s(table["end"]),
-            "label": map_repeated(words, LABEL_SYNONYMS.get),
-            "annotator": table["annotator"],
-            "speaker": map_repeated(table["speaker"], lambda name: name or None),
+            "label": table["label"],
+            "annotator": map_repeated(table["annotator"], plain_name).astype(table["annotator"].dtype),
+            "speaker": map_repeated(table["speaker"], lambda name: plain_name(name) or None),
             "reason": None,
             "measured": math.nan,
             "detail": None,
@@ -79,10 +82,13 @@ def spans(table: pd.DataFrame) -> pd.DataFrame:
         lambda bad: "start " + bad["start"] + ", end " + bad["end"] + backwards,
         length_s,
     )
-    no_label = f" is none of {', '.join(LABELS)}; leave it empty if unknown"
-    unknown = (words != "") & out["label"].isna()
-    mark(unknown, Reason.UNKNOWN_LABEL, functools.partial(_quoted, name="label", fault=no_label))
     return out.join(table.drop(columns=["film", "start", "end", "label", "annotator", "speaker", "row"]))
+
+
+def plain_name(text: str) -> str:
+    """The name of a person in one spelling: NFC, single blanks, and 7 for a 7.0 that a spreadsheet wrote."""
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    return _WHOLE_NUMBER.sub(r"\1", name)
 
 
 def _quoted(rows: pd.DataFrame, name: str, fault: str) -> pd.Series:

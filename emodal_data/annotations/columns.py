@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from emodal_data.annotations.mapping import TableFormat, map_columns, named_like_a_time, nearest
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import LEDGER, LEDGER_OPTIONS
+from emodal_data.core.schema import LEDGER, LEDGER_LABELS, LEDGER_OPTIONS
 
 REQUIRED = ("film", "start", "end", "label")
 OPTIONAL = ("annotator", "speaker")
 KNOWN = (*REQUIRED, *OPTIONAL, "row")
 #: Columns of the ledger and of a folder's table: a file's own column of such a name is renamed.
-_TAKEN = {*LEDGER.names, *(field.name for field in LEDGER_OPTIONS), "annotation_file"} - {
+_TAKEN = {*LEDGER.names, *(field.name for field in (*LEDGER_OPTIONS, *LEDGER_LABELS)), "annotation_file"} - {
     *REQUIRED,
     *OPTIONAL,
 }

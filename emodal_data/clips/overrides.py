@@ -15,9 +15,11 @@ import pandas as pd
 from emodal_data.annotations.tables import read_csv
 from emodal_data.clips.plan import Plan
 from emodal_data.clips.tables import PLANNED, checked
+from emodal_data.core.config import DEFAULT_LABELS, LabelsConfig
 from emodal_data.core.errors import InputError
+from emodal_data.core.labels import LabelScheme
 from emodal_data.core.reasons import stages
-from emodal_data.core.schema import LABEL_SYNONYMS, LABELS, VOTES_OF
+from emodal_data.core.schema import vote_columns
 
 _NEEDED = ("clip_id", "decision")
 _DECISIONS = ("drop", "relabel")
@@ -34,7 +36,7 @@ class Override:
     row: int
 
 
-def read_overrides(path: Path) -> dict[str, Override]:
+def read_overrides(path: Path, labels: LabelsConfig = DEFAULT_LABELS) -> dict[str, Override]:
     """The decisions in a CSV file with the columns clip_id, decision (drop, relabel), label and note, by clip_id.
 
     Raises InputError, naming the row, for a column that is missing, for an unknown decision or label, and for a clip
@@ -51,11 +53,12 @@ def read_overrides(path: Path) -> dict[str, Override]:
         if name not in names:
             raise InputError(f"{path}: no column {name!r} in the header ({', '.join(header)})")
     overrides: dict[str, Override] = {}
+    scheme = LabelScheme.of(labels)
     for row, cells in rows:
         if not any(cells):
             continue
         record = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
-        clip_id, override = record.get("clip_id", ""), _override(path, row, record)
+        clip_id, override = record.get("clip_id", ""), _override(path, row, record, scheme)
         if clip_id in overrides:
             first = overrides[clip_id].row
             raise InputError(f"{path}: row {row}: clip {clip_id} is decided in row {first} already; keep one")
@@ -63,14 +66,14 @@ def read_overrides(path: Path) -> dict[str, Override]:
     return overrides
 
 
-def override_plan(plan: Plan, path: Path | None) -> Plan:
+def override_plan(plan: Plan, path: Path | None, labels: LabelsConfig = DEFAULT_LABELS) -> Plan:
     """The plan with the decisions of a file: labels changed, and the columns review, review_label and review_note.
 
     A relabelled clip has one vote, for its new label. A decision about a clip that is left out because of its span has
     no effect. Raises InputError as read_overrides does, and for a clip that no row names, unless its film could not be
     read this time.
     """
-    overrides = read_overrides(path) if path else {}
+    overrides = read_overrides(path, labels) if path else {}
     away = set(plan.rows.loc[plan.rows["reason"].isin(stages()["film"]), "film"])
     left_out = set(plan.rows["clip_id"]) - set(plan.clips.index)
     known = {}
@@ -94,32 +97,34 @@ def override_plan(plan: Plan, path: Path | None) -> Plan:
     changed = list(relabelled)
     clips.loc[changed, "label"] = list(relabelled.values())
     clips.loc[changed, ["label_confidence", "tied", "votes"]] = [1.0, False, 1]
-    clips[list(VOTES_OF)] = relabel_vote_counts(clips[list(VOTES_OF)], relabelled)
+    columns = vote_columns(len(labels.classes))
+    counts = clips[columns].set_axis(list(labels.classes), axis=1)
+    clips[columns] = relabel_vote_counts(counts, relabelled)
     return replace(plan, clips=checked(clips, PLANNED))
 
 
 def relabel_vote_counts(vote_counts: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     """Vote counts after the review: a relabelled clip has one vote, for its new label.
 
-    vote_counts: indexed by clip_id, a column for each of LABELS. labels: clip_id -> class name.
+    vote_counts: indexed by clip_id, a column for each class. labels: clip_id -> class name.
     """
     counts = vote_counts.to_numpy(copy=True)
     places = vote_counts.index.get_indexer(pd.Index(list(labels)))
-    counts[places] = np.eye(len(LABELS), dtype=counts.dtype)[
-        [LABELS.index(label) for label in labels.values()]
+    counts[places] = np.eye(len(vote_counts.columns), dtype=counts.dtype)[
+        vote_counts.columns.get_indexer(pd.Index(list(labels.values())))
     ]
     return pd.DataFrame(counts, index=vote_counts.index, columns=vote_counts.columns)
 
 
-def _override(path: Path, row: int, record: Mapping[str, str]) -> Override:
-    decision, label = record.get("decision", "").lower(), record.get("label", "").lower()
+def _override(path: Path, row: int, record: Mapping[str, str], scheme: LabelScheme) -> Override:
+    decision, label = record.get("decision", "").lower(), record.get("label", "")
     note, film = record.get("note") or None, record.get("film", "")
     if decision == "drop":
         return Override("drop", None, note, film, row)
     if decision == "relabel":
-        if label not in LABEL_SYNONYMS:
-            raise InputError(f"{path}: row {row}: label {label!r} is none of {', '.join(LABELS)}")
-        return Override("relabel", LABEL_SYNONYMS[label], note, film, row)
+        if (meant := scheme.class_named(label)) is None:
+            raise InputError(f"{path}: row {row}: label {label!r} is none of {', '.join(scheme.classes)}")
+        return Override("relabel", meant, note, film, row)
     near = difflib.get_close_matches(decision, _DECISIONS, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise InputError(f"{path}: row {row}: decision {decision!r} is neither drop nor relabel{hint}")

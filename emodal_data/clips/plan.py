@@ -2,25 +2,31 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from emodal_data.annotations import count_votes
 from emodal_data.annotations.columns import map_repeated, misspelt_columns
+from emodal_data.annotations.row_labels import words_outside
 from emodal_data.clips.films import FilmFacts, FilmFile, find_film
 from emodal_data.clips.span_checks import check_spans
 from emodal_data.clips.store import Places, reel_file, store_folder, stored_clips
 from emodal_data.clips.tables import PLANNED, ROWS, checked
-from emodal_data.core.config import ClipsConfig, FaceConfig
+from emodal_data.core.config import DEFAULT_LABELS, ClipsConfig, FaceConfig, LabelsConfig
 from emodal_data.core.errors import Dropped, InputError
+from emodal_data.core.labels import LabelScheme
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.span import Span
 from emodal_data.storage.film_cache import film_versions
 from emodal_data.storage.urls import shown
+
+#: Words outside the classes that a warning lists.
+_MOST_WORDS = 5
 
 #: Raised when reading a film yields other values; store files of earlier versions are then ignored.
 INGEST_VERSION = 6
@@ -123,17 +129,21 @@ def plan_build(
     store: Path,
     clips: ClipsConfig,
     face: FaceConfig,
+    labels: LabelsConfig = DEFAULT_LABELS,
+    relabelled: Set[str] = frozenset(),
 ) -> Plan:
     """Decide what to read.
 
-    rows, files: from locate_films. facts: what is in each film. store: the folder of the clip store.
+    rows, files: from locate_films. facts: what is in each film. store: the folder of the clip store. labels: those that
+    the rows were read with. relabelled: clips that a review gave a class; they are read whatever the votes say.
     """
     rows = _name_clips(_mark_unusable_films(rows, facts), facts)
     good = rows[rows["reason"].isna()]
-    votes = count_votes(good)
+    votes = count_votes(good, labels.classes)
     rows.loc[votes.repeated, ["reason", "detail"]] = [Reason.DUPLICATE_VOTE, ADVICE[Reason.DUPLICATE_VOTE]]
     first = good.drop_duplicates("clip_id").set_index("clip_id")[["film", "start_s", "end_s"]]
-    table = first.join(votes.clips).sort_values(["film", "start_s", "end_s"], kind="stable")
+    table = first.join(votes.clips).sort_values(["film", "start_s", "end_s", "speaker"], kind="stable")
+    table = _without_outsiders(rows, table, labels.classes, relabelled)
     table, warnings = check_spans(rows, table, facts, clips)
 
     key = ingest_key(clips, face)
@@ -158,7 +168,8 @@ def plan_build(
     ]
     checked(rows, ROWS)
     checked(table, PLANNED)
-    return Plan(rows, table, tuple(reels), places, hashes, (*misspelt, *warnings))
+    warnings = (*misspelt, *_outside_lines(rows, LabelScheme.of(labels)), *warnings)
+    return Plan(rows, table, tuple(reels), places, hashes, warnings)
 
 
 def all_places(plan: Plan) -> Places:
@@ -195,9 +206,14 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def clip_id_of(film_sha256: str, start_s: float, end_s: float) -> str:
-    """The stable name of a clip: a hash of the film's content and the span in whole microseconds."""
+def clip_id_of(film_sha256: str, start_s: float, end_s: float, speaker: str | None = None) -> str:
+    """The stable name of a clip: a hash of the film's content and the span in whole microseconds.
+
+    speaker: only where several speakers are annotated in the span, and so make a clip each.
+    """
     span = f"{film_sha256}:{round(start_s * 1e6)}:{round(end_s * 1e6)}"
+    if speaker is not None:
+        span += f":speaker {speaker}"
     return hashlib.sha256(span.encode()).hexdigest()[:20]
 
 
@@ -211,7 +227,10 @@ def _mark_unusable_films(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> 
 
 
 def _name_clips(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFrame:
-    """Give good rows their clip_id. Identical files are one film, under the first of their names in order."""
+    """Give good rows their clip_id. Identical files are one film, under the first of their names in order.
+
+    Rows of several speakers in one span are several clips; those without a speaker are a clip of their own there.
+    """
     rows = rows.copy()
     first_name: dict[str, str] = {}
     for name in sorted(facts):
@@ -219,7 +238,50 @@ def _name_clips(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFr
     good = rows["reason"].isna()
     names = {name: first_name[facts[name].sha256] for name in rows.loc[good, "film"].unique()}
     rows.loc[good, "film"] = map_repeated(rows.loc[good, "film"], names.__getitem__).astype("str")
-    columns = (rows["film"], rows["start_s"], rows["end_s"], good)
-    spans = zip(*(column.tolist() for column in columns), strict=True)
-    rows["clip_id"] = [clip_id_of(facts[f].sha256, start, end) if ok else None for f, start, end, ok in spans]
+    columns = (rows["film"], rows["start_s"], rows["end_s"], _speakers_that_share_a_span(rows[good]), good)
+    spans = zip(*(column.reindex(rows.index).tolist() for column in columns), strict=True)
+    rows["clip_id"] = [
+        clip_id_of(facts[film].sha256, start, end, speaker or None) if ok else None
+        for film, start, end, speaker, ok in spans
+    ]
     return rows
+
+
+def _speakers_that_share_a_span(rows: pd.DataFrame) -> pd.Series:
+    """The speaker of each row in whose span several are named, else ""."""
+    named = rows[rows["speaker"].notna()]
+    span = [named["film"], (named["start_s"] * 1e6).round(), (named["end_s"] * 1e6).round()]
+    several = named["speaker"].groupby(span, sort=False).transform("nunique") > 1
+    return named.loc[several, "speaker"].astype(object).reindex(rows.index, fill_value="")
+
+
+def _without_outsiders(
+    rows: pd.DataFrame, clips: pd.DataFrame, classes: Sequence[str], relabelled: Set[str]
+) -> pd.DataFrame:
+    """The clips whose winner is a class, or that have none; the rows of the others are marked in place."""
+    out = clips[clips["outside"].notna() & ~clips.index.isin(relabelled)]
+    mine = rows.index[rows["reason"].isna() & rows["clip_id"].isin(out.index)]
+    of_row = out.loc[rows.loc[mine, "clip_id"]].set_axis(mine)
+    share = of_row["label_confidence"]
+    rows.loc[mine, "reason"] = Reason.LABEL_OUTSIDE_SCHEME.value
+    rows.loc[mine, "measured"] = share
+    votes = of_row["votes"].map(lambda votes: "the vote" if votes == 1 else f"{votes} votes")
+    rows.loc[mine, "detail"] = (
+        of_row["outside"].map(repr) + " has " + share.map("{:.0%}".format) + " of " + votes
+        + f" and is none of {', '.join(classes)}: map it with labels.map, or add it to labels.classes"
+    )  # fmt: skip
+    clips.loc[clips["outside"].notna(), "label_confidence"] = np.nan
+    return clips.drop(index=out.index, columns="outside")
+
+
+def _outside_lines(rows: pd.DataFrame, scheme: LabelScheme) -> list[str]:
+    """A warning if rows vote for words outside the classes that the configuration does not name."""
+    words = words_outside(rows, scheme)
+    if not words:
+        return []
+    shown = ", ".join(f"{word!r} x {count}" for word, count in list(words.items())[:_MOST_WORDS])
+    more = f" and {len(words) - _MOST_WORDS} more words" if len(words) > _MOST_WORDS else ""
+    return [
+        f"labels outside the classes: {shown}{more}; they count as votes; give each a class in labels.map, "
+        'or "drop"'
+    ]

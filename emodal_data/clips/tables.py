@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from emodal_data.core.errors import WorkError
-from emodal_data.core.schema import CLIP_STORE, LEDGER, VOTES_OF
+from emodal_data.core.schema import CLIP_STORE, LEDGER, LEDGER_LABELS
 
 #: Pictures and sounds; every other column of the clip store is small.
 PAYLOAD: Final = ("image", "audio", "preview_frame", "preview_sound")
@@ -74,6 +74,7 @@ ROWS: Final = Table(
     pa.schema(
         [
             *_fields(LEDGER, ("row", *_SPAN, "label", "clip_id", "reason", "measured", "detail")),
+            *LEDGER_LABELS,
             pa.field("annotator", pa.string()),
             pa.field("speaker", pa.string()),
         ]
@@ -83,6 +84,7 @@ ROWS: Final = Table(
 )
 
 #: The clips of a build, one line a clip, sorted by film, start and end; label: the class that the votes chose.
+#: votes: for all words; how many are for each class is in the columns that schema.vote_columns names.
 PLANNED: Final = Table(
     "planned clips",
     pa.schema(
@@ -92,7 +94,6 @@ PLANNED: Final = Table(
             pa.field("speaker", pa.string()),
             pa.field("votes", pa.int64()),
             pa.field("tied", pa.bool_()),
-            *(pa.field(name, pa.int64()) for name in VOTES_OF),
         ]
     ),
     pa.schema(_REVIEW),

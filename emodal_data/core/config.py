@@ -3,9 +3,14 @@
 flows/config/models.py joins them with those of the model and the engine to the tree that `emodal build --config` reads.
 """
 
-from typing import Annotated, Final, Literal, Self
+import difflib
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from emodal_data.core.label_words import DEFAULT_CLASSES, DROP, PRESETS, UNLABELLED, folded
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -14,6 +19,63 @@ class Section(BaseModel):
     """A section of the configuration: unknown keys are errors, values never change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class LabelsConfig(Section):
+    """The classes, and what the words of annotators mean; see docs/labels.md."""
+
+    preset: str | None = None
+    """Classes and codes of a well-known scheme: poster, ekman7, crema_d, dfew, emodb, emorynlp, iemocap, meld, ravdess
+    or savee. Classes that are set beside it replace its own."""
+    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=64)] = DEFAULT_CLASSES
+    """The classes in the order of their numbers in the dataset, 2 to 64; any words."""
+    map: dict[str, str] = {}
+    """Further words of annotators, in any case, and the class that each means; "drop" for votes that count and are for
+    none of the classes, "unlabelled" for rows that say nothing."""
+    synonyms: bool = True
+    """Take common words for a class, too: anger and mad for angry, joy for happy."""
+    several: Literal["drop", "first", "each"] = "drop"
+    """A cell with several labels: a vote for none of the classes, for the first of them, or for each of them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _classes_of_the_preset(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and (name := values.get("preset")) is not None:
+            if name not in PRESETS:
+                raise ValueError(f"preset is none of {', '.join(PRESETS)}")
+            return {"classes": PRESETS[name].classes, **values}
+        return values
+
+    @field_validator("classes")
+    @classmethod
+    def _are_different_words(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        classes = tuple(unicodedata.normalize("NFC", name).strip() for name in classes)
+        for name in classes:
+            if not name or not name.isprintable() or "|" in name or len(name) > 60:
+                raise ValueError(f"{name!r} is no name of a class: 1 to 60 letters, and no |")
+            if folded(name) in (DROP, UNLABELLED):
+                raise ValueError(f"{name!r} cannot be a class: it has a meaning of its own in labels.map")
+        if len(set(map(folded, classes))) < len(classes):
+            raise ValueError("two classes differ in case alone")
+        return classes
+
+    @model_validator(mode="after")
+    def _map_leads_to_classes(self) -> Self:
+        known = {folded(name) for name in self.classes}
+        if len({folded(word) for word in self.map}) < len(self.map):
+            raise ValueError("map: two words differ in case alone")
+        for word, meant in self.map.items():
+            if folded(meant) not in (*known, DROP, UNLABELLED):
+                near = difflib.get_close_matches(folded(meant), [*known, DROP, UNLABELLED], n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"map: {word} = {meant!r} is no class ({', '.join(self.classes)}){hint}")
+            if folded(word) in known and folded(word) != folded(meant):
+                raise ValueError(f"map: {word!r} is a class itself, and cannot mean {meant!r}")
+        return self
+
+
+#: The labels of a build that does not set any.
+DEFAULT_LABELS: Final = LabelsConfig()
 
 
 class ClipsConfig(Section):
@@ -254,6 +316,7 @@ class DatasetConfig(Section):
     """The sections that decide what a dataset holds: what its manifest records."""
 
     table: TableConfig = AS_DOCUMENTED
+    labels: LabelsConfig = DEFAULT_LABELS
     clips: ClipsConfig = ClipsConfig()
     face: FaceConfig = FaceConfig()
     audio: AudioConfig = AudioConfig()

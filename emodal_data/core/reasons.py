@@ -9,9 +9,10 @@ class Reason(StrEnum):
     # the annotation row
     BAD_TIME = "bad_time"
     END_NOT_AFTER_START = "end_not_after_start"
-    UNKNOWN_LABEL = "unknown_label"
+    UNKNOWN_LABEL = "unknown_label"  # of datasets of earlier versions
     DUPLICATE_VOTE = "duplicate_vote"
     LABEL_TIE = "label_tie"
+    LABEL_OUTSIDE_SCHEME = "label_outside_scheme"
     # the film
     FILM_MISSING = "film_missing"
     FILM_OUTSIDE_FOLDER = "film_outside_folder"
@@ -80,9 +81,11 @@ def stage_of(reason: Reason) -> str:
 ADVICE: dict[Reason, str] = {
     Reason.BAD_TIME: "write start and end as seconds or [HH:]MM:SS[.mmm]",
     Reason.END_NOT_AFTER_START: "end must be later than start",
-    Reason.UNKNOWN_LABEL: "use angry, happy, neutral or sad, or leave it empty",
+    Reason.UNKNOWN_LABEL: "use one of the classes, or leave it empty",
     Reason.DUPLICATE_VOTE: "one annotator votes once for a span; the first vote counts",
     Reason.LABEL_TIE: "annotators disagree evenly: add a vote or correct one",
+    Reason.LABEL_OUTSIDE_SCHEME: "most votes are for none of the classes: map the word with labels.map, or add it to "
+    "labels.classes",
     Reason.FILM_MISSING: "put the film under --films, or correct its path in the table",
     Reason.FILM_OUTSIDE_FOLDER: "films must lie inside --films; paths and links may not lead out of it",
     Reason.FILM_UNREADABLE: "open the file in a player; copy or encode it again",

@@ -22,17 +22,6 @@ RENAMED: Final[Mapping[str, str]] = MappingProxyType({"blur": "sharpness"})
 #: The four classes in the order of the label column.
 LABELS: Final = ("angry", "happy", "neutral", "sad")
 
-#: Columns of clips: the number of votes for each class.
-VOTES_OF: Final = tuple(f"votes_{label}" for label in LABELS)
-
-#: What annotators write, in any case, and the class it means.
-LABEL_SYNONYMS: Final = {
-    **{name: name for name in LABELS},
-    "anger": "angry",
-    "happiness": "happy",
-    "sadness": "sad",
-}
-
 #: Length of the audio feature vector.
 FEATURE_COUNT: Final = 68
 
@@ -138,6 +127,22 @@ LEDGER_OPTIONS: Final = (
     ),
     _field("review_note", pa.string(), "the reviewer's note"),
 )
+
+#: Columns that end the ledger: what the row's label cell says.
+LEDGER_LABELS: Final = (
+    _field("label_as_written", pa.string(), "the label cell of the row, unchanged"),
+    _field(
+        "label_mapped_to",
+        pa.string(),
+        "what the cell votes for: a class, or a word outside the classes; several are joined by bars; null if nothing",
+    ),
+)
+
+
+def vote_columns(classes: int) -> list[str]:
+    """The columns of clips with the number of votes for each class: votes_0 for the first class, and so on."""
+    return [f"votes_{number}" for number in range(classes)]
+
 
 #: A file inside a row, as Hugging Face keeps images and sound.
 _BYTES: Final = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])

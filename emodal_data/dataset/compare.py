@@ -144,7 +144,7 @@ def _flat_column(column: pa.Array) -> pa.Array:
 
 
 def _spans(dataset: Path, samples: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """The outcome of each span, by film, start, end, and a number that distinguishes faulty rows."""
+    """The outcome of each span, by film, start, end, and a number: of clips of several speakers, and of faulty rows."""
     columns = [*_SPAN, "clip_id", "label", "speaker", "outcome", "reason", "split"]
     ledger = pq.read_table(dataset / "ledger.parquet", columns=columns).to_pandas()
     originals = samples[samples["copy"] == 0].set_index("clip_id")
@@ -153,7 +153,9 @@ def _spans(dataset: Path, samples: pd.DataFrame) -> dict[tuple[Any, ...], dict[s
     ledger["label"] = ledger["label"].where(
         ~ledger["clip_id"].isin(originals.index), ledger["clip_id"].map(originals["label"])
     )
-    number = ledger.groupby(_SPAN, dropna=False).cumcount().where(ledger["clip_id"].isna(), 0)
+    number = (
+        ledger.groupby(_SPAN, dropna=False).cumcount().where(ledger["clip_id"].isna(), _clip_number(ledger))
+    )
     ledger = ledger.assign(number=number).drop_duplicates([*_SPAN, "number"])
     ledger = ledger.join(originals[list(_PARTS)].astype(object), on="clip_id")
     augmented = samples[samples["copy"] > 0].drop(columns=["label", "split", "speaker"])
@@ -166,6 +168,13 @@ def _spans(dataset: Path, samples: pd.DataFrame) -> dict[tuple[Any, ...], dict[s
         }
         for span in spans
     }
+
+
+def _clip_number(ledger: pd.DataFrame) -> pd.Series:
+    """The number of each row's clip among those of its span, in the order of their speakers."""
+    clips = ledger.dropna(subset="clip_id").sort_values("speaker", kind="stable").drop_duplicates("clip_id")
+    number = clips.groupby(_SPAN).cumcount().set_axis(clips["clip_id"])
+    return ledger["clip_id"].map(number).fillna(0).astype(int)
 
 
 def _compare_spans(

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from emodal_data.annotations.agreement import VOTES_FROM, agreement
+from emodal_data.annotations.agreement import agreement, ledger_votes
 from emodal_data.clips.plan import ingest_key
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.schema import LABELS, SCHEMA_VERSION
@@ -80,7 +80,7 @@ def manifest_contents(
         },
         "split": split_entry,
         "balance": {str(film): _counts(part) for film, part in classes.groupby(originals["film"], sort=True)},
-        "agreement": agreement(ledger.select(VOTES_FROM).to_pandas()),
+        "agreement": agreement(ledger_votes(ledger), LABELS),
         "leak_proof": dict(proof),
         "shards": [asdict(shard) for shard in shards],
         "films": dict(sorted(films.items())),

@@ -25,8 +25,8 @@ from emodal_data.core.schema import (
     LABELS,
     SCHEMA_VERSION,
     SPLITS,
-    VOTES_OF,
     shard_schema,
+    vote_columns,
 )
 from emodal_data.core.sizes import RATE_HZ
 from emodal_data.core.versions import package_versions
@@ -244,7 +244,9 @@ def _plain_columns(samples: pd.DataFrame, schema: pa.Schema) -> pa.Table:
         "label": pa.array(labels.where(labels >= 0), from_pandas=True),
     }
     if "label_votes" in schema.names:
-        made["label_votes"] = list(vote_shares(samples[list(VOTES_OF)].to_numpy()))
+        made["label_votes"] = list(
+            vote_shares(samples[vote_columns(len(LABELS))].to_numpy(), samples["votes"].to_numpy())
+        )
     plain = {name: pa.array(samples[name], from_pandas=True) for name in schema.names if name not in made}
     return pa.Table.from_pydict(plain | made, schema=schema)
 
@@ -271,14 +273,13 @@ def _derived_columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str
     return columns
 
 
-def vote_shares(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Shares of the votes, (n, classes) float32: rows add up to 1, or are zeros where nobody voted.
+def vote_shares(votes: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Shares of the votes for each class, (n, classes) float32.
 
+    votes: (n, classes). total: (n,) all votes; with some for none of the classes, the shares add up to less.
     Zeros rather than nulls: a loss that is weighted with them ignores unlabelled clips.
     """
-    shares: npt.NDArray[np.float32] = (votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)).astype(
-        np.float32
-    )
+    shares: npt.NDArray[np.float32] = (votes / np.maximum(total, 1)[:, None]).astype(np.float32)
     return shares
 
 

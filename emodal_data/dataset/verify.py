@@ -1,18 +1,20 @@
 """Verification of a dataset against its manifest: hashes, counts, rows, votes, folds and the split."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.annotations import count_labels
-from emodal_data.annotations.agreement import VOTES_FROM, counted_rows
+from emodal_data.annotations import count_words
+from emodal_data.annotations.agreement import counted_rows, ledger_votes
 from emodal_data.clips.overrides import relabel_vote_counts
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import LABELS, LEDGER, SCHEMA_VERSION, SPLITS, with_current_names
+from emodal_data.core.schema import LEDGER, SCHEMA_VERSION, SPLITS, with_current_names
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.manifest import dataset_hash
 from emodal_data.dataset.read import read_samples
@@ -36,7 +38,7 @@ def verify_dataset(dataset: Path) -> list[str]:
     problems += _ledger_problems(dataset, manifest)
     if not problems:
         problems += _split_problems(dataset, manifest)
-        problems += _vote_problems(dataset)
+        problems += _vote_problems(dataset, manifest["labels"])
         problems += _fold_problems(dataset)
     return problems
 
@@ -90,27 +92,30 @@ def _ledger_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _vote_problems(dataset: Path) -> list[str]:
+def _vote_problems(dataset: Path, classes: Sequence[str]) -> list[str]:
     """Labels, and shares of votes where they were asked for, against the rows of the ledger."""
     ledger = pq.read_table(dataset / "ledger.parquet")
-    vote_counts = relabel_vote_counts(
-        count_labels(counted_rows(ledger.select(VOTES_FROM).to_pandas())), _relabelled(ledger)
-    )
+    counts, relabelled = count_words(counted_rows(ledger_votes(ledger)), classes), _relabelled(ledger)
+    vote_counts = relabel_vote_counts(counts.of_classes(len(classes)), relabelled)
+    is_new = counts.clip_ids.isin(list(relabelled))
+    totals = pd.DataFrame({"total": counts.total, "most": counts.most}, index=counts.clip_ids)
+    totals.loc[is_new] = 1
     problems = []
     for path in sorted((dataset / "data").glob("*.parquet")):
         wanted = ["clip_id", "label", "label_votes"]
         columns = [name for name in wanted if name in pq.read_schema(path).names]
         table = pq.read_table(path, columns=columns)
-        votes = vote_counts.reindex(table["clip_id"].to_pylist()).to_numpy()
+        clip_ids = table["clip_id"].to_pylist()
         labels = table["label"].to_pandas().fillna(-1).to_numpy(dtype=np.int64)
-        most = np.where(votes.sum(axis=1) > 0, votes.argmax(axis=1), -1)
-        if (labels != most).any():
-            problems.append(
-                f"data/{path.name}: {(labels != most).sum()} labels are not what the ledger's rows chose"
-            )
+        votes = vote_counts.reindex(clip_ids, fill_value=0).to_numpy()
+        total, most = totals.reindex(clip_ids, fill_value=0).to_numpy().T
+        has_most = votes[np.arange(len(labels)), labels] == most
+        wrong = np.where(labels >= 0, (total == 0) | ~has_most, total > 0)
+        if wrong.any():
+            problems.append(f"data/{path.name}: {wrong.sum()} labels are not what the ledger's rows chose")
         if "label_votes" in columns:
-            shares = table["label_votes"].combine_chunks().flatten().to_numpy().reshape(-1, len(LABELS))
-            if not np.array_equal(shares, vote_shares(votes)):
+            shares = table["label_votes"].combine_chunks().flatten().to_numpy().reshape(-1, len(classes))
+            if not np.array_equal(shares, vote_shares(votes, total)):
                 problems.append(f"data/{path.name}: label_votes are not the votes of the ledger's rows")
     return problems
 
@@ -130,7 +135,8 @@ def _fold_problems(dataset: Path) -> list[str]:
         return []
     problems = []
     folds = samples.groupby("clip_id")["fold"]
-    two = folds.nunique() > 1
+    numbers = folds.nunique()
+    two = numbers > 1
     if two.any():
         problems.append(f"{two.sum()} clips are in two folds, such as {two.index[two][0]}")
     if samples.loc[samples["split"] == "test", "fold"].notna().any():

@@ -56,9 +56,9 @@ def read_inputs(config: Config) -> BuildInputs:
     pull(config.annotations)
     if config.overrides:
         pull(config.overrides)
-        read_overrides(config.overrides)
+        read_overrides(config.overrides, config.labels)
     name_films(config.films)
-    rows = read_annotations(config.annotations, config.table, config.films)
+    rows = read_annotations(config.annotations, config.table, config.films, config.labels)
     return BuildInputs(*locate_films(rows, config.films))
 
 
@@ -75,8 +75,13 @@ def survey_films(inputs: BuildInputs, config: Config, out: Path) -> FilmSurvey:
 
 def plan_reels(inputs: BuildInputs, facts: Mapping[str, FilmFacts], config: Config, out: Path) -> Plan:
     """Turn rows into clips and reels, those to be read and those that the store has. facts: of every film."""
-    plan = plan_build(inputs.rows, inputs.files, facts, out / "clips", config.clips, config.face)
-    return override_plan(plan, config.overrides)
+    decided = read_overrides(config.overrides, config.labels) if config.overrides else {}
+    relabelled = {clip_id for clip_id, override in decided.items() if override.label}
+    store = out / "clips"
+    plan = plan_build(
+        inputs.rows, inputs.files, facts, store, config.clips, config.face, config.labels, relabelled
+    )
+    return override_plan(plan, config.overrides, config.labels)
 
 
 def plan_result(config: Config) -> dict[str, Any]:
@@ -97,7 +102,7 @@ def plan_result(config: Config) -> dict[str, Any]:
         "clips_to_read": sum(len(reel.clips) for reel in plan.reels),
         "reels_to_read": len(plan.reels),
         "label_ties": int(plan.clips["tied"].sum()),
-        "agreement": agreement(plan.rows),
+        "agreement": agreement(plan.rows, config.labels.classes),
         "overrides": plan.clips["review"].value_counts().to_dict() if "review" in plan.clips else {},
         "beyond_the_film": _beyond(plan.clips, {name: fact.duration_s for name, fact in facts.items()}),
         "warnings": list(plan.warnings),

@@ -21,7 +21,7 @@ from emodal_data.clips.candidates import find_candidates
 from emodal_data.clips.extract import SpanFeatures, extract_features_isolated
 from emodal_data.clips.films import INSPECT_TIMEOUT_S
 from emodal_data.clips.span_reading import ReadSettings
-from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.core.config import DEFAULT_LABELS, AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE
 from emodal_data.core.span import Span
@@ -156,7 +156,7 @@ def given_questions(film: Path, path: Path, annotations: Path, config: ClipsConf
         )
     good = mine[mine["reason"].isna()]
     named = good.assign(clip_id=[f"{a}-{b}" for a, b in zip(good["start_s"], good["end_s"], strict=True)])
-    votes = count_votes(named).clips["label"]
+    votes = count_votes(named, DEFAULT_LABELS.classes).clips["label"]
     spans = named.drop_duplicates("clip_id").sort_values(["start_s", "end_s"])
     labels = [None if pd.isna(label) else str(label) for label in votes.reindex(spans["clip_id"])]
     asked = [

@@ -20,7 +20,7 @@ from flows.operations.forget import forget
 from flows.operations.plan import plan_result
 from flows.progress.summary import plan_summary
 from tests.media.films import Recipe, make_film
-from tests.published import fake_clips, publish, written
+from tests.published import fake_clips, publish, with_votes_for_labels, written
 
 
 def vote_counts(*raters: str) -> np.ndarray:
@@ -91,7 +91,8 @@ def test_every_counted_vote_of_a_span_counts_and_no_other() -> None:
             ("g", "c4", "cat", "happy", None),
             ("g", "c5", "ann", None, None),
             ("g", "c5", "ben", None, None),
-        )
+        ),
+        LABELS,
     )
     assert measured["annotators"] == 3
     assert (measured["spans"], measured["votes"]) == (3, 6)
@@ -114,7 +115,7 @@ def voted(folder: Path) -> Path:
     rows, clips, measures = fake_clips(folder / "store")
     second = rows.assign(annotator="ben", row=rows["row"] + len(rows))
     second.loc[second["start_s"] == 0, "label"] = LABELS[1]
-    rows = pd.concat([rows.assign(annotator="ann"), second], ignore_index=True)
+    rows = with_votes_for_labels(pd.concat([rows.assign(annotator="ann"), second], ignore_index=True))
     clear = apply_gates(clips, measures, config.clips, config.face, config.audio)
     return publish(plan_dataset(rows, clear, config), folder / "build" / "dataset", config)
 
@@ -123,7 +124,7 @@ def test_manifest_and_card_tell_agreement_and_the_balance_of_every_film(tmp_path
     dataset = voted(tmp_path)
     manifest = json.loads((dataset / "manifest.json").read_bytes())
     told = manifest["agreement"]
-    assert told == agreement(pq.read_table(dataset / "ledger.parquet").to_pandas())
+    assert told == agreement(pq.read_table(dataset / "ledger.parquet").to_pandas(), LABELS)
     assert (told["annotators"], told["spans"], told["votes"]) == (2, 20, 40)
     assert told["alpha"] == pytest.approx(1 - 39 * 10 / (1600 - 25 - 225 - 100 - 100))
     assert manifest["balance"]["f0.mp4"] == dict.fromkeys(LABELS, 1)
@@ -144,7 +145,7 @@ def test_a_dataset_of_single_votes_says_that_agreement_is_not_known(tmp_path: Pa
     told = json.loads((dataset / "manifest.json").read_bytes())["agreement"]
     assert told["spans"] == 0
     assert told["alpha"] is None
-    assert "No span was labelled twice" in (dataset / "README.md").read_text()
+    assert "No span has two votes" in (dataset / "README.md").read_text()
 
 
 def test_a_forgotten_film_leaves_the_agreement_too(tmp_path: Path) -> None:

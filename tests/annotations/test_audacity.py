@@ -29,10 +29,10 @@ def test_point_labels_and_damaged_lines_become_reasons(tmp_path: Path) -> None:
         (1, "f", 1.5, 1.5, "sad", "end_not_after_start"),
         (2, "f", None, 1.0, "sad", "bad_time"),
         (3, "f", None, None, None, "bad_time"),
-        (4, "f", 3.5, 4.5, None, "unknown_label"),
+        (4, "f", 3.5, 4.5, None, None),
     ]
     assert rows["measured"].tolist()[0] == 0.0
-    assert "'angry or not'" in rows["detail"][3]
+    assert rows["label_mapped_to"].tolist()[3] == "angry or not"
 
 
 def test_a_text_file_with_a_header_is_a_table(tmp_path: Path) -> None:

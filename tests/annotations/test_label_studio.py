@@ -105,10 +105,11 @@ def test_labelled_paragraphs_have_the_times_and_the_author_of_the_transcript(tmp
     assert rows["speaker"].tolist()[:2] == ["Mia", "Mia"]
 
 
-def test_several_labels_of_one_region_are_one_unknown_label(tmp_path: Path) -> None:
+def test_several_labels_of_one_region_are_one_vote_outside_the_classes(tmp_path: Path) -> None:
     rows = read(tmp_path, task(frames(1, 2, "sad", "angry")))
-    assert rows["reason"].tolist() == ["unknown_label"]
-    assert "'sad, angry'" in rows["detail"][0]
+    assert rows["label"].tolist() == [None]
+    assert rows["label_as_written"].tolist() == ["sad, angry"]
+    assert rows["label_mapped_to"].tolist() == ["sad / angry"]
 
 
 def test_a_label_of_the_whole_task_is_reported_and_boxes_texts_and_skipped_tasks_are_not_spans(

@@ -16,7 +16,7 @@ from emodal_data.core.config import DatasetConfig
 from emodal_data.core.schema import LABELS
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.verify import verify_dataset
-from tests.published import fake_clips, publish, written
+from tests.published import fake_clips, publish, with_votes_for_labels, written
 
 SOFT = DatasetConfig.model_validate({"shards": {"soft_labels": True}})
 #: What three annotators say of the first to the fifth clip of every film, and the shares that come of it.
@@ -39,8 +39,8 @@ def voted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.assign(annotator=f"a{n}", label=[BALLOTS[int(start)][n] or None for start in rows["start_s"]])
         for n in range(3)
     ]
-    rows = pd.concat(vote_counts, ignore_index=True)
-    clips = clips[["film", "start_s", "end_s"]].join(count_votes(rows).clips)
+    rows = with_votes_for_labels(pd.concat(vote_counts, ignore_index=True))
+    clips = clips[["film", "start_s", "end_s"]].join(count_votes(rows, LABELS).clips.drop(columns="outside"))
     clear = apply_gates(clips, measures, SOFT.clips, SOFT.face, SOFT.audio)
     return publish(plan_dataset(rows, clear, SOFT), folder / "dataset", SOFT)
 
@@ -96,9 +96,9 @@ def test_verify_holds_labels_and_shares_against_the_ledger(voted: Path, tmp_path
     shutil.copytree(voted, copy)
     path = copy / "ledger.parquet"
     ledger = pq.read_table(path)
-    labels = ["happy" if label == "sad" else label for label in ledger["label"].to_pylist()]
-    at = ledger.schema.get_field_index("label")
-    pq.write_table(ledger.set_column(at, ledger.schema.field("label"), pa.array(labels)), path)
+    labels = ["happy" if label == "sad" else label for label in ledger["label_mapped_to"].to_pylist()]
+    at = ledger.schema.get_field_index("label_mapped_to")
+    pq.write_table(ledger.set_column(at, ledger.schema.field(at), pa.array(labels)), path)
     problems = verify_dataset(copy)
     assert any("labels are not what the ledger's rows chose" in problem for problem in problems)
     assert any("label_votes are not the votes of the ledger's rows" in problem for problem in problems)
@@ -108,6 +108,6 @@ def test_votes_are_counted_for_every_class() -> None:
     rows = pd.DataFrame(
         {"clip_id": ["c"] * 4, "label": ["sad", "sad", "angry", None], "annotator": "", "speaker": None}
     )
-    counted = count_votes(rows).clips.loc["c"]
-    assert [counted[f"votes_{label}"] for label in LABELS] == [1, 0, 0, 2]
+    counted = count_votes(rows, LABELS).clips.loc["c"]
+    assert [counted[f"votes_{code}"] for code in range(4)] == [1, 0, 0, 2]
     assert counted["label"] == "sad"

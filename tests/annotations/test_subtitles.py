@@ -76,11 +76,12 @@ def test_lines_before_the_number_of_a_cue_are_reported_not_lost(tmp_path: Path) 
     ]
 
 
-def test_an_empty_cue_is_unlabelled_and_dialogue_is_an_unknown_label(tmp_path: Path) -> None:
+def test_an_empty_cue_is_unlabelled_and_dialogue_is_a_vote_outside_the_classes(tmp_path: Path) -> None:
     text = "1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:03,000 --> 00:00:04,000\nWell,\nhello!\n"
     rows = rows_of(tmp_path, "f.srt", text)
-    assert [row[4:] for row in spans_of(rows)] == [(None, None), (None, "unknown_label")]
-    assert "'Well, hello!'" in rows["detail"][1]
+    assert [row[4:] for row in spans_of(rows)] == [(None, None), (None, None)]
+    assert rows["label_as_written"].tolist() == ["", "Well, hello!"]
+    assert rows["label_mapped_to"].tolist() == [None, "well / hello!"]
 
 
 def test_the_voice_of_a_webvtt_cue_is_its_speaker_and_its_other_blocks_are_no_cues(tmp_path: Path) -> None:

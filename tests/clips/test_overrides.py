@@ -14,7 +14,7 @@ from emodal_data.clips.plan import Plan
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.reasons import Reason
-from emodal_data.core.schema import VOTES_OF
+from emodal_data.core.schema import vote_columns
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.verify import verify_dataset
@@ -133,7 +133,7 @@ def test_a_relabelled_clip_has_its_new_label_and_the_row_keeps_its_own(tmp_path:
     assert samples.loc[["c0000", "c0001"], "label"].tolist() == ["sad", "happy"]  # the second was a tie
     ledger = made.ledger.to_pandas().set_index("clip_id")
     assert ledger.loc["c0000", ["outcome", "label", "review_label"]].tolist() == ["kept", "angry", "sad"]
-    assert made.clips.loc["c0000", list(VOTES_OF)].tolist() == [0, 0, 0, 1]
+    assert made.clips.loc["c0000", vote_columns(4)].tolist() == [0, 0, 0, 1]
     assert made.clips.loc["c0000", "label_confidence"] == 1.0
 
 

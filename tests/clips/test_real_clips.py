@@ -48,7 +48,7 @@ def test_real_talkers_come_through_and_every_dropped_row_says_why(
     ledger = pq.read_table(tmp_path / "out" / "dataset" / "ledger.parquet").to_pandas()
     dropped = ledger[ledger["outcome"] == "dropped"]
     why = dict(zip(dropped["row"], dropped["reason"], strict=True))
-    assert why == {10: "unknown_label", 12: "label_tie", 13: "label_tie", 14: "span_outside_film"}
+    assert why == {10: "label_outside_scheme", 12: "label_tie", 13: "label_tie", 14: "span_outside_film"}
     clear = ledger[ledger["outcome"] == "kept"]
     assert clear["yaw_deg"].abs().max() < 15
     assert clear["face_score"].min() > 0.7

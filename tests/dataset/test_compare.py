@@ -85,7 +85,7 @@ def test_a_clip_that_is_dropped_now_says_why(one: Path, tmp_path: Path) -> None:
 
 def test_a_label_a_picture_and_a_film_that_changed_are_told(one: Path, tmp_path: Path) -> None:
     def correct(rows: pd.DataFrame, clips: pd.DataFrame, measures: pd.DataFrame) -> None:
-        rows.loc[rows["clip_id"] == "c0001", "label"] = "sad"
+        rows.loc[rows["clip_id"] == "c0001", ["label", "label_mapped_to"]] = "sad"
         clips.loc["c0001", "label"] = "sad"
         a, b = measures.loc["c0002", "store_row"], measures.loc["c0003", "store_row"]
         measures.loc["c0002", "store_row"], measures.loc["c0003", "store_row"] = b, a

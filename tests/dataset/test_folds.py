@@ -144,7 +144,7 @@ def made(store: Path, films: int = 10, before: Path | None = None):  # type: ign
     rows, table, measures = fake_clips(store, films=films, per_film=5)
     fifth = table.index.str.endswith("04")
     table.loc[fifth, "label"] = None
-    rows.loc[rows["clip_id"].str.endswith("04"), "label"] = None
+    rows.loc[rows["clip_id"].str.endswith("04"), ["label", "label_mapped_to"]] = None
     clear = apply_gates(table, measures, CONFIG.clips, CONFIG.face, CONFIG.audio)
     if before is None:
         return plan_dataset(rows, clear, CONFIG)

@@ -9,6 +9,7 @@ import pytest
 
 from emodal_data.clips.gates import apply_gates
 from emodal_data.core.config import DatasetConfig
+from emodal_data.core.schema import vote_columns
 from emodal_data.dataset import shards
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset
@@ -183,7 +184,7 @@ def test_another_label_takes_over_the_contents_and_another_measure_does_not(
     one = put(first, tmp_path / "one", config)
     relabelled, measured = first.clips.index[first.clips["split"] == "train"][[0, 7]]
     rows, labels, measures = of_films(clips, set(first.clips["film"]))
-    votes = ["label", "votes_angry", "votes_happy", "votes_neutral", "votes_sad"]
+    votes = ["label", *vote_columns(4)]
     labels.loc[relabelled, votes] = ["sad", 0, 0, 0, 1]
     measures.loc[measured, "sharpness"] = 0.3
     again = planned((rows, labels, measures), config, sides(first))

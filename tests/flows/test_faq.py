@@ -46,7 +46,12 @@ def a_column_is_missing() -> None:
 
 
 def rows_cannot_be_used() -> None:
-    spans("film,start,end,label\nheat.mkv,1:75,80,sad\nheat.mkv,9,8,sad\nheat.mkv,1,2,bored\n")
+    spans("film,start,end,label\nheat.mkv,1:75,80,sad\nheat.mkv,9,8,sad\n")
+    emodal("plan", *PATHS)
+
+
+def labels_are_outside_the_classes() -> None:
+    spans("film,start,end,label\nheat.mkv,1,2,bored\n")
     emodal("plan", *PATHS)
 
 
@@ -110,6 +115,7 @@ SITUATIONS: dict[str, Callable[[], None]] = {
     "No film is found": no_film_is_found,
     "A column is missing": a_column_is_missing,
     "Rows cannot be used": rows_cannot_be_used,
+    "Labels are outside the classes": labels_are_outside_the_classes,
     "A column may be misspelt": a_column_may_be_misspelt,
     "A setting is not known": a_setting_is_not_known,
     "Paths are missing": paths_are_missing,

@@ -7,7 +7,7 @@ import pytest
 from emodal_data.clips.gates import apply_gates
 from emodal_data.core.config import DatasetConfig
 from emodal_data.dataset.plan import plan_dataset
-from tests.published import fake_clips, publish
+from tests.published import fake_clips, publish, with_votes_for_labels
 
 #: A film may be called anything its file system allows.
 HOSTILE_NAME = 'f7 <img src=x onerror="document.title=1">, "é" & co.mp4'
@@ -21,7 +21,7 @@ def write_fake_report(folder: Path, films: int = 8, per_film: int = 12) -> Path:
     clips.loc["c0101", ["label", "tied"]] = [None, True]
     second = rows.iloc[[0, 13]].assign(annotator="ben", label=["sad", "sad"], row=[900, 901])
     rows = rows.assign(annotator="anna")
-    rows = type(rows)([*rows.to_dict("records"), *second.to_dict("records")])
+    rows = with_votes_for_labels(type(rows)([*rows.to_dict("records"), *second.to_dict("records")]))
     for table in (rows, clips):
         table["film"] = table["film"].replace("f7.mp4", HOSTILE_NAME)
     clear = apply_gates(clips, measures, config.clips, config.face, config.audio)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from emodal_data.annotations import count_votes
+from emodal_data.annotations import count_votes, count_words
+from emodal_data.core.reasons import Reason
 from emodal_data.core.schema import LABELS, LEDGER, MORE_QUALITY, QUALITY, stored_names, with_current_names
 from emodal_data.dataset.read import read_samples
 
@@ -22,11 +23,13 @@ _REVIEW = ("review", "review_label", "review_note")
 
 def read_ledger(dataset: Path) -> pd.DataFrame:
     """The columns of the ledger that the report needs, one row for each annotation row."""
-    wanted = [*LEDGER.names, *_REVIEW, "annotator", "speaker"]
+    wanted = [*LEDGER.names, *_REVIEW, "label_mapped_to", "annotator", "speaker"]
     present = pq.read_schema(dataset / "ledger.parquet").names
     columns = [name for name in stored_names(wanted, present) if name in present]
     table = pq.read_table(dataset / "ledger.parquet", columns=columns)
     ledger: pd.DataFrame = with_current_names(table).to_pandas()
+    if "label_mapped_to" not in ledger:
+        ledger["label_mapped_to"] = ledger["label"]
     return ledger.reindex(columns=wanted)
 
 
@@ -37,12 +40,16 @@ def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
     votes (such as "angry 2, sad 1"), kept, split, reason, measured, detail, those of the review, and MEASURES.
     ledger: from read_ledger.
     """
-    rows = ledger[ledger["clip_id"].notna()]
-    votes = count_votes(rows.assign(annotator=rows["annotator"].fillna("")))
+    # Clips whose label is outside the classes are not read: they have nothing to show.
+    unread = (ledger["reason"] == Reason.LABEL_OUTSIDE_SCHEME) & ledger["frame_s"].isna()
+    rows = ledger[ledger["clip_id"].notna() & ~unread]
+    votes = count_votes(rows.assign(annotator=rows["annotator"].fillna("")), LABELS)
     # A vote that does not count is dropped although its clip is kept: rows with the outcome of the clip come first.
     rank = np.where(rows["outcome"] == "kept", 0, np.where(rows.index.isin(votes.repeated), 2, 1))
     first = rows.assign(rank=rank).sort_values("rank", kind="stable").drop_duplicates("clip_id")
-    clips = first.set_index("clip_id").drop(columns=["row", "label", "annotator", "rank", "speaker"])
+    clips = first.set_index("clip_id").drop(
+        columns=["row", "label", "label_mapped_to", "annotator", "rank", "speaker"]
+    )
     clips["kept"] = clips.pop("outcome") == "kept"
     clips["speaker"] = votes.clips["speaker"]
     clips["votes"] = _votes(rows.drop(index=votes.repeated)).reindex(clips.index)
@@ -54,10 +61,12 @@ def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
 
 
 def _votes(rows: pd.DataFrame) -> pd.Series:
-    """The votes of each clip as text, the most frequent label first."""
-    counts = rows.groupby(["clip_id", "label"]).size().rename("votes").reset_index()
-    counts = counts.sort_values(["clip_id", "votes", "label"], ascending=[True, False, True])
-    counts["text"] = counts["label"] + " " + counts["votes"].astype(str)
+    """The votes of each clip as text, the most frequent word first."""
+    found = count_words(rows, LABELS)
+    words = np.array(found.words, dtype=object)[found.word]
+    counts = pd.DataFrame({"clip_id": found.clip_ids[found.clip], "word": words, "votes": found.votes})
+    counts = counts.sort_values(["clip_id", "votes", "word"], ascending=[True, False, True])
+    counts["text"] = counts["word"] + " " + counts["votes"].astype(str)
     texts: pd.Series = counts.groupby("clip_id")["text"].agg(", ".join)
     return texts
 
