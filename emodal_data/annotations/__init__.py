@@ -22,10 +22,10 @@ def read_annotations(
 ) -> pd.DataFrame:
     """The spans of an annotation file, or of all files in a folder: one line for every row, including bad ones.
 
-    config, labels: the sections `table` and `labels`. films: the folder of films, for a table made of the paths of clips.
+    config, labels: the sections `table` and `labels`. films: the folder of films, for a table of the paths of clips.
     Columns: row (line of the file; for Label Studio the number of the region), film, start_s, end_s, label (class
     or null), annotator, speaker, reason, measured, detail (null for good rows), label_as_written, label_mapped_to, then
-    the file's other columns as text, and annotation_file for a folder. attrs["warnings"]: what was not read, a line each.
+    the file's other columns as text, and annotation_file for a folder. attrs["warnings"]: what was not read.
     Raises InputError if the file cannot be read, has no rows, or lacks a column.
     """
     table = read_table(path, config, films)

@@ -71,7 +71,7 @@ def _tasks(path: Path) -> list[dict[str, Any]]:
 
 
 def _spans(region: dict[str, Any], task: dict[str, Any]) -> Iterator[tuple[str, _Times]]:
-    """The spans of a region, each with its label. Several labels make one cell, which becomes unknown_label."""
+    """The spans of a region, each with its label. Several labels make one cell with several labels."""
     kind, value = region.get("type"), region.get("value")
     if not isinstance(value, dict) or not isinstance(labels := value.get(kind), list):
         return

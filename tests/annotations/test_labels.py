@@ -30,7 +30,7 @@ CORPORA = Path(__file__).parents[2].parent / "shared" / "corpora"
 def rows_of(folder: Path, text: str, **labels: object) -> pd.DataFrame:
     path = folder / "spans.csv"
     path.write_text(HEADER + text, encoding="utf-8")
-    return read_annotations(path, LabelsConfig.model_validate(labels))
+    return read_annotations(path, labels=LabelsConfig.model_validate(labels))
 
 
 def crema_d_lines(clips: list[tuple[str, dict[str, int]]], film: str | None = None) -> str:
