@@ -1,5 +1,6 @@
 """The files of a corpus on disk: one index of the tree, found by the end of their paths, and its tables as rows."""
 
+import codecs
 import itertools
 import json
 import os
@@ -9,6 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from emodal_data.annotations.mapping import TableFormat
 from emodal_data.annotations.tables import read_csv, read_xlsx
 from emodal_data.annotations.text import decode
 from emodal_data.core.errors import InputError
@@ -78,7 +80,8 @@ class CorpusFolder:
         Raises InputError if one of the needed columns is missing.
         """
         path = self.root / name
-        lines = iter(read_xlsx(path) if path.suffix.lower() == ".xlsx" else read_csv(path))
+        is_book = path.suffix.lower() == ".xlsx"
+        lines = read_xlsx(path) if is_book else read_csv(path, TableFormat(encoding=self._encoding(name)))
         header = [cell.strip() for cell in next(lines, (1, []))[1]]
         if missing := [column for column in needed if column not in header]:
             raise InputError(
@@ -93,8 +96,8 @@ class CorpusFolder:
                 )
 
     def text(self, name: str) -> str:
-        """A text file. Raises InputError if it is neither UTF-8 nor UTF-16."""
-        return decode(self.root / name)
+        """A text file. What is not UTF-8 is read as cp1252, which older corpora have, and noted."""
+        return decode(self.root / name, self._encoding(name))
 
     def json(self, name: str) -> Any:
         """A JSON file. Raises InputError if it is none."""
@@ -102,6 +105,18 @@ class CorpusFolder:
             return json.loads(self.text(name))
         except ValueError as error:
             raise InputError(f"{self.root / name}: not valid JSON: {error}") from error
+
+    def _encoding(self, name: str) -> str:
+        content = (self.root / name).read_bytes()
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return ""
+        try:
+            content.decode()
+        except UnicodeDecodeError:
+            note = f"{name}: is not UTF-8; read as cp1252"
+            self.notes += [] if note in self.notes else [note]
+            return "cp1252"
+        return ""
 
     def _ends(self, parts: int) -> dict[str, list[str]]:
         """Media by the last `parts` parts of their paths, with and without suffix."""

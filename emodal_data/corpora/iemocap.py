@@ -11,12 +11,14 @@ from emodal_data.corpora.folder import CorpusFolder
 
 _FILE = r"(?:dialog/)?EmoEvaluation/(?P<dialog>Ses0(?P<session>\d)(?P<marked>[FM])_(?P<style>impro|script)[^/]*)\.txt"
 _NUMBER = r"-?\d+(?:\.\d+)?"
+_MEAN = rf"{_NUMBER}|nan|NaN"
 _TURN = re.compile(
     rf"\[(?P<start>{_NUMBER}) - (?P<end>{_NUMBER})\]\s+(?P<turn>\S+)\s+(?P<category>\S+)\s+"
-    rf"\[(?P<valence>{_NUMBER}), (?P<activation>{_NUMBER}), (?P<dominance>{_NUMBER})\]"
+    rf"\[(?P<valence>{_MEAN}), (?P<activation>{_MEAN}), (?P<dominance>{_MEAN})\]"
 )
 #: A category that a person from outside chose. Those of the actors themselves (C-F1, C-M1) are no votes.
 _VOTE = re.compile(r"C-(?P<annotator>E\d+):\s*(?P<words>[^(]*)")
+_MEANS = ("valence", "activation", "dominance")
 _TURN_OF_ONE = re.compile(r".*_(?P<who>[FM])[^_]*\d+")
 
 
@@ -85,7 +87,7 @@ def _rows(folder: CorpusFolder, file: re.Match[str], turn: _Turn, choices: Choic
             fold=session,
             face_side=side,
             more={
-                **{name: turn.match[name] for name in ("valence", "activation", "dominance")},
+                **{name: turn.match[name].lower().replace("nan", "") for name in _MEANS},
                 "turn": name,
                 "consensus": category,
                 "style": file["style"],
@@ -145,7 +147,7 @@ CORPUS = Corpus(
         },
         **{"neu": "neutral", "sur": "surprise", "oth": "drop", "xxx": "unlabelled"},
     },
-    targets=("valence", "activation", "dominance"),
+    targets=_MEANS,
     modalities=("both", "audio", "image"),
     options=(
         Option(

@@ -21,7 +21,7 @@ C-E1:\tFrustration;\t()
 C-E2:\tOther;\t(bored)
 
 [12.0000 - 13.0000]\tSes01M_impro01_MXX0\tfru*\t[2.0000, 2.0000, 2.0000]
-[14.0000 - 15.0000]\tSes01M_impro01_F001\texc\t[4.0000, 4.0000, 4.0000]
+[14.0000 - 15.0000]\tSes01M_impro01_F001\texc\t[4.0000, NaN, nan]
 """
 MELD_HEADER = (
     "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
@@ -59,7 +59,7 @@ def test_a_turn_of_iemocap_has_a_vote_for_each_evaluator_and_the_speakers_half_o
         ("10.0100", "11.3925", "Frustration", "E1", *man, "1.5000", "4.0000", "4.5000"),
         ("10.0100", "11.3925", "Other", "E2", *man, "1.5000", "4.0000", "4.5000"),
         ("12.0000", "13.0000", "xxx", "consensus", *man, "2.0000", "2.0000", "2.0000"),
-        ("14.0000", "15.0000", "exc", "consensus", *woman, "4.0000", "4.0000", "4.0000"),
+        ("14.0000", "15.0000", "exc", "consensus", *woman, "4.0000", "", ""),
     ]
     assert set(table.cells("film", "series", "fold", "style")) == {
         ("Session1/dialog/avi/DivX/Ses01M_impro01.avi", "Session1", "1", "impro")
@@ -184,6 +184,15 @@ def test_each_table_of_meld_is_read_with_its_own_folder(folder: Path, corpus: Co
         "1 files are in no row, such as output_repeated_splits_test/final_videos_testdia0_utt0.mp4"
         in table.reported
     )
+
+
+def test_an_old_table_in_cp1252_is_read_and_noted(folder: Path, corpus: Corpus) -> None:
+    row = "1,It\u2019s caf\u00e9,Zo\u00e9,joy,positive,0,0,8,21,0:0:1,0:0:2\n"
+    (folder / "train_sent_emo.csv").write_bytes((MELD_HEADER + row).encode("cp1252"))
+    put_media(folder, "train_splits/dia0_utt0.mp4")
+    table = corpus.table("meld", folder)
+    assert table.cells("speaker", "text") == [("Zoé", "It’s café")]
+    assert table.reported.count("train_sent_emo.csv: is not UTF-8; read as cp1252") == 1
 
 
 def test_a_clip_of_meld_is_never_taken_from_another_folder(folder: Path, corpus: Corpus) -> None:
