@@ -65,7 +65,8 @@ def build(
             return result
         with contextlib.ExitStack() as server:
             with terminal.console.status("starting"):
-                from flows.server.local_server import local_server, prepare_prefect
+                from flows.server.environment import prepare_prefect
+                from flows.server.local_server import local_server
 
                 prepare_prefect()
                 from flows.build_dataset import build_dataset

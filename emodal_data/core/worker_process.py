@@ -4,6 +4,7 @@ Python's own spawn imports the caller's `__main__` again. A script without `if _
 build once more in every worker, and `python - < script` has no file to import. Workers need only importable functions.
 """
 
+import contextlib
 import faulthandler
 import io
 import os
@@ -12,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from multiprocessing import popen_spawn_posix, reduction, resource_tracker, spawn, util
 from multiprocessing.context import SpawnContext, SpawnProcess, set_spawning_popen
 from pathlib import Path
@@ -55,7 +57,8 @@ class _Popen(popen_spawn_posix.Popen):
     _fds: list[int]
 
     def _launch(self, process_obj: Any) -> None:
-        tracker_fd = resource_tracker.getfd()
+        with _safe_path():
+            tracker_fd = resource_tracker.getfd()
         prepared = spawn.get_preparation_data(process_obj._name)
         prepared.pop("init_main_from_name", None)
         prepared.pop("init_main_from_path", None)
@@ -89,6 +92,20 @@ class _Popen(popen_spawn_posix.Popen):
             os.close(child_w)
         with open(parent_w, "wb", closefd=False) as pipe:
             pipe.write(message.getbuffer())
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Python's tracker of resources is a process, too, and is started without -P."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _close(*files: int) -> None:

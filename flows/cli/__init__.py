@@ -3,6 +3,10 @@
 Heavy modules are imported inside the functions, so that `emodal --help` is quick.
 """
 
-from flows.cli.app import app, main
+from flows.cli.module_path import leave_working_folder
+
+leave_working_folder()  # before anything else is imported
+
+from flows.cli.app import app, main  # noqa: E402
 
 __all__ = ["app", "main"]

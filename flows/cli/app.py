@@ -20,6 +20,7 @@ from flows.cli.export import export
 from flows.cli.films import sample_films
 from flows.cli.init import init
 from flows.cli.model import evaluate, train
+from flows.cli.module_path import protect_children
 from flows.cli.predict import predict
 from flows.cli.propose import propose
 
@@ -49,6 +50,7 @@ app.command("sample-films", short_help="Films with known truth, to try things on
 
 def main() -> None:
     """Run the command; flows/cli/exits.py says how it ends."""
+    protect_children()
     os.environ.setdefault("DO_NOT_TRACK", "1")  # else Prefect reports its use to its makers
     # Arrow's own allocator keeps what tables have freed; it is chosen when Arrow is loaded.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

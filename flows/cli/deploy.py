@@ -26,6 +26,9 @@ def deploy(
     Example: emodal deploy --films /data/films --annotations /data/spans.csv --out /data/build
     """
     from flows.config.load import load_config
+    from flows.server.environment import check_settings
+
+    check_settings()
     from flows.server.deploy import deploy as deploy_to_server
 
     paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}

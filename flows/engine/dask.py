@@ -17,6 +17,8 @@ from flows.config.models import EngineConfig
 _SETTINGS = {
     "distributed.logging": {"distributed": "warning", "distributed.worker": "error"},
     "distributed.worker.daemon": False,
+    # A file such as signal.py in the working folder does not hide Python's own module.
+    "distributed.nanny.pre-spawn-environ.PYTHONSAFEPATH": "1",
     "distributed.worker.profile.enabled": False,
     "distributed.worker.http.routes": [],
     "distributed.scheduler.http.routes": [],

@@ -35,7 +35,7 @@ def vega_script(before: Path | None = None) -> bytes:
 @functools.cache
 def _bundle() -> bytes:
     """The bundle, made in a process of its own: the JavaScript engine needs 170 MB and a second or two."""
-    made = subprocess.run([sys.executable, "-c", _BUNDLE], capture_output=True, check=False)
+    made = subprocess.run([sys.executable, "-P", "-c", _BUNDLE], capture_output=True, check=False)
     if made.returncode:
         last = made.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise WorkError(f"no charts for the report: vl-convert failed: {' '.join(last)}")
