@@ -17,6 +17,9 @@ from emodal_data.media import probe
 from emodal_data.storage.files import is_passing, write_bytes
 from emodal_data.storage.urls import shown
 
+#: Raised when inspecting a film finds something else than before; the films in catalogues are then inspected again.
+INSPECTION_VERSION = 1
+
 #: Seconds a film may take to be hashed and its header read.
 INSPECT_TIMEOUT_S = 900.0
 
@@ -40,7 +43,11 @@ class FilmFile:
 
 @dataclass(frozen=True)
 class FilmFacts:
-    """The facts of a film, from its content and header. reason is set if it cannot be used; fps is the average."""
+    """The facts of a film, from its content and header.
+
+    reason is set if it cannot be used. fps is the average. timecode: of its first frame, empty if it has none.
+    inspection: version of the code that looked at it.
+    """
 
     name: str
     size_bytes: int
@@ -51,6 +58,8 @@ class FilmFacts:
     detail: str | None = None
     fps: float | None = None
     version: str = ""
+    timecode: str = ""
+    inspection: int = INSPECTION_VERSION
 
 
 def find_film(films: Path, name: str) -> FilmFile:
@@ -133,12 +142,12 @@ def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
 
     Raises TransientError for an error that may be gone next time.
     """
-    digest, duration_s, reason, detail, fps = "", None, None, None, None
+    digest, duration_s, reason, detail, fps, timecode = "", None, None, None, None, ""
     try:
         with film.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         info = probe(film.path, root=root, config=config)
-        duration_s, fps = info.duration_s, info.fps or None
+        duration_s, fps, timecode = info.duration_s, info.fps or None, info.timecode
     except Dropped as drop:
         reason, detail = drop.reason.value, drop.detail
     except OSError as error:
@@ -146,7 +155,16 @@ def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
             raise TransientError(f"{film.path}: {error.strerror or error}") from error
         reason, detail = Reason.FILM_UNREADABLE.value, f"{film.name}: {error.strerror or error}"
     return FilmFacts(
-        film.name, film.size_bytes, film.mtime_ns, digest, duration_s, reason, detail, fps, film.version
+        film.name,
+        film.size_bytes,
+        film.mtime_ns,
+        digest,
+        duration_s,
+        reason,
+        detail,
+        fps,
+        film.version,
+        timecode,
     )
 
 
@@ -171,7 +189,7 @@ class FilmCatalogue:
     def known(self, film: FilmFile) -> FilmFacts | None:
         """The facts of a film that has not changed since they were written."""
         facts = self._facts.get(film.name)
-        if facts is None:
+        if facts is None or facts.inspection != INSPECTION_VERSION:
             return None
         was = (facts.size_bytes, facts.mtime_ns, facts.version)
         return facts if was == (film.size_bytes, film.mtime_ns, film.version) else None
@@ -196,6 +214,7 @@ class FilmCatalogue:
 def _load(path: Path) -> dict[str, FilmFacts]:
     """The facts on disk; a damaged file counts as absent, because it only saves time."""
     try:
-        return {name: FilmFacts(**facts) for name, facts in json.loads(path.read_bytes()).items()}
+        table = json.loads(path.read_bytes())
+        return {name: FilmFacts(**({"inspection": 0} | facts)) for name, facts in table.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

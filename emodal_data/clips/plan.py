@@ -29,7 +29,7 @@ from emodal_data.storage.urls import shown
 _MOST_WORDS = 5
 
 #: Raised when reading a film yields other values; store files of earlier versions are then ignored.
-INGEST_VERSION = 6
+INGEST_VERSION = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ They find overlapping spans of one speaker, and annotations with another clock t
 """
 
 import math
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -76,10 +77,11 @@ def own_overlaps_s(clips: pd.DataFrame) -> pd.Series:
 def clock_notes(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.Series:
     """Signs that the times of rows are on another clock: a line for each row concerned, indexed as the rows.
 
-    rows: film, end_s and, if the annotations say, fps (text): the frame rate that the annotator's tool assumed.
+    rows: film, start_s, end_s and, if the annotations say, fps (text): the rate that the annotator's tool assumed.
     facts: of the films. A rate that is not the film's is noted for its own rows. Spans after the film's end are noted
     for all rows of the film, because a clock at another speed is wrong everywhere. Annotations of a shorter copy end
-    before the film does; without fps they cannot be detected.
+    before the film does; without fps they cannot be detected. Times that a timecode of the film explains are noted too,
+    even if they lie within the film.
     """
     notes = pd.Series("", index=rows.index, dtype=object)
     for film, of_film in rows.groupby("film", sort=False):
@@ -88,7 +90,9 @@ def clock_notes(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.Series
         if "fps" in of_film and fact.fps:
             for text, same in of_film.groupby("fps", sort=False):
                 notes[same.index] += _rate_note(str(text), fact.fps, float(same["end_s"].max()))
-        if fact.duration_s and last_s > fact.duration_s + _END_SLACK_S:
+        if note := _timecode_note(fact, float(of_film["start_s"].min()), last_s):
+            notes[of_film.index] += note
+        elif fact.duration_s and last_s > fact.duration_s + _END_SLACK_S:
             beyond = int((of_film["end_s"] > fact.duration_s + _END_SLACK_S).sum())
             notes[of_film.index] += _end_note(beyond, len(of_film), last_s, fact.duration_s)
     return notes[notes != ""].str.removesuffix("; ")
@@ -102,6 +106,28 @@ def parse_rate(text: str) -> float | None:
     except (ValueError, ZeroDivisionError):
         return None
     return rate if math.isfinite(rate) and rate > 0 else None
+
+
+def parse_timecode_s(text: str, fps: float | None) -> float:
+    """Seconds of "01:00:00:12" (";" or "." before the frames, too); 0 if it is no timecode."""
+    try:
+        hours, minutes, seconds, frames = (int(part) for part in re.split("[:;.]", text))
+    except ValueError:
+        return 0.0
+    return 3600.0 * hours + 60.0 * minutes + seconds + frames / (fps or 25.0)
+
+
+def _timecode_note(fact: FilmFacts, first_s: float, last_s: float) -> str:
+    """A line if all times of the film lie between its first and last timecode."""
+    start_s = parse_timecode_s(fact.timecode, fact.fps)
+    if not start_s or not fact.duration_s:
+        return ""
+    if not start_s <= first_s < last_s <= start_s + fact.duration_s + _END_SLACK_S:
+        return ""
+    return (
+        f"has a timecode that starts at {fact.timecode}: are these times timecodes? Then the film's own times are "
+        f"{start_s:.3f} s less; "
+    )
 
 
 def _rate_note(text: str, film_fps: float, last_s: float) -> str:

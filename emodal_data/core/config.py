@@ -90,7 +90,7 @@ class ClipsConfig(Section):
     max_pixels: Annotated[int, Field(gt=0)] = 8192 * 4608
     """A film whose frame has more pixels than this is refused."""
     max_streams: Annotated[int, Field(gt=0)] = 64
-    """A file with more streams than this is refused."""
+    """A file with more picture and sound streams than this is refused; fonts, subtitles and data do not count."""
     max_packets: Annotated[int, Field(gt=0)] = 200_000
     """Packets read for one clip before the file is given up."""
     max_clip_s: Annotated[float, Field(gt=0)] = 120.0

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     READ_FAILED = "read_failed"
     NO_VIDEO = "no_video"
     NO_AUDIO = "no_audio"
+    CLOCK_DISCONTINUOUS = "clock_discontinuous"
+    COLOUR_UNSUPPORTED = "colour_unsupported"
     # the span
     SPAN_OUTSIDE_FILM = "span_outside_film"
     OVERLAPS_SAME_SPEAKER = "overlaps_same_speaker"
@@ -94,6 +96,8 @@ ADVICE: dict[Reason, str] = {
     Reason.READ_FAILED: "reading failed for no fault of the film: the next run tries again",
     Reason.NO_VIDEO: "the file has no picture; annotate the film itself",
     Reason.NO_AUDIO: "the file has no sound; use a copy with its sound track",
+    Reason.CLOCK_DISCONTINUOUS: "parts joined end to end: give them one clock with `ffmpeg -i FILM -c copy FILM.mkv`",
+    Reason.COLOUR_UNSUPPORTED: "Dolby Vision without a standard base layer: use an SDR, HDR10 or HLG copy of the film",
     Reason.SPAN_OUTSIDE_FILM: "the span reaches beyond the film: check times against this copy",
     Reason.OVERLAPS_SAME_SPEAKER: "starts before an earlier span of the same speaker ends: correct one of them",
     Reason.CROSSES_SHOT_CUT: "the film cuts to another shot within the span: end or begin it at the cut",

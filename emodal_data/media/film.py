@@ -14,12 +14,22 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from emodal_data.core.config import ClipsConfig
+from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import Reason
 from emodal_data.media.audio import AudioReader, AudioSpan
 from emodal_data.media.clock import Clock
+from emodal_data.media.colours import container_colours
 from emodal_data.media.frame_conversion import FrameConverter
-from emodal_data.media.guard import Budget, damage_is, film_path, open_container, select_stream
-from emodal_data.media.info import FilmInfo, picture_stream, pixel_shape, read_info, sound_stream
+from emodal_data.media.guard import (
+    Budget,
+    check_length,
+    damage_is,
+    film_path,
+    open_container,
+    select_stream,
+)
+from emodal_data.media.info import FilmInfo, picture_stream, read_info, sound_stream
+from emodal_data.media.packet_table import LISTED_DEMUXERS, PacketTable, is_read_through, read_table
 from emodal_data.media.scan import scan
 from emodal_data.media.video import VideoReader
 
@@ -52,18 +62,25 @@ class Film(AbstractContextManager["Film"]):
         self._container = open_container(path, config)
         try:
             with damage_is(Reason.FILM_UNREADABLE, repr(path.name)):
-                self.info: FilmInfo = read_info(self._container)
                 self._stream = picture_stream(self._container)
+                colours = container_colours(path, self._container, self._stream)
+                self._table = self._read_through()
+                clock = Clock.of(self._container, self._stream)
+                length_s = None if self._table is None else max(0.0, float(self._table.end_s - clock.start_s))
+                self.info: FilmInfo = read_info(self._container, length_s)
+                check_length(self.info.duration_s, config)
                 select_stream(self._container, self._stream, config)
         except BaseException:
             self._container.close()
             raise
-        self._video = VideoReader(self._container, self._stream, Clock.of(self._container, self._stream))
-        self._converter = FrameConverter()
+        is_listed = self._container.format.name in LISTED_DEMUXERS
+        self._listed = self._table if is_listed else None
+        self._video = VideoReader(self._container, self._stream, clock, self._listed, length_s)
+        self._converter = FrameConverter(colours)
 
     @property
     def duration_s(self) -> float:
-        """Length by the header; 0 if the header has none."""
+        """Length by the header, or by the packets where all of them are read; 0 if the header has none."""
         return self.info.duration_s
 
     def frame_at(self, t_s: float, max_side_px: int | None = None) -> Frame:
@@ -74,7 +91,7 @@ class Film(AbstractContextManager["Film"]):
         """
         with damage_is(Reason.FRAME_UNREADABLE, f"at {t_s:.3f} s"):
             decoded = self._video.frame_on_screen(t_s, Budget.of(self._config))
-            rgb, scale = self._converter.convert(decoded.frame, pixel_shape(self._stream), max_side_px)
+            rgb, scale = self._converter.convert(decoded.frame, decoded.pixel_shape, max_side_px)
         pts_s = self._video.seconds(decoded.pts)
         return Frame(rgb, pts_s, t_s - pts_s, decoded.corrupt_frames, scale)
 
@@ -94,7 +111,7 @@ class Film(AbstractContextManager["Film"]):
         self, start_s: float = 0.0, end_s: float = math.inf
     ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Every frame that starts in [start_s, end_s), small: see scan.py. Uses a container of its own."""
-        return scan(self._path, self._config, start_s, end_s)
+        return scan(self._path, self._config, start_s, end_s, self._listed)
 
     def close(self) -> None:
         """Close the file."""
@@ -111,6 +128,16 @@ class Film(AbstractContextManager["Film"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _read_through(self) -> PacketTable | None:
+        """All packets of picture and sound, if only they tell the film's clock."""
+        if not is_read_through(self._container, self._stream):
+            return None
+        try:
+            sound = sound_stream(self._container, self._config.audio_track).index
+        except (Dropped, InputError):  # of the sound, and told when it is asked for
+            sound = None
+        return read_table(self._path, self._config, self._stream.index, sound)
 
     def _sound_reader(self) -> AudioReader:
         # Sound is read through a container of its own, so that neither reader moves the other's position.
@@ -133,7 +160,9 @@ def open_film(path: Path | str, *, root: Path | None = None, config: ClipsConfig
     """Open a film with the limits of guard.py.
 
     path: relative to root if root is given. root: folder in which the film must lie, links resolved.
-    Raises Dropped(FILM_MISSING, FILM_OUTSIDE_FOLDER, FILM_UNREADABLE, FILM_TOO_LARGE, NO_VIDEO).
+    MPEG-TS, MPEG-PS and other containers without a list of their keyframes are read through once, without decoding.
+    Raises Dropped(FILM_MISSING, FILM_OUTSIDE_FOLDER, FILM_UNREADABLE, FILM_TOO_LARGE, NO_VIDEO, CLOCK_DISCONTINUOUS,
+    COLOUR_UNSUPPORTED, DECODER_TIMED_OUT).
     """
     return Film(film_path(path, root), config)
 

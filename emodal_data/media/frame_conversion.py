@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from emodal_data.media.colours import ContainerColours
 from emodal_data.media.tone_mapping import is_hdr, tone_mapped
 
 RGB = NDArray[np.uint8]
@@ -30,9 +31,10 @@ _FULL_FROM_LIMITED = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255)
 
 
 class FrameConverter:
-    """Converts the frames of one film."""
+    """Converts the frames of one film. colours: what its container says about them."""
 
-    def __init__(self) -> None:
+    def __init__(self, colours: ContainerColours | None = None) -> None:
+        self._colours = colours or ContainerColours()
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: VideoFrame, pixel_shape: float, max_side_px: int | None) -> tuple[RGB, float]:
@@ -43,6 +45,7 @@ class FrameConverter:
         matrix = display_matrix(frame)
         if frame.interlaced_frame:
             frame = deinterlaced(frame)
+        self._colours.complete(frame)
         width, height = square_size(frame.width, frame.height, pixel_shape)
         scale = min(1.0, (max_side_px or math.inf) / max(width, height))
         width, height = max(1, round(width * scale)), max(1, round(height * scale))

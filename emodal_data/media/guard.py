@@ -24,6 +24,8 @@ from emodal_data.media.file_kind import describe_file
 
 #: Demuxers of film containers. Playlists, image patterns, scripts and devices are not films.
 DEMUXERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "mxf", "wav", "flac", "mp3")
+#: Streams of any kind; FFmpeg silently ignores further ones, among which a picture could be.
+_MAX_STREAMS_OF_ANY_KIND = 1000
 #: Only the descriptor that we pass: no path, no network.
 PROTOCOLS = ("fd",)
 
@@ -71,7 +73,7 @@ def open_container(path: Path, config: ClipsConfig) -> InputContainer:
         "fd": str(descriptor),
         "protocol_whitelist": ",".join(PROTOCOLS),
         "format_whitelist": ",".join(DEMUXERS),
-        "max_streams": str(config.max_streams + 1),  # FFmpeg silently ignores further streams
+        "max_streams": str(_MAX_STREAMS_OF_ANY_KIND),
         "max_pixels": str(config.max_pixels),
         "threads": "1",
     }
@@ -96,17 +98,47 @@ def open_container(path: Path, config: ClipsConfig) -> InputContainer:
 
 def _check_limits(container: InputContainer, config: ClipsConfig) -> None:
     streams = container.streams
-    if len(streams) > config.max_streams:
-        raise Dropped(Reason.FILM_TOO_LARGE, "more streams than clips.max_streams", float(len(streams)))
-    duration_s = (container.duration or 0) / 1e6
-    if duration_s > config.max_duration_s:
-        raise Dropped(Reason.FILM_TOO_LARGE, "longer than clips.max_duration_s", duration_s)
+    if len(streams) >= _MAX_STREAMS_OF_ANY_KIND:
+        raise Dropped(
+            Reason.FILM_TOO_LARGE, f"{len(streams)} streams or more, of any kind", float(len(streams))
+        )
+    count = len(streams.video) + len(streams.audio)  # fonts, subtitles and data are never read
+    if count > config.max_streams:
+        raise Dropped(
+            Reason.FILM_TOO_LARGE,
+            f"{count} picture and sound streams, more than clips.max_streams={config.max_streams}",
+            float(count),
+        )
+    check_length(header_length_s(container), config)
     for stream in streams.video:
         if not can_decode(stream):
             continue
         pixels = stream.codec_context.width * stream.codec_context.height
         if pixels > config.max_pixels:
-            raise Dropped(Reason.FILM_TOO_LARGE, "more pixels than clips.max_pixels", float(pixels))
+            raise Dropped(
+                Reason.FILM_TOO_LARGE,
+                f"{pixels} pixels, more than clips.max_pixels={config.max_pixels}",
+                float(pixels),
+            )
+
+
+def check_length(length_s: float, config: ClipsConfig) -> None:
+    """Raise Dropped(FILM_TOO_LARGE) if a film is too long."""
+    if length_s > config.max_duration_s:
+        raise Dropped(
+            Reason.FILM_TOO_LARGE,
+            f"{length_s:.0f} s long, more than clips.max_duration_s={config.max_duration_s:g}",
+            length_s,
+        )
+
+
+def header_length_s(container: InputContainer) -> float:
+    """Length by the header; 0 if the header has none."""
+    length_s = (container.duration or 0) / 1e6
+    start_s = (cast(int | None, container.start_time) or 0) / 1e6
+    if container.format.name == "flv" and length_s > start_s > 0:
+        length_s -= start_s  # without a length in its header, FFmpeg takes the last time stamp for it
+    return max(0.0, length_s)
 
 
 def can_decode(stream: Stream) -> bool:

@@ -9,7 +9,8 @@ from av.video.stream import VideoStream
 
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import Reason
-from emodal_data.media.guard import can_decode
+from emodal_data.media.guard import can_decode, header_length_s
+from emodal_data.media.pixel_shape import pixel_shape
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class FilmInfo:
     """A film's header, which may be wrong.
 
     width, height: stored pixels of the picture. pixel_shape: width / height of one pixel. fps: average.
+    timecode: of the first frame, as cameras and editors write it ("01:00:00:00"); empty if the file has none.
     """
 
     container: str
@@ -39,29 +41,34 @@ class FilmInfo:
     pixel_shape: float
     fps: float
     audio_tracks: tuple[AudioTrack, ...]
+    timecode: str = ""
 
 
-def read_info(container: InputContainer) -> FilmInfo:
-    """The information of an open container. Raises Dropped(NO_VIDEO)."""
+def read_info(container: InputContainer, length_s: float | None = None) -> FilmInfo:
+    """The information of an open container. length_s: of a film that was read through. Raises Dropped(NO_VIDEO)."""
     video = picture_stream(container)
     return FilmInfo(
         container=container.format.name,
-        duration_s=duration_s(container),
+        duration_s=header_length_s(container) if length_s is None else length_s,
         codec=video.codec_context.name,
         width=video.codec_context.width,
         height=video.codec_context.height,
         pixel_shape=pixel_shape(video),
         fps=float(video.average_rate or 0),
         audio_tracks=tuple(_track(i, stream) for i, stream in enumerate(container.streams.audio)),
+        timecode=_timecode(container),
     )
 
 
 def picture_stream(container: InputContainer) -> VideoStream:
-    """The first video stream that is not a cover and that FFmpeg can decode. Raises Dropped(NO_VIDEO)."""
-    for stream in moving_pictures(container):
-        if can_decode(stream):
-            return stream
-    raise Dropped(Reason.NO_VIDEO, "no video stream that can be decoded")
+    """The picture: the track marked as default, else the first, of those that FFmpeg can decode and that are no cover.
+
+    Raises Dropped(NO_VIDEO).
+    """
+    streams = [stream for stream in moving_pictures(container) if can_decode(stream)]
+    if not streams:
+        raise Dropped(Reason.NO_VIDEO, "no video stream that can be decoded")
+    return next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
 
 
 def moving_pictures(container: InputContainer) -> list[VideoStream]:
@@ -73,10 +80,11 @@ def moving_pictures(container: InputContainer) -> list[VideoStream]:
 def sound_stream(container: InputContainer, choice: str) -> AudioStream:
     """The sound track that the configuration selects.
 
-    choice: "default" (the one marked in the file, else the first), "first", a number from 0, or a language.
+    choice: "default" (the one marked in the file, else the first), "first", a number from 0, or a language; but for
+    the number, of the picture's own programme if the file has several.
     Raises Dropped(NO_AUDIO) if there is no such track, InputError if the choice is none of these.
     """
-    streams = [s for s in container.streams.audio if can_decode(s)]
+    streams = [s for s in _sound_of_the_picture(container) if can_decode(s)]
     found: list[AudioStream]
     if choice == "default":
         aside = Disposition.comment | Disposition.visual_impaired | Disposition.dub
@@ -85,7 +93,7 @@ def sound_stream(container: InputContainer, choice: str) -> AudioStream:
     elif choice == "first":
         found = streams
     elif choice.isdecimal():
-        found = streams[int(choice) :]
+        found = [s for s in container.streams.audio if can_decode(s)][int(choice) :]
     elif choice.isalpha():
         found = [s for s in streams if (s.language or "").lower() == choice.lower()]
     else:
@@ -95,15 +103,23 @@ def sound_stream(container: InputContainer, choice: str) -> AudioStream:
     return found[0]
 
 
-def duration_s(container: InputContainer) -> float:
-    """Length by the header; 0 if the header has none."""
-    return max(0.0, (container.duration or 0) / 1e6)
+def _sound_of_the_picture(container: InputContainer) -> list[AudioStream]:
+    """The sound tracks of the picture's own programme; in a container without programmes, all."""
+    streams = list(container.streams.audio)
+    if container.format.name != "mpegts" or not moving_pictures(container):
+        return streams
+    # FFmpeg tells the best track of a stream's programme: two streams are of one programme if it is the same.
+    best = container.streams.best("audio", related=picture_stream(container))
+    return [s for s in streams if container.streams.best("audio", related=s) is best]
 
 
-def pixel_shape(stream: VideoStream) -> float:
-    """Width / height of one stored pixel, 1 if unknown."""
-    shape = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    return float(shape) if shape else 1.0
+def _timecode(container: InputContainer) -> str:
+    """The timecode of the first frame; empty if there is none, or if it starts at zero."""
+    for tags in (container.metadata, *(stream.metadata for stream in container.streams)):
+        for name, text in tags.items():
+            if name.lower() == "timecode" and any(digit in text for digit in "123456789"):
+                return str(text)
+    return ""
 
 
 def _track(number: int, stream: AudioStream) -> AudioTrack:

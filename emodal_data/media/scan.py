@@ -11,28 +11,32 @@ from typing import Any, cast
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from emodal_data.core.config import ClipsConfig
 from emodal_data.media.clock import Clock
-from emodal_data.media.guard import Budget, open_container, select_stream, timed_out
+from emodal_data.media.guard import Budget, open_container, select_stream
 from emodal_data.media.info import picture_stream
-from emodal_data.media.seeking import STEPS_BACK_S, seek_before
+from emodal_data.media.packet_source import PacketSource
+from emodal_data.media.packet_table import PacketTable
+from emodal_data.media.seeking import STEPS_BACK_S
 
 #: Longest side of the pictures.
 SIDE_PX = 256
 
 
 def scan(
-    path: Path, config: ClipsConfig, start_s: float = 0.0, end_s: float = math.inf
+    path: Path,
+    config: ClipsConfig,
+    start_s: float = 0.0,
+    end_s: float = math.inf,
+    table: PacketTable | None = None,
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """(film time in s, BGR (h, w, 3) uint8) of every frame that starts in [start_s, end_s), ascending.
 
-    path: from film_path(). Damaged frames are left out; a torn film just ends.
+    path: from film_path(). table: see PacketSource. Damaged frames are left out; a torn film just ends.
     Raises Dropped(FILM_UNREADABLE, FILM_TOO_LARGE, NO_VIDEO, DECODER_TIMED_OUT).
     """
     with closing(open_container(path, config)) as container:
@@ -41,7 +45,8 @@ def scan(
         context = cast(Any, stream.codec_context)
         context.options = {**context.options, "skip_loop_filter": "all"}
         clock = Clock.of(container, stream)
-        for pts, frame in _frames_from(container, stream, clock.pts_at(start_s), clock, config):
+        source = PacketSource(container, stream, clock, table)
+        for pts, frame in _frames_from(source, clock.pts_at(start_s), config):
             t_s = float(clock.seconds(pts))
             if t_s >= end_s:
                 return
@@ -49,13 +54,11 @@ def scan(
                 yield t_s, _small(frame)
 
 
-def _frames_from(
-    container: InputContainer, stream: VideoStream, target: int, clock: Clock, config: ClipsConfig
-) -> Iterator[tuple[int, VideoFrame]]:
+def _frames_from(source: PacketSource, target: int, config: ClipsConfig) -> Iterator[tuple[int, VideoFrame]]:
     """Frames from target on, beginning with one at or before it if there is one."""
     for back_s in STEPS_BACK_S:
-        seek_before(container, stream, target - round(back_s / clock.tick_s))
-        frames = _decoded(container, stream, config)
+        source.seek(target, back_s)
+        frames = _decoded(source, config)
         first = next(frames, None)
         if first is not None and (first[0] <= target or back_s == STEPS_BACK_S[-1]):
             yield first
@@ -63,28 +66,18 @@ def _frames_from(
             return
 
 
-def _decoded(
-    container: InputContainer, stream: VideoStream, config: ClipsConfig
-) -> Iterator[tuple[int, VideoFrame]]:
-    packets = container.demux(stream)
+def _decoded(source: PacketSource, config: ClipsConfig) -> Iterator[tuple[int, VideoFrame]]:
+    source.stamps.restart()
     budget = Budget.of(config)
-    while True:
-        budget.spend()
-        try:
-            packet = next(packets, None)
-        except av.error.ExitError as error:
-            raise timed_out() from error
-        except (av.FFmpegError, OSError):
-            return
-        if packet is None:
-            return
+    while (packet := source.next(budget)) is not None:
         try:
             frames = packet.decode()
         except (av.FFmpegError, ValueError):
             continue
         for frame in frames:
-            if frame.pts is not None:
-                yield frame.pts, frame
+            stamp = source.stamps.of_frame(frame)
+            if stamp is not None:
+                yield stamp, frame
                 budget = Budget.of(config)  # the limit is for each frame, not for the whole scan
 
 

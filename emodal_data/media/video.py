@@ -4,8 +4,7 @@ The result depends only on the file and the time, not on earlier calls.
 """
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, cast
 
@@ -18,35 +17,51 @@ from av.video.stream import VideoStream
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.clock import Clock
-from emodal_data.media.guard import Budget, timed_out
-from emodal_data.media.seeking import STEPS_BACK_S, has_index, seek_before
+from emodal_data.media.guard import Budget
+from emodal_data.media.packet_source import PacketSource
+from emodal_data.media.packet_table import PacketTable
+from emodal_data.media.pixel_shape import PixelShapes
+from emodal_data.media.seeking import STEPS_BACK_S
 
 #: All frames this close before the target are decoded, because the frame on screen is usually among them.
 _DECODE_ALL_S = Fraction(1, 5)
-#: Without an index, a distance up to this many seconds is decoded; beyond it, seeking is cheaper.
-_GO_ON_S = 4.0
+#: FFmpeg's own decoders that look at skip_frame for every packet and leave out only what no other frame needs. Others
+#: look at it when they are opened (libdav1d), or not at all, or have no frames that could be left out.
+_SKIPPING_DECODERS = ("h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4")
 #: A film's last frame counts as on screen for this much longer than its duration, because containers round up.
 _LAST_FRAME_HOLD_S = 0.5
 
 
 @dataclass(frozen=True)
 class DecodedFrame:
-    """A decoded frame, its pts and the damaged frames it was decoded from."""
+    """A decoded frame, its pts, the damaged frames it was decoded from, and width / height of one of its pixels."""
 
     frame: VideoFrame
     pts: int
     corrupt_frames: int
+    pixel_shape: float
 
 
 class VideoReader:
     """Reads frames of one video stream; ascending times are cheapest."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, clock: Clock) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        clock: Clock,
+        table: PacketTable | None = None,
+        length_s: float | None = None,
+    ) -> None:
+        """table: see PacketSource. length_s: length of the film if all its packets were read; None: by the header."""
         self._container = container
         self._stream = stream
+        self._length_s = length_s
         self._clock = clock
-        self._packets: Iterator[Packet[VideoStream]] | None = None
-        self._pending: deque[tuple[int, VideoFrame]] = deque()
+        self._source = PacketSource(container, stream, clock, table)
+        self._shapes = PixelShapes(container, stream)
+        self._can_skip = stream.codec_context.name in _SKIPPING_DECODERS and not self._source.stamps.by_dts
+        self._pending: deque[DecodedFrame] = deque()
         self._current: DecodedFrame | None = None
         self._corrupt = 0
         self._last_target = 0
@@ -66,7 +81,7 @@ class VideoReader:
             if first_s is not None and t_s < first_s:
                 raise Dropped(Reason.SPAN_OUTSIDE_FILM, f"the picture starts at {first_s:.3f} s", t_s)
             raise Dropped(Reason.FRAME_UNREADABLE, f"no frame can be decoded at {t_s:.3f} s", t_s)
-        if self._packets is None and not self._pending:
+        if self._source.has_ended and not self._pending:
             self._check_last_frame(decoded, t_s)
         return decoded
 
@@ -101,42 +116,38 @@ class VideoReader:
             if decoded is not None:
                 self._last_target = target
                 return decoded
-        self._packets = None
+        self._source.stop()
         return None
 
     def _continues_to(self, current: DecodedFrame, target: int) -> bool:
         """Whether decoding on is cheaper than seeking: as far as the index knows, no keyframe lies between."""
         if target < current.pts:
             return False
-        if self._packets is None or (self._pending and self._pending[0][0] > target):
+        if self._source.has_ended or (self._pending and self._pending[0].pts > target):
             return True  # the film ends with the current frame, or it is still on screen
-        index = self._stream.index_entries
-        if has_index(self._container) and len(index) and index[len(index) - 1].timestamp > target:
-            return index.search_timestamp(self._last_target) == index.search_timestamp(target)
-        return (target - current.pts) * self._clock.tick_s <= _GO_ON_S
+        return self._source.is_ahead(self._last_target, current.pts, target)
 
     def _seek(self, target: int, back_s: int) -> None:
         self._pending.clear()
         self._packet_pts.clear()
+        self._source.stamps.restart()
         self._current, self._corrupt = None, 0
-        self._fresh_at_keyframes = back_s == 0
+        # Frames that leave the decoder after the next keyframe must not be flushed where their stamps come from there.
+        self._fresh_at_keyframes = back_s == 0 and not self._source.stamps.by_dts
         self._at_keyframe = back_s == STEPS_BACK_S[-1]  # at the start of the film every packet is decoded
-        from_pts = target - round(back_s / self._clock.tick_s)
-        found = seek_before(self._container, self._stream, from_pts)
-        self._packets = self._container.demux(self._stream) if found else None
+        self._source.seek(target, back_s)
 
     def _advance(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
         """Decode until a frame later than target appears, or the film ends. None: no frame at or before target."""
         decode_all_from = target - round(_DECODE_ALL_S / self._clock.tick_s)
         while True:
             while self._pending:
-                pts, frame = self._pending[0]
-                if pts > target:
+                if self._pending[0].pts > target:
                     return self._current
-                self._pending.popleft()
-                if self._current is None or pts >= self._current.pts:
-                    self._current = DecodedFrame(frame, pts, self._corrupt)
-            packet = self._next_packet(budget)
+                shown = self._pending.popleft()
+                if self._current is None or shown.pts >= self._current.pts:
+                    self._current = replace(shown, corrupt_frames=self._corrupt)
+            packet = self._source.next(budget)
             if packet is None:
                 return self._current
             if not self._at_keyframe:
@@ -148,20 +159,6 @@ class VideoReader:
                 self._at_keyframe = True
             self._decode(packet, target, decode_all_from if skip else packet.pts)
 
-    def _next_packet(self, budget: Budget) -> "Packet[VideoStream] | None":
-        if self._packets is None:
-            return None
-        budget.spend()
-        try:
-            packet = next(self._packets, None)
-        except av.error.ExitError as error:
-            raise timed_out() from error
-        except (av.FFmpegError, OSError):
-            packet = None  # a torn file ends here
-        if packet is None:
-            self._packets = None
-        return packet
-
     def _decode(self, packet: "Packet[VideoStream]", target: int, decode_all_from: int | None) -> None:
         context = cast(Any, self._stream.codec_context)
         pts = packet.pts
@@ -171,20 +168,23 @@ class VideoReader:
             self._pending.clear()
             self._packet_pts.clear()
             self._current, self._corrupt = None, 0
-        if pts is not None and not packet.is_discard:
+        if pts is not None and not packet.is_discard and not self._source.stamps.by_dts:
             self._packet_pts.append(pts)
-        far = pts is not None and decode_all_from is not None and pts < decode_all_from
-        context.skip_frame = "NONREF" if far else "DEFAULT"
+        if self._can_skip:
+            far = pts is not None and decode_all_from is not None and pts < decode_all_from
+            context.skip_frame = "NONREF" if far else "DEFAULT"
         try:
             frames = packet.decode()
         except (av.FFmpegError, ValueError):
             self._corrupt += 1
             return
+        self._shapes.packet_decoded(pts)
         for frame in frames:
             self._corrupt += frame.is_corrupt
-            shown = frame.pts if frame.pts is not None else frame.dts
-            if shown is not None:
-                self._pending.append((shown, frame))
+            shape = self._shapes.of_frame(frame)
+            stamp = self._source.stamps.of_frame(frame)
+            if stamp is not None:
+                self._pending.append(DecodedFrame(frame, stamp, 0, shape))
 
     def _first_s(self) -> float | None:
         start = self._stream.start_time
@@ -197,6 +197,8 @@ class VideoReader:
         end_s = float(self._clock.seconds(last.pts) + length_s)
         stream_s = (self._stream.duration or 0) * float(self._clock.tick_s)
         declared_s = max(stream_s, (self._container.duration or 0) / 1e6)
+        if self._length_s is not None:
+            stream_s, declared_s = 0.0, self._length_s
         is_whole = min(stream_s or declared_s, declared_s) <= end_s + _LAST_FRAME_HOLD_S
         if t_s > end_s + (_LAST_FRAME_HOLD_S if is_whole else 1e-3):
             reason = Reason.FRAME_UNREADABLE if t_s < declared_s else Reason.SPAN_OUTSIDE_FILM

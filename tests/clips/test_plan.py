@@ -7,7 +7,7 @@ import pytest
 
 from emodal_data.annotations import read_annotations
 from emodal_data.clips import store as clip_store
-from emodal_data.clips.films import FilmCatalogue, FilmFacts, FilmFile
+from emodal_data.clips.films import INSPECTION_VERSION, FilmCatalogue, FilmFacts, FilmFile
 from emodal_data.clips.plan import Plan, all_places, clip_id_of, ingest_key, locate_films, plan_build
 from emodal_data.clips.store import (
     read_measures,
@@ -197,5 +197,7 @@ def test_the_catalogue_knows_a_film_until_it_changes(tmp_path: Path) -> None:
     assert FilmCatalogue(path).known(file) == facts
     assert FilmCatalogue(path).known(FilmFile("a.mp4", file.path, 4, 100)) is None
     assert FilmCatalogue(path).known(FilmFile("a.mp4", file.path, 3, 101)) is None
+    path.write_text(path.read_text().replace(f'"inspection": {INSPECTION_VERSION}', '"inspection": 0'))
+    assert FilmCatalogue(path).known(file) is None  # looked at by an earlier version, which overlooked more
     path.write_text("{broken")
     assert FilmCatalogue(path).known(file) is None

@@ -1,6 +1,7 @@
 """Span checks: who talks twice at once, and whose clock is not the film's, told in plan, build and ledger."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,12 +72,14 @@ def test_rates_are_read_in_every_way_they_are_written(text: str, rate: float | N
     assert parse_rate(text) == (None if rate is None else pytest.approx(rate))
 
 
-def facts(fps: float | None = 24000 / 1001, duration_s: float | None = 1000.0) -> dict[str, FilmFacts]:
-    return {"a.mkv": FilmFacts("a.mkv", 1, 1, "1" * 64, duration_s, fps=fps)}
+def facts(
+    fps: float | None = 24000 / 1001, duration_s: float | None = 1000.0, timecode: str = ""
+) -> dict[str, FilmFacts]:
+    return {"a.mkv": FilmFacts("a.mkv", 1, 1, "1" * 64, duration_s, fps=fps, timecode=timecode)}
 
 
-def notes(ends_s: list[float], rates: list[str] | None = None, **film: float | None) -> list[str]:
-    rows = pd.DataFrame({"film": "a.mkv", "end_s": ends_s})
+def notes(ends_s: list[float], rates: list[str] | None = None, **film: Any) -> list[str]:
+    rows = pd.DataFrame({"film": "a.mkv", "start_s": [end_s - 1 for end_s in ends_s], "end_s": ends_s})
     rows = rows if rates is None else rows.assign(fps=rates)
     found = clock_notes(rows, facts(**film))
     return [found.get(row, "") for row in rows.index]
@@ -123,6 +126,32 @@ def test_spans_behind_the_end_are_told_for_all_rows_of_the_film(last_s: float, t
         assert inside == f"1 of 2 rows end behind the film's 1000.0 s, the last at {last_s:.1f} s: {told}"
     else:
         assert inside == ""
+
+
+@pytest.mark.parametrize(
+    ("timecode", "ends_s", "start_s"),
+    [
+        ("01:00:00:00", [3602.0, 4599.0], 3600.0),
+        ("01:00:00;12", [3602.0], 3600.5),
+        ("00:00:04:00", [5.0, 7.0], 4.0),  # within the film, and four seconds early all the same
+        ("00:00:04:00", [4.5, 7.0], None),  # the first span starts before the first timecode
+        ("01:00:00:00", [3602.0, 4601.0], None),  # the last ends after the last
+        ("01:00:00:00", [2.0], None),
+        ("", [2.0], None),
+        ("reel 7", [2.0], None),
+    ],
+)
+def test_a_timecode_that_explains_the_times_is_reported(
+    timecode: str, ends_s: list[float], start_s: float | None
+) -> None:
+    found = notes(ends_s, timecode=timecode, fps=24.0)
+    if start_s is None:
+        assert not any("timecode" in note for note in found)
+    else:
+        assert set(found) == {
+            f"has a timecode that starts at {timecode}: are these times timecodes? Then the film's own times are "
+            f"{start_s:.3f} s less"
+        }
 
 
 def test_a_film_of_unknown_length_says_nothing() -> None:

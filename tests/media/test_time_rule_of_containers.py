@@ -1,0 +1,241 @@
+"""The frame on screen in containers and decoders with a will of their own, whatever was asked before.
+
+The truth is a decode of the whole film from front to back, with FFmpeg's stamps.
+"""
+
+import subprocess
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
+from emodal_data.media import Film, open_film
+from emodal_data.media.clock import Clock
+from tests.media.films import Recipe, make_film, number_in
+
+FPS = 25
+#: Small pictures: several share a pack of MPEG-PS, and then not each has a time stamp.
+SMALL = {"qmin": "31", "qmax": "31"}
+
+
+def ffmpeg(*arguments: object) -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-nostdin", *map(str, arguments)]
+    subprocess.run(command, check=True, timeout=120)
+
+
+def joined(to: Path, *parts: Path) -> Path:
+    to.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return to
+
+
+def shown(film: Film, t_s: float) -> int | Reason:
+    try:
+        return number_in(film.frame_at(t_s).rgb)
+    except Dropped as dropped:
+        return dropped.reason
+
+
+def alone(path: Path, t_s: float) -> int | Reason:
+    with open_film(path) as film:
+        return shown(film, t_s)
+
+
+def in_order(path: Path, times_s: Iterable[float]) -> dict[float, int | Reason]:
+    with open_film(path) as film:
+        return {t_s: shown(film, t_s) for t_s in times_s}
+
+
+def wrong_answers(path: Path, right: dict[float, int]) -> dict[str, dict[float, tuple[int, int | Reason]]]:
+    """What is answered wrongly, asked alone, upwards, downwards and shuffled, as (right, got)."""
+    times_s = sorted(right)
+    shuffled = list(np.random.default_rng(5).permutation(times_s))
+    ways = {
+        "alone": {t_s: alone(path, t_s) for t_s in times_s},
+        "upwards": in_order(path, times_s),
+        "downwards": in_order(path, times_s[::-1]),
+        "shuffled": in_order(path, [float(t_s) for t_s in shuffled]),
+    }
+    return {
+        way: {t_s: (right[t_s], got[t_s]) for t_s in times_s if got[t_s] != right[t_s]}
+        for way, got in ways.items()
+    }
+
+
+NONE_WRONG: dict[str, dict[float, tuple[int, int]]] = {
+    way: {} for way in ("alone", "upwards", "downwards", "shuffled")
+}
+
+
+def whole_decode(path: Path) -> list[tuple[Fraction, int]]:
+    """(time on the film clock, number) of every frame, decoded in one go."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        clock = Clock.of(container, stream)
+        return [
+            (clock.seconds(frame.pts), number_in(frame.to_ndarray(format="rgb24")))
+            for frame in container.decode(stream)
+        ]
+
+
+def every(frames: Sequence[tuple[Fraction, int]], step: int = 3) -> dict[float, int]:
+    """A time in the middle of each third frame, and the number that is right there."""
+    ends = [start for start, _ in frames[1:]]
+    middles = [((start + end) / 2, number) for (start, number), end in zip(frames, ends, strict=False)]
+    return {float(middle): number for middle, number in middles[1::step]}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "options"),
+    [
+        (".webm", "libsvtav1", {"preset": "12", "svtav1-params": "lp=1"}),
+        (".webm", "libvpx", {"cpu-used": "8", "deadline": "realtime", "auto-alt-ref": "1"}),
+        (".webm", "libvpx-vp9", {"cpu-used": "8", "lag-in-frames": "12", "auto-alt-ref": "1"}),
+        (".mkv", "mjpeg", {}),
+        (".mov", "prores_ks", {}),
+        (".wmv", "wmv2", {}),
+        (".flv", "flv", {}),
+    ],
+)
+def test_decoders_that_cannot_leave_frames_out_leave_none_out(
+    suffix: str, codec: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    formats = {"mjpeg": "yuvj420p", "prores_ks": "yuv422p10le"}
+    recipe = Recipe(
+        suffix,
+        codec,
+        audio=None,
+        b_frames=0,
+        pix_fmt=formats.get(codec, "yuv420p"),
+        video_options=options,
+    )
+    path = make_film(tmp_path, recipe)
+    assert wrong_answers(path, every(whole_decode(path))) == NONE_WRONG
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [(".mkv", "-c:v libaom-av1 -cpu-used 8 -row-mt 0 -g 25"), (".ogv", "-c:v libtheora -g 25 -q:v 8")],
+)
+def test_decoders_of_codecs_that_only_the_ffmpeg_program_writes(
+    suffix: str, codec: str, tmp_path: Path
+) -> None:
+    plain = make_film(tmp_path, Recipe(audio=None, frames=60), "plain")
+    path = tmp_path / f"film{suffix}"
+    ffmpeg("-i", plain, *codec.split(), path)
+    frames = whole_decode(path)
+    assert [number for _, number in frames] == list(range(60))
+    assert wrong_answers(path, every(frames)) == NONE_WRONG
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_avi_shows_every_frame_once_with_the_delay_of_its_decoder(codec: str, tmp_path: Path) -> None:
+    path = make_film(tmp_path, Recipe(".avi", codec, audio=None))
+    delay = 1 if codec == "mpeg4" else 2  # packets that the decoder reads before a frame leaves it
+    right = {(k + delay + 0.5) / FPS: k for k in range(1, 100)}
+    assert wrong_answers(path, right) == NONE_WRONG
+
+
+def packed(packets: list[bytes]) -> list[bytes]:
+    """MPEG-4 with single B-frames as DivX packs it: P and B in one chunk, then a picture that is not coded."""
+    kinds = [packet[packet.find(b"\0\0\1\xb6") + 4] >> 6 for packet in packets]
+    head = packets[0].find(b"\0\0\1\xb6")
+    packets = [packets[0][:head] + b"\0\0\1\xb2DivX503b1393p" + packets[0][head:], *packets[1:]]
+    not_coded = b"\0\0\1\xb6" + int("0101000001001111", 2).to_bytes(2, "big")
+    chunks, k = [], 0
+    while k < len(packets):
+        if k + 1 < len(packets) and kinds[k + 1] == 2:
+            chunks += [packets[k] + packets[k + 1], not_coded]
+            k += 2
+        else:
+            chunks.append(packets[k])
+            k += 1
+    return chunks
+
+
+def test_a_packed_bitstream_shows_every_frame_once(tmp_path: Path) -> None:
+    plain = make_film(tmp_path, Recipe(".avi", "mpeg4", audio=None, b_frames=1), "plain")
+    path = tmp_path / "packed.avi"
+    with av.open(str(plain)) as given, av.open(str(path), "w") as out:
+        source = given.streams.video[0]
+        stream = out.add_stream_from_template(source)
+        coded = [packet for packet in given.demux(source) if packet.size]
+        for k, chunk in enumerate(packed([bytes(packet) for packet in coded])):
+            packet = av.Packet(chunk)
+            packet.stream, packet.time_base, packet.pts, packet.dts = stream, source.time_base, k, k
+            packet.is_keyframe = coded[k].is_keyframe if k == 0 else chunk.find(b"\0\0\1\xb6\x00", 0, 12) >= 0
+            out.mux(packet)
+    right = {(k + 1.5) / FPS: k for k in range(1, 99)}
+    assert wrong_answers(path, right) == NONE_WRONG
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mpg", "mpeg1video"), (".vob", "mpeg2video")])
+def test_frames_that_share_a_pack_are_right_after_a_seek(suffix: str, codec: str, tmp_path: Path) -> None:
+    path = make_film(tmp_path, Recipe(suffix, codec, audio="mp2", video_options=SMALL))
+    first_s, number = whole_decode(path)[0]
+    assert number == 0
+    right = {float(first_s + Fraction(2 * k + 1, 50)): k for k in range(99)}
+    assert wrong_answers(path, right) == NONE_WRONG
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".m2ts", ".mpg", ".vob"])
+def test_parts_with_a_clock_each_are_refused_as_a_whole(suffix: str, tmp_path: Path) -> None:
+    is_ps = suffix in (".mpg", ".vob")
+    recipe = Recipe(suffix, "mpeg2video" if is_ps else "libx264", audio="mp2")
+    part = make_film(tmp_path, recipe, "part")
+    assert alone(part, 2.06) == 51
+    film_of_two = joined(tmp_path / f"two{suffix}", part, part)
+    with pytest.raises(Dropped) as dropped:
+        open_film(film_of_two)
+    assert dropped.value.reason == Reason.CLOCK_DISCONTINUOUS
+    assert "go back" in dropped.value.detail
+
+
+def test_a_clock_that_jumps_is_refused_and_a_copy_with_one_clock_is_read(tmp_path: Path) -> None:
+    part = make_film(tmp_path, Recipe(".ts"), "part")
+    ffmpeg("-i", part, "-c", "copy", "-output_ts_offset", 100, tmp_path / "late.ts")
+    path = joined(tmp_path / "jump.ts", part, tmp_path / "late.ts")
+    with pytest.raises(Dropped) as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.CLOCK_DISCONTINUOUS
+    assert "jump" in dropped.value.detail
+    ffmpeg("-i", path, "-c", "copy", tmp_path / "whole.mkv")  # as the advice says
+    with open_film(tmp_path / "whole.mkv") as film:
+        assert film.duration_s < 9
+        numbers = [shown(film, t_s) for t_s in (1.02, 6.02)]
+    assert numbers[0] == numbers[1] - 24 or abs(int(numbers[1]) - int(numbers[0]) - 24) < 3
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".m2ts"])
+def test_a_clock_that_wraps_at_33_bits_goes_on(suffix: str, tmp_path: Path) -> None:
+    plain = make_film(tmp_path, Recipe(suffix), "plain")
+    path = tmp_path / f"wrap{suffix}"
+    ffmpeg("-i", plain, "-c", "copy", "-output_ts_offset", f"{2**33 / 90000 - 3:.3f}", path)
+    frames = whole_decode(path)
+    assert len(frames) == 100
+    assert frames[-1][0] - frames[0][0] == Fraction(99, 25)
+    assert wrong_answers(path, every(frames)) == NONE_WRONG
+
+
+def test_parts_that_overlap_by_the_delay_of_an_encoder_are_one_film(tmp_path: Path) -> None:
+    first = make_film(tmp_path, Recipe(".ts"), "first")
+    ffmpeg("-i", first, "-c", "copy", "-output_ts_offset", 3.92, tmp_path / "second.ts")
+    path = joined(tmp_path / "both.ts", first, tmp_path / "second.ts")
+    times_s = [k / 100 for k in range(10, 790, 7)]
+    up, down = in_order(path, times_s), in_order(path, times_s[::-1])
+    assert up == down == {t_s: alone(path, t_s) for t_s in times_s}
+    assert [up[t_s] for t_s in times_s[:54:9]] == [1, 17, 33, 49, 64, 80]  # until the second part sets in
+
+
+def test_two_flv_recordings_in_one_file_are_refused(tmp_path: Path) -> None:
+    data = make_film(tmp_path, Recipe(".flv"), "part").read_bytes()
+    path = tmp_path / "two.flv"
+    path.write_bytes(data + data[13:])  # without the second header
+    with pytest.raises(Dropped) as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.CLOCK_DISCONTINUOUS
