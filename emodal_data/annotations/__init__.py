@@ -1,5 +1,6 @@
 """Annotation files to one table of rows; votes; agreement; Label Studio both ways."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -23,12 +24,24 @@ def read_annotations(
     """The spans of an annotation file, or of all files in a folder: one line for every row, including bad ones.
 
     config, labels: the sections `table` and `labels`. films: the folder of films, for a table of the paths of clips.
-    Columns: row (line of the file; for Label Studio the number of the region), film, start_s, end_s, label (class
-    or null), annotator, speaker, reason, measured, detail (null for good rows), label_as_written, label_mapped_to, then
-    the file's other columns as text, and annotation_file for a folder. attrs["warnings"]: what was not read.
+    Columns: row (line of the file; for Label Studio the number of the region), film, start_s, end_s (both NaN for a
+    whole file), label (class or null), annotator, speaker, reason, measured, detail (null, or a note on a good row),
+    label_as_written, label_mapped_to, then the file's other columns as text, and annotation_file for a folder.
+    attrs["warnings"]: what is odd about the whole, a line each.
     Raises InputError if the file cannot be read, has no rows, or lacks a column.
     """
     table = read_table(path, config, films)
     rows = label_rows(spans(table), LabelScheme.of(labels))
-    rows.attrs = dict(table.attrs)
+    rows.attrs["warnings"] = (*table.attrs.get("warnings", ()), *_oddities(rows))
     return rows
+
+
+def _oddities(rows: pd.DataFrame) -> Iterator[str]:
+    good = rows["reason"].isna()
+    whole = int((good & rows["start_s"].isna()).sum())
+    if whole:
+        yield f"{whole} rows without start and end are whole files"
+    noted = rows[good & rows["detail"].notna()]
+    if len(noted):
+        first = noted.iloc[0]
+        yield f"{len(noted)} starts are before the film and taken as 0, the first in row {first['row']}"

@@ -7,6 +7,7 @@ import pandas as pd
 
 from emodal_data.annotations.columns import Row, table_of_rows
 from emodal_data.annotations.mapping import TableFormat
+from emodal_data.annotations.times import with_times
 from emodal_data.core.config import TableConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES, STILL_SUFFIXES
@@ -61,6 +62,7 @@ def read_clip_folder(folder: Path, config: TableConfig, films: Path | None) -> p
     table = table_of_rows(
         folder, [(0, [*header, *extra]), *rows], TableFormat(config.columns, config.extract)
     )
+    table = with_times(table, config, is_semicolon=False, may_be_whole=True)
     if others:
         table.attrs["warnings"] = (
             f"{len(others)} files of {folder} do not match {config.pattern or config.regex!r} and are no rows, such as "

@@ -18,7 +18,13 @@ REQUIRED = ("film", "start", "end", "label")
 OPTIONAL = ("annotator", "speaker")
 KNOWN = (*REQUIRED, *OPTIONAL, "row")
 #: Columns of the ledger and of a folder's table: a file's own column of such a name is renamed.
-_TAKEN = {*LEDGER.names, *(field.name for field in (*LEDGER_OPTIONS, *LEDGER_LABELS)), "annotation_file"} - {
+_TAKEN = {
+    *LEDGER.names,
+    *(field.name for field in (*LEDGER_OPTIONS, *LEDGER_LABELS)),
+    "annotation_file",
+    "time_fault",
+    "time_note",
+} - {
     *REQUIRED,
     *OPTIONAL,
 }

@@ -16,8 +16,10 @@ from emodal_data.annotations.elan import read_elan
 from emodal_data.annotations.label_studio import is_label_studio, read_label_studio
 from emodal_data.annotations.mapping import TableFormat
 from emodal_data.annotations.records import read_json_lines, read_json_records
+from emodal_data.annotations.spreadsheets import read_xlsx
 from emodal_data.annotations.subtitles import read_subtitles
-from emodal_data.annotations.tables import read_csv, read_parquet, read_xlsx
+from emodal_data.annotations.tables import delimiter_of, read_csv, read_parquet
+from emodal_data.annotations.times import TIME_COLUMNS, with_times
 from emodal_data.core.config import AS_DOCUMENTED, TableConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES, STILL_SUFFIXES
@@ -32,6 +34,8 @@ _TABLES: Final[dict[str, Callable[[Path, TableFormat], Iterable[Row]]]] = {
     ".jsonl": lambda path, form: read_json_lines(path, form.encoding),
     ".ndjson": lambda path, form: read_json_lines(path, form.encoding),
 }
+
+_TEXT_TABLES: Final = (".csv", ".tsv", ".txt")
 
 #: Readers of formats with known columns; each takes the file, and a film name for formats that do not name their film.
 _FORMATS: Final[dict[str, Callable[[Path, str], Iterable[Row]]]] = {
@@ -71,7 +75,7 @@ def read_table(path: Path, config: TableConfig, films: Path | None = None) -> pd
     tables, errors = [], []
     for file in annotation_files(path, config):
         try:
-            tables.append(_read_file(file))
+            tables.append(_read_file(file, config))
         except InputError as error:
             errors.append(str(error))
     if errors:
@@ -79,7 +83,7 @@ def read_table(path: Path, config: TableConfig, films: Path | None = None) -> pd
     table = pd.concat(tables, ignore_index=True)
     if table.empty:
         raise InputError(f"{path}: the table has no rows: write one line for each span")
-    others = [name for name in table.columns if name not in KNOWN]
+    others = [name for name in table.columns if name not in (*KNOWN, *TIME_COLUMNS)]
     return table.fillna(dict.fromkeys(others, ""))
 
 
@@ -144,24 +148,29 @@ def _is_mapped(form: TableFormat) -> bool:
     return bool(form.columns or form.delimiter or not form.header)
 
 
-def _read_file(file: AnnotationFile) -> pd.DataFrame:
+def _read_file(file: AnnotationFile, config: TableConfig) -> pd.DataFrame:
     path, suffix = file.path, file.path.suffix.lower()
     if suffix not in _SUFFIXES:
         raise InputError(f"{path}: annotations must be {', '.join(_SUFFIXES)}, not {suffix or 'no suffix'}")
     if not path.is_file():
         raise InputError(f"{path}: no such annotation file")
     try:
-        table = _read_rows(file, suffix)
+        table = _read_rows(file, suffix, config)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     return table.assign(annotation_file=file.name) if file.name else table
 
 
-def _read_rows(file: AnnotationFile, suffix: str) -> pd.DataFrame:
+def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.DataFrame:
     path = file.path
     film = str(Path(file.name or path.name).with_suffix("").as_posix())
-    if suffix == ".json" and not is_label_studio(path) and (records := read_json_records(path)):
-        return table_of_rows(path, records, file.form)
-    if suffix not in _TABLES or (suffix == ".txt" and not file.is_table and is_label_track(path)):
-        return table_of_rows(path, _FORMATS[suffix](path, film))
-    return table_of_rows(path, _TABLES[suffix](path, file.form), file.form)
+    rows: Iterable[Row] | None = None
+    if suffix == ".json" and not is_label_studio(path):
+        rows = read_json_records(path)
+    elif suffix in _TABLES and not (suffix == ".txt" and not file.is_table and is_label_track(path)):
+        rows = _TABLES[suffix](path, file.form)
+    if rows is None:
+        table = table_of_rows(path, _FORMATS[suffix](path, film))
+        return with_times(table, config, is_semicolon=False, may_be_whole=False)
+    is_semicolon = suffix in _TEXT_TABLES and delimiter_of(path, file.form) == ";"
+    return with_times(table_of_rows(path, rows, file.form), config, is_semicolon, may_be_whole=True)

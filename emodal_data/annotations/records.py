@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emodal_data.annotations.columns import Row
-from emodal_data.annotations.text import decode, lines, number_text
+from emodal_data.annotations.text import cell_text, decode, lines
 from emodal_data.core.errors import InputError
 
 
@@ -66,10 +66,4 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
 
 
 def _text(value: object) -> str:
-    if value is None or value != value:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return number_text(value).removesuffix(".0")
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list) else cell_text(value)

@@ -1,7 +1,6 @@
-"""Reads the rows of CSV, TSV, Parquet and XLSX tables as text; row is the line, 1 for the header."""
+"""Reads the rows of CSV, TSV and Parquet tables as text; row is the line, 1 for the header."""
 
 import csv
-import datetime
 import io
 import re
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from emodal_data.annotations.columns import Row
 from emodal_data.annotations.mapping import PLAIN, TableFormat
-from emodal_data.annotations.text import decode, number_text
+from emodal_data.annotations.text import cell_text, decode
 from emodal_data.core.errors import InputError
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -19,10 +18,9 @@ _SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 def read_csv(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
     """The rows of a CSV or TSV file. Raises InputError if a quotation mark is not closed, or would hide rows."""
     text = decode(path, form.encoding)
-    first = 1
-    if sep := _SEP_LINE.match(text):  # a line that tells spreadsheets the separator
+    delimiter, first = _delimiter(path, text, form), 1
+    if sep := _SEP_LINE.match(text):
         text, first = text[sep.end() :], 2
-    delimiter = form.delimiter or (sep[1] if sep else "") or _delimiter(path, text)
     if delimiter == "whitespace":
         yield from _split_at_blanks(text, first)
     elif form.quotes == "never" or (form.quotes == "auto" and _is_unquoted(text, delimiter)):
@@ -80,8 +78,17 @@ def _split_at_blanks(text: str, first: int) -> Iterator[Row]:
         yield line, content.split()
 
 
-def _delimiter(path: Path, text: str) -> str:
-    """The separator that occurs most often in the header: spreadsheets write a comma, a semicolon or a tab."""
+def delimiter_of(path: Path, form: TableFormat) -> str:
+    """The separator of a text table. Raises InputError as read_csv does."""
+    return _delimiter(path, decode(path, form.encoding), form)
+
+
+def _delimiter(path: Path, text: str, form: TableFormat) -> str:
+    """The separator that is set, or named in a line for spreadsheets, or else occurs most often in the header."""
+    if form.delimiter:
+        return form.delimiter
+    if sep := _SEP_LINE.match(text):
+        return sep[1]
     if path.suffix.lower() == ".tsv":
         return "\t"
     header = _LINE_END.split(text, maxsplit=1)[0]
@@ -101,44 +108,5 @@ def read_parquet(path: Path) -> Iterator[Row]:
     line = 2
     for batch in table.to_batches():
         for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield line, [_text(value) for value in values]
+            yield line, [cell_text(value) for value in values]
             line += 1
-
-
-def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
-    """The rows of a sheet of an XLSX file. Raises InputError if there is no such sheet."""
-    import python_calamine
-
-    try:
-        book = python_calamine.CalamineWorkbook.from_path(path)
-        rows = book.get_sheet_by_name(_sheet_name(path, book.sheet_names, form.sheet)).to_python(
-            skip_empty_area=False
-        )
-    except (python_calamine.CalamineError, OSError) as error:
-        raise InputError(f"{path}: not an XLSX file: {error}") from error
-    for line, values in enumerate(rows, start=1):
-        yield line, [_text(value) for value in values]
-
-
-def _sheet_name(path: Path, names: list[str], wanted: str | int | None) -> str:
-    if isinstance(wanted, int) and 1 <= wanted <= len(names):
-        return names[wanted - 1]
-    if wanted in names or wanted is None:
-        return str(wanted) if wanted in names else names[0]
-    raise InputError(f"{path}: no sheet {wanted!r}; its sheets are {', '.join(names)}")
-
-
-def _text(value: object) -> str:
-    """A cell as text; whole numbers have no decimals, since a spreadsheet has no others.
-
-    Spreadsheets store times as clock times or durations; both mean a time from the film's start.
-    """
-    if value is None or value != value:
-        return ""
-    if isinstance(value, datetime.time):
-        return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        return number_text(value.total_seconds())
-    if isinstance(value, float):
-        return number_text(value).removesuffix(".0")
-    return str(value)

@@ -3,6 +3,7 @@
 Every reader yields text; cells.py parses it.
 """
 
+import datetime
 import re
 from pathlib import Path
 
@@ -44,3 +45,19 @@ def lines(path: Path, encoding: str = "") -> list[str]:
 def number_text(value: float) -> str:
     """The shortest exact decimal text of the number, with at least one decimal and never with an exponent."""
     return np.format_float_positional(value, trim="0")
+
+
+def cell_text(value: object) -> str:
+    """A typed cell as text; whole numbers have no decimals, because spreadsheets have no others.
+
+    Clock times and durations both mean a time from the film's start.
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, datetime.time):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return number_text(value.total_seconds())
+    if isinstance(value, float):
+        return number_text(value).removesuffix(".0")
+    return str(value)

@@ -1,21 +1,17 @@
 """The films of a build: their files, their facts, and whether they changed since they were last read."""
 
-import difflib
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, TransientError
-from emodal_data.core.file_types import FILM_SUFFIXES
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.media import probe
 from emodal_data.storage.files import is_passing, write_bytes
-from emodal_data.storage.urls import shown
 
 #: Raised when inspecting a film finds something else than before; the films in catalogues are then inspected again.
 INSPECTION_VERSION = 1
@@ -60,61 +56,6 @@ class FilmFacts:
     version: str = ""
     timecode: str = ""
     inspection: int = INSPECTION_VERSION
-
-
-def find_film(films: Path, name: str) -> FilmFile:
-    """The file that an annotation names.
-
-    A name that is no path below the folder means the only film whose path ends with it, with or without suffix:
-    subtitles know no suffix, and annotation tools know no folders.
-    Raises Dropped (film_missing with a suggestion, or film_outside_folder when a path or link leads out).
-    """
-    root = films.resolve()
-    if file := _file_at(root, name):
-        return file
-    likely = _films_that_end_with(root, name)
-    if len(likely) == 1 and (file := _file_at(root, likely[0])):
-        return file
-    if len(likely) > 1:
-        several = f"{len(likely)} films may be meant, such as {' and '.join(likely[:2])}: write its path"
-        raise Dropped(Reason.FILM_MISSING, f"{name}: {several}")
-    raise Dropped(Reason.FILM_MISSING, f"{name}: not under {shown(films)}{_suggestion(root, name)}")
-
-
-def _file_at(root: Path, name: str) -> FilmFile | None:
-    path = Path(os.path.normpath(root / name))
-    try:
-        if not path.resolve().is_relative_to(root):
-            raise Dropped(Reason.FILM_OUTSIDE_FOLDER, f"{name}: {ADVICE[Reason.FILM_OUTSIDE_FOLDER]}")
-        stat = path.stat()
-    except (OSError, ValueError, RuntimeError):  # no such file, no such name, a link to itself
-        return None
-    if not path.is_file():
-        return None
-    return FilmFile(path.relative_to(root).as_posix(), path, stat.st_size, stat.st_mtime_ns)
-
-
-def _films_that_end_with(root: Path, name: str) -> list[str]:
-    """Paths of the films that end with the name, with or without suffix; only those at that very path, if any."""
-    wanted = PurePosixPath(name).parts
-    if not wanted or ".." in wanted or wanted[0] == "/":
-        return []
-    inside = [
-        path.relative_to(root) for path in sorted(root.rglob("*")) if path.suffix.lower() in FILM_SUFFIXES
-    ]
-    found = [
-        path
-        for path in inside
-        if wanted in (path.parts[-len(wanted) :], path.with_suffix("").parts[-len(wanted) :])
-    ]
-    here = [path for path in found if len(path.parts) == len(wanted)]
-    return [path.as_posix() for path in here or found]
-
-
-def _suggestion(root: Path, name: str) -> str:
-    names = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def still_growing(films: Iterable[FilmFile], settle_s: float, now_s: float) -> dict[str, FilmFacts]:

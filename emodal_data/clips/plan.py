@@ -13,7 +13,8 @@ import pandas as pd
 from emodal_data.annotations import count_votes
 from emodal_data.annotations.columns import map_repeated, misspelt_columns
 from emodal_data.annotations.row_labels import words_outside
-from emodal_data.clips.films import FilmFacts, FilmFile, find_film
+from emodal_data.clips.film_index import FilmIndex, FoundFilm, split_word
+from emodal_data.clips.films import FilmFacts, FilmFile
 from emodal_data.clips.span_checks import check_spans
 from emodal_data.clips.store import Places, reel_file, store_folder, stored_clips
 from emodal_data.clips.tables import PLANNED, ROWS, checked
@@ -97,29 +98,65 @@ class Plan:
 def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[str, FilmFile]]:
     """Find the film of every good row.
 
-    Returns the rows, film names replaced by the path below `films` and lost ones marked, and the files by name.
+    Returns the rows, film names replaced by the path below `films` and lost ones marked, and the files by name. A film
+    that is in a folder its rows do not name is reported in attrs["warnings"], and lost if that folder is of another
+    split than the rows.
     Raises InputError if the folder is missing or no film of the table is in it.
     """
     if not films.is_dir():
         raise InputError(f"{films}: no such folder of films")
-    rows, files, names = rows.copy(), {}, {}
-    version_of = film_versions(films)
+    rows, index, version_of = rows.copy(), FilmIndex(films), film_versions(films)
     good = rows["reason"].isna()
+    found: dict[str, FoundFilm] = {}
+    lost: dict[str, Dropped] = {}
     for name in rows.loc[good, "film"].unique():
         try:
-            file = find_film(films, name)
+            found[name] = index.find(name)
         except Dropped as drop:
-            lost = good & (rows["film"] == name)
-            rows.loc[lost, ["reason", "detail"]] = [drop.reason.value, drop.detail]
-        else:
-            version = version_of(file.path)
-            files[file.name] = replace(file, mtime_ns=0, version=version) if version else file
-            names[name] = file.name
-    rows["film"] = map_repeated(rows["film"], lambda name: names.get(name, name)).astype("str")
+            lost[name] = drop
+    elsewhere = {name: film.file.name for name, film in found.items() if film.is_elsewhere}
+    crossing = _of_another_split(rows[good], elsewhere)
+    lost |= crossing
+    for name in crossing:
+        del found[name], elsewhere[name]
+    if elsewhere:
+        name, path = next(iter(elsewhere.items()))
+        warning = f"{len(elsewhere)} films are in a folder that their rows do not name: {name} is {path}"
+        rows.attrs["warnings"] = (*rows.attrs.get("warnings", ()), warning)
+    files = {}
+    for film in found.values():
+        file, version = film.file, version_of(film.file.path)
+        files[file.name] = replace(file, mtime_ns=0, version=version) if version else file
+    is_lost = good & rows["film"].isin(lost.keys())
+    names = rows.loc[is_lost, "film"]
+    rows.loc[is_lost, "reason"] = map_repeated(names, lambda name: lost[name].reason.value)
+    rows.loc[is_lost, "detail"] = map_repeated(names, lambda name: lost[name].detail)
+    rows["film"] = map_repeated(
+        rows["film"], lambda name: found[name].file.name if name in found else name
+    ).astype("str")
     if good.any() and not files:
         first = rows[good].iloc[0]
         raise InputError(f"none of the films is in {shown(films)}: row {first['row']}: {first['detail']}")
     return rows, files
+
+
+def _of_another_split(rows: pd.DataFrame, elsewhere: Mapping[str, str]) -> dict[str, Dropped]:
+    """The names, found in folders that the rows do not name, that may be clips of another split than the rows.
+
+    Corpora use the same names in each split: a row of the training split must not take a test clip.
+    """
+    column = next((name for name in ("split", "split_in_table") if name in rows), None)
+    if column is None or not elsewhere:
+        return {}
+    lost = {}
+    splits = rows[rows["film"].isin(elsewhere.keys())].groupby("film", sort=False)[column].unique()
+    for name, cells in splits.items():
+        path = elsewhere[str(name)]
+        words = {split_word(str(cell)) for cell in cells} - {None}
+        if len(words | {split_word(path.rpartition("/")[0])} - {None}) > 1:
+            said = f"{name}: rows of split {' and '.join(map(str, cells))}, and the only film of that name is {path}"
+            lost[str(name)] = Dropped(Reason.FILM_MISSING, f"{said}: write its path if it is meant")
+    return lost
 
 
 def plan_build(
@@ -137,7 +174,7 @@ def plan_build(
     rows, files: from locate_films. facts: what is in each film. store: the folder of the clip store. labels: those that
     the rows were read with. relabelled: clips that a review gave a class; they are read whatever the votes say.
     """
-    rows = _name_clips(_mark_unusable_films(rows, facts), facts)
+    rows = _name_clips(_span_whole_files(_mark_unusable_films(rows, facts), facts), facts)
     good = rows[rows["reason"].isna()]
     votes = count_votes(good, labels.classes)
     rows.loc[votes.repeated, ["reason", "detail"]] = [Reason.DUPLICATE_VOTE, ADVICE[Reason.DUPLICATE_VOTE]]
@@ -168,7 +205,8 @@ def plan_build(
     ]
     checked(rows, ROWS)
     checked(table, PLANNED)
-    warnings = (*misspelt, *_outside_lines(rows, LabelScheme.of(labels)), *warnings)
+    odd = rows.attrs.get("warnings", ())
+    warnings = (*odd, *misspelt, *_outside_lines(rows, LabelScheme.of(labels)), *warnings)
     return Plan(rows, table, tuple(reels), places, hashes, warnings)
 
 
@@ -219,10 +257,26 @@ def clip_id_of(film_sha256: str, start_s: float, end_s: float, speaker: str | No
 
 def _mark_unusable_films(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFrame:
     rows = rows.copy()
-    for name, fact in facts.items():
-        if fact.reason:
-            bad = rows["reason"].isna() & (rows["film"] == name)
-            rows.loc[bad, ["reason", "detail"]] = [fact.reason, fact.detail]
+    unusable = {name: fact for name, fact in facts.items() if fact.reason}
+    bad = rows["reason"].isna() & rows["film"].isin(unusable.keys())
+    names = rows.loc[bad, "film"]
+    rows.loc[bad, "reason"] = map_repeated(names, lambda name: unusable[name].reason)
+    rows.loc[bad, "detail"] = map_repeated(names, lambda name: unusable[name].detail)
+    return rows
+
+
+def _span_whole_files(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFrame:
+    """Good rows without times span their whole film."""
+    rows = rows.copy()
+    whole = rows["reason"].isna() & rows["start_s"].isna() & rows["end_s"].isna()
+    lengths_s = (
+        rows.loc[whole, "film"].map({name: fact.duration_s for name, fact in facts.items()}).astype(float)
+    )
+    rows.loc[whole, "start_s"] = 0.0
+    rows.loc[whole, "end_s"] = lengths_s
+    unknown = lengths_s.index[lengths_s.isna()]
+    rows.loc[unknown, "reason"] = Reason.BAD_TIME.value
+    rows.loc[unknown, "detail"] = "start and end are empty, and the file does not say its length: write both"
     return rows
 
 

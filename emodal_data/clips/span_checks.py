@@ -34,7 +34,7 @@ def check_spans(
     good = rows["reason"].isna()
     notes = clock_notes(rows[good], facts)
     by_film = rows.loc[notes.index, "film"] + ": " + notes
-    rows.loc[notes.index, "detail"] = notes
+    _add_notes(rows, notes)
     warnings = list(dict.fromkeys(by_film))
 
     overlaps_s = own_overlaps_s(clips)
@@ -46,8 +46,7 @@ def check_spans(
         rows.loc[mine, "measured"] = measured
         rows.loc[mine, "detail"] = line
     else:
-        noted = rows.loc[mine, "detail"].fillna("").astype(object)
-        rows.loc[mine, "detail"] = noted.where(noted == "", noted + "; ") + line
+        _add_notes(rows, line)
     for film, of_film in clips.loc[overlaps_s.index].groupby("film", sort=True):
         what = "spans start" if len(of_film) > 1 else "span starts"
         warnings.append(
@@ -57,6 +56,12 @@ def check_spans(
     if config.own_overlap == "drop":
         clips = clips.drop(index=overlaps_s.index)
     return clips, tuple(warnings)
+
+
+def _add_notes(rows: pd.DataFrame, notes: pd.Series) -> None:
+    """Append notes, indexed as their rows, to the detail of rows, in place."""
+    noted = rows.loc[notes.index, "detail"].fillna("").astype(object)
+    rows.loc[notes.index, "detail"] = noted.where(noted == "", noted + "; ") + notes
 
 
 def own_overlaps_s(clips: pd.DataFrame) -> pd.Series:

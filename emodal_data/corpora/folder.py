@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emodal_data.annotations.mapping import TableFormat
-from emodal_data.annotations.tables import read_csv, read_xlsx
+from emodal_data.annotations.spreadsheets import read_xlsx
+from emodal_data.annotations.tables import read_csv
 from emodal_data.annotations.text import decode
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES

@@ -155,6 +155,8 @@ def given_questions(film: Path, path: Path, annotations: Path, config: ClipsConf
             "the column film must end its path"
         )
     good = mine[mine["reason"].isna()]
+    whole = good["start_s"].isna()
+    good = good.assign(start_s=good["start_s"].mask(whole, 0.0), end_s=good["end_s"].mask(whole, length_s))
     named = good.assign(clip_id=[f"{a}-{b}" for a, b in zip(good["start_s"], good["end_s"], strict=True)])
     votes = count_votes(named, DEFAULT_LABELS.classes).clips["label"]
     spans = named.drop_duplicates("clip_id").sort_values(["start_s", "end_s"])

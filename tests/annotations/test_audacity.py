@@ -23,7 +23,7 @@ def test_the_frequencies_of_a_label_are_no_label_and_do_not_move_the_lines(tmp_p
 
 
 def test_point_labels_and_damaged_lines_become_reasons(tmp_path: Path) -> None:
-    text = "1.5\t1.5\tsad\n-0.5\t1.0\tsad\nnonsense\n3,5\t4,5\tangry\tor not\n"
+    text = "1.5\t1.5\tsad\n-1.5\t1.0\tsad\nnonsense\n3,5\t4,5\tangry\tor not\n"
     rows = rows_of(tmp_path, "f.txt", text)
     assert spans_of(rows) == [
         (1, "f", 1.5, 1.5, "sad", "end_not_after_start"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emodal_data.annotations import count_votes, read_annotations
-from emodal_data.annotations.cells import parse_time_s
+from emodal_data.annotations.times import parse_time_s
 from emodal_data.core.errors import InputError
 from emodal_data.core.reasons import Reason
 from emodal_data.core.schema import LABELS

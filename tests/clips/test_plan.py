@@ -63,7 +63,7 @@ def test_films_are_found_below_the_folder_and_others_named_in_their_row(tmp_path
         Reason.FILM_OUTSIDE_FOLDER,
     ]
     assert rows["film"][1] == "deep/b.mkv"
-    assert "did you mean a.mp4?" in rows["detail"][2]
+    assert "did you mean deep/b.mkv?" in rows["detail"][2]
 
 
 def test_a_build_without_any_film_is_refused(tmp_path: Path, films: Path) -> None:

@@ -16,7 +16,7 @@ import fsspec
 import pytest
 
 from emodal_data import read_split
-from emodal_data.clips.films import find_film
+from emodal_data.clips.film_index import FilmIndex
 from emodal_data.core.errors import InputError, TransientError
 from emodal_data.dataset.read import open_dataset
 from emodal_data.storage import sync as storage
@@ -244,7 +244,7 @@ def test_films_are_found_by_name_and_fetched_when_they_are_read(url: str) -> Non
     put(f"{url}/b.mkv", b"b" * 500)
     films = local_path(url, kind=NAMES)
     name_films(films)
-    found = find_film(films, "a")  # a name without folder and suffix, as in a folder on disk
+    found = FilmIndex(films).find("a").file  # a name without folder and suffix, as in a folder on disk
     assert (found.name, found.size_bytes) == ("deep/a.mp4", 1000)
     version = film_versions(films)(found.path)
     assert version
@@ -255,7 +255,7 @@ def test_films_are_found_by_name_and_fetched_when_they_are_read(url: str) -> Non
     put(f"{url}/deep/a.mp4", b"c" * 1000)
     store_of(url).rm_file(f"{url}/b.mkv")
     name_films(films)
-    changed = find_film(films, "deep/a.mp4")
+    changed = FilmIndex(films).find("deep/a.mp4").file
     assert (changed.size_bytes, film_versions(films)(changed.path)) != (1000, version)
     assert [f.name for f in films.rglob("*.m*")] == ["a.mp4"]
     with film_at_hand(changed.path, films, 1.0) as (path, _):

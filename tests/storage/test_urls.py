@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emodal_data.clips.films import find_film
+from emodal_data.clips.film_index import FilmIndex
 from emodal_data.core.errors import InputError
 from emodal_data.storage.film_cache import film_at_hand, film_versions, name_films
 from emodal_data.storage.locks import exclusive_remote
@@ -81,7 +81,7 @@ def test_a_folder_of_the_users_with_a_name_of_the_caches_is_a_plain_folder(tmp_p
     fetch([below / "b.mp4"])
     with exclusive_remote(below):
         pass
-    found = find_film(films, "a")
+    found = FilmIndex(films).find("a").file
     assert found.name == f"{name}/http/127.0.0.1/shows/a.mp4"
     assert film_versions(films)(found.path) == ""
     with film_at_hand(found.path, films, 1.0) as (path, folder):

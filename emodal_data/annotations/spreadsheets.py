@@ -1,0 +1,139 @@
+"""Reads the rows of XLSX workbooks as text, and what their values do not show: formats and formulas of cells."""
+
+import datetime
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree
+
+from emodal_data.annotations.columns import Row
+from emodal_data.annotations.mapping import PLAIN, TableFormat
+from emodal_data.annotations.text import cell_text
+from emodal_data.annotations.times import WITHOUT_SECONDS
+from emodal_data.core.errors import InputError
+
+#: Number formats that every workbook has and that show hours and minutes without seconds (ECMA-376, 18.8.30).
+_BUILT_IN_WITHOUT_SECONDS: Final = frozenset((18, 20, 22))
+_NOT_SHOWN: Final = re.compile(r'"[^"]*"|\\.|\[(?![hm]+\])[^\]]*\]')
+_CELL_NAME: Final = re.compile(r"([A-Z]+)(\d+)")
+
+
+def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
+    """The rows of a sheet of an XLSX file.
+
+    A clock time that is shown without seconds, as 2:05 typed for two minutes and five seconds is, becomes a text that
+    says so, and a formula that was never calculated its own text: times.py reports both.
+    Raises InputError if there is no such sheet.
+    """
+    import python_calamine
+
+    try:
+        book = python_calamine.CalamineWorkbook.from_path(path)
+        name = _sheet_name(path, book.sheet_names, form.sheet)
+        rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        formulas, without_seconds = _odd_cells(path, name)
+    except (
+        python_calamine.CalamineError,
+        zipfile.BadZipFile,
+        ElementTree.ParseError,
+        KeyError,
+        OSError,
+    ) as error:
+        raise InputError(f"{path}: not an XLSX file: {error}") from error
+    for line, values in enumerate(rows, start=1):
+        yield (
+            line,
+            [
+                formulas.get((line, column))
+                or (_shown_without_seconds(value) if (line, column) in without_seconds else cell_text(value))
+                for column, value in enumerate(values)
+            ],
+        )
+
+
+def _sheet_name(path: Path, names: list[str], wanted: str | int | None) -> str:
+    if isinstance(wanted, int) and 1 <= wanted <= len(names):
+        return names[wanted - 1]
+    if wanted is None:
+        return names[0]
+    if wanted in names:
+        return str(wanted)
+    raise InputError(f"{path}: no sheet {wanted!r}; its sheets are {', '.join(names)}")
+
+
+def _shown_without_seconds(value: object) -> str:
+    if isinstance(value, datetime.time):
+        seconds = value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
+    elif isinstance(value, datetime.timedelta):
+        seconds = value.total_seconds()
+    else:
+        return cell_text(value)
+    if seconds % 60:
+        return cell_text(value)  # seconds that are not shown are no guess
+    return WITHOUT_SECONDS.format(hours=int(seconds // 3600), minutes=int(seconds % 3600 // 60))
+
+
+def _odd_cells(path: Path, sheet: str) -> tuple[dict[tuple[int, int], str], set[tuple[int, int]]]:
+    """The formulas without a value, and the cells whose format shows hours and minutes but no seconds.
+
+    Both by line from 1 and column from 0.
+    """
+    formulas: dict[tuple[int, int], str] = {}
+    without_seconds: set[tuple[int, int]] = set()
+    with zipfile.ZipFile(path) as book:
+        styles = _styles_without_seconds(book)
+        content = book.read(_part_of(book, sheet))
+        if not styles and b"<f" not in content:
+            return formulas, without_seconds
+        for cell in ElementTree.fromstring(content).iter():
+            if not cell.tag.endswith("}c") or not (name := _CELL_NAME.fullmatch(cell.get("r", ""))):
+                continue
+            place = int(name[2]), _column_number(name[1])
+            if cell.get("s") in styles:
+                without_seconds.add(place)
+            formula, value = cell.find("{*}f"), cell.find("{*}v")
+            if formula is not None and (value is None or not value.text) and cell.get("t") != "str":
+                formulas[place] = f"={formula.text or '...'}"
+    return formulas, without_seconds
+
+
+def _part_of(book: zipfile.ZipFile, sheet: str) -> str:
+    """The file of a sheet within a workbook."""
+    relations = {
+        relation.get("Id"): relation.get("Target", "")
+        for relation in ElementTree.fromstring(book.read("xl/_rels/workbook.xml.rels"))
+    }
+    for element in ElementTree.fromstring(book.read("xl/workbook.xml")).iter():
+        if element.tag.endswith("}sheet") and element.get("name") == sheet:
+            target = next(relations[value] for name, value in element.items() if name.endswith("}id"))
+            return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    raise KeyError(sheet)
+
+
+def _styles_without_seconds(book: zipfile.ZipFile) -> frozenset[str]:
+    """The numbers of cell styles whose number format shows hours and minutes without seconds."""
+    if "xl/styles.xml" not in book.namelist():
+        return frozenset()
+    root = ElementTree.fromstring(book.read("xl/styles.xml"))
+    codes = {
+        element.get("numFmtId"): _NOT_SHOWN.sub("", element.get("formatCode", "")).lower()
+        for element in root.iter()
+        if element.tag.endswith("}numFmt")
+    }
+    formats = {name for name, code in codes.items() if "h" in code and "m" in code and "s" not in code}
+    formats |= {str(number) for number in _BUILT_IN_WITHOUT_SECONDS}
+    styles = root.find("{*}cellXfs")
+    return frozenset(
+        str(number)
+        for number, style in enumerate(styles if styles is not None else ())
+        if style.get("numFmtId") in formats
+    )
+
+
+def _column_number(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
