@@ -116,7 +116,7 @@ def test_numbers_of_spreadsheets_are_the_same_names_as_in_text(tmp_path: Path) -
     assert rows["film"].unique().tolist() == ["1917"]
     assert rows["annotator"].tolist() == ["1", "3", "1", "2"]
     assert rows["speaker"].unique().tolist() == ["7"]
-    votes = count_votes(rows.assign(clip_id="c"))
+    votes = count_votes(rows.assign(clip_id="c"), ("angry", "happy", "neutral", "sad"))
     assert votes.repeated.tolist() == [2]
 
 
