@@ -34,6 +34,7 @@ from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
+from emodal_data.dataset.split.notes import split_warnings
 from emodal_data.storage.remote import list_remote, remove_remote
 from emodal_data.storage.sync import fetch, send
 from emodal_data.storage.urls import shown
@@ -90,6 +91,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
             "clips_read": clips_read,
             "published": written,
             "warnings": failed.lines(),
+            "split_warnings": split_warnings(manifest),
         }
         lines = dataset_lines(result)
         observer().dataset(config.out, manifest, lines, is_new=written)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from emodal_data.core.label_words import DEFAULT_CLASSES, DROP, PRESETS, UNLABELLED, folded
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+SplitName = Literal["train", "validation", "test"]
 
 
 class Section(BaseModel):
@@ -178,12 +179,25 @@ class AudioConfig(Section):
 
 
 class SplitConfig(Section):
-    """The split into training and test."""
+    """The split into training, validation and test."""
 
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share of the labelled clips in the test split."""
-    group_by: Literal["film", "speaker", "clip"] = "film"
-    """What may never be in both training and test."""
+    test_fraction: Fraction = 0.2
+    """Share of the labelled clips in the test split; 0 and 1 make a dataset of one split."""
+    validation_fraction: Fraction = 0.0
+    """Share of the labelled clips in the validation split; 0: there is none, and training holds out some of its own."""
+    group_by: str | tuple[str, ...] = "film"
+    """What may never be in two splits: "film", "speaker", "clip", or a column of the annotations; "series" without such
+    a column is the folder of the film. Of a list, clips that share any of its values are one group."""
+    column: str | None = None
+    """Column of the annotations with an official split, which is followed as it is: train, validation (or dev, val) or
+    test in any case. test_fraction, validation_fraction and tolerance then have no effect."""
+    map: dict[str, SplitName] = {}
+    """Further words of that column and the split they mean, such as { "1" = "train", heldout = "test" }."""
+    check_columns: tuple[str, ...] = ()
+    """Further columns of the annotations whose values should be in one split only, beside speaker, series and person:
+    the leakage check counts those that are in several."""
+    fold_column: str | None = None
+    """Column of the annotations with official folds, which are followed as they are (column fold)."""
     seed: int = 0
     """Chooses among equally good splits."""
     keep_sides: bool = True
@@ -194,6 +208,23 @@ class SplitConfig(Section):
     """Also divide the training split into this many folds, by the same groups (column fold)."""
     allow_imbalance: bool = False
     """Use the nearest possible split if groups make the wanted one impossible."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names in group_by."""
+        return (self.group_by,) if isinstance(self.group_by, str) else self.group_by
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.test_fraction + self.validation_fraction > 1:
+            raise ValueError("test_fraction and validation_fraction together are more than 1")
+        if not self.groups or "" in self.groups:
+            raise ValueError('group_by needs a name, such as "film"')
+        if self.folds and self.fold_column:
+            raise ValueError(
+                "folds divides the training split anew, fold_column follows a column: give one of them"
+            )
+        return self
 
 
 class AugmentConfig(Section):

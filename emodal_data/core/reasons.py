@@ -13,6 +13,8 @@ class Reason(StrEnum):
     DUPLICATE_VOTE = "duplicate_vote"
     LABEL_TIE = "label_tie"
     LABEL_OUTSIDE_SCHEME = "label_outside_scheme"
+    SPLIT_UNKNOWN = "split_unknown"
+    SPLIT_CONFLICT = "split_conflict"
     # the film
     FILM_MISSING = "film_missing"
     FILM_OUTSIDE_FOLDER = "film_outside_folder"
@@ -52,6 +54,7 @@ class Reason(StrEnum):
     UNLABELLED = "unlabelled"
     UNLABELLED_IN_TEST_GROUP = "unlabelled_in_test_group"
     SAME_AS_TEST_CLIP = "same_as_test_clip"
+    SAME_AS_VALIDATION_CLIP = "same_as_validation_clip"
     DROPPED_BY_REVIEW = "dropped_by_review"
 
 
@@ -88,6 +91,8 @@ ADVICE: dict[Reason, str] = {
     Reason.LABEL_TIE: "annotators disagree evenly: add a vote or correct one",
     Reason.LABEL_OUTSIDE_SCHEME: "most votes are for none of the classes: map the word with labels.map, or add it to "
     "labels.classes",
+    Reason.SPLIT_UNKNOWN: "split.column must say train, validation or test; name other words in split.map",
+    Reason.SPLIT_CONFLICT: "the rows of this clip are in different splits or folds: correct them",
     Reason.FILM_MISSING: "put the film under --films, or correct its path in the table",
     Reason.FILM_OUTSIDE_FOLDER: "films must lie inside --films; paths and links may not lead out of it",
     Reason.FILM_UNREADABLE: "open the file in a player; copy or encode it again",
@@ -121,6 +126,7 @@ ADVICE: dict[Reason, str] = {
     Reason.AUDIO_CLIPPED: "the sound is clipped: raise audio.max_clipped_fraction to keep it",
     Reason.UNLABELLED: "unlabelled spans are off: set clips.keep_unlabelled=true",
     Reason.SAME_AS_TEST_CLIP: "the same frame is in a test clip: is this film in the folder twice?",
+    Reason.SAME_AS_VALIDATION_CLIP: "the same frame is in a validation clip: is this film in the folder twice?",
     Reason.DROPPED_BY_REVIEW: "a reviewer dropped it: take its row out of the overrides to have it back",
-    Reason.UNLABELLED_IN_TEST_GROUP: "nothing of a test group may reach training: label it, or leave it",
+    Reason.UNLABELLED_IN_TEST_GROUP: "nothing of a test or validation group may reach training: label it, or leave it",
 }

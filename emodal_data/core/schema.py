@@ -25,7 +25,8 @@ LABELS: Final = ("angry", "happy", "neutral", "sad")
 #: Length of the audio feature vector.
 FEATURE_COUNT: Final = 68
 
-SPLITS: Final = ("train", "test", "unlabelled")
+#: The splits, in the order of the shards.
+SPLITS: Final = ("train", "validation", "test", "unlabelled")
 
 
 def _field(name: str, kind: pa.DataType, description: str, nullable: bool = True) -> pa.Field:
@@ -111,7 +112,7 @@ LEDGER: Final = pa.schema(
         _field("outcome", pa.string(), '"kept" or "dropped"', nullable=False),
         *_DROP,
         *_FRAME,
-        _field("split", pa.string(), "train, test or unlabelled, when kept"),
+        _field("split", pa.string(), "train, validation, test or unlabelled, when kept"),
         *QUALITY,
         *MORE_QUALITY,
     ]

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import QUALITY, RENAMED, with_current_names
 from emodal_data.dataset.folder import read_manifest
@@ -41,10 +42,14 @@ def compare_datasets(one: Path, two: Path) -> dict[str, Any]:
         if not manifest:
             raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
     before, after = _samples(one), _samples(two)
+    # A setting that an earlier version did not have was what it is by default today.
+    defaults = dict(_flat(DatasetConfig().model_dump(mode="json")))
+    settings = [defaults | dict(_flat(manifest["config"])) for manifest in manifests]
     return {
+        "settings": _differing(*settings),
         **{
             title: _differing(*(dict(_flat(manifest[name])) for manifest in manifests))
-            for title, name in {"settings": "config", "versions": "versions", "films": "films"}.items()
+            for title, name in {"versions": "versions", "films": "films"}.items()
         },
         "schema": _compare_schemas(*(manifest.get("schema_version") for manifest in manifests)),
         "spans": _compare_spans(_spans(one, before), _spans(two, after)),

@@ -36,19 +36,22 @@ def is_published(key: str, dataset: Path) -> bool:
 
 
 def previous_split(dataset: Path, config: SplitConfig) -> dict[str, str]:
-    """The split of each clip in the existing dataset: clip_id -> "train" or "test".
+    """The split of each clip in the existing dataset: clip_id -> "train", "validation" or "test".
 
-    Empty if there is none, if it was split by other rules, or if config.keep_sides is off.
+    Empty if there is none, if it was split by other rules, if config.keep_sides is off, or if split.column decides.
     """
-    splits = _previous_cells(dataset, config, "split", {"group_by", "seed", "test_fraction"})
-    return {clip_id: split for clip_id, split in splits if split in ("train", "test")}
+    if config.column:
+        return {}
+    rules = {"column", "group_by", "seed", "test_fraction", "validation_fraction"}
+    splits = _previous_cells(dataset, config, "split", rules)
+    return {clip_id: split for clip_id, split in splits if split in ("train", "validation", "test")}
 
 
 def previous_folds(dataset: Path, config: SplitConfig) -> dict[str, int]:
     """The fold of each clip in the existing dataset; empty in the same cases as previous_split."""
     if not config.folds:
         return {}
-    folds = _previous_cells(dataset, config, "fold", {"group_by", "seed", "folds"})
+    folds = _previous_cells(dataset, config, "fold", {"group_by", "seed", "folds", "fold_column"})
     return {clip_id: fold for clip_id, fold in folds if fold is not None}
 
 
@@ -86,8 +89,12 @@ def _previous_cells(
     dataset: Path, config: SplitConfig, column: str, rules: Set[str]
 ) -> list[tuple[str, Any]]:
     """clip_id and a column of each row of the existing ledger, if it was made by the same rules."""
-    was = read_manifest(dataset).get("config", {}).get("split", {})
-    if not config.keep_sides or any(was.get(rule) != getattr(config, rule) for rule in rules):
+    if not read_manifest(dataset):
+        return []
+    # A rule that a dataset of an earlier version does not name was what it is by default today.
+    was = SplitConfig().model_dump(mode="json") | read_manifest(dataset).get("config", {}).get("split", {})
+    now = config.model_dump(mode="json")
+    if not config.keep_sides or any(was[rule] != now[rule] for rule in rules):
         return []
     try:
         ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", column]).to_pydict()

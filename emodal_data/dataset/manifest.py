@@ -31,13 +31,16 @@ def make_manifest(
 
     films: name -> SHA-256 of the content. overrides_sha256: of the review's decisions, if there was one.
     """
+    contents = manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films)
+    if plan.fold_names:
+        contents["split"]["fold_names"] = list(plan.fold_names)
     return {
         "schema_version": SCHEMA_VERSION,
         "build_key": plan.key,
         "ingest_key": ingest_key(config.clips, config.face),
         "contents_key": ShardSettings.of(config).derivation_key,
         "labels": list(LABELS),
-        **manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films),
+        **contents,
         "annotations_sha256": annotations_sha256,
         "overrides_sha256": overrides_sha256,
         "config": config.model_dump(mode="json"),
@@ -62,6 +65,8 @@ def manifest_contents(
     split = tally(labelled["split"], labelled["label"])
     classes = originals["label"].fillna("unlabelled")
     split_entry: dict[str, Any] = {"test_fraction": split.test_fraction, "per_class": split.per_class}
+    if split.validation_fraction:
+        split_entry["validation_fraction"] = split.validation_fraction
     if "fold" in originals:
         known = originals["fold"].dropna()
         split_entry["folds"] = tally_folds(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -26,12 +26,16 @@ from emodal_data.dataset.augment.counts import plan_augmentations
 from emodal_data.dataset.chunking import chunk_boundaries
 from emodal_data.dataset.ledger import make_ledger
 from emodal_data.dataset.shards import Shard, shard_name
-from emodal_data.dataset.split.assignment import Split, group_of, split_clips, tally
+from emodal_data.dataset.split.assignment import Split, split_clips, tally
 from emodal_data.dataset.split.folds import fold_clips
+from emodal_data.dataset.split.groups import group_of, id_columns
 from emodal_data.dataset.split.leakage_check import check_leaks
 from emodal_data.dataset.split.near_duplicates import near_any
+from emodal_data.dataset.split.official import fold_names, official_folds, official_splits
 from emodal_data.dataset.tables import SAMPLES, SPLIT
 from emodal_data.face.perceptual_hash import NEAR_BITS
+
+_LABELLED_SPLITS: Final = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class DatasetPlan:
     """A dataset before it is written.
 
     clips: tables.SPLIT. samples: tables.SAMPLES. ledger: one line for each annotation row. proof: the result of the
-    leakage check. key: names inputs and settings; the same key gives the same bytes.
+    leakage check. key: names inputs and settings; the same key gives the same bytes. fold_names: what the annotations
+    call the folds, if split.fold_column names them.
     """
 
     clips: pd.DataFrame
@@ -48,6 +53,7 @@ class DatasetPlan:
     split: Split
     proof: dict[str, Any]
     key: str
+    fold_names: tuple[str, ...] = ()
 
 
 def plan_dataset(
@@ -60,36 +66,54 @@ def plan_dataset(
     """Choose the split and the augmented samples of the clips that passed the gates.
 
     rows: clips.tables.ROWS. clips: clips.tables.GATED. previous_split, previous_folds: from the functions of
-    these names. Raises WorkError if no labelled clip is left, InputError if the split is impossible.
+    these names.
+    Raises WorkError if no labelled clip is left, InputError if the split is impossible or a column of it is missing.
     """
     checked(rows, ROWS)
     clips = checked(clips, GATED).copy(deep=False)
+    official, folds = official_splits(rows, config.split), official_folds(rows, config.split)
+    if official is not None:
+        clips["official"] = official.reindex(clips.index).astype(object)
+        _drop(clips, clips["official"] == "", Reason.SPLIT_CONFLICT)
+        _drop(clips, clips["official"].isna() & clips["label"].notna(), Reason.SPLIT_UNKNOWN)
+    if folds is not None:
+        clips["fold"] = folds.reindex(clips.index).astype(object)
+        _drop(clips, clips["fold"] == "", Reason.SPLIT_CONFLICT)
     passed = clips["reason"].isna()
     labelled = passed & clips["label"].notna()
     if not labelled.any():
         raise WorkError("no labelled clip is left: see the reasons in the ledger")
+    ids = id_columns(rows, clips, config.split)
     # Only the columns that are needed: with all of them each selection would copy the whole table.
     clips["group"] = group_of(
-        clips.loc[passed, ["film", "speaker", "start_s", "end_s"]], config.split.group_by
+        clips.loc[passed, ["film", "speaker", "start_s", "end_s"]], config.split.group_by, ids
     )
-    split = split_clips(clips.loc[labelled, ["group", "label"]], config.split, previous_split)
-    clips["split"] = split.of_clip.reindex(clips.index)
-    unlabelled = passed & clips["label"].isna()
-    in_test = unlabelled & clips["group"].isin(set(clips.loc[clips["split"] == "test", "group"]))
-    reason = Reason.UNLABELLED_IN_TEST_GROUP
-    clips.loc[in_test, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
-    clips.loc[unlabelled & ~in_test, "split"] = "unlabelled"
-    clips = _drop_near_duplicates_of_test(clips)
-    kept = clips.loc[clips["split"].isin(["train", "test"]), ["split", "label"]]
+    if official is None:
+        chosen = split_clips(clips.loc[labelled, ["group", "label"]], config.split, previous_split)
+        clips["split"] = chosen.of_clip.reindex(clips.index)
+    else:
+        clips["split"] = clips["official"].where(labelled, None)
+    clips = _place_unlabelled(clips)
+    if official is None:
+        clips = _drop_near_duplicates(clips)
+    clips = clips.drop(columns="official", errors="ignore")
+    kept = clips.loc[clips["split"].isin(_LABELLED_SPLITS), ["split", "label"]]
     split = tally(kept["split"], kept["label"])
-    if config.split.folds:
+    names: tuple[str, ...] = ()
+    if folds is not None:
+        names = tuple(fold_names(clips["fold"]))
+        in_folds = clips["split"].isin(["train", "unlabelled"])
+        numbers = clips["fold"].map({name: number for number, name in enumerate(names)})
+        clips["fold"] = numbers.where(in_folds).astype("Int32")
+    elif config.split.folds:
         seen = clips.loc[clips["split"].isin(["train", "unlabelled"]), ["group", "label", "face_hash"]]
         clips["fold"] = fold_clips(seen, config.split, previous_folds).reindex(clips.index)
     samples = checked(_samples(clips, config.augment), SAMPLES)
     checked(clips, SPLIT)
-    proof = check_leaks(samples, clips, config.split.group_by, compared=clips["split"])
+    compared = clips["split"] if official is None else None
+    proof = check_leaks(samples, clips, config.split, ids, compared=compared)
     ledger = make_ledger(rows, clips)
-    return DatasetPlan(clips, samples, ledger, split, proof, _key(clips, ledger, config))
+    return DatasetPlan(clips, samples, ledger, split, proof, _key(clips, ledger, config), names)
 
 
 def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
@@ -105,15 +129,41 @@ def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
     return shards
 
 
-def _drop_near_duplicates_of_test(clips: pd.DataFrame) -> pd.DataFrame:
-    """Drop clips of training whose face is also in a test clip, as in a film that is there in two encodings."""
-    test = clips["split"] == "test"
-    seen = clips["split"].isin(["train", "unlabelled"])
-    same = near_any(clips.loc[seen, "face_hash"].tolist(), clips.loc[test, "face_hash"].tolist(), NEAR_BITS)
-    duplicates = clips.index[seen][same]
-    reason = Reason.SAME_AS_TEST_CLIP
-    clips.loc[duplicates, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
-    clips.loc[duplicates, "split"] = None
+def _drop(clips: pd.DataFrame, which: pd.Series, reason: Reason) -> None:
+    """Give clips that passed so far a reason."""
+    which = which & clips["reason"].isna()
+    clips.loc[which, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
+
+
+def _place_unlabelled(clips: pd.DataFrame) -> pd.DataFrame:
+    """Put unlabelled clips that passed into their split, unless an official split or their group holds them out."""
+    unlabelled = clips["reason"].isna() & clips["label"].isna()
+    held_groups = set(clips.loc[clips["split"].isin(["validation", "test"]), "group"])
+    held_out = unlabelled & clips["group"].isin(held_groups)
+    if "official" in clips:
+        held_out = unlabelled & clips["official"].isin(["validation", "test"]) | (
+            held_out & clips["official"].isna()
+        )
+    _drop(clips, held_out, Reason.UNLABELLED_IN_TEST_GROUP)
+    clips.loc[unlabelled & ~held_out, "split"] = "unlabelled"
+    return clips
+
+
+def _drop_near_duplicates(clips: pd.DataFrame) -> pd.DataFrame:
+    """Drop clips whose face is also in a test clip, as in a film that is there in two encodings.
+
+    So do clips of training whose face is in a validation clip.
+    """
+    for held, reason in {
+        "test": Reason.SAME_AS_TEST_CLIP,
+        "validation": Reason.SAME_AS_VALIDATION_CLIP,
+    }.items():
+        seen = clips["split"].notna() & ~clips["split"].isin([held, "test"])
+        hashes = clips.loc[clips["split"] == held, "face_hash"].tolist()
+        same = near_any(clips.loc[seen, "face_hash"].tolist(), hashes, NEAR_BITS)
+        duplicates = clips.index[seen][same]
+        clips.loc[duplicates, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
+        clips.loc[duplicates, "split"] = None
     return clips
 
 

@@ -37,9 +37,10 @@ def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def read_split(dataset: Path | str, split: str) -> pa.Table:
-    """All samples of one split of a dataset, in a folder or at a URL: "train", "test" or "unlabelled".
+    """All samples of one split of a dataset, in a folder or at a URL: "train", "validation", "test" or "unlabelled".
 
-    An absent unlabelled split is an empty table. Raises InputError if there is no dataset or no split of that name.
+    A split that the dataset does not have is an empty table. Raises InputError if there is no dataset, or no split of
+    that name.
     """
     if split not in SPLITS:
         raise InputError(f"no split {split!r}: choose one of {', '.join(SPLITS)}")

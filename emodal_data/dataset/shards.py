@@ -67,7 +67,7 @@ class ShardSettings:
         """What a build's configuration asks for."""
         asked = {
             "label_votes": config.shards.soft_labels,
-            "fold": config.split.folds is not None,
+            "fold": config.split.folds is not None or config.split.fold_column is not None,
             "audio": config.shards.audio,
             "short_term_features": config.audio.short_term,
         }

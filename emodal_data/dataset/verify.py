@@ -1,5 +1,6 @@
 """Verification of a dataset against its manifest: hashes, counts, rows, votes, folds and the split."""
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -139,8 +140,8 @@ def _fold_problems(dataset: Path) -> list[str]:
     two = numbers > 1
     if two.any():
         problems.append(f"{two.sum()} clips are in two folds, such as {two.index[two][0]}")
-    if samples.loc[samples["split"] == "test", "fold"].notna().any():
-        problems.append("clips of the test side are in a fold")
+    if samples.loc[samples["split"].isin(["validation", "test"]), "fold"].notna().any():
+        problems.append("clips of validation or test are in a fold")
     ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", "fold"]).to_pandas().dropna()
     expected = ledger.drop_duplicates("clip_id").set_index("clip_id")["fold"].to_dict()
     if expected != folds.first().dropna().to_dict():
@@ -160,7 +161,7 @@ def _split_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
             clips[split].update(table["clip_id"])
             if split != "train" and set(table["augmentation"]) - {"none"}:
                 problems.append(f"data/{path.name}: augmented samples outside training")
-    for one, two in (("train", "test"), ("train", "unlabelled"), ("test", "unlabelled")):
+    for one, two in itertools.combinations(SPLITS, 2):
         both = clips[one] & clips[two]
         if both:
             problems.append(f"{len(both)} clips are in {one} and in {two}, such as {min(both)}")

@@ -5,6 +5,7 @@ from typing import Any
 
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.schema import LABELS, SPLITS
+from emodal_data.dataset.split.notes import labelled_splits, split_rule, split_warnings
 from emodal_data.presentation.templates import render
 from emodal_data.storage.files import write_bytes
 
@@ -17,6 +18,9 @@ def write_card(folder: Path, manifest: dict[str, Any]) -> None:
         card=manifest["config"].get("card", {}),
         counts=manifest["counts"],
         splits=[split for split in SPLITS if manifest["counts"]["samples_per_split"].get(split)],
+        labelled_splits=labelled_splits(manifest),
+        split_rule=split_rule(manifest),
+        split_notes=split_warnings(manifest),
         labels=LABELS,
         classes=_classes(manifest["balance"]),
         agreement=manifest["agreement"],

@@ -57,9 +57,9 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
     """The description of a dataset whose shards have this schema."""
     counts = manifest["counts"]
     licence = manifest["config"].get("card", {}).get("film_licence")
-    about = "train, test or unlabelled: the first word of the shard's name"
+    about = "train, validation, test or unlabelled: the first word of the shard's name"
     split = _field("split", about, "sc:Text", {"fileProperty": "filename"})
-    split["source"]["transform"] = {"regex": "^(train|test|unlabelled)-"}
+    split["source"]["transform"] = {"regex": "^(train|validation|test|unlabelled)-"}
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",

@@ -16,7 +16,8 @@ from emodal_model.report.templates import render
 
 def write_card(out: Path, dataset: Path, metrics: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """Write OUT/README.md; see model_card for the arguments. Raises ModelWorkError if it cannot be written."""
-    split_by = read_manifest(dataset).get("leak_proof", {}).get("group_by", "an unknown group")
+    group_by = read_manifest(dataset).get("leak_proof", {}).get("group_by", "an unknown group")
+    split_by = group_by if isinstance(group_by, str) else " or ".join(group_by)
     write_text(out / "README.md", model_card(out.name, metrics, about, split_by))
 
 

@@ -71,8 +71,7 @@ def train(
     with_frames = "audio_recurrent" in names
     samples, test = _training_and_test_samples(dataset, config.fold, spill, with_frames)
     _refuse_useless(samples, dataset)
-    group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
-    members = members_of(samples, group_by, config)
+    members = members_of(samples, _hold_out_by(manifest), config)
     _make_folder(out / "logs")
 
     networks: list[Predictor] = []
@@ -191,6 +190,13 @@ def _training_and_test_samples(
     # Unlabelled clips are in the fold of their group: those of the held-out groups are not trained on either.
     others = read_folds(dataset, "unlabelled") != fold
     return join([labelled.take(~held), unlabelled.take(others)]), labelled_originals(labelled.take(held))
+
+
+def _hold_out_by(manifest: dict[str, Any]) -> str:
+    """The unit that validation holds out: that of the dataset's split, or films if the shards lack its column."""
+    group_by = manifest.get("config", {}).get("split", {}).get("group_by", "film")
+    names = [group_by] if isinstance(group_by, str) else group_by
+    return next((name for name in ("speaker", "film", "clip") if name in names), "film")
 
 
 def _test_samples(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> Samples:

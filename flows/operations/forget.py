@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from emodal_data.clips.films import FilmCatalogue
 from emodal_data.clips.mp4_exports import remove_exports
 from emodal_data.clips.store import list_clips, remove_clips
+from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.schema import LEDGER
 from emodal_data.dataset.folder import read_manifest, recover_dataset, replace_dataset, staging_folder
@@ -205,9 +206,11 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
         read_samples(folder, ["film", "fold"]),
         ledger,
         written,
-        _proof(folder, manifest["leak_proof"]),
+        _proof(folder, manifest, ledger),
         {name: digest for name, digest in manifest["films"].items() if name in films},
     )
+    if "fold_names" in manifest["split"]:
+        contents["split"]["fold_names"] = manifest["split"]["fold_names"]
     if "leak_price" in manifest:
         contents["leak_price"] = leak_price(folder)
     write_ledger(folder / "ledger.parquet", ledger)
@@ -220,12 +223,14 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
     return folder
 
 
-def _proof(folder: Path, before: dict[str, Any]) -> dict[str, Any]:
+def _proof(folder: Path, manifest: dict[str, Any], ledger: pa.Table) -> dict[str, Any]:
     """The proof of what is left. Where an earlier version proved less, its own still holds, but not its counts."""
     try:
-        return check_shards(folder, before["group_by"])
+        config = SplitConfig.model_validate(manifest["config"].get("split", {}))
+        return check_shards(folder, config, ledger.to_pandas())
     except WorkError:
-        return {name: value for name, value in before.items() if name not in ("clips", "groups")}
+        before = manifest["leak_proof"]
+        return {name: value for name, value in before.items() if name not in ("clips", "groups", "columns")}
 
 
 def _put_in_place(fresh: Path | None, dataset: Path) -> None:

@@ -19,6 +19,9 @@ from emodal_data.clips.films import FilmCatalogue, FilmFacts, FilmFile, inspect_
 from emodal_data.clips.overrides import override_plan, read_overrides
 from emodal_data.clips.plan import Plan, locate_films, plan_build
 from emodal_data.core.worker_pool import WorkerPool
+from emodal_data.dataset.folder import previous_split
+from emodal_data.dataset.split.expected import expected_split
+from emodal_data.dataset.split.official import mark_unknown_splits, not_followed
 from emodal_data.storage.film_cache import film_at_hand, name_films
 from emodal_data.storage.sync import pull
 from emodal_data.storage.urls import READING, local_path
@@ -59,6 +62,7 @@ def read_inputs(config: Config) -> BuildInputs:
         read_overrides(config.overrides, config.labels)
     name_films(config.films)
     rows = read_annotations(config.annotations, config.table, config.films, config.labels)
+    rows = mark_unknown_splits(rows, config.split)
     return BuildInputs(*locate_films(rows, config.films))
 
 
@@ -81,6 +85,7 @@ def plan_reels(inputs: BuildInputs, facts: Mapping[str, FilmFacts], config: Conf
     plan = plan_build(
         inputs.rows, inputs.files, facts, store, config.clips, config.face, config.labels, relabelled
     )
+    plan = replace(plan, warnings=(*plan.warnings, *not_followed(plan.rows, config.split)))
     return override_plan(plan, config.overrides, config.labels)
 
 
@@ -106,6 +111,9 @@ def plan_result(config: Config) -> dict[str, Any]:
         "overrides": plan.clips["review"].value_counts().to_dict() if "review" in plan.clips else {},
         "beyond_the_film": _beyond(plan.clips, {name: fact.duration_s for name, fact in facts.items()}),
         "warnings": list(plan.warnings),
+        "split": expected_split(
+            plan.rows, plan.clips, config.split, previous_split(out / "dataset", config.split)
+        ),
         "wrong_rows": wrong_rows(plan.rows, config.annotations),
     }
 

@@ -8,6 +8,7 @@ from emodal_data.clips.store import read_measures
 from emodal_data.core.errors import EmodalError
 from emodal_data.dataset.folder import is_published, previous_folds, previous_split, read_manifest
 from emodal_data.dataset.plan import plan_dataset
+from emodal_data.dataset.split.notes import split_warnings
 from emodal_data.storage.workspace import workspace
 from emodal_model.training.identity import finished
 from flows.config.models import Config
@@ -32,8 +33,14 @@ def finished_build(config: Config) -> dict[str, Any] | None:
         plan = plan_reels(inputs, survey.facts, config, config.out)
         if plan.reels or not _is_published(plan, config):
             return None
-        counts = read_manifest(config.out / "dataset")["counts"]
-        result: dict[str, Any] = {"counts": counts, "clips_read": 0, "published": False, "warnings": []}
+        manifest = read_manifest(config.out / "dataset")
+        result: dict[str, Any] = {
+            "counts": manifest["counts"],
+            "clips_read": 0,
+            "published": False,
+            "warnings": [],
+            "split_warnings": split_warnings(manifest),
+        }
         if config.train:
             result["metrics"] = finished(config.out / "dataset", config.out / "model", config.model)
             if result["metrics"] is None:

@@ -37,6 +37,7 @@ def dataset_lines(result: dict[str, Any]) -> list[str]:
         f"{counts['kept']} of {counts['rows']} rows kept; {read}",
         *_reason_lines(counts["dropped"]),
         f"{counts['samples']} samples ({per_split})",
+        *result.get("split_warnings", []),
     ]
 
 
@@ -80,6 +81,9 @@ def plan_summary(result: dict[str, Any]) -> str:
         f"{result['rows']} rows, {result['films']} films ({len(new)} new or changed), {result['clips']} clips",
         f"{result['clips_stored']} clips are stored, {result['clips_to_read']} are to be read",
     ]
+    if expected := result["split"]["clips_per_split"]:
+        per_split = ", ".join(f"{name} {count}" for name, count in expected.items())
+        lines.append(f"split, if all labelled clips are clear: {per_split}")
     if result["overrides"]:
         decided = result["overrides"]
         lines.append(
@@ -95,7 +99,7 @@ def plan_summary(result: dict[str, Any]) -> str:
         f"{name} {start_s:g}-{end_s:g} s is beyond the film"
         for name, start_s, end_s in result["beyond_the_film"]
     ]
-    lines += result["warnings"]
+    lines += [*result["warnings"], *result["split"]["warnings"]]
     lines += [wrong_row_line(wrong) for wrong in result["wrong_rows"]]
     return "\n".join(lines)
 

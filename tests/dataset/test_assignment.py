@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.schema import LABELS
-from emodal_data.dataset.split.assignment import Split, group_of, split_clips
+from emodal_data.dataset.split.assignment import Split, split_clips
+from emodal_data.dataset.split.groups import group_of
 from emodal_data.dataset.split.leakage_check import check_leaks
 
 
@@ -123,7 +124,7 @@ def samples(*rows: tuple[str, str, str, int]) -> tuple[pd.DataFrame, pd.DataFram
 
 def test_the_proof_counts_groups_and_finds_nothing_in_a_sound_split() -> None:
     table = samples(("a", "f", "train", 0), ("a", "f", "train", 1), ("b", "g", "test", 0))
-    proof = check_leaks(*table, "film")
+    proof = check_leaks(*table, SplitConfig(group_by="film"))
     assert proof["groups"] == {"test": 1, "train": 1}
     assert proof["clips_on_both_sides"] == proof["groups_on_both_sides"] == 0
 
@@ -145,7 +146,7 @@ def test_the_proof_counts_groups_and_finds_nothing_in_a_sound_split() -> None:
 )
 def test_every_kind_of_leak_is_named(rows: list[tuple[str, str, str, int]], leak: str) -> None:
     with pytest.raises(WorkError, match=leak):
-        check_leaks(*samples(*rows), "film")
+        check_leaks(*samples(*rows), SplitConfig(group_by="film"))
 
 
 def test_test_spans_that_share_a_moment_with_training_are_found() -> None:
@@ -153,26 +154,31 @@ def test_test_spans_that_share_a_moment_with_training_are_found() -> None:
     clips["group"] = ["a", "b", "c"]
     clips["start_s"], clips["end_s"] = [0.0, 1.5, 3.0], [2.0, 3.0, 4.0]
     with pytest.raises(WorkError, match="overlapping spans on both sides: b"):
-        check_leaks(table, clips, "clip")
-    assert check_leaks(table, clips, "speaker")["overlapping_spans_on_both_sides"] == 1
+        check_leaks(table, clips, SplitConfig(group_by="clip"))
+    assert check_leaks(table, clips, SplitConfig(group_by="speaker"))["overlapping_spans_on_both_sides"] == 1
     clips["end_s"] = [1.5, 3.0, 4.0]
-    assert check_leaks(table, clips, "clip")["overlapping_spans_on_both_sides"] == 0
+    assert check_leaks(table, clips, SplitConfig(group_by="clip"))["overlapping_spans_on_both_sides"] == 0
 
 
 def test_near_duplicate_faces_across_the_split_are_found() -> None:
     table, clips = samples(("a", "f", "train", 0), ("b", "g", "test", 0))
     clips["face_hash"] = [bytes(32), bytes(31) + b"\x07"]
     with pytest.raises(WorkError, match="near duplicate faces on both sides: b"):
-        check_leaks(table, clips, "film")
+        check_leaks(table, clips, SplitConfig(group_by="film"))
     clips["face_hash"] = [bytes(32), bytes(16) + b"\xff" * 16]
-    assert check_leaks(table, clips, "film")["near_duplicate_faces_on_both_sides"] == 0
+    assert check_leaks(table, clips, SplitConfig(group_by="film"))["near_duplicate_faces_on_both_sides"] == 0
 
 
 def test_faces_are_compared_again_only_for_sides_that_were_not_compared() -> None:
     table, clips = samples(("a", "f", "train", 0), ("b", "g", "test", 0))
     clips["face_hash"] = [bytes(32)] * 2
     as_written = pd.Series({"b": "test", "a": "train"})
-    assert check_leaks(table, clips, "film", compared=as_written)["near_duplicate_faces_on_both_sides"] == 0
+    assert (
+        check_leaks(table, clips, SplitConfig(group_by="film"), compared=as_written)[
+            "near_duplicate_faces_on_both_sides"
+        ]
+        == 0
+    )
     for others in ({"a": "train", "b": "train"}, {"a": "test", "b": "train"}, {"a": "train"}):
         with pytest.raises(WorkError, match="near duplicate faces on both sides: b"):
-            check_leaks(table, clips, "film", compared=pd.Series(others))
+            check_leaks(table, clips, SplitConfig(group_by="film"), compared=pd.Series(others))

@@ -206,12 +206,19 @@ def test_a_leak_between_folds_is_named(fold_of_b: int | None, face_of_b: bytes, 
         {"film": ["f", "g"], "group": ["f", "g"], "start_s": 0.0, "end_s": 1.0}, index=pd.Index(["a", "b"])
     ).assign(face_hash=[bytes(32), face_of_b], fold=pd.array([0, fold_of_b], dtype="Int32"))
     if leak is None:
-        assert check_leaks(samples, table, "film")["near_duplicate_faces_in_several_folds"] == 0
+        assert (
+            check_leaks(samples, table, SplitConfig(group_by="film"))["near_duplicate_faces_in_several_folds"]
+            == 0
+        )
     else:
         with pytest.raises(WorkError, match=leak):
-            check_leaks(samples, table, "film")
+            check_leaks(samples, table, SplitConfig(group_by="film"))
     with pytest.raises(WorkError, match="groups in several folds: f"):
-        check_leaks(samples, table.assign(group="f", fold=pd.array([0, 1], dtype="Int32")), "film")
+        check_leaks(
+            samples,
+            table.assign(group="f", fold=pd.array([0, 1], dtype="Int32")),
+            SplitConfig(group_by="film"),
+        )
 
 
 def test_forgetting_a_film_leaves_the_other_folds_as_they_are(out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The assignment of clips to training and test: stratified by label, and never a group in both."""
+"""The assignment of clips to training, validation and test: stratified by label, and never a group in two."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,30 +19,40 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Split:
-    """The split of labelled clips. of_clip: "train" or "test", indexed by clip_id. test_fraction: the actual share."""
+    """The split of labelled clips.
+
+    of_clip: "train", "validation" or "test", indexed by clip_id. test_fraction, validation_fraction: the actual shares.
+    per_class: clips of each class in each split, validation only if there is one.
+    """
 
     of_clip: pd.Series
     test_fraction: float
+    validation_fraction: float
     per_class: dict[str, dict[str, int]]
 
 
 def split_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str, str] = _NOTHING) -> Split:
     """Split clips with the columns group (see group_of) and label (class name, no nulls), indexed by clip_id.
 
-    Every group is in one split. Of the assignments found, the one nearest to test_fraction in every class is taken;
-    the seed decides ties. previous: clip_id -> split of the dataset that exists; such clips stay in it, and so does
-    their group. Raises InputError, saying by how much, if groups make the wanted split impossible.
+    Every group is in one split. Of the assignments found, the one nearest to the wanted fractions in every class is
+    taken, first for the test split, then for validation; the seed decides ties. previous: clip_id -> split of the
+    dataset that exists; such clips stay in it, and so does their group.
+    Raises InputError, saying by how much, if groups make the wanted split impossible.
     """
     names, places = np.unique(clips["group"].to_numpy(dtype=str), return_inverse=True)
     counts = np.zeros((len(names), len(LABELS)), dtype=np.int64)
     codes = pd.Categorical(clips["label"], categories=list(LABELS)).codes
     np.add.at(counts, (places, codes), 1)
     order = np.argsort([_draw(config.seed, name) for name in names], kind="stable")
-    in_test = np.zeros(len(names), dtype=bool)
-    fixed = _fixed_groups(clips.index, places, len(names), previous)
-    choose = _choose_singles if counts.sum(axis=1).max(initial=0) <= 1 else _choose_groups
-    in_test[order] = choose(counts[order], config.test_fraction, fixed[order])
-    of_clip = pd.Series(np.where(in_test[places], "test", "train"), index=clips.index, name="split")
+    split_of = np.full(len(names), "train", dtype=object)
+    counts, fixed = counts[order], _fixed_groups(clips.index, places, len(names), previous)[order]
+    in_test = _choose(counts, fixed, "test", config.test_fraction)
+    split_of[order[in_test]] = "test"
+    if config.validation_fraction:
+        share = config.validation_fraction / (1 - config.test_fraction)  # of what is left
+        in_validation = _choose(counts[~in_test], fixed[~in_test], "validation", share)
+        split_of[order[~in_test][in_validation]] = "validation"
+    of_clip = pd.Series(split_of[places], index=clips.index, name="split", dtype=object)
     split = tally(of_clip, clips["label"])
     if not config.allow_imbalance:
         _refuse_imbalance(split, len(names), config)
@@ -51,54 +61,39 @@ def split_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str,
 
 def tally(of_clip: pd.Series, labels: pd.Series) -> Split:
     """Count the clips of each class in each split. of_clip and labels: of the labelled clips, indexed alike."""
+    splits = ("train", "validation", "test") if (of_clip == "validation").any() else ("train", "test")
     per_class = {
-        label: {split: int(((labels == label) & (of_clip == split)).sum()) for split in ("train", "test")}
+        label: {split: int(((labels == label) & (of_clip == split)).sum()) for split in splits}
         for label in LABELS
     }
-    share = float((of_clip == "test").mean()) if len(of_clip) else 0.0
-    return Split(of_clip, share, per_class)
-
-
-def group_of(clips: pd.DataFrame, group_by: str) -> pd.Series:
-    """The group of each clip: its film, its speaker in the whole build, or the clips that it overlaps with.
-
-    clips: film, speaker, start_s and end_s, indexed by clip_id. A clip without a speaker is in one group with the
-    other such clips of its film. By clip, overlapping spans of one film are one group, because they share frames and
-    sound; it is named after the first of them.
-    """
-    if group_by == "clip":
-        return _overlapping(clips)
-    if group_by == "film":
-        return clips["film"].astype(object)
-    return clips["speaker"].astype(object).where(clips["speaker"].notna(), "film " + clips["film"])
-
-
-def _overlapping(clips: pd.DataFrame) -> pd.Series:
-    in_order = clips.sort_values(["film", "start_s", "end_s"], kind="stable")
-    reached_s = in_order.groupby("film", sort=False)["end_s"].cummax()
-    same_film = in_order["film"] == in_order["film"].shift()
-    opens = ~same_film | (in_order["start_s"] >= reached_s.shift())
-    names = pd.Series(in_order.index, index=in_order.index, dtype=object).where(opens).ffill()
-    return names.reindex(clips.index)
+    shares = [float((of_clip == split).mean()) if len(of_clip) else 0.0 for split in ("test", "validation")]
+    return Split(of_clip, shares[0], shares[1], per_class)
 
 
 def _fixed_groups(
     clip_ids: pd.Index, places: np.ndarray, groups: int, previous: Mapping[str, str]
 ) -> np.ndarray:
-    """The previous split of each group: 0 train, 1 test, -1 none. A group of the training split is never tested on."""
-    fixed = np.full(groups, -1)
-    if not previous:
-        return fixed
-    codes = {clip_id: {"train": 0, "test": 1}.get(split, -1) for clip_id, split in previous.items()}
-    of_clip = np.array([codes.get(clip_id, -1) for clip_id in clip_ids.tolist()])
-    for code in (1, 0):
-        fixed[places[of_clip == code]] = code
+    """The previous split of each group, "" for none. A group of the training split is never tested on."""
+    fixed = np.full(groups, "", dtype=object)
+    of_clip = np.array([previous.get(clip_id, "") for clip_id in clip_ids.tolist()], dtype=object)
+    for split in ("test", "validation", "train"):
+        fixed[places[of_clip == split]] = split
     return fixed
 
 
 def _draw(seed: int, name: str) -> bytes:
     """The key that orders groups for the choice; it depends on the seed and the name alone."""
     return hashlib.sha256(f"{seed}:{name}".encode()).digest()
+
+
+def _choose(counts: np.ndarray, fixed: np.ndarray, split: str, fraction: float) -> np.ndarray:
+    """Which groups go into a split. counts: (groups, classes), in the order of the draw. fixed: see _fixed_groups."""
+    if fraction >= 1:
+        chosen: np.ndarray = np.isin(fixed, ("", split))
+        return chosen
+    codes = np.select([fixed == split, fixed != ""], [1, 0], -1)
+    choose = _choose_singles if counts.sum(axis=1).max(initial=0) <= 1 else _choose_groups
+    return choose(counts, fraction, codes)
 
 
 def _choose_singles(counts: np.ndarray, fraction: float, fixed: np.ndarray) -> np.ndarray:
@@ -154,14 +149,23 @@ def _refuse_imbalance(split: Split, groups: int, config: SplitConfig) -> None:
     hint = (
         "add films, choose another split.group_by, raise split.tolerance, or set split.allow_imbalance=true"
     )
-    where = f"the {groups} {config.group_by} groups" if groups != 1 else f"the only {config.group_by} group"
-    share = f"{split.test_fraction:.1%} of the clips on the test side instead of {config.test_fraction:.1%}"
-    if abs(split.test_fraction - config.test_fraction) > config.tolerance:
-        raise InputError(f"split: {where} can only put {share}; {hint}")
+    by = " or ".join(config.groups)
+    where = f"the {groups} {by} groups" if groups != 1 else f"the only {by} group"
+    wanted = {
+        "test": (split.test_fraction, config.test_fraction),
+        "validation": (split.validation_fraction, config.validation_fraction),
+    }
+    for name, (share, fraction) in wanted.items():
+        if abs(share - fraction) > config.tolerance:
+            put = f"{share:.1%} of the clips on the {name} side instead of {fraction:.1%}"
+            raise InputError(f"split: {where} can only put {put}; {hint}")
+    wanted_splits = {name for name, (_, fraction) in wanted.items() if fraction}
+    if sum(fraction for _, fraction in wanted.values()) < 1:
+        wanted_splits.add("train")
     for label, counts in split.per_class.items():
-        for side, count in counts.items():
-            if count == 0 and sum(counts.values()) > 0:
-                total = sum(counts.values())
+        total = sum(counts.values())
+        for side in (name for name in ("train", "validation", "test") if name in wanted_splits):
+            if total > 0 and not counts.get(side):
                 raise InputError(
                     f"split: {where} leave no {label} clip on the {side} side (of {total}); {hint}"
                 )

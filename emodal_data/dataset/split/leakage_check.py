@@ -1,74 +1,101 @@
 """The leakage check: nothing may be in two splits, or in two folds. Training refuses a dataset without its result."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import WorkError
 from emodal_data.dataset.read import read_samples
-from emodal_data.dataset.split.assignment import group_of
+from emodal_data.dataset.split.groups import group_of, id_columns
 from emodal_data.dataset.split.near_duplicates import near_any
 from emodal_data.face.perceptual_hash import NEAR_BITS, face_hash
 
+_HELD_OUT: Final = ("validation", "test")
+#: The checks in the order of the manifest.
+_IN_ORDER: Final = (
+    "clips_on_both_sides",
+    "groups_on_both_sides",
+    "unlabelled_in_test_groups",
+    "augmented_outside_training",
+    "near_duplicate_faces_on_both_sides",
+    "overlapping_spans_on_both_sides",
+)
+
 
 def check_leaks(
-    samples: pd.DataFrame, clips: pd.DataFrame, group_by: str, compared: pd.Series | None = None
+    samples: pd.DataFrame,
+    clips: pd.DataFrame,
+    config: SplitConfig,
+    ids: pd.DataFrame | None = None,
+    compared: pd.Series | None = None,
 ) -> dict[str, Any]:
     """Check the samples that are about to be written, and return the result for the manifest.
 
     samples: tables.SAMPLES. clips: film, start_s, end_s, group and face_hash, indexed by clip_id, and fold if there are
-    folds. compared: the splits, indexed as clips, between which no near-duplicate face was found; if they are not those
-    of the samples, the faces are compared here.
-    Raises WorkError, naming the leak, if a clip, a group or a near-duplicate face is in training and in test; if
-    overlapping spans are (unless the split is by speaker: two may talk at once); if a sample outside training was
-    augmented; or if a group or a near-duplicate face is in two folds.
+    folds. ids: from groups.id_columns. compared: the splits, indexed as clips, between which no near-duplicate face was
+    found; if they are not those of the samples, the faces are compared here.
+    Returns, beside what was found, "columns": for the film and each column of ids, see crossing.
+    Raises WorkError, naming the leak, if a clip, a group or a near-duplicate face is in two splits; if overlapping
+    spans are (unless the split is by speaker or the like: two may talk at once); if a sample outside training was
+    augmented; or if a group or a near-duplicate face is in two folds. Of an official split and official folds, groups,
+    faces and spans are only counted.
     """
     members = samples.drop_duplicates(["clip_id", "split"])[["clip_id", "split"]]
     of_clips = clips[["film", "start_s", "end_s", "group", "face_hash"]].assign(compared=compared)
     members = members.join(of_clips, on="clip_id")
     labelled = members[members["split"] != "unlabelled"]
-    test_groups = set(members.loc[members["split"] == "test", "group"])
-    overlapping = _overlapping(members)
-    checks = {
+    held_groups = set(members.loc[members["split"].isin(_HELD_OUT), "group"])
+    must = {
         "clips_on_both_sides": _straddling(labelled, "clip_id"),
-        "groups_on_both_sides": _straddling(labelled, "group"),
-        "unlabelled_in_test_groups": sorted(
-            test_groups & set(members.loc[members["split"] == "unlabelled", "group"])
-        ),
         "augmented_outside_training": sorted(
             samples.loc[(samples["split"] != "train") & (samples["copy"] > 0), "clip_id"].unique()
         ),
-        "near_duplicate_faces_on_both_sides": _near_duplicates(members),
-        "overlapping_spans_on_both_sides": [] if group_by == "speaker" else overlapping,
     }
+    by_split = {
+        "groups_on_both_sides": _straddling(labelled, "group"),
+        "unlabelled_in_test_groups": sorted(
+            held_groups & set(members.loc[members["split"] == "unlabelled", "group"])
+        ),
+        "near_duplicate_faces_on_both_sides": _near_duplicates(members),
+        "overlapping_spans_on_both_sides": _overlapping(members),
+    }
+    by_fold = {}
     if "fold" in clips:
-        seen = members[members["split"] != "test"].join(clips["fold"], on="clip_id")
-        checks |= {
+        seen = members[~members["split"].isin(_HELD_OUT)].join(clips["fold"], on="clip_id")
+        by_fold = {
             "groups_in_several_folds": _straddling(seen[seen["fold"].notna()], "group", "fold"),
             "near_duplicate_faces_in_several_folds": _near_duplicates_of_folds(seen),
         }
-    for name, found in checks.items():
-        if found:
+    may_overlap = not {"film", "clip"} & set(config.groups)  # two speakers may talk at once
+    for name, found in {
+        **must,
+        **({} if config.column else by_split),
+        **({} if config.column or config.fold_column else by_fold),
+    }.items():
+        if found and not (name == "overlapping_spans_on_both_sides" and may_overlap):
             raise WorkError(
                 f"the split.leakage_check: {name.replace('_', ' ')}: {', '.join(map(str, found[:5]))}"
             )
+    counts = {name: len(found) for name, found in {**must, **by_split, **by_fold}.items()}
     return {
-        "group_by": group_by,
+        "group_by": config.group_by if isinstance(config.group_by, str) else list(config.group_by),
         "clips": len(members),
         "groups": {
             split: int(part["group"].nunique()) for split, part in labelled.groupby("split", sort=True)
         },
-        **dict.fromkeys(checks, 0),
-        "overlapping_spans_on_both_sides": len(overlapping),
+        **{name: counts[name] for name in (*_IN_ORDER, *by_fold)},
+        "columns": crossing(members, ids),
     }
 
 
-def check_shards(dataset: Path, group_by: str) -> dict[str, Any]:
-    """The same check of a dataset whose shards are written, from what they hold."""
+def check_shards(dataset: Path, config: SplitConfig, rows: pd.DataFrame) -> dict[str, Any]:
+    """The same check of a dataset whose shards are written, from what they hold. rows: its ledger."""
     samples = read_samples(dataset, ["film", "speaker", "start_s", "end_s", "fold"])
     clips = samples[samples["copy"] == 0].set_index("clip_id")
     hashes = {}
@@ -77,8 +104,35 @@ def check_shards(dataset: Path, group_by: str) -> dict[str, Any]:
         for clip_id, row in of_shard["shard_row"].items():
             png = np.frombuffer(images[row]["bytes"].as_py(), np.uint8)
             hashes[clip_id] = face_hash(np.asarray(cv2.imdecode(png, cv2.IMREAD_GRAYSCALE), np.uint8))
-    clips = clips.assign(group=group_of(clips, group_by), face_hash=pd.Series(hashes))
-    return check_leaks(samples, clips, group_by)
+    ids = id_columns(rows, clips, config)
+    clips = clips.assign(group=group_of(clips, config.group_by, ids), face_hash=pd.Series(hashes))
+    return check_leaks(samples, clips, config, ids)
+
+
+def crossing(members: pd.DataFrame, ids: pd.DataFrame | None) -> dict[str, dict[str, int]]:
+    """Of the film and each id column: values, in_several_splits of them, the held_out_clips with such a value, all
+    held-out clips, and for films, with_one_clip. Unlabelled clips count as training.
+    """
+    side = members["split"].replace("unlabelled", "train")
+    columns = {"film": members["film"]}
+    if ids is not None:
+        columns |= {str(name): members["clip_id"].map(ids[name]) for name in ids if name != "film"}
+    counts = {}
+    for name, cells in columns.items():
+        if cells.isna().all():
+            continue
+        splits_of = pd.DataFrame({"cell": cells, "side": side}).dropna().drop_duplicates()
+        crossing = splits_of.loc[splits_of["cell"].duplicated(), "cell"].unique()
+        several = cells.isin(crossing)
+        held = side != "train"
+        counts[name] = {
+            "values": int(cells.nunique()),
+            "in_several_splits": len(crossing),
+            "held_out_clips": int((several & held).sum()),
+            "all_held_out_clips": int(held.sum()),
+        }
+    counts["film"]["with_one_clip"] = int((members["film"].value_counts() == 1).sum())
+    return counts
 
 
 def _straddling(clips: pd.DataFrame, name: str, part: str = "split") -> list[Any]:
@@ -88,12 +142,21 @@ def _straddling(clips: pd.DataFrame, name: str, part: str = "split") -> list[Any
 
 
 def _near_duplicates(clips: pd.DataFrame) -> list[str]:
-    """Test clips whose face nearly equals one that training sees, in any film."""
+    """Held-out clips whose face, in any film, nearly equals one that training sees, or a test clip's of validation."""
     if (clips["split"] == clips["compared"]).all():
         return []
-    test, seen = clips[clips["split"] == "test"], clips[clips["split"] != "test"]
-    near = near_any(test["face_hash"].tolist(), seen["face_hash"].tolist(), NEAR_BITS)
-    return sorted(test.loc[near, "clip_id"])
+    found: set[str] = set()
+    for held, seen in _sides(clips):
+        near = near_any(held["face_hash"].tolist(), seen["face_hash"].tolist(), NEAR_BITS)
+        found.update(held.loc[near, "clip_id"])
+    return sorted(found)
+
+
+def _sides(clips: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The clips of a split that is held out, and those that it must have nothing in common with."""
+    is_test, is_validation = clips["split"] == "test", clips["split"] == "validation"
+    yield clips[is_test], clips[~is_test]
+    yield clips[is_validation], clips[~is_test & ~is_validation]
 
 
 def _near_duplicates_of_folds(seen: pd.DataFrame) -> list[str]:
@@ -107,16 +170,18 @@ def _near_duplicates_of_folds(seen: pd.DataFrame) -> list[str]:
 
 
 def _overlapping(clips: pd.DataFrame) -> list[str]:
-    """Test clips that overlap a clip that training sees."""
+    """Held-out clips that overlap a clip that training sees, and test clips that overlap one of validation."""
     found: set[str] = set()
-    for _, of_film in clips.groupby("film"):
-        test = of_film[of_film["split"] == "test"]
-        seen = of_film[of_film["split"] != "test"].sort_values("start_s")
-        if test.empty or seen.empty:
-            continue
-        # Of the spans that start before a test span ends, the latest end decides: after its start is an overlap.
-        latest_end_s = seen["end_s"].cummax().to_numpy()
-        earlier = seen["start_s"].to_numpy().searchsorted(test["end_s"].to_numpy(), side="left")
-        overlaps = (earlier > 0) & (latest_end_s[earlier - 1] > test["start_s"].to_numpy())
-        found.update(test.loc[overlaps, "clip_id"])
+    for held, seen in _sides(clips):
+        others = {film: of_film.sort_values("start_s") for film, of_film in seen.groupby("film")}
+        for film, of_film in held.groupby("film"):
+            if film not in others:
+                continue
+            # Of the spans that start before a held-out one ends, the latest end decides: after its start is an overlap.
+            latest_end_s = others[film]["end_s"].cummax().to_numpy()
+            earlier = (
+                others[film]["start_s"].to_numpy().searchsorted(of_film["end_s"].to_numpy(), side="left")
+            )
+            overlaps = (earlier > 0) & (latest_end_s[earlier - 1] > of_film["start_s"].to_numpy())
+            found.update(of_film.loc[overlaps, "clip_id"])
     return sorted(found)

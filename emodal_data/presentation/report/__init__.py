@@ -14,6 +14,7 @@ import pandas as pd
 from emodal_data.clips.store import find_places
 from emodal_data.core.config import AudioConfig, FaceConfig, ReportConfig
 from emodal_data.core.schema import LABELS
+from emodal_data.dataset.split.notes import split_rule, split_warnings
 from emodal_data.presentation.report import figures, tallies
 from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
 from emodal_data.presentation.report.pictures import CLIPS_PER_SHEET, Sheet, script, write_pictures
@@ -112,6 +113,8 @@ def _page(**values: Any) -> str:
         labels=LABELS,
         ways=figures.WAYS,
         proof=proof,
+        split_rule=split_rule(values["manifest"]),
+        split_notes=split_warnings(values["manifest"]),
         sources=_SOURCES,
         **named,
         **values,

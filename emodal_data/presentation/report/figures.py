@@ -16,7 +16,7 @@ KEPT, LOST, LIMIT = "#3d7ea6", "#c2621b", "#c0392b"
 CLASS_COLOURS = dict(
     zip((*LABELS, "unlabelled"), ("#c8505a", "#b07d12", "#6f7f8c", "#3d7ea6", "#8f6bb3"), strict=True)
 )
-SPLIT_COLOURS = {"train": KEPT, "test": LOST, "unlabelled": "#8f6bb3"}
+SPLIT_COLOURS = {"train": KEPT, "validation": "#2f8f7a", "test": LOST, "unlabelled": "#8f6bb3"}
 #: The units that are held out, those that leak first.
 WAYS = {
     "augment_then_split": "samples, augmented first",

@@ -36,7 +36,7 @@ emodal.filters = (() => {
   }
 
   function rank(value) {
-    const known = ["kept", "dropped", "train", "test", ...about.labels];
+    const known = ["kept", "dropped", "train", "validation", "test", ...about.labels];
     return known.includes(value) ? known.indexOf(value) : value === "none" ? 99 : 50;
   }
 

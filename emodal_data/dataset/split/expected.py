@@ -1,0 +1,46 @@
+"""The split that planned clips would have if all of them passed the gates: what `emodal plan` says of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from emodal_data.core.config import SplitConfig
+from emodal_data.core.errors import InputError
+from emodal_data.dataset.split.assignment import split_clips
+from emodal_data.dataset.split.groups import group_of, id_columns
+from emodal_data.dataset.split.leakage_check import crossing
+from emodal_data.dataset.split.notes import check_warnings
+from emodal_data.dataset.split.official import official_splits
+
+
+def expected_split(
+    rows: pd.DataFrame, clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str, str]
+) -> dict[str, Any]:
+    """The expected number of clips_per_split, the columns that cross it as in the leakage check, and warnings.
+
+    rows: clips.tables.ROWS. clips: clips.tables.PLANNED. previous: from folder.previous_split.
+    """
+    labelled = clips[clips["label"].notna()]
+    ids = id_columns(rows, labelled, config)
+    warnings: list[str] = []
+    official = official_splits(rows, config)
+    if official is not None:
+        of_clip = official.reindex(labelled.index)
+        if conflicts := int((of_clip == "").sum()):
+            warnings.append(f"split: {conflicts} clips have rows of different splits, and are dropped")
+        of_clip = of_clip[of_clip.isin(["train", "validation", "test"])]
+    else:
+        groups = group_of(labelled, config.group_by, ids)
+        try:
+            of_clip = split_clips(labelled.assign(group=groups), config, previous).of_clip
+        except InputError as error:
+            return {"clips_per_split": {}, "columns": {}, "warnings": [str(error)]}
+    members = labelled.loc[of_clip.index].assign(split=of_clip).reset_index()
+    columns = crossing(members, ids)
+    counts = of_clip.value_counts()
+    return {
+        "clips_per_split": {str(name): int(counts[name]) for name in sorted(counts.index)},
+        "columns": columns,
+        "warnings": [*warnings, *check_warnings({"columns": columns}, config)],
+    }

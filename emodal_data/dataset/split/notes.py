@@ -1,0 +1,71 @@
+"""What people must know about the split of a dataset, as lines of text: how it was made, and where it is weak."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from emodal_data.core.config import SplitConfig
+
+#: With fewer films of one clip each, nothing is said about them.
+_MANY_FILMS: Final = 20
+_TITLES: Final = {"train": "training", "validation": "validation", "test": "test"}
+#: Checks that stop a build, but of an official split are only counted.
+_COUNTED: Final = {
+    "near_duplicate_faces_on_both_sides": "validation and test clips have nearly the same face as another split",
+    "overlapping_spans_on_both_sides": "validation and test clips overlap in time with a clip of another split",
+}
+
+
+def labelled_splits(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The splits that the manifest counts classes of, and their titles."""
+    counted: Mapping[str, int] = next(iter(manifest["split"]["per_class"].values()), {})
+    return {split: title for split, title in _TITLES.items() if split in counted}
+
+
+def split_rule(manifest: Mapping[str, Any]) -> str:
+    """How the dataset was split, in a sentence."""
+    config = split_config(manifest)
+    if config.column:
+        return f"The official split of the annotations (column {config.column}), followed as it is."
+    if config.groups == ("clip",):
+        return "By clip: no clip is in more than one split."
+    names = " or ".join(config.groups)
+    return f"By {names}: no {names} is in more than one split."
+
+
+def split_warnings(manifest: Mapping[str, Any]) -> list[str]:
+    """What makes the split of a dataset worse than it looks, a line each."""
+    return check_warnings(manifest.get("leak_proof", {}), split_config(manifest))
+
+
+def split_config(manifest: Mapping[str, Any]) -> SplitConfig:
+    """The settings of the split in a manifest of any version."""
+    return SplitConfig.model_validate(manifest.get("config", {}).get("split", {}))
+
+
+def check_warnings(proof: Mapping[str, Any], config: SplitConfig) -> list[str]:
+    """The same of the result of a leakage check. proof: from leakage_check.check_leaks."""
+    lines = []
+    columns: Mapping[str, Mapping[str, int]] = proof.get("columns", {})
+    for name, column in columns.items():
+        by_choice = name == "film" and config.groups != ("film",) and not config.column
+        if not column["in_several_splits"] or by_choice:
+            continue
+        found = (
+            f"{column['in_several_splits']} of {column['values']} values of {name} are in more than one split, "
+            f"with {column['held_out_clips']} of the {column['all_held_out_clips']} validation and test clips"
+        )
+        cure = f'split.group_by = "{name}" keeps them apart'
+        lines.append(f"split: {found}; {'the official split is followed' if config.column else cure}")
+    if config.column:
+        for check, meaning in _COUNTED.items():
+            if proof.get(check):
+                lines.append(f"split: {proof[check]} {meaning}; the official split is followed")
+    film = columns.get("film")
+    if film and set(columns) == {"film"} and config.groups == ("film",) and not config.column:
+        alone = film["with_one_clip"]
+        if alone >= _MANY_FILMS and alone > 0.9 * film["values"]:
+            lines.append(
+                f"split: {alone} of {film['values']} films are one clip each, and no speaker is named: the same person "
+                'may be in training and test; name speakers in a column, and set split.group_by = "speaker"'
+            )
+    return lines
