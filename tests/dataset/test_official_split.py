@@ -1,4 +1,4 @@
-"""Official splits, the validation split, groups by any column, and what is said of a split that is weaker than it looks."""
+"""Official splits, the validation split, groups by any column, and what is said of a split weaker than it looks."""
 
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,9 @@ def test_an_official_split_is_followed_to_the_letter(tmp_path: Path) -> None:
     assert "| class | training clips | validation clips | test clips |\n|---|---:|---:|---:|\n" in card
     assert "| neutral | 0 | 5 | 0 |\n" in card
     assert "The official split of the annotations (column subset), followed as it is." in card
-    assert "5 of 5 values of film are in more than one split, with 8 of the 8 validation and test clips" in card
+    assert (
+        "5 of 5 values of film are in more than one split, with 8 of the 8 validation and test clips" in card
+    )
     assert "  - split: validation\n    path: data/validation-*.parquet\n" in card
     ledger = pq.read_table(dataset / "ledger.parquet").to_pandas()
     assert ledger["split"].value_counts().to_dict() == {"train": 10, "validation": 5, "test": 3}
@@ -91,10 +93,10 @@ def test_a_near_duplicate_face_does_not_move_an_official_clip(tmp_path: Path) ->
 
 
 def test_other_words_are_named_in_a_map_and_unknown_ones_cost_their_rows() -> None:
-    rows = pd.DataFrame(
-        {"subset": ["1", "2", "holdout", ""], "label": "sad", "reason": None, "detail": None}
-    )
-    with pytest.raises(InputError, match=r"split.column = 'subset': its cells are '1', '2', 'holdout', ''; name"):
+    rows = pd.DataFrame({"subset": ["1", "2", "holdout", ""], "label": "sad", "reason": None, "detail": None})
+    with pytest.raises(
+        InputError, match=r"split.column = 'subset': its cells are '1', '2', 'holdout', ''; name"
+    ):
         mark_unknown_splits(rows, SplitConfig(column="subset"))
     marked = mark_unknown_splits(rows, SplitConfig(column="subset", map={"1": "train", "2": "test"}))
     assert marked["reason"].fillna("").tolist() == ["", "", "split_unknown", "split_unknown"]
@@ -163,7 +165,9 @@ def test_a_validation_split_is_held_out_by_the_same_groups() -> None:
 
 def id_table(**columns: list[str | None]) -> tuple[pd.DataFrame, pd.DataFrame]:
     count = len(next(iter(columns.values())))
-    clips = pd.DataFrame({"film": [f"f{n}.mp4" for n in range(count)], "speaker": None, "start_s": 0.0, "end_s": 1.0})
+    clips = pd.DataFrame(
+        {"film": [f"f{n}.mp4" for n in range(count)], "speaker": None, "start_s": 0.0, "end_s": 1.0}
+    )
     clips.index = pd.Index([f"c{n}" for n in range(count)], name="clip_id")
     rows = pd.DataFrame({"clip_id": clips.index}).assign(**columns)
     if "speaker" in columns:
@@ -183,7 +187,9 @@ def test_any_column_can_be_what_stays_together() -> None:
     config = SplitConfig(group_by="dialogue")
     ids = id_columns(rows, clips, config)
     assert group_of(clips, "dialogue", ids).tolist() == ["7", "7", "8", "film f3.mp4"]
-    with pytest.raises(InputError, match="split.group_by = 'scene': the annotations have no column 'scene'"):
+    with pytest.raises(
+        InputError, match=r"split\.group_by = 'scene': the annotations have no column 'scene'"
+    ):
         id_columns(rows, clips, SplitConfig(group_by="scene"))
 
 
@@ -235,13 +241,19 @@ def test_a_folder_of_one_clip_films_without_speakers_is_said_to_be_split_clip_by
     plan = plan_dataset(rows, gated, config)
     dataset = publish(plan, tmp_path / "dataset", config)
     (note,) = split_warnings(read_manifest(dataset))
-    assert note.startswith("split: 35 of 35 films are one clip each, and no speaker is named: the same person may be in")
+    assert note.startswith(
+        "split: 35 of 35 films are one clip each, and no speaker is named: the same person may be in"
+    )
 
 
 def test_an_official_column_that_is_not_followed_is_named() -> None:
-    rows = pd.DataFrame({"split_in_table": ["train", "test", "dev", "train"], "fold_in_table": ["1", "2", "", "1"]})
-    assert not_followed(rows, SplitConfig()) == [
-        "column 'split' (test 1, train 2, validation 1 rows) is not followed: set split.column = \"split\" to follow it",
-        "column 'fold' is not followed: set split.fold_column = \"fold\" to follow it",
-    ]
+    rows = pd.DataFrame(
+        {"split_in_table": ["train", "test", "dev", "train"], "fold_in_table": ["1", "2", "", "1"]}
+    )
+    of_split, of_fold = not_followed(rows, SplitConfig())
+    assert of_split == (
+        "column 'split' (test 1, train 2, validation 1 rows) is not followed: "
+        'set split.column = "split" to follow it'
+    )
+    assert of_fold == "column 'fold' is not followed: set split.fold_column = \"fold\" to follow it"
     assert not_followed(rows, SplitConfig(column="split", fold_column="fold")) == []
