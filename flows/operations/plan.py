@@ -21,6 +21,7 @@ from emodal_data.clips.plan import Plan, locate_films, plan_build
 from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.dataset.folder import previous_split
 from emodal_data.dataset.split.expected import expected_split
+from emodal_data.dataset.split.groups import check_columns
 from emodal_data.dataset.split.official import mark_unknown_splits, not_followed
 from emodal_data.storage.film_cache import film_at_hand, name_films
 from emodal_data.storage.sync import pull
@@ -62,6 +63,7 @@ def read_inputs(config: Config) -> BuildInputs:
         read_overrides(config.overrides, config.labels)
     name_films(config.films)
     rows = read_annotations(config.annotations, config.table, config.films, config.labels)
+    check_columns(rows, config.split)
     rows = mark_unknown_splits(rows, config.split)
     return BuildInputs(*locate_films(rows, config.films))
 

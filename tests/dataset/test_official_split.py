@@ -14,7 +14,7 @@ from emodal_data.core.errors import InputError
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset
 from emodal_data.dataset.split.assignment import split_clips
-from emodal_data.dataset.split.groups import group_of, id_columns
+from emodal_data.dataset.split.groups import check_columns, group_of, id_columns
 from emodal_data.dataset.split.notes import split_warnings
 from emodal_data.dataset.split.official import mark_unknown_splits, not_followed
 from emodal_data.dataset.verify import verify_dataset
@@ -191,6 +191,9 @@ def test_any_column_can_be_what_stays_together() -> None:
         InputError, match=r"split\.group_by = 'scene': the annotations have no column 'scene'"
     ):
         id_columns(rows, clips, SplitConfig(group_by="scene"))
+    with pytest.raises(InputError, match="no column 'flim'; did you mean 'film'"):
+        check_columns(rows, SplitConfig(group_by="flim"))
+    check_columns(rows, config)
 
 
 def test_the_series_of_a_film_is_its_folder_if_no_column_says_it() -> None:
@@ -204,7 +207,7 @@ def test_the_series_of_a_film_is_its_folder_if_no_column_says_it() -> None:
     ]
     clips["film"] = ["a.mkv", "b.mkv", "c.mkv"]
     with pytest.raises(InputError, match="no column 'series', and the films are in no folders"):
-        id_columns(rows, clips, config)
+        check_columns(rows.assign(film=list(clips["film"])), config)
 
 
 def test_speakers_on_both_sides_of_a_split_by_film_are_counted_and_said(tmp_path: Path) -> None:

@@ -38,7 +38,10 @@ def test_a_set_value_is_toml_or_else_a_string(setting: str, section: str, key: s
     ("settings", "message"),
     [
         (["split.groupby=film"], r"there is no setting split\.groupby; did you mean split\.group_by\?"),
-        (["split.group_by=scene"], r"split\.group_by = 'scene': input should be 'film', 'speaker' or 'clip'"),
+        (
+            ["split.map.held=away"],
+            r"split\.map\.held = 'away': input should be 'train', 'validation' or 'test'",
+        ),
         (["split"], "write key=value"),
         (["workers.many=1", "workers=0"], "workers"),
         (["split=film", "split.seed=1"], "split is a value, not a section"),

@@ -1,5 +1,6 @@
 """The groups of clips that stay in one split, and the columns that say who or what is in a clip."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
@@ -9,7 +10,7 @@ import pandas as pd
 
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
-from emodal_data.dataset.split.official import table_column
+from emodal_data.dataset.split.official import column_cells
 
 #: Columns of the annotations that say who or what is in a clip: the leakage check counts them in any case.
 ID_COLUMNS: Final = ("speaker", "series", "person")
@@ -26,23 +27,47 @@ def id_columns(rows: pd.DataFrame, clips: pd.DataFrame, config: SplitConfig) -> 
     split.group_by names it. Raises InputError if a column that the settings name does not exist.
     """
     ids = clips[["speaker"]].astype(object)
-    wanted = dict.fromkeys(("group_by", name) for name in config.groups if name not in _BUILT_IN)
-    wanted |= dict.fromkeys(("check_columns", name) for name in config.check_columns if name not in _BUILT_IN)
-    for setting, name in wanted:
-        cells = _cells_of_clips(rows, name, setting, clips)
-        if cells.isna().all() and name == "series":
+    for setting, name in _wanted(config):
+        cells = _cells_of_clips(rows, name, clips)
+        if cells is None and name == "series":
             cells = folder_of(clips["film"])
-            if cells.isna().all():
-                raise InputError(
-                    f"split.{setting}: the annotations have no column 'series', and the films are in no folders"
-                )
+        if cells is None:
+            raise _no_column(setting, name)
         ids[name] = cells
     for name in ID_COLUMNS:
         if name not in ids:
-            cells = _cells_of_clips(rows, name, None, clips)
-            if cells.notna().any():
+            cells = _cells_of_clips(rows, name, clips)
+            if cells is not None and cells.notna().any():
                 ids[name] = cells
     return ids
+
+
+def check_columns(rows: pd.DataFrame, config: SplitConfig) -> None:
+    """Refuse what id_columns would refuse, before any film is read. Raises InputError."""
+    for setting, name in _wanted(config):
+        cells = column_cells(rows, name)
+        if name == "series" and (cells is None or (cells == "").all()):
+            cells = folder_of(rows["film"].astype(object)).dropna()
+            if cells.empty:
+                raise InputError(
+                    f"split.{setting}: the annotations have no column 'series', and the films are in no folders"
+                )
+        if cells is None:
+            raise _no_column(setting, name)
+
+
+def _wanted(config: SplitConfig) -> list[tuple[str, str]]:
+    """The settings and the columns of the annotations that they name."""
+    names = [("group_by", name) for name in config.groups] + [
+        ("check_columns", name) for name in config.check_columns
+    ]
+    return [(setting, name) for setting, name in dict.fromkeys(names) if name not in _BUILT_IN]
+
+
+def _no_column(setting: str, name: str) -> InputError:
+    near = difflib.get_close_matches(name, _BUILT_IN, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return InputError(f"split.{setting} = {name!r}: the annotations have no column {name!r}{hint}")
 
 
 def folder_of(films: pd.Series) -> pd.Series:
@@ -51,14 +76,11 @@ def folder_of(films: pd.Series) -> pd.Series:
     return films.map(folders).astype(object).where(lambda folder: folder.notna(), None)
 
 
-def _cells_of_clips(rows: pd.DataFrame, name: str, setting: str | None, clips: pd.DataFrame) -> pd.Series:
-    """The first cell of each clip that is not empty; nulls if there is no column and none need be."""
-    try:
-        cells = table_column(rows, name, setting or "")
-    except InputError:
-        if setting and name != "series":
-            raise
-        return pd.Series(None, index=clips.index, dtype=object)
+def _cells_of_clips(rows: pd.DataFrame, name: str, clips: pd.DataFrame) -> pd.Series | None:
+    """The first cell of each clip that is not empty, null for none; None if there is no column, or an empty series."""
+    cells = column_cells(rows, name)
+    if cells is None or (name == "series" and (cells == "").all()):
+        return None
     said = pd.DataFrame({"clip_id": rows["clip_id"], "cell": cells})
     first = said[cells != ""].dropna().drop_duplicates("clip_id").set_index("clip_id")["cell"]
     of_clips: pd.Series = first.reindex(clips.index).astype(object)

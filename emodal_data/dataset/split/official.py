@@ -22,12 +22,8 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def table_column(rows: pd.DataFrame, name: str, setting: str) -> pd.Series:
-    """The cells of a column of the annotations as text without spaces around; setting: what asks for it.
-
-    A column with a name that the ledger uses itself is kept as NAME_in_table.
-    Raises InputError if there is no such column.
-    """
-    cells = _cells(rows, name)
+    """The cells of a column that a setting names: see column_cells. Raises InputError if there is no such column."""
+    cells = column_cells(rows, name)
     if cells is None:
         raise InputError(f"split.{setting} = {name!r}: the annotations have no column {name!r}")
     return cells
@@ -65,14 +61,14 @@ def mark_unknown_splits(rows: pd.DataFrame, config: SplitConfig) -> pd.DataFrame
 def not_followed(rows: pd.DataFrame, config: SplitConfig) -> list[str]:
     """A line for a column split or fold of the annotations that no setting follows."""
     lines = []
-    if not config.column and (cells := _cells(rows, "split")) is not None:
+    if not config.column and (cells := column_cells(rows, "split")) is not None:
         counts = _splits(cells, config).value_counts().sort_index()
         if len(counts):
             said = ", ".join(f"{split} {count}" for split, count in counts.items())
             lines.append(
                 f"column 'split' ({said} rows) is not followed: set split.column = \"split\" to follow it"
             )
-    if not config.fold_column and (cells := _cells(rows, "fold")) is not None and (cells != "").any():
+    if not config.fold_column and (cells := column_cells(rows, "fold")) is not None and (cells != "").any():
         lines.append("column 'fold' is not followed: set split.fold_column = \"fold\" to follow it")
     return lines
 
@@ -106,7 +102,11 @@ def fold_names(folds: pd.Series) -> list[str]:
     return sorted(names)
 
 
-def _cells(rows: pd.DataFrame, name: str) -> pd.Series | None:
+def column_cells(rows: pd.DataFrame, name: str) -> pd.Series | None:
+    """The cells of a column of the annotations as text without spaces around, None if there is no such column.
+
+    A column with a name that the ledger uses itself is kept as NAME_in_table.
+    """
     found = next((column for column in (f"{name}_in_table", name) if column in rows), None)
     return None if found is None else rows[found].fillna("").astype(str).str.strip()
 
