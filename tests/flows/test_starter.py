@@ -43,7 +43,8 @@ def test_every_setting_says_what_it_means_and_which_values_it_takes() -> None:
     }
     assert all(setting.meaning and setting.kind for setting in settings.values())
     assert settings["split.test_fraction"].kind == "number from 0 to 1"
-    assert settings["split.group_by"].kind == '"film", "speaker" or "clip"'
+    assert settings["split.group_by"].kind == "text or list, each a text"
+    assert settings["clips.audio_mix"].kind == '"downmix" or "dialogue"'
     assert settings["model.filters"].kind == "list of 3 times a whole number"
     assert settings["augment.target_size"].default is None
     assert [name for name, setting in settings.items() if setting.required] == [
