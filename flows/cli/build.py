@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import emodal
+from flows.cli.exits import UNUSABLE_ROWS
 from flows.cli.options import Annotations, ConfigFile, Films, Json, Out, Overrides, Settings, print_result
 
 
@@ -43,9 +44,13 @@ def plan(
     overrides: Overrides = None,
     config: ConfigFile = None,
     set_: Settings = None,
+    with_all: Annotated[bool, typer.Option("--all", help="A line for every warning and wrong row.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if a row cannot be used.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say what a build would read, what is stored already, and what is wrong. Writes nothing.
+
+    Many wrong rows are counted by reason; --all and --json have each of them.
 
     Example: emodal plan --films films --annotations spans.csv --out build
     """
@@ -54,4 +59,6 @@ def plan(
 
     paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}
     result = emodal.plan(config=load_config(config, set_ or [], **paths))
-    print_result(result, plan_summary(result), as_json)
+    print_result(result, plan_summary(result, with_all), as_json)
+    if strict and result["wrong_rows"]:
+        raise typer.Exit(UNUSABLE_ROWS)

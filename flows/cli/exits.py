@@ -1,6 +1,7 @@
 """How a command ends: every error as one clear line and an exit code, Ctrl-C at once, faults with a report.
 
-Exit codes: 0 done, 1 the work failed, 2 the input or the arguments are wrong, 130 stopped by Ctrl-C, 143 by SIGTERM.
+Exit codes: 0 done, 1 the work failed, 2 the input or the arguments are wrong, 3 `plan --strict` found rows that
+cannot be used, 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 import contextlib
@@ -19,6 +20,8 @@ from typing import NoReturn
 import typer
 
 STOPPED = "emodal: stopped; run the same command again, it goes on where it was"
+#: Exit code of `emodal plan --strict` if a row cannot be used.
+UNUSABLE_ROWS = 3
 #: Packages whose versions a report of a fault names.
 _PACKAGES = (
     "emodal",

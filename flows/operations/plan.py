@@ -27,7 +27,7 @@ from emodal_data.storage.film_cache import film_at_hand, name_films
 from emodal_data.storage.sync import pull
 from emodal_data.storage.urls import READING, local_path
 from flows.config.models import Config
-from flows.progress.summary import wrong_rows
+from flows.progress.wrong_rows import wrong_rows
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from emodal_data.storage.urls import NAMES, local_path, shown
 from emodal_model.inference.metadata import model_file, read_about
 from flows.config.models import StorageConfig
 from flows.progress.observer import observer
-from flows.progress.summary import wrong_row_line, wrong_rows
+from flows.progress.wrong_rows import wrong_row_line, wrong_rows
 
 #: Spans read together by one worker.
 _TOGETHER = 16

@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from emodal_data.clips.plan import Plan
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.storage.urls import shown
+from flows.progress.wrong_rows import wrong_row_line, wrong_row_lines, wrong_rows
 
-#: Wrong annotation rows that are reported one by one.
-MOST_WRONG_ROWS = 20
+#: Lines of one kind that a plan prints unless asked for all.
+MOST_LINES = 6
 
 
 def build_summary(out: Path, result: dict[str, Any]) -> str:
@@ -41,41 +40,13 @@ def dataset_lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def wrong_rows(rows: pd.DataFrame, annotations: Path) -> list[dict[str, Any]]:
-    """The annotation rows that cannot be used, with file, row, reason and what is wrong. rows: plan.Plan.rows."""
-    wrong = rows[rows["reason"].notna()]
-    files = [shown(annotations)] * len(wrong)
-    if "annotation_file" in wrong:
-        files = [shown(annotations / file) for file in wrong["annotation_file"]]
-    listed = zip(files, wrong["row"], wrong["reason"], wrong["detail"], strict=True)
-    return [
-        {"file": file, "row": int(row), "reason": reason, "detail": detail}
-        for file, row, reason, detail in listed
-    ]
-
-
 def plan_lines(plan: Plan, annotations: Path) -> list[str]:
-    """What is odd or wrong in a plan, a line each."""
-    return [*plan.warnings, *_wrong_row_lines(plan.rows, annotations)]
+    """What is odd or wrong in a plan, in a few lines."""
+    return [*plan.warnings, *wrong_row_lines(wrong_rows(plan.rows, annotations))]
 
 
-def _wrong_row_lines(rows: pd.DataFrame, annotations: Path) -> list[str]:
-    """The first wrong rows, a line each, and how many more there are. rows: plan.Plan.rows."""
-    wrong = wrong_rows(rows, annotations)
-    lines = [wrong_row_line(row) for row in wrong[:MOST_WRONG_ROWS]]
-    if len(wrong) > MOST_WRONG_ROWS:
-        more = len(wrong) - MOST_WRONG_ROWS
-        lines.append(f"and {more} more rows; the ledger has all of them, emodal plan too")
-    return lines
-
-
-def wrong_row_line(wrong: dict[str, Any]) -> str:
-    """One line for a row that cannot be used."""
-    return f"{wrong['file']}: row {wrong['row']}: {wrong['reason']}: {wrong['detail']}"
-
-
-def plan_summary(result: dict[str, Any]) -> str:
-    """The plan in a few lines, every wrong row with what to do about it."""
+def plan_summary(result: dict[str, Any], with_all: bool = False) -> str:
+    """The plan on at most a screen; with_all: with a line for every warning and every wrong row."""
     new = result["films_new_or_changed"]
     lines = [
         f"{result['rows']} rows, {result['films']} films ({len(new)} new or changed), {result['clips']} clips",
@@ -95,13 +66,22 @@ def plan_summary(result: dict[str, Any]) -> str:
         lines.append(f"{votes['spans']} spans have two votes or more; Krippendorff's alpha {alpha}")
     if result["label_ties"]:
         lines.append(f"{result['label_ties']} clips have tied votes")
-    lines += [
+    beyond = [
         f"{name} {start_s:g}-{end_s:g} s is beyond the film"
         for name, start_s, end_s in result["beyond_the_film"]
     ]
-    lines += [*result["warnings"], *result["split"]["warnings"]]
-    lines += [wrong_row_line(wrong) for wrong in result["wrong_rows"]]
+    wrong = result["wrong_rows"]
+    odd = [*result["warnings"], *result["split"]["warnings"]]
+    if with_all:
+        lines += [*beyond, *odd, *map(wrong_row_line, wrong)]
+    else:
+        lines += [*_first(beyond, "spans"), *_first(odd, "warnings"), *wrong_row_lines(wrong)]
     return "\n".join(lines)
+
+
+def _first(lines: list[str], what: str) -> list[str]:
+    more = len(lines) - MOST_LINES
+    return lines if more <= 0 else [*lines[:MOST_LINES], f"and {more} more such {what}: emodal plan --all"]
 
 
 def _reason_lines(dropped: dict[str, int]) -> list[str]:
