@@ -22,6 +22,7 @@ from emodal_data.face import FaceBackend
 from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.media import Film, open_film
 from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
+from emodal_data.media.read_through import opening_patience_s
 from emodal_data.media.shots import crossed_cut_s
 from emodal_data.storage.files import is_passing
 
@@ -64,7 +65,7 @@ def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> 
 
     After a crash each clip is tried once alone, and those that fail again get the reason. Errors as read_reel.
     """
-    timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(reel.clips) - 1)
+    timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(reel.clips) - 1) + opening_patience_s(reel.path)
     try:
         pool.run(timeout_s, read_reel, reel, settings)
     except WorkerFailed as error:

@@ -29,7 +29,8 @@ from emodal_data.media.guard import (
     select_stream,
 )
 from emodal_data.media.info import FilmInfo, picture_stream, read_info, sound_stream
-from emodal_data.media.packet_table import LISTED_DEMUXERS, PacketTable, is_read_through, read_table
+from emodal_data.media.packet_table import PacketTable, read_table
+from emodal_data.media.read_through import LISTED_DEMUXERS, is_read_through
 from emodal_data.media.scan import scan
 from emodal_data.media.video import VideoReader
 
@@ -131,7 +132,7 @@ class Film(AbstractContextManager["Film"]):
 
     def _read_through(self) -> PacketTable | None:
         """All packets of picture and sound, if only they tell the film's clock."""
-        if not is_read_through(self._container, self._stream):
+        if not is_read_through(self._path, self._container, self._stream):
             return None
         try:
             sound = sound_stream(self._container, self._config.audio_track).index

@@ -26,18 +26,11 @@ from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.guard import open_container, timed_out
 from emodal_data.media.mpeg_display_order import MpegDisplayOrder
+from emodal_data.media.read_through import JUMPING_DEMUXERS, LISTED_DEMUXERS, patience_s
 
-#: Demuxers in which a seek finds neither keyframes nor exact time stamps, so that packets are looked up in the table.
-LISTED_DEMUXERS = ("mpegts", "mpeg")
-#: Demuxers of streams that are written, cut and joined without a header that covers the whole.
-_STREAMED_DEMUXERS = (*LISTED_DEMUXERS, "flv", "ogg", "asf")
-#: Demuxers of broadcasts: players take a jump of the clock as a join, not as a gap (FFmpeg: dts_delta_threshold).
-_JUMPING_DEMUXERS = (*LISTED_DEMUXERS, "flv")
 _JUMP_S = 10.0
 #: The clock of a listed film may go back by this much: parts joined with care overlap by the delay of their encoders.
 _BACK_S = 0.5
-#: Reading a film through may take clips.timeout_s, and a second more for each of these bytes.
-_BYTES_PER_S = 20e6
 #: More packets than this in a film are an attack: 12 hours of 100 pictures a second.
 _MAX_PACKETS = 5_000_000
 _NO_STAMP = -(2**63)
@@ -167,24 +160,6 @@ class _Columns:
         return PacketTable(pts, dts, place, size, columns[4] != 0, end_s)
 
 
-def is_read_through(container: InputContainer, picture: Stream) -> bool:
-    """Whether the film's clock is known only when all its packets have been read.
-
-    Whole mp4 files list all their packets in the header, AVI and MXF count their frames, and Matroska's cues are
-    a list of keyframes; fragmented mp4, streams and Matroska without cues have nothing of the kind.
-    """
-    name = container.format.name
-    if name in _STREAMED_DEMUXERS:
-        return True
-    index = picture.index_entries
-    if name.startswith("mov"):
-        return len(index) < picture.frames or picture.frames == 0
-    if name.startswith("matroska"):
-        places = [entry.pos for entry in index]
-        return len(places) < 2 or places != sorted(places)
-    return False
-
-
 def read_table(path: Path, config: ClipsConfig, picture: int, sound: int | None) -> PacketTable:
     """The packets of a film, from a container of its own. picture, sound: indices of the streams.
 
@@ -199,9 +174,9 @@ def read_table(path: Path, config: ClipsConfig, picture: int, sound: int | None)
 def _read_table(
     path: Path, config: ClipsConfig, picture: int, sound: int | None, size_bytes: int, mtime_ns: int
 ) -> PacketTable:
-    deadline_s = time.monotonic() + config.timeout_s + size_bytes / _BYTES_PER_S
+    deadline_s = time.monotonic() + config.timeout_s + patience_s(size_bytes)
     with closing(open_container(path, config)) as container:
-        can_jump = container.format.name in _JUMPING_DEMUXERS
+        can_jump = container.format.name in JUMPING_DEMUXERS
         overlap_s = _BACK_S if container.format.name in LISTED_DEMUXERS else 0.0
         streams = {index: container.streams[index] for index in (picture, sound) if index is not None}
         for stream in container.streams:

@@ -15,7 +15,7 @@ import pytest
 
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
-from emodal_data.media import Film, open_film
+from emodal_data.media import Film, open_film, read_through
 from emodal_data.media.clock import Clock
 from tests.media.films import Recipe, make_film, number_in
 
@@ -236,6 +236,47 @@ def test_two_flv_recordings_in_one_file_are_refused(tmp_path: Path) -> None:
     data = make_film(tmp_path, Recipe(".flv"), "part").read_bytes()
     path = tmp_path / "two.flv"
     path.write_bytes(data + data[13:])  # without the second header
+    with pytest.raises(Dropped) as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.CLOCK_DISCONTINUOUS
+
+
+@pytest.mark.parametrize("small_bytes", [0, 2**26])
+def test_two_matroska_films_in_one_file_are_refused_whatever_their_size(
+    small_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_through, "_SMALL_BYTES", small_bytes)
+    part = make_film(tmp_path, Recipe(".mkv", frames=400, audio=None), "part")
+    assert alone(part, 12.01) == 300
+    with pytest.raises(Dropped) as dropped:
+        open_film(joined(tmp_path / "two.mkv", part, part))
+    assert dropped.value.reason == Reason.CLOCK_DISCONTINUOUS
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "is_read"),
+    [
+        (".mkv", {}, False),
+        (".mkv", {"live": "1"}, True),
+        (".mp4", {}, False),
+        (".mp4", {"movflags": "frag_keyframe+empty_moov+default_base_moof"}, True),
+        (".ts", {}, True),
+    ],
+)
+def test_films_that_list_their_keyframes_are_not_read_through(
+    suffix: str, options: dict[str, str], is_read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_through, "_SMALL_BYTES", 0)
+    path = make_film(tmp_path, Recipe(suffix, frames=1000, gop=50, audio=None, container_options=options))
+    with av.open(str(path)) as container:
+        assert read_through.is_read_through(path, container, container.streams.video[0]) is is_read
+
+
+def test_fragments_of_two_films_are_refused(tmp_path: Path) -> None:
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    data = make_film(tmp_path, Recipe(container_options=options), "part").read_bytes()
+    path = tmp_path / "two.mp4"
+    path.write_bytes(data + data[data.index(b"moof") - 4 :])
     with pytest.raises(Dropped) as dropped:
         open_film(path)
     assert dropped.value.reason == Reason.CLOCK_DISCONTINUOUS
