@@ -35,6 +35,11 @@ class PacketSource:
         self._number: int | None = None
 
     @property
+    def can_skip(self) -> bool:
+        """Whether frames may be left out without moving the time stamps of others."""
+        return not self.stamps.by_dts and (self._table is None or self._table.is_stamped)
+
+    @property
     def has_ended(self) -> bool:
         """Whether nothing is left to read, or nothing was sought."""
         return self._packets is None

@@ -80,6 +80,11 @@ class PacketTable:
         return int(places[at]) if at >= 0 and numbers[at] > 0 else 0
 
     @cached_property
+    def is_stamped(self) -> bool:
+        """Whether every packet says when its frame is shown; else frames must be counted, and none may be left out."""
+        return bool((self.pts != _NO_STAMP).all())
+
+    @cached_property
     def _keyframes(self) -> NDArray[np.intp]:
         """Numbers of the keyframes, their times ascending: where parts overlap, the later part is shown."""
         numbers = np.flatnonzero(self.is_keyframe & (self.pts != _NO_STAMP))

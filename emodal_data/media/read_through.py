@@ -71,7 +71,7 @@ def _is_one_segment(path: Path) -> bool:
         return False
     width = _length_of_size(head, at + 4)
     size = _size(head, at + 4)
-    is_unknown = size == 2 ** (7 * width) - 1
+    is_unknown = size == (1 << 7 * width) - 1
     return not is_unknown and at + 4 + width + size >= path.stat().st_size
 
 
@@ -82,4 +82,4 @@ def _length_of_size(data: bytes, at: int) -> int:
 
 def _size(data: bytes, at: int) -> int:
     width = _length_of_size(data, at)
-    return int.from_bytes(data[at : at + width], "big") & (2 ** (7 * width) - 1)
+    return int.from_bytes(data[at : at + width], "big") % (1 << 7 * width)

@@ -60,7 +60,7 @@ class VideoReader:
         self._clock = clock
         self._source = PacketSource(container, stream, clock, table)
         self._shapes = PixelShapes(container, stream)
-        self._can_skip = stream.codec_context.name in _SKIPPING_DECODERS and not self._source.stamps.by_dts
+        self._can_skip = stream.codec_context.name in _SKIPPING_DECODERS and self._source.can_skip
         self._pending: deque[DecodedFrame] = deque()
         self._current: DecodedFrame | None = None
         self._corrupt = 0
