@@ -12,6 +12,7 @@ import pandas as pd
 from emodal_data.annotations.columns import map_repeated
 from emodal_data.annotations.times import TIME_COLUMNS
 from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.region import parse_region, region_text
 
 _WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
 
@@ -59,8 +60,23 @@ def spans(table: pd.DataFrame) -> pd.DataFrame:
         lambda bad: "start " + bad["start"] + ", end " + bad["end"] + backwards,
         length_s,
     )
+    if regions := [name for name in ("face_box", "face_side") if name in table]:
+        texts = table[regions[0]] if len(regions) == 1 else table[regions[0]] + table[regions[1]]
+        out["face_region"] = map_repeated(texts, _region)
+        mark(
+            (texts != "") & out["face_region"].isna(),
+            Reason.BAD_REGION,
+            lambda bad: (
+                " and ".join(regions) + ": " + texts[bad.index].map(repr) + ": " + ADVICE[Reason.BAD_REGION]
+            ),
+        )
     read = ["film", "start", "end", "label", "annotator", "speaker", "row", *TIME_COLUMNS]
     return out.join(table.drop(columns=read))
+
+
+def _region(text: str) -> str | None:
+    region = parse_region(text)
+    return None if region is None else region_text(region)
 
 
 def plain_name(text: str) -> str:

@@ -22,6 +22,7 @@ _TAKEN = {
     *LEDGER.names,
     *(field.name for field in (*LEDGER_OPTIONS, *LEDGER_LABELS)),
     "annotation_file",
+    "face_region",
     "time_fault",
     "time_note",
 } - {

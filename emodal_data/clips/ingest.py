@@ -17,6 +17,7 @@ from emodal_data.clips.store import write_reel
 from emodal_data.core.config import AudioConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.region import parse_region
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.face import FaceBackend
 from emodal_data.face.perceptual_hash import face_hash
@@ -104,7 +105,7 @@ def _row(film: str, clip: Clip, measure: Callable[[], Row]) -> Row:
 def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSettings) -> Row:
     """What is stored of a clip. A half that is missing drops the clip: without sound no frame is decoded."""
     sound = read_sound(film, clip.span)
-    seen = read_face(film, clip.span, backend, settings.face)
+    seen = read_face(film, clip.span, backend, settings.face, parse_region(clip.face_region))
     frame, picture = seen.frame, seen.picture
     row: Row = {
         "frame_s": frame.pts_s,

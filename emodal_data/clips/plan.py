@@ -35,11 +35,12 @@ INGEST_VERSION = 7
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A span of a film, with its stable name."""
+    """A span of a film, with its stable name. face_region: where its face is looked for (see core.region), or ""."""
 
     clip_id: str
     start_s: float
     end_s: float
+    face_region: str = ""
 
     @property
     def span(self) -> Span:
@@ -178,7 +179,8 @@ def plan_build(
     good = rows[rows["reason"].isna()]
     votes = count_votes(good, labels.classes)
     rows.loc[votes.repeated, ["reason", "detail"]] = [Reason.DUPLICATE_VOTE, ADVICE[Reason.DUPLICATE_VOTE]]
-    first = good.drop_duplicates("clip_id").set_index("clip_id")[["film", "start_s", "end_s"]]
+    identity = ["film", "start_s", "end_s", *(["face_region"] if "face_region" in good else [])]
+    first = good.drop_duplicates("clip_id").set_index("clip_id")[identity]
     table = first.join(votes.clips).sort_values(["film", "start_s", "end_s", "speaker"], kind="stable")
     table = _without_outsiders(rows, table, labels.classes, relabelled)
     table, warnings = check_spans(rows, table, facts, clips)
@@ -192,7 +194,8 @@ def plan_build(
         stored = stored_clips(folder, key)
         clip_ids = of_film.index.tolist()
         places |= {clip_id: stored[clip_id] for clip_id in clip_ids if clip_id in stored}
-        spans = zip(clip_ids, of_film["start_s"].tolist(), of_film["end_s"].tolist(), strict=True)
+        regions = _regions(of_film).tolist()
+        spans = zip(clip_ids, of_film["start_s"].tolist(), of_film["end_s"].tolist(), regions, strict=True)
         todo = [Clip(*span) for span in spans if span[0] not in stored]
         for start in range(0, len(todo), clips.reel_size):
             reel = tuple(todo[start : start + clips.reel_size])
@@ -244,14 +247,19 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def clip_id_of(film_sha256: str, start_s: float, end_s: float, speaker: str | None = None) -> str:
+def clip_id_of(
+    film_sha256: str, start_s: float, end_s: float, speaker: str | None = None, face_region: str = ""
+) -> str:
     """The stable name of a clip: a hash of the film's content and the span in whole microseconds.
 
-    speaker: only where several speakers are annotated in the span, and so make a clip each.
+    speaker: only where several speakers are annotated in the span, and so make a clip each. face_region: where the
+    annotations say which face of the frame is meant.
     """
     span = f"{film_sha256}:{round(start_s * 1e6)}:{round(end_s * 1e6)}"
     if speaker is not None:
         span += f":speaker {speaker}"
+    if face_region:
+        span += f":face {face_region}"
     return hashlib.sha256(span.encode()).hexdigest()[:20]
 
 
@@ -292,13 +300,21 @@ def _name_clips(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFr
     good = rows["reason"].isna()
     names = {name: first_name[facts[name].sha256] for name in rows.loc[good, "film"].unique()}
     rows.loc[good, "film"] = map_repeated(rows.loc[good, "film"], names.__getitem__).astype("str")
-    columns = (rows["film"], rows["start_s"], rows["end_s"], _speakers_that_share_a_span(rows[good]), good)
+    speakers = _speakers_that_share_a_span(rows[good])
+    columns = (rows["film"], rows["start_s"], rows["end_s"], speakers, _regions(rows), good)
     spans = zip(*(column.reindex(rows.index).tolist() for column in columns), strict=True)
     rows["clip_id"] = [
-        clip_id_of(facts[film].sha256, start, end, speaker or None) if ok else None
-        for film, start, end, speaker, ok in spans
+        clip_id_of(facts[film].sha256, start, end, speaker or None, region) if ok else None
+        for film, start, end, speaker, region, ok in spans
     ]
     return rows
+
+
+def _regions(rows: pd.DataFrame) -> pd.Series:
+    """The face_region of each row, "" where it has none."""
+    if "face_region" not in rows:
+        return pd.Series("", index=rows.index, dtype=object)
+    return rows["face_region"].fillna("").astype(object)
 
 
 def _speakers_that_share_a_span(rows: pd.DataFrame) -> pd.Series:

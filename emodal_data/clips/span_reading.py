@@ -16,6 +16,7 @@ from emodal_data.audio_features.quality import AudioMeasures, measure_audio
 from emodal_data.clips.gates import face_gate
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped
+from emodal_data.core.region import Region
 from emodal_data.core.span import Span
 from emodal_data.face import FaceBackend, FacePicture, create_backend, find_face
 from emodal_data.media import Film, Frame
@@ -71,25 +72,28 @@ def read_sound(film: Film, span: Span) -> SpanSound:
     return SpanSound(pcm16(wave), measure_audio(wave), sound.missing_samples)
 
 
-def read_face(film: Film, span: Span, backend: FaceBackend, face: FaceConfig) -> SpanFace:
+def read_face(
+    film: Film, span: Span, backend: FaceBackend, face: FaceConfig, region: Region | None = None
+) -> SpanFace:
     """The middle frame of a span and its face; with face.frame_search_s, the nearest frame with a face that passes.
 
-    The gates choose the frame and refuse none. Raises Dropped as Film.frame_at does.
+    region: where in the frame the face is looked for; None is everywhere. The gates choose the frame and refuse none.
+    Raises Dropped as Film.frame_at does.
     """
     middle_s = (span.start_s + span.end_s) / 2
-    middle = _look(film, middle_s, backend, face)
+    middle = _look(film, middle_s, backend, face, region)
     if not _passes(middle, face):
         for t_s in _nearby_s(middle_s, span, face.frame_search_s):
-            other = _look(film, t_s, backend, face)
+            other = _look(film, t_s, backend, face, region)
             if _passes(other, face):
                 return other
     return middle
 
 
-def _look(film: Film, t_s: float, backend: FaceBackend, face: FaceConfig) -> SpanFace:
+def _look(film: Film, t_s: float, backend: FaceBackend, face: FaceConfig, region: Region | None) -> SpanFace:
     frame = film.frame_at(t_s, max_side_px=FACE_STAGE_SIDE_PX)
     try:
-        return SpanFace(frame, find_face(frame.rgb, backend, face, scale=frame.scale))
+        return SpanFace(frame, find_face(frame.rgb, backend, face, frame.scale, region))
     except Dropped as drop:
         return SpanFace(frame, drop)
 

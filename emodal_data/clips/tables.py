@@ -96,7 +96,7 @@ PLANNED: Final = Table(
             pa.field("tied", pa.bool_()),
         ]
     ),
-    pa.schema(_REVIEW),
+    pa.schema([*_REVIEW, pa.field("face_region", pa.string())]),
 )
 
 _PLACE: Final = (pa.field("store_file", pa.string()), pa.field("store_row", pa.int64()))

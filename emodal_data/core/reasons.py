@@ -9,6 +9,7 @@ class Reason(StrEnum):
     # the annotation row
     BAD_TIME = "bad_time"
     END_NOT_AFTER_START = "end_not_after_start"
+    BAD_REGION = "bad_region"
     UNKNOWN_LABEL = "unknown_label"  # of datasets of earlier versions
     DUPLICATE_VOTE = "duplicate_vote"
     LABEL_TIE = "label_tie"
@@ -86,6 +87,7 @@ def stage_of(reason: Reason) -> str:
 ADVICE: dict[Reason, str] = {
     Reason.BAD_TIME: "write start and end as seconds or [HH:]MM:SS[.mmm]",
     Reason.END_NOT_AFTER_START: "end must be later than start",
+    Reason.BAD_REGION: "write face_box as x0, y0, x1, y1 in pixels or shares, or face_side as left or right; not both",
     Reason.UNKNOWN_LABEL: "use one of the classes, or leave it empty",
     Reason.DUPLICATE_VOTE: "one annotator votes once for a span; the first vote counts",
     Reason.LABEL_TIE: "annotators disagree evenly: add a vote or correct one",

@@ -10,6 +10,7 @@ import numpy as np
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
+from emodal_data.core.region import Region, region_text
 from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
 from emodal_data.face.pose import fit_pose, keypoint_yaw_deg
@@ -34,17 +35,22 @@ class FacePicture:
     measures: FaceMeasures
 
 
-def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: float = 1.0) -> FacePicture:
+def find_face(
+    rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: float = 1.0, region: Region | None = None
+) -> FacePicture:
     """The largest face of a frame (or the most central one, by config.choose), frontal, with its measures.
 
     rgb: (h, w, 3) uint8, or whatever as_rgb accepts. scale: pixels of `rgb` per pixel of the film.
-    Raises Dropped(NO_FACE). Applies no threshold.
+    region: only faces whose centre lies in it are chosen from. Raises Dropped(NO_FACE). Applies no threshold.
     """
     rgb = as_rgb(rgb)
     height, width = rgb.shape[:2]
-    detections = _likely(backend.detect(rgb))
+    everywhere = backend.detect(rgb)
+    in_frame = _likely(everywhere)
+    detections = in_frame if region is None else _likely(_within(everywhere, region, rgb, scale))
     if not detections:
-        raise Dropped(Reason.NO_FACE, f"no face in a frame of {width}x{height} pixels")
+        where = "" if region is None else f" within {region_text(region)}: it has {len(in_frame)} elsewhere"
+        raise Dropped(Reason.NO_FACE, f"no face in a frame of {width}x{height} pixels{where}")
     chosen = detections[0] if config.choose == "largest" else _most_central(detections, width, height)
     face = backend.landmarks(rgb, chosen)
     dense = face.landmarks468 if config.frontalization == "dense" else None
@@ -61,7 +67,7 @@ def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: flo
         roll_deg=frontal.roll_deg,
         mirrored_fraction=frontal.mirrored_fraction,
         residual_yaw_deg=_residual_yaw_deg(frontal.image, backend),
-        faces_in_frame=len(detections),
+        faces_in_frame=len(in_frame),
         dominance=chosen.area_px2 / (chosen.area_px2 + max(others, default=0.0)),
         outside_fraction=outside_fraction(face.box_xyxy, width, height),
         x0=x0,
@@ -70,6 +76,17 @@ def find_face(rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: flo
         y1=y1,
     )
     return FacePicture(frontal.image, measures)
+
+
+def _within(detections: list[Detection], region: Region, rgb: Picture, scale: float) -> list[Detection]:
+    """The detections whose centre lies in the region, in their order."""
+    height, width = rgb.shape[:2]
+
+    def is_inside(detection: Detection) -> bool:
+        x0, y0, x1, y1 = (value / scale for value in detection.box_xyxy)
+        return region.contains((x0 + x1) / 2, (y0 + y1) / 2, width / scale, height / scale)
+
+    return [detection for detection in detections if is_inside(detection)]
 
 
 def _likely(detections: list[Detection]) -> list[Detection]:
