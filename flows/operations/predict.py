@@ -155,6 +155,11 @@ def given_questions(film: Path, path: Path, annotations: Path, config: ClipsConf
             "the column film must end its path"
         )
     good = mine[mine["reason"].isna()]
+    if "face_region" in good and good["face_region"].notna().any():
+        raise InputError(
+            f"{shown(annotations)}: predict takes the largest face of a frame, whatever face_box and face_side say: "
+            "remove these columns"
+        )
     whole = good["start_s"].isna()
     good = good.assign(start_s=good["start_s"].mask(whole, 0.0), end_s=good["end_s"].mask(whole, length_s))
     named = good.assign(clip_id=[f"{a}-{b}" for a, b in zip(good["start_s"], good["end_s"], strict=True)])
