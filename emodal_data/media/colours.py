@@ -1,6 +1,6 @@
 """What the container says about a picture's colours, for frames that do not say it themselves."""
 
-import struct
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +21,7 @@ _DOLBY_TAGS = ("dvh1", "dvhe", "dav1", "dva1", "dvav")
 #: Bytes at the front of a Matroska file in which its tracks are described.
 _FRONT_BYTES = 2**18
 _MAX_MOOV_BYTES = 2**26
+_MAX_BOXES = 1000
 
 
 @dataclass(frozen=True)
@@ -96,16 +97,21 @@ def _front(path: Path, size: int) -> bytes:
 
 
 def _moov(path: Path) -> bytes:
-    """The box moov of an mp4 file; empty if there is none."""
+    """The box moov of an mp4 file; empty if there is none among its first boxes."""
+    end = path.stat().st_size
     with path.open("rb") as file:
-        while len(head := file.read(8)) == 8:
-            size, kind = struct.unpack(">I4s", head)
-            body = size - 8
+        for _ in range(_MAX_BOXES):
+            head = file.read(16)
+            if len(head) < 16:
+                break
+            size = int.from_bytes(head[:4], "big") or end - file.tell() + 16
+            width = 8
             if size == 1:
-                body = int.from_bytes(file.read(8), "big") - 16
-            if kind == b"moov":
-                return file.read(min(body, _MAX_MOOV_BYTES)) if body > 0 else b""
-            if body < 0:
-                return b""
-            file.seek(body, 1)
+                size, width = int.from_bytes(head[8:], "big"), 16
+            file.seek(width - 16, os.SEEK_CUR)
+            if head[4:8] == b"moov":
+                return file.read(min(max(0, size - width), _MAX_MOOV_BYTES))
+            if not width <= size <= end:
+                break
+            file.seek(size - width, os.SEEK_CUR)
     return b""
