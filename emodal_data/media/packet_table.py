@@ -8,7 +8,7 @@ order, and recognised by their place in the file after each seek.
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -24,13 +24,11 @@ from numpy.typing import NDArray
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
+from emodal_data.media.clock_check import PacketTimes, check_clock
 from emodal_data.media.guard import open_container, timed_out
 from emodal_data.media.mpeg_display_order import MpegDisplayOrder
 from emodal_data.media.read_through import JUMPING_DEMUXERS, LISTED_DEMUXERS, patience_s
 
-_JUMP_S = 10.0
-#: The clock of a listed film may go back by this much: parts joined with care overlap by the delay of their encoders.
-_BACK_S = 0.5
 #: More packets than this in a film are an attack: 12 hours of 100 pictures a second.
 _MAX_PACKETS = 5_000_000
 _NO_STAMP = -(2**63)
@@ -99,70 +97,49 @@ class PacketTable:
         return self.place[numbers][order], numbers[order]
 
 
-@dataclass
-class _ClockCheck:
-    """Follows the clock of one stream through the file. overlap_s: how far a keyframe may go back."""
-
-    name: str
-    can_jump: bool
-    overlap_s: float
-    last_s: float = -np.inf
-    latest_s: float = -np.inf
-
-    def step(self, at_s: float, starts_s: float | None, is_keyframe: bool, reached_s: float) -> None:
-        """One packet. at_s: its decoding time; starts_s: when it is shown; reached_s: the latest time of any stream.
-
-        Raises Dropped(CLOCK_DISCONTINUOUS).
-        """
-        back_s = self.last_s - at_s
-        if is_keyframe and starts_s is not None and starts_s < self.latest_s:
-            # Nothing that is stored before a keyframe is shown after it.
-            back_s = max(back_s, self.latest_s - starts_s + _BACK_S - self.overlap_s)
-        if back_s > _BACK_S:
-            raise Dropped(
-                Reason.CLOCK_DISCONTINUOUS,
-                f"the time stamps of the {self.name} go back from {self.last_s:.3f} to {at_s:.3f} s",
-                at_s,
-            )
-        if self.can_jump and at_s - reached_s > _JUMP_S:
-            raise Dropped(
-                Reason.CLOCK_DISCONTINUOUS,
-                f"the time stamps jump from {reached_s:.3f} to {at_s:.3f} s",
-                at_s,
-            )
-        self.last_s = max(self.last_s, at_s)
-        if starts_s is not None:
-            self.latest_s = max(self.latest_s, starts_s)
-
-
-@dataclass
 class _Columns:
-    """The columns of a table while it is read. display: of MPEG-1 and MPEG-2, else None."""
+    """The columns of a table while it is read."""
 
-    display: MpegDisplayOrder | None
-    rows: list[tuple[int, int, int, int, bool]] = field(default_factory=list)
+    def __init__(self, display: MpegDisplayOrder | None) -> None:
+        self._display = display
+        self._pictures: list[tuple[int, int, int, int, bool]] = []
+        self._times: list[tuple[float, float, bool, bool]] = []
+        self.end_s = -np.inf
 
-    def add(self, packet: "Packet[Any]") -> None:
-        """Append a packet of the picture."""
-        if self.display is not None:
-            self.display.add(packet)
-        self.rows.append(
-            (
-                _NO_STAMP if packet.pts is None else packet.pts,
-                _NO_STAMP if packet.dts is None else packet.dts,
-                -1 if packet.pos is None else packet.pos,
-                packet.size,
-                packet.is_keyframe,
+    def add(self, packet: "Packet[Any]", tick_s: float, is_picture: bool) -> None:
+        """Append a packet of picture or sound."""
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        decoded_s = np.nan if stamp is None else stamp * tick_s
+        shown_s = np.nan if packet.pts is None else packet.pts * tick_s
+        self._times.append((decoded_s, shown_s, is_picture, is_picture and packet.is_keyframe))
+        last_s = (shown_s if packet.pts is not None else decoded_s) + (packet.duration or 0) * tick_s
+        self.end_s = max(self.end_s, last_s)
+        if is_picture:
+            if self._display is not None:
+                self._display.add(packet)
+            self._pictures.append(
+                (
+                    _NO_STAMP if packet.pts is None else packet.pts,
+                    _NO_STAMP if packet.dts is None else packet.dts,
+                    -1 if packet.pos is None else packet.pos,
+                    packet.size,
+                    packet.is_keyframe,
+                )
             )
-        )
 
-    def table(self, end_s: Fraction) -> PacketTable:
-        """The finished table."""
-        columns = np.array(self.rows, np.int64).reshape(-1, 5).T
+    def table(self, is_listed: bool, can_jump: bool) -> PacketTable:
+        """The finished table. Raises Dropped(CLOCK_DISCONTINUOUS)."""
+        columns = np.array(self._pictures, np.int64).reshape(-1, 5).T
         pts, dts, place, size = (np.ascontiguousarray(column) for column in columns[:4])
-        if self.display is not None:
-            pts = self.display.stamps(pts, (place >= 0) & (pts != _NO_STAMP))
-        return PacketTable(pts, dts, place, size, columns[4] != 0, end_s)
+        decoded_s, shown_s, is_picture, is_keyframe = np.array(self._times, np.float64).reshape(-1, 4).T
+        times = PacketTimes(decoded_s, shown_s, is_picture != 0, is_keyframe != 0)
+        damaged = check_clock(times, is_listed, can_jump)
+        pts[damaged[times.is_picture]] = dts[damaged[times.is_picture]] = _NO_STAMP
+        if self._display is not None:
+            pts = self._display.stamps(pts, (place >= 0) & (pts != _NO_STAMP))
+        ends_s = np.fmax(shown_s, decoded_s)[~damaged]
+        end_s = self.end_s if not damaged.any() else (np.nanmax(ends_s) if len(ends_s) else -np.inf)
+        return PacketTable(pts, dts, place, size, columns[4] != 0, Fraction(max(end_s, 0.0)))
 
 
 def read_table(path: Path, config: ClipsConfig, picture: int, sound: int | None) -> PacketTable:
@@ -181,29 +158,16 @@ def _read_table(
 ) -> PacketTable:
     deadline_s = time.monotonic() + config.timeout_s + patience_s(size_bytes)
     with closing(open_container(path, config)) as container:
-        can_jump = container.format.name in JUMPING_DEMUXERS
-        overlap_s = _BACK_S if container.format.name in LISTED_DEMUXERS else 0.0
+        name = container.format.name
         streams = {index: container.streams[index] for index in (picture, sound) if index is not None}
         for stream in container.streams:
             stream.discard = Discard.default if stream.index in streams else Discard.all
-        names = {picture: "picture", sound: "sound"}
-        checks = {index: _ClockCheck(names[index], can_jump, overlap_s) for index in streams}
         ticks_s = {index: float(stream.time_base or 0) for index, stream in streams.items()}
         columns = _Columns(MpegDisplayOrder.of(container, streams[picture]))
-        reached_s, end_s = np.inf, -np.inf
         for packet in _packets(container, list(streams.values()), deadline_s):
             index = packet.stream_index
-            if index == picture:
-                columns.add(packet)
-            stamp = packet.dts if packet.dts is not None else packet.pts
-            if stamp is None:
-                continue
-            tick_s = ticks_s[index]
-            at_s, starts_s = stamp * tick_s, None if packet.pts is None else packet.pts * tick_s
-            checks[index].step(at_s, starts_s, index == picture and packet.is_keyframe, reached_s)
-            reached_s = at_s if reached_s == np.inf else max(reached_s, at_s)
-            end_s = max(end_s, (starts_s if starts_s is not None else at_s) + (packet.duration or 0) * tick_s)
-    return columns.table(Fraction(0) if end_s == -np.inf else Fraction(end_s))
+            columns.add(packet, ticks_s[index], index == picture)
+    return columns.table(name in LISTED_DEMUXERS, name in JUMPING_DEMUXERS)
 
 
 def _packets(container: InputContainer, streams: list[Stream], deadline_s: float) -> "Iterator[Packet[Any]]":

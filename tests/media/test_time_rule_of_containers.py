@@ -280,3 +280,37 @@ def test_fragments_of_two_films_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Dropped) as dropped:
         open_film(path)
     assert dropped.value.reason == Reason.CLOCK_DISCONTINUOUS
+
+
+def with_damaged_stamps(source: Path, to: Path, numbers: set[int]) -> Path:
+    """MPEG-TS whose pictures of these numbers, in file order, are stamped three hours off."""
+    data, at = bytearray(source.read_bytes()), -1
+    for number in range(max(numbers) + 1):
+        at = data.index(b"\0\0\1\xe0", at + 1)
+        if number in numbers:
+            data[at + 9] ^= 0x02
+            if data[at + 7] & 0x40:  # a stamp for decoding, too
+                data[at + 14] ^= 0x02
+    to.write_bytes(data)
+    return to
+
+
+@pytest.mark.parametrize("numbers", [{30}, {31}, {32, 33}, {10, 60, 61, 90}])
+def test_single_damaged_stamps_cost_no_film_and_no_other_frame(numbers: set[int], tmp_path: Path) -> None:
+    plain = make_film(tmp_path, Recipe(".ts"), "plain")
+    right = every(whole_decode(plain), 1)
+    path = with_damaged_stamps(plain, tmp_path / "damaged.ts", numbers)
+    with open_film(path) as film:
+        assert film.duration_s == pytest.approx(4.0, abs=0.2)
+    answers = wrong_answers(path, right)
+    assert answers["alone"] == answers["upwards"] == answers["downwards"] == answers["shuffled"]
+    assert all(abs(number - int(got)) <= 2 for number, got in answers["alone"].values())
+    assert len(answers["alone"]) <= 2 * len(numbers)
+
+
+def test_a_clock_that_goes_back_for_good_is_no_damage(tmp_path: Path) -> None:
+    plain = make_film(tmp_path, Recipe(".ts"), "plain")
+    path = with_damaged_stamps(plain, tmp_path / "back.ts", set(range(40, 100)))
+    with pytest.raises(Dropped) as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.CLOCK_DISCONTINUOUS
