@@ -116,7 +116,8 @@ class PacketSource:
 class FrameStamps:
     """Time stamps of decoded frames.
 
-    AVI has none for pictures that are shown in another order than they are stored in. FFmpeg invents them for packets,
+    AVI has none for pictures that are shown in another order than they are stored in, nor has Matroska for tracks that
+    were taken over from AVI (V_MS/VFW/FOURCC). FFmpeg invents them for packets,
     and its best effort for frames is the stamp of the packet with which the frame left the decoder: by_dts. The film's
     first frame alone keeps its own, first_pts. At the end of the film the frames that are left follow each other by
     frame_ticks. delay: ticks by which frames may come later than their packets.
@@ -133,7 +134,7 @@ class FrameStamps:
         """The rule for a stream that has not been decoded yet."""
         rate = stream.average_rate
         frame_ticks = max(1, round(1 / rate / clock.tick_s)) if rate else 1
-        by_dts = container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+        by_dts = _is_without_pts(container, stream) and bool(stream.codec_context.has_b_frames)
         delay = _AVI_DELAY_FRAMES * frame_ticks if by_dts else 0
         return cls(by_dts, frame_ticks, (stream.start_time or 0) + frame_ticks, delay)
 
@@ -150,3 +151,9 @@ class FrameStamps:
             stamp = self._last + self.frame_ticks
         self._last = stamp
         return stamp
+
+
+def _is_without_pts(container: InputContainer, stream: VideoStream) -> bool:
+    name = container.format.name
+    # Matroska's own codec names come without a codec tag.
+    return name == "avi" or (name.startswith("matroska") and bool(stream.codec_context.codec_tag.strip("\0")))

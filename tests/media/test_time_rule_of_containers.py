@@ -3,6 +3,7 @@
 The truth is a decode of the whole film from front to back, with FFmpeg's stamps.
 """
 
+import struct
 import subprocess
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -314,3 +315,79 @@ def test_a_clock_that_goes_back_for_good_is_no_damage(tmp_path: Path) -> None:
     with pytest.raises(Dropped) as dropped:
         open_film(path)
     assert dropped.value.reason == Reason.CLOCK_DISCONTINUOUS
+
+
+def element(name: str, content: bytes | int | str) -> bytes:
+    """An EBML element."""
+    if isinstance(content, int):
+        content = content.to_bytes(max(1, (content.bit_length() + 7) // 8), "big")
+    if isinstance(content, str):
+        content = content.encode()
+    return bytes.fromhex(name) + (len(content) | 1 << 28).to_bytes(4, "big") + content
+
+
+def taken_over_from_avi(source: Path, to: Path) -> Path:
+    """The H.264 of a Matroska film as a track V_MS/VFW/FOURCC, whose blocks are stamped in decoding order."""
+    with av.open(str(source)) as given:
+        stream = given.streams.video[0]
+        head = bytes(stream.codec_context.extradata)
+        packets = [(packet.is_keyframe, bytes(packet)) for packet in given.demux(stream) if packet.size]
+
+    def annex_b(data: bytes, sizes: int) -> bytes:
+        out, at = b"", 0
+        while at < len(data):
+            end = at + sizes + int.from_bytes(data[at : at + sizes], "big")
+            out += b"\0\0\0\1" + data[at + sizes : end]
+            at = end
+        return out
+
+    sps_end = 8 + int.from_bytes(head[6:8], "big")
+    parameters = annex_b(head[6:sps_end], 2) + annex_b(head[sps_end + 1 :], 2)
+    header = struct.pack("<IiiHH4sIiiII", 40, 192, 96, 1, 24, b"H264", 192 * 96 * 3, 0, 0, 0, 0)
+    size = element("b0", 192) + element("ba", 96)
+    codec = element("86", "V_MS/VFW/FOURCC") + element("63a2", header)
+    numbers = element("d7", 1) + element("73c5", 1) + element("83", 1)
+    track = element("ae", numbers + codec + element("e0", size) + element("23e383", 40_000_000))
+    clusters = b""
+    for first in range(0, len(packets), 25):
+        blocks = b"".join(
+            element(
+                "a3",
+                b"\x81"
+                + struct.pack(">hB", 40 * k, 0x80 if key else 0)
+                + (parameters if key else b"")
+                + annex_b(data, 4),
+            )
+            for k, (key, data) in enumerate(packets[first : first + 25])
+        )
+        clusters += element("1f43b675", element("e7", 40 * first) + blocks)
+    to.write_bytes(
+        element("1a45dfa3", element("4282", "matroska") + element("4287", 4) + element("4285", 2))
+        + element(
+            "18538067",
+            element("1549a966", element("2ad7b1", 1_000_000)) + element("1654ae6b", track) + clusters,
+        )
+    )
+    return to
+
+
+def test_a_matroska_track_taken_over_from_avi_shows_every_frame_once(tmp_path: Path) -> None:
+    plain = make_film(tmp_path, Recipe(".mkv", audio=None), "plain")
+    path = taken_over_from_avi(plain, tmp_path / "vfw.mkv")
+    right = {(k + 2.5) / FPS: k for k in range(1, 97)}
+    assert wrong_answers(path, right) == NONE_WRONG
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "options"),
+    [(".avi", "libx264", {}), (".mpg", "mpeg1video", SMALL), (".ts", "libx264", {}), (".mkv", "libx264", {})],
+)
+def test_a_scan_has_the_time_stamps_of_single_frames(
+    suffix: str, codec: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    path = make_film(tmp_path, Recipe(suffix, codec, audio="mp2", video_options=options))
+    with open_film(path) as film:
+        scanned = [t_s for t_s, _ in film.scan(1.0, 2.5)]
+        single = [film.frame_at(t_s + 1e-4).pts_s for t_s in scanned]
+    assert len(scanned) in (37, 38)
+    assert scanned == pytest.approx(single, abs=1e-6)
