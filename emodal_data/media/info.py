@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from emodal_data.core.errors import Dropped, InputError
@@ -108,9 +108,16 @@ def _sound_of_the_picture(container: InputContainer) -> list[AudioStream]:
     streams = list(container.streams.audio)
     if container.format.name != "mpegts" or not moving_pictures(container):
         return streams
-    # FFmpeg tells the best track of a stream's programme: two streams are of one programme if it is the same.
-    best = container.streams.best("audio", related=picture_stream(container))
-    return [s for s in streams if container.streams.best("audio", related=s) is best]
+    # FFmpeg tells the best tracks of a stream's programme: streams are of one programme if these are the same.
+    picture = picture_stream(container)
+    return [
+        stream for stream in streams if _best_tracks(container, stream) == _best_tracks(container, picture)
+    ]
+
+
+def _best_tracks(container: InputContainer, related: Stream) -> list[int]:
+    best = (container.streams.best(kind, related=related) for kind in ("audio", "video"))
+    return [stream.index for stream in best if stream is not None]
 
 
 def _timecode(container: InputContainer) -> str:

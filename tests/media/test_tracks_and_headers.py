@@ -87,6 +87,19 @@ def test_a_track_of_another_programme_is_no_track_of_this_one(two_programmes: Pa
     assert dropped.value.reason == Reason.NO_AUDIO
 
 
+def test_a_picture_without_sound_is_not_given_that_of_another_programme(tmp_path: Path) -> None:
+    films = [make_film(tmp_path, Recipe(audio=None), name) for name in ("silent", "spoken")]
+    path = tmp_path / "programmes.ts"
+    inputs = ("-i", films[0], "-i", films[1], "-i", tone(tmp_path, 700))
+    programmes = ("-program", "title=Silent:st=0", "-program", "title=Spoken:st=1:st=2")
+    ffmpeg(*inputs, "-map", 0, "-map", 1, "-map", 2, "-c:v", "copy", "-c:a", "mp2", *programmes, path)
+    with open_film(path) as film:
+        assert number_in(film.frame_at(1.1).rgb) > 20
+        with pytest.raises(Dropped) as dropped:
+            film.audio(1.0, 2.0)
+    assert dropped.value.reason == Reason.NO_AUDIO
+
+
 @pytest.mark.parametrize("default", [0, 1, None])
 def test_the_picture_is_the_track_marked_as_default_else_the_first(
     default: int | None, tmp_path: Path
@@ -203,11 +216,12 @@ def with_dolby_record(path: Path, profile: int, compatibility: int) -> Path:
     return path
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize(
     ("profile", "compatibility", "tag"), [(5, 0, "dvh1"), (5, 0, "hvc1"), (8, 1, "hvc1"), (8, 4, "dvh1")]
 )
 def test_dolby_vision_is_read_by_its_base_layer_or_refused(
-    profile: int, compatibility: int, tag: str, tmp_path: Path
+    profile: int, compatibility: int, tag: str, suffix: str, tmp_path: Path
 ) -> None:
     options = {"x265-params": "log-level=none:pools=1", "preset": "ultrafast"}
     plain = make_film(
@@ -217,6 +231,9 @@ def test_dolby_vision_is_read_by_its_base_layer_or_refused(
     ffmpeg("-i", plain, "-c", "copy", "-tag:v", "hvc1", path)
     data = with_dolby_record(path, profile, compatibility).read_bytes()
     path.write_bytes(data.replace(b"hvc1", tag.encode()))
+    if suffix == ".mkv":
+        ffmpeg("-i", path, "-c", "copy", "-strict", "unofficial", tmp_path / "dolby.mkv")
+        path = tmp_path / "dolby.mkv"
     if compatibility:
         with open_film(path) as film:
             assert number_in(film.frame_at(1.01).rgb) == 25
