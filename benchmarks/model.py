@@ -43,7 +43,7 @@ def speed(rows: int, turns: int, precisions: list[str]) -> None:
     decode = cpu_s(lambda: [cv2.imdecode(png, cv2.IMREAD_UNCHANGED) for png in pngs])
     print(f"decode once: {1e6 * decode / rows:.0f} CPU us a sample (flat patches; faces cost more)")
     for dtype in precisions:
-        network = build_network("emodal", config, normalisation_of(samples), dtype)
+        network = build_network("emodal", config, normalisation_of(samples), len(samples.classes), dtype)
         optimizer = keras.optimizers.Adam(config.learning_rate)
         optimizer.build(network.trainable_variables)
         step = make_step(network, optimizer, tf.ones(4), config)

@@ -87,6 +87,7 @@ def voices(folder: Path) -> Samples:
         films=actors,
         speakers=actors,
         originals=np.ones(len(files), bool),
+        classes=LABELS,
     )
 
 

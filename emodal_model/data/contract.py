@@ -1,6 +1,6 @@
-"""The contract with a dataset folder: its classes, sizes and column names. No other module repeats them."""
+"""The contract with a dataset folder: sizes and column names. No other module repeats them."""
 
-#: The classes, in the order of their codes in the column `label`.
+#: The classes of synthetic data; a dataset names its own (samples.read_classes).
 LABELS = ("angry", "happy", "neutral", "sad")
 
 #: Width and height of an image, in pixels.

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_model.core.errors import ModelInputError
-from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, LABELS, NO_FRAMES, UNLABELLED
+from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, NO_FRAMES, UNLABELLED
 from emodal_model.data.disk_images import DiskImages, on_disk
 from emodal_model.data.sequences import Sequences
 
@@ -26,7 +26,8 @@ class Samples:
 
     images: (n, 128, 128) uint8, an array or DiskImages on disk. audio_features: (n, 68) float32, or the frames after
     by_frames. labels: (n,) int64, -1 if unlabelled. clip_ids, films, speakers: (n,) str; a missing speaker is "".
-    originals: (n,) bool, False for augmented samples. frames: n rows of (frames, 68), or None if they were not read.
+    originals: (n,) bool, False for augmented samples. classes: the names of the labels 0, 1, ...
+    frames: n rows of (frames, 68), or None if they were not read.
     """
 
     images: np.ndarray | DiskImages
@@ -36,6 +37,7 @@ class Samples:
     films: np.ndarray
     speakers: np.ndarray
     originals: np.ndarray
+    classes: tuple[str, ...]
     frames: Sequences | None = None
 
     def __len__(self) -> int:
@@ -61,14 +63,16 @@ def join(parts: list[Samples]) -> Samples:
 
 
 def _taken(column: Any, chosen: np.ndarray) -> Any:
-    if column is None:
-        return None
+    if column is None or isinstance(column, tuple):  # the names of the classes
+        return column
     return column.take(chosen) if isinstance(column, DiskImages | Sequences) else column[chosen]
 
 
 def _joined(columns: list[Any]) -> Any:
     if isinstance(columns[0], Sequences):
         return Sequences([row for column in columns for row in column])
+    if isinstance(columns[0], tuple):  # the names of the classes
+        return columns[0]
     on_disk = [column for column in columns if isinstance(column, DiskImages)]
     if on_disk:
         return DiskImages.join(on_disk)
@@ -95,6 +99,7 @@ def read_samples(dataset: Path, split: str, spill: Path | None = None, with_fram
     finite features.
     """
     wanted = [*_COLUMNS, FRAMES] if with_frames else [*_COLUMNS]
+    classes = read_classes(dataset)
     tables = [_read_table(path, wanted) for path in shards(dataset, split)]
     rows = sum(table.num_rows for table in tables)
     # Filled in place: 11,606 images need 190 MB, and a list of them with its copy three times that.
@@ -105,11 +110,12 @@ def read_samples(dataset: Path, split: str, spill: Path | None = None, with_fram
     return Samples(
         images=DiskImages([images]) if spill else images,
         audio_features=_join([_audio_features(table, dataset) for table in tables], np.float32, (FEATURES,)),
-        labels=_join([_labels(table, dataset) for table in tables], np.int64),
+        labels=_join([_labels(table, dataset, len(classes)) for table in tables], np.int64),
         clip_ids=_join([_strings(table["clip_id"]) for table in tables], np.str_),
         films=_join([_strings(table["film"]) for table in tables], np.str_),
         speakers=_join([_strings(table["speaker"]) for table in tables], np.str_),
         originals=_join([_strings(table["augmentation"]) == "none" for table in tables], np.bool_),
+        classes=classes,
         frames=Sequences([row for table in tables for row in _frames(table, dataset)])
         if with_frames
         else None,
@@ -147,6 +153,36 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
     except ValueError as exc:
         raise ModelInputError(f"{path}: not JSON ({exc}); build the dataset again") from exc
     return manifest if isinstance(manifest, dict) else {}
+
+
+def read_classes(dataset: Path) -> tuple[str, ...]:
+    """The names of the classes, in the order of their codes in the column `label`.
+
+    From the manifest, else from the ClassLabel feature of the shards. Raises ModelInputError if neither names them, or
+    if they differ.
+    """
+    in_manifest = tuple(str(name) for name in read_manifest(dataset).get("labels", []))
+    in_shards = next((names for path in shards(dataset, "*")[:1] if (names := _class_names(path))), ())
+    if in_manifest and in_shards and in_manifest != in_shards:
+        raise ModelInputError(
+            f"{dataset}: manifest.json has the classes {', '.join(in_manifest)}, the shards {', '.join(in_shards)}; "
+            "build the dataset again"
+        )
+    if not (in_manifest or in_shards):
+        raise ModelInputError(
+            f"{dataset}: names no classes (labels in manifest.json); build the dataset again"
+        )
+    return in_manifest or in_shards
+
+
+def _class_names(path: Path) -> tuple[str, ...]:
+    """The names of the ClassLabel feature in the metadata of a shard; none if it has no such metadata."""
+    metadata = _schema(path).metadata or {}
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        return tuple(str(name) for name in features["label"]["names"])
+    except (KeyError, ValueError, TypeError):
+        return ()
 
 
 def dataset_hash(dataset: Path) -> str:
@@ -242,11 +278,11 @@ def _frames(table: pa.Table, dataset: Path) -> list[np.ndarray]:
     return np.split(np.asarray(values, np.float32).reshape(-1, FEATURES), np.cumsum(counts)[:-1])
 
 
-def _labels(table: pa.Table, dataset: Path) -> np.ndarray:
+def _labels(table: pa.Table, dataset: Path, classes: int) -> np.ndarray:
     labels = np.asarray(table["label"].fill_null(UNLABELLED).to_numpy(), np.int64)
-    if not np.isin(labels, range(UNLABELLED, len(LABELS))).all():
+    if not np.isin(labels, range(UNLABELLED, classes)).all():
         raise ModelInputError(
-            f"{dataset}: labels must be 0 to {len(LABELS) - 1} or null; build the dataset again"
+            f"{dataset}: labels must be 0 to {classes - 1} or null; build the dataset again"
         )
     return labels
 

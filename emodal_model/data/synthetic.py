@@ -64,6 +64,7 @@ def draw_samples(n: int, seed: int, labelled: int | None = None) -> Samples:
         films=np.asarray([f"film {i % 20}" for i in range(n)]),
         speakers=np.full(n, ""),
         originals=np.ones(n, bool),
+        classes=LABELS,
     )
 
 

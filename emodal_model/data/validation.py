@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import Samples
 
 #: Largest difference between the validation share and the wanted one; beyond it, finer groups are tried.
@@ -77,7 +76,7 @@ def _best_draw(
     """
     labelled = samples.originals & (samples.labels >= 0)
     groups, member = np.unique(keys, return_inverse=True)
-    counts = np.zeros((len(groups), len(LABELS)))
+    counts = np.zeros((len(groups), len(samples.classes)))
     np.add.at(counts, (member[labelled], samples.labels[labelled]), 1)
     total = counts.sum(axis=0)
     again = np.isin(groups, keys[earlier] if earlier is not None else [])

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from emodal_model.data.contract import IMAGE_SIZE, LABELS
+from emodal_model.data.contract import IMAGE_SIZE
 from emodal_model.data.samples import Samples
 from emodal_model.evaluation.scores import softmax
 
@@ -39,7 +39,7 @@ class Linear:
     estimator: Estimator
 
     def logits(self, train: Samples, validation: Samples, test: Samples) -> np.ndarray:
-        """(n test, 4) logits, with the penalty that is best on `validation`; the final fit uses both sets."""
+        """(n test, classes) logits, with the penalty that is best on `validation`; the final fit uses both sets."""
         x, y = self.features(train), train.labels
         penalty = PENALTIES[1]
         if len(validation):
@@ -49,7 +49,7 @@ class Linear:
             ]
             penalty = PENALTIES[int(np.argmax(scores))]
             x, y = np.concatenate([x, x_held]), np.concatenate([y, validation.labels])
-        return _all_classes(self.estimator(penalty).fit(x, y), self.features(test))
+        return _all_classes(self.estimator(penalty).fit(x, y), self.features(test), len(train.classes))
 
 
 def audio_features(samples: Samples) -> np.ndarray:
@@ -119,23 +119,23 @@ LINEAR: Final[Mapping[str, Linear]] = {
 
 
 def baseline_probabilities(train: Samples, validation: Samples, test: Samples) -> dict[str, np.ndarray]:
-    """(n test, 4) probabilities of every baseline by name, with the late fusion of the two logistic regressions.
+    """(n test, classes) probabilities of every baseline by name, with the late fusion of the two logistic regressions.
 
     train: labelled samples. A class without training samples gets probability 0.
     """
     if len(test) == 0:
-        return {name: np.empty((0, len(LABELS))) for name in (*LINEAR, "late_fusion")}
+        return {name: np.empty((0, len(test.classes))) for name in (*LINEAR, "late_fusion")}
     logits = {name: baseline.logits(train, validation, test) for name, baseline in LINEAR.items()}
     # Late fusion: the product of the two predictions.
     logits["late_fusion"] = logits["audio_logistic"] + logits["image_logistic"]
     return {name: softmax(each) for name, each in logits.items()}
 
 
-def _all_classes(fitted: Any, x: np.ndarray) -> np.ndarray:
-    """Logits for all LABELS, also those without training samples; margins of two classes become two columns."""
+def _all_classes(fitted: Any, x: np.ndarray, classes: int) -> np.ndarray:
+    """Logits for all classes, also those without training samples; margins of two classes become two columns."""
     margins = np.asarray(fitted.decision_function(x), np.float64)
     if margins.ndim == 1:
         margins = np.stack([-margins / 2, margins / 2], axis=1)
-    logits = np.full((len(x), len(LABELS)), -1e9)
+    logits = np.full((len(x), classes), -1e9)
     logits[:, fitted.classes_] = margins
     return logits

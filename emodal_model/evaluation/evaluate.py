@@ -12,7 +12,7 @@ import numpy as np
 
 from emodal_model.core.errors import ModelInputError
 from emodal_model.data.contract import NO_FRAMES
-from emodal_model.data.samples import Samples, has_frames, read_manifest, read_samples
+from emodal_model.data.samples import Samples, has_frames, read_classes, read_manifest, read_samples
 from emodal_model.evaluation.scores import paired_p, score
 from emodal_model.evaluation.tables import TITLES
 from emodal_model.inference.metadata import model_files
@@ -41,14 +41,16 @@ class Evaluation:
 def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
     """Evaluate a .keras file, or every network of a model folder, on the test split of a dataset folder.
 
-    Raises ModelInputError if either cannot be read, or if the dataset's audio features are not those of the model.
+    Raises ModelInputError if either cannot be read, or if the dataset's classes or audio features are not those of the
+    model.
     """
     dataset = Path(dataset)
     networks = [load(path) for path in model_files(Path(model_path))]
     if not networks:
         load(model_path)  # raises an error that names the path
-    manifest = read_manifest(dataset)
+    manifest, classes = read_manifest(dataset), read_classes(dataset)
     for network in networks:
+        _refuse_other_classes(network, classes, dataset)
         _refuse_other_features(network, manifest, dataset)
     with_frames = has_frames(dataset)
     able = [network for network in networks if with_frames or not network.uses_frames]
@@ -57,6 +59,15 @@ def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
     left_out = {network.name: NO_FRAMES for network in networks if network not in able}
     test = read_samples(dataset, "test", with_frames=any(network.uses_frames for network in able))
     return evaluate_on(able, labelled_originals(test), left_out=left_out)
+
+
+def _refuse_other_classes(network: Predictor, classes: tuple[str, ...], dataset: Path) -> None:
+    """Raise ModelInputError if the dataset has other classes than the network, or the same in another order."""
+    if classes != network.labels:
+        raise ModelInputError(
+            f"{dataset}: its classes are {', '.join(classes)}, but the {network.name} network was trained on "
+            f"{', '.join(network.labels)}; evaluate it on a dataset with those labels.classes, or train on this one"
+        )
 
 
 def _refuse_other_features(network: Predictor, manifest: dict[str, Any], dataset: Path) -> None:
@@ -101,7 +112,7 @@ def evaluate_on(
     answers |= others or {}
     right = {name: given.argmax(axis=1) == test.labels for name, given in answers.items()}
     scores = {
-        name: score(answers[name], test.labels)
+        name: score(answers[name], test.labels, test.classes)
         | {
             "by_film": _by_group(right[name], test.films),
             "by_speaker": _by_group(right[name], test.speakers),

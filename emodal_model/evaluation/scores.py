@@ -3,6 +3,7 @@
 A score that the test split does not define (the recall of a class without clips) is None, never NaN.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,14 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from emodal_model.data.contract import LABELS
 
-
-def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def score(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
     """Every score of one set of predictions, as JSON values.
 
-    probabilities: (n, 4). labels: (n,) int, all >= 0. Fractions are 0 to 1. confusion: counts, rows truth, columns
-    prediction. uar and macro_f1 are None unless every class has a sample.
+    probabilities: (n, classes). labels: (n,) int, all >= 0. classes: their names. Fractions are 0 to 1. confusion:
+    counts, rows truth, columns prediction. uar and macro_f1 are None unless every class has a sample.
     """
-    confusion = confusion_counts(labels, probabilities.argmax(axis=1))
+    confusion = confusion_counts(labels, probabilities.argmax(axis=1), len(classes))
     n, right = int(confusion.sum()), int(np.trace(confusion))
     truth, predicted, hits = confusion.sum(axis=1), confusion.sum(axis=0), np.diag(confusion)
     recall = [int(h) / int(t) if t else None for h, t in zip(hits, truth, strict=True)]
@@ -31,7 +30,7 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         "accuracy_interval": list(wilson_interval(right, n)) if n else None,
         "uar": mean_or_none(recall),
         "macro_f1": mean_or_none(f1),
-        "recall": dict(zip(LABELS, recall, strict=True)),
+        "recall": dict(zip(classes, recall, strict=True)),
         "confusion": confusion.tolist(),
         "cross_entropy": cross_entropy(probabilities, labels) if n else None,
         "ece": calibration_error(probabilities, labels) if n else None,
@@ -39,11 +38,11 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def confusion_counts(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """(4, 4) int64 counts, rows truth, columns prediction, in the order of LABELS."""
+def confusion_counts(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """(classes, classes) int64 counts, rows truth, columns prediction."""
     if len(truth) == 0:  # scikit-learn refuses empty input
-        return np.zeros((len(LABELS), len(LABELS)), np.int64)
-    return np.asarray(confusion_matrix(truth, predicted, labels=range(len(LABELS))))
+        return np.zeros((classes, classes), np.int64)
+    return np.asarray(confusion_matrix(truth, predicted, labels=range(classes)))
 
 
 def mean_or_none(values: list[float | None]) -> float | None:

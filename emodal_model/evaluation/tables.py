@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from emodal_model.data.contract import LABELS
-
 #: Rows of the first table: the poster's, then EMODal with one modality missing, then baselines.
 TITLES: Final[Mapping[str, str]] = {
     "audio": "audio",
@@ -25,6 +23,8 @@ TITLES: Final[Mapping[str, str]] = {
 #: The networks that are trained, in the order of TITLES; the last one of a run is its main network.
 TRAINED: Final = ("audio", "audio_recurrent", "image", "emodal")
 
+#: Columns of a line of text.
+_MOST_COLUMNS = 100
 #: Repeats that are shown one by one: a line has room for this many.
 _MOST_REPEATS = 5
 
@@ -52,7 +52,7 @@ def format_report(metrics: Mapping[str, Any]) -> str:
         lines += ["", *_repeat_lines(metrics["repeats"])]
     for name in TRAINED:
         if name in networks:
-            lines += ["", *_confusion_lines(TITLES[name], networks[name]["confusion"])]
+            lines += ["", *_confusion_lines(TITLES[name], networks[name])]
     if metrics.get("h_score") is not None:
         lines += ["", f"H-score of the two codes on the test split: {metrics['h_score']:.3f}"]
     for name, reason in metrics.get("left_out", {}).items():
@@ -60,9 +60,9 @@ def format_report(metrics: Mapping[str, Any]) -> str:
     note = metrics.get("validation", {}).get("note")
     if note:
         lines += ["", f"note: {note}"]
-    missing = sorted({label for s in networks.values() for label, r in s["recall"].items() if r is None})
+    missing = list(dict.fromkeys(c for s in networks.values() for c, r in s["recall"].items() if r is None))
     if missing:
-        names = ", ".join(label for label in LABELS if label in missing)
+        names = ", ".join(missing)
         lines += ["", f"note: no test clip is {names}, so UAR and macro-F1 are not defined"]
     return "\n".join(lines)
 
@@ -89,13 +89,30 @@ def _repeat_lines(repeats: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _confusion_lines(title: str, counts: list[list[int]]) -> list[str]:
-    header = f"{'':24}" + "".join(f"{label:>10}" for label in LABELS) + f"{'clips':>10}"
+def _confusion_lines(title: str, scores: Mapping[str, Any]) -> list[str]:
+    """The confusion matrix; if it is wider than a line, the recall and the commonest predictions of each class."""
+    classes, counts = list(scores["recall"]), scores["confusion"]
+    cell = max(10, 2 + max(map(len, classes)))
+    if 24 + cell * len(classes) + 10 > _MOST_COLUMNS:
+        return _commonest_lines(title, classes, counts)
+    header = f"{'':24}" + "".join(f"{label:>{cell}}" for label in classes) + f"{'clips':>10}"
     lines = [f"{title}: % of each true class, predicted as", header]
-    for label, row in zip(LABELS, counts, strict=True):
+    for label, row in zip(classes, counts, strict=True):
         total = sum(row)
-        cells = "".join(f"{_percent(count / total if total else None):>10}" for count in row)
+        cells = "".join(f"{_percent(count / total if total else None):>{cell}}" for count in row)
         lines.append(f"{label:>24}{cells}{total:>10}")
+    return lines
+
+
+def _commonest_lines(title: str, classes: list[str], counts: list[list[int]]) -> list[str]:
+    header = f"{'':24}{'recall %':>10}{'clips':>10}   most often predicted as, %"
+    lines = [f"{title}: recall and commonest predictions of each true class", header]
+    for number, (label, row) in enumerate(zip(classes, counts, strict=True)):
+        total = sum(row)
+        order = sorted(range(len(row)), key=lambda code: (-row[code], code))[:3]
+        named = ", ".join(f"{classes[code]} {100 * row[code] / total:.0f}" for code in order if row[code])
+        recall = _percent(row[number] / total if total else None)
+        lines.append(f"{label:>24}{recall:>10}{total:>10}   {named}"[:_MOST_COLUMNS].rstrip())
     return lines
 
 

@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelInputError
 from emodal_model.core.versions import versions
-from emodal_model.data.contract import LABELS
-from emodal_model.data.samples import read_manifest, shards
+from emodal_model.data.samples import read_classes, read_manifest, shards
 
 #: The member of a .keras file with the metadata.
 ABOUT = "emodal.json"
@@ -33,7 +32,7 @@ def about_model(
     """
     settings = read_manifest(dataset).get("config", {})
     return {
-        "labels": list(LABELS),
+        "labels": list(read_classes(dataset)),
         "feature_names": feature_names(dataset, by_frames),
         **{section: settings.get(section, {}) for section in READING},
         "dataset_hash": data_hash,

@@ -25,7 +25,7 @@ from emodal_model.network.forward import outputs_of
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of a network for one sample. probabilities: (4,) in the order of Predictor.labels.
+    """The answer of a network for one sample. probabilities: (classes,) in the order of Predictor.labels.
 
     used: "both", "image" or "audio"; None, without probabilities, if the sample lacks the inputs of the network.
     """
@@ -48,7 +48,7 @@ class Predictor:
         self.labels: tuple[str, ...] = tuple(about["labels"])
 
     def predict(self, images: Any = None, audio_features: Any = None) -> np.ndarray:
-        """(n, 4) float32 probabilities in the order of `labels`.
+        """(n, classes) float32 probabilities in the order of `labels`.
 
         images: (n, 128, 128) uint8. audio_features: (n, 68), or n arrays of (frames, 68) if the network uses frames.
         Either may be None, a missing modality: EMODal then answers with the softmax on the other one.

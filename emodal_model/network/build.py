@@ -13,7 +13,7 @@ import numpy as np
 
 from emodal_model.core.backend import keras
 from emodal_model.core.config import ModelConfig
-from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, LABELS
+from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
 from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
 from emodal_model.network.decorrelation import CLIP, Decorrelation, decorrelation_of
@@ -65,12 +65,12 @@ def normalisation_of(samples: Samples) -> Normalisation:
 
 
 def build_network(
-    name: NetworkName, config: ModelConfig, scales: Normalisation, dtype: str = "float32"
+    name: NetworkName, config: ModelConfig, scales: Normalisation, classes: int, dtype: str = "float32"
 ) -> Any:
     """The Keras model of a network. Inputs by name; outputs: the logits of its heads, "both", "audio", "image".
 
     EMODal also has the codes "audio_code" and "image_code", (n, config.features), for the common loss.
-    dtype: Keras policy of the hidden layers; logits and codes are always float32.
+    classes: width of the heads. dtype: Keras policy of the hidden layers; logits and codes are always float32.
     """
     inputs: dict[str, Any] = {}
     codes: dict[str, Any] = {}
@@ -88,7 +88,7 @@ def build_network(
         heads["both"] = keras.layers.Concatenate(name="both_codes", dtype="float32")(list(codes.values()))
     outputs = {
         head: keras.layers.Dense(
-            len(LABELS),
+            classes,
             kernel_regularizer=keras.regularizers.L2(config.head_l2),
             name=f"{head}_logits",
             dtype="float32",

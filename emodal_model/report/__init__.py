@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from emodal_model.core.files import write_text
-from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import Samples
 from emodal_model.evaluation.tables import TITLES, TRAINED
 from emodal_model.report import templates
@@ -21,7 +20,7 @@ from emodal_model.report.charts import (
     warm_up_line,
 )
 from emodal_model.report.mistakes import Mistake, worst_mistakes
-from emodal_model.report.palette import COLOURS
+from emodal_model.report.palette import class_colours
 
 #: Number of films, and of speakers, with the lowest accuracy that are shown.
 _MOST_GROUPS = 12
@@ -44,7 +43,7 @@ def write_report(
     mistakes = worst_mistakes(test, outputs[head], dataset)
     scatter = ""
     if "audio_code" in outputs and len(test) > 1:
-        scatter = code_scatter(outputs["audio_code"], outputs["image_code"], test.labels)
+        scatter = code_scatter(outputs["audio_code"], outputs["image_code"], test.labels, test.classes)
     write_text(path, render(metrics, mistakes, scatter))
 
 
@@ -53,6 +52,7 @@ def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "
     networks = metrics["networks"]
     trained = [name for name in TRAINED if name in networks]
     main = trained[-1] if trained else None
+    classes = list(networks[main]["recall"]) if main else []
     return templates.render(
         "index.html.j2",
         metrics=metrics,
@@ -60,8 +60,8 @@ def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "
         trained=trained,
         main=networks[main] if main else None,
         titles=TITLES,
-        labels=LABELS,
-        colours=COLOURS,
+        labels=classes,
+        colours=class_colours(classes),
         reliability={n: reliability_diagram(networks[n]["reliability"], TITLES[n]) for n in trained},
         curves={name: _curve(name, run) for name, run in metrics["training"].items()},
         warm_ups={n: c for n, run in metrics["training"].items() if (c := _warm_up_curve(n, run))},

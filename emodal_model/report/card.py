@@ -7,7 +7,6 @@ from typing import Any
 
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.files import write_text
-from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import read_manifest
 from emodal_model.evaluation.scores import wilson_interval
 from emodal_model.evaluation.tables import TITLES, TRAINED
@@ -30,6 +29,7 @@ def model_card(folder: str, metrics: Mapping[str, Any], about: Mapping[str, Any]
     networks = metrics["networks"]
     main_name = next((name for name in reversed(TRAINED) if name in networks), None)
     main = networks[main_name] if main_name else None
+    classes = list(main["recall"]) if main else about["labels"]
     films = sorted(
         ((name, f["accuracy"]) for name, f in (main or {}).get("by_film", {}).items()), key=_second
     )
@@ -43,9 +43,9 @@ def model_card(folder: str, metrics: Mapping[str, Any], about: Mapping[str, Any]
         main_name=main_name,
         sides=metrics["dataset"],
         split_by=split_by,
-        labels=LABELS,
+        labels=classes,
         titles=TITLES,
-        classes=_classes(main["confusion"]) if main else [],
+        classes=_classes(classes, main["confusion"]) if main else [],
         films=films,
         temperatures=metrics["training"].get(main_name, {}).get("temperatures", {}),
         fusion=metrics["training"].get(main_name, {}).get("fusion"),
@@ -63,9 +63,9 @@ def changed_settings(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _classes(confusion: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+def _classes(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
     rows = []
-    for number, (label, counts) in enumerate(zip(LABELS, confusion, strict=True)):
+    for number, (label, counts) in enumerate(zip(classes, confusion, strict=True)):
         total = sum(counts)
         low, high = wilson_interval(counts[number], total) if total else (None, None)
         rows.append(

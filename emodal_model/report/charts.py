@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
-from emodal_model.data.contract import LABELS
-from emodal_model.report.palette import COLOURS
+from emodal_model.report.palette import class_colours
 
 WIDTH, HEIGHT, EDGE = 320, 210, 38
 #: Most clips in the scatter plot; of more clips, an even selection is shown.
@@ -140,8 +139,11 @@ def code_plane(
     return sides[0] @ axes.T, sides[1] @ axes.T, (float(shares[0]), float(shares[1]))
 
 
-def code_scatter(audio_code: np.ndarray, image_code: np.ndarray, labels: np.ndarray) -> Markup:
+def code_scatter(
+    audio_code: np.ndarray, image_code: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+) -> Markup:
     """The two codes of every clip: a triangle for its sound, a circle for its face, coloured by class."""
+    colours = class_colours(classes)
     chosen = np.unique(np.linspace(0, len(labels) - 1, MOST_POINTS).round().astype(int))
     audio, image, shares = code_plane(audio_code, image_code)
     audio, image, labels = audio[chosen], image[chosen], labels[chosen]
@@ -158,8 +160,8 @@ def code_scatter(audio_code: np.ndarray, image_code: np.ndarray, labels: np.ndar
     for (ax, ay), (ix, iy), label in zip(
         place(audio).tolist(), place(image).tolist(), labels.tolist(), strict=True
     ):
-        name = LABELS[label]
-        pen = f'fill="{COLOURS[name]}" fill-opacity=".7" stroke="var(--ink)" stroke-width=".4"'
+        name = classes[label]
+        pen = f'fill="{colours[name]}" fill-opacity=".7" stroke="var(--ink)" stroke-width=".4"'
         parts.append(
             f"<g><title>{name}</title>"
             f'<line x1="{ax:.1f}" y1="{ay:.1f}" x2="{ix:.1f}" y2="{iy:.1f}" stroke="var(--line)"/>'

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import Samples, shards
 
 
@@ -30,7 +29,10 @@ class Mistake:
 def worst_mistakes(
     test: Samples, probabilities: np.ndarray, dataset: Path | None = None, most: int = 12
 ) -> list[Mistake]:
-    """At most `most` mistakes, the most confident first. probabilities: (n, 4). dataset: the folder with the sounds."""
+    """At most `most` mistakes, the most confident first.
+
+    probabilities: (n, classes). dataset: the folder with the sounds.
+    """
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != test.labels)
     chosen = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
     sounds = sounds_of(dataset, test.clip_ids[chosen].tolist()) if dataset and len(chosen) else {}
@@ -38,9 +40,9 @@ def worst_mistakes(
         Mistake(
             clip_id=str(test.clip_ids[i]),
             film=str(test.films[i]),
-            label=LABELS[test.labels[i]],
-            answer=LABELS[int(probabilities[i].argmax())],
-            shares=list(zip(LABELS, probabilities[i].tolist(), strict=True)),
+            label=test.classes[test.labels[i]],
+            answer=test.classes[int(probabilities[i].argmax())],
+            shares=list(zip(test.classes, probabilities[i].tolist(), strict=True)),
             png=_data_uri("image/png", cv2.imencode(".png", test.images[i])[1].tobytes()),
             sound=sounds.get(str(test.clip_ids[i]), ""),
         )

@@ -1,19 +1,20 @@
 """The timeline of a film: the probabilities of every span, and whether they come from face, sound or both."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emodal_model.core.files import atomic_path
-from emodal_model.data.contract import LABELS
 from emodal_model.inference.predictor import Answer
-from emodal_model.report.palette import COLOURS
+from emodal_model.report.palette import class_colours
 
 #: Seconds of a line and between its ticks. The shortest line is taken with which the film needs _MOST_ROWS at most.
 _SCALES = ((30, 5), (60, 10), (120, 20), (300, 30), (600, 60), (1200, 120), (1800, 300), (3600, 600))
 _MOST_ROWS = 16
+#: Names of classes in a line of the key.
+_MOST_NAMES = 8
 _LIGHT, _DARK = "#e3e6e9", "#3d4852"
 
 #: Left, bottom, width, height, colour.
@@ -29,10 +30,13 @@ class Mark:
     answer: Answer
 
 
-def draw_timeline(path: Path, title: str, length_s: float, marks: Sequence[Mark]) -> None:
+def draw_timeline(
+    path: Path, title: str, length_s: float, marks: Sequence[Mark], classes: Sequence[str]
+) -> None:
     """Write the timeline, a long film in several lines, as .png, .svg or .pdf by the suffix of `path`.
 
-    length_s: length of the film. Raises ModelWorkError if the file cannot be written.
+    length_s: length of the film. classes: of the answers, in order.
+    Raises ModelWorkError if the file cannot be written.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
@@ -41,21 +45,30 @@ def draw_timeline(path: Path, title: str, length_s: float, marks: Sequence[Mark]
     length_s = max([length_s, 1.0, *(mark.end_s for mark in marks)])
     row_s, tick_s = next((scale for scale in _SCALES if length_s <= scale[0] * _MOST_ROWS), _SCALES[-1])
     # Lines a little longer, rather than a last line of a few seconds.
+    colours = class_colours(classes)
     rows = math.ceil(max(length_s / row_s - 0.2, 0.5))
     row_s = math.ceil(length_s / rows / tick_s) * tick_s
     figure = Figure(figsize=(12, 1.2 + 1.15 * rows), dpi=110, layout="constrained")
     axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
     for row, axis in enumerate(axes):
         axis.xaxis.set_major_locator(MultipleLocator(tick_s))
-        _draw_row(axis, row * row_s, min(row_s, length_s) if rows == 1 else row_s, marks)
+        _draw_row(axis, row * row_s, min(row_s, length_s) if rows == 1 else row_s, marks, colours)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
-    patches = [Patch(color=colour, label=label) for label, colour in COLOURS.items()]
-    figure.legend(handles=patches, ncols=len(LABELS), loc="outside upper right", frameon=False, fontsize=9)
+    patches = [Patch(color=colour, label=label) for label, colour in colours.items()]
+    figure.legend(
+        handles=patches,
+        ncols=min(len(classes), _MOST_NAMES),
+        loc="outside upper right",
+        frameon=False,
+        fontsize=9,
+    )
     with atomic_path(path) as temporary:
         figure.savefig(temporary)
 
 
-def _draw_row(axis: Any, from_s: float, length_s: float, marks: Sequence[Mark]) -> None:
+def _draw_row(
+    axis: Any, from_s: float, length_s: float, marks: Sequence[Mark], colours: Mapping[str, str]
+) -> None:
     """One line: stacked probabilities from 0 to 1, and below them whether face and sound were used."""
     axis.set_xlim(from_s, from_s + length_s)
     axis.set_ylim(-0.62, 1.25)
@@ -65,6 +78,7 @@ def _draw_row(axis: Any, from_s: float, length_s: float, marks: Sequence[Mark]) 
     axis.tick_params(axis="x", labelsize=8)
     # A film has thousands of boxes: one collection of them is drawn ten times faster than single patches.
     boxes: list[Box] = []
+    names = list(colours)
     empty: list[Box] = []
     for mark in marks:
         if mark.end_s <= from_s or mark.start_s >= from_s + length_s:
@@ -76,13 +90,13 @@ def _draw_row(axis: Any, from_s: float, length_s: float, marks: Sequence[Mark]) 
             empty.append((mark.start_s, 0.0, width_s, 1.0, "none"))
             continue
         floor = 0.0
-        for share, colour in zip(mark.answer.probabilities.tolist(), COLOURS.values(), strict=True):
+        for share, colour in zip(mark.answer.probabilities.tolist(), colours.values(), strict=True):
             boxes.append((mark.start_s, floor, width_s, share, colour))
             floor += share
         best = int(mark.answer.probabilities.argmax())
         if width_s > length_s / 30:  # a name over a narrower span would run into the next one's
             middle_s = (mark.start_s + mark.end_s) / 2
-            axis.text(middle_s, 1.03, LABELS[best], fontsize=7, ha="center", va="bottom", clip_on=True)
+            axis.text(middle_s, 1.03, names[best], fontsize=7, ha="center", va="bottom", clip_on=True)
     _add(axis, boxes, linewidth=0)
     _add(axis, empty, linewidth=0.5, edgecolor=_LIGHT, hatch="///")
 

@@ -14,7 +14,7 @@ import numpy as np
 from emodal_model.core.backend import choose_precision, keras, repeatable, tf
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelWorkError
-from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, LABELS
+from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
 from emodal_model.data.image_augmentation import augmented, draw_augmentations
 from emodal_model.data.samples import Samples, batches
 from emodal_model.evaluation.scores import best_temperature, cross_entropy, softmax
@@ -96,9 +96,10 @@ def fit(
     started_s = time.monotonic()
     repeatable(config.seed)
     scales = normalisation_of(train)
-    network = build_network(name, config, scales, choose_precision(config.precision))
+    classes = len(train.classes)
+    network = build_network(name, config, scales, classes, choose_precision(config.precision))
     varies = bool(config.vary_pictures) and "images" in network.input
-    class_weights = tf.constant(balanced_weights(train.labels))
+    class_weights = tf.constant(balanced_weights(train.labels, classes))
     state = checkpoint.read() if checkpoint else None
     history = [Epoch(**report) for report in state.history] if state else []
     stages = stages_of(name, train.labels, train.originals, config)
@@ -169,7 +170,7 @@ def fit(
         network.set_weights(best_weights)
 
     # Kept in float32: the answers are the same on machines without bfloat16, and every export format can hold it.
-    kept = build_network(name, config, scales)
+    kept = build_network(name, config, scales, classes)
     kept.set_weights(best_weights)
     last = [report for report in history if report.stage == "all"]
     warm_up = [report for report in history if report.stage != "all"]
@@ -242,9 +243,9 @@ def make_step(
     return cast(Callable[..., Any], step)
 
 
-def balanced_weights(labels: np.ndarray) -> np.ndarray:
+def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     """(classes,) float32 class weights that give each class the same sum; 0 for a class without samples."""
-    counts = np.bincount(labels[labels >= 0], minlength=len(LABELS))
+    counts = np.bincount(labels[labels >= 0], minlength=classes)
     present = counts > 0
     return np.where(present, counts.sum() / (present.sum() * np.maximum(counts, 1)), 0.0).astype(np.float32)
 

@@ -15,7 +15,7 @@ from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelInputError, ModelWorkError
 from emodal_model.core.files import write_json
 from emodal_model.core.versions import versions
-from emodal_model.data.contract import LABELS, NO_FRAMES
+from emodal_model.data.contract import NO_FRAMES
 from emodal_model.data.samples import (
     Samples,
     dataset_hash,
@@ -224,9 +224,9 @@ def _refuse_useless(samples: Samples, dataset: Path) -> None:
             f"{dataset}: no labelled training clip; annotate some, or see the reasons in the ledger"
         )
     if len(classes) < 2:
-        only = LABELS[int(classes[0])]
+        only = samples.classes[int(classes[0])]
         raise ModelInputError(
-            f"{dataset}: every training clip is {only}; training needs at least two emotions"
+            f"{dataset}: every training clip is {only}; training needs at least two classes"
         )
 
 
@@ -239,7 +239,9 @@ def _calibrate(
         return dict.fromkeys(heads, 1.0), None
     outputs = outputs_of(fitted.network, validation.images, validation.audio_features)
     temperatures = {head: best_temperature(outputs[head], validation.labels) for head in heads}
-    scores = score(softmax(outputs[main_head] / temperatures[main_head]), validation.labels)
+    scores = score(
+        softmax(outputs[main_head] / temperatures[main_head]), validation.labels, validation.classes
+    )
     return temperatures, scores
 
 
@@ -263,10 +265,15 @@ def _validation(members: list[Member]) -> dict[str, Any]:
     }
 
 
-def _counts(**sides: Samples) -> dict[str, dict[str, int]]:
+def _counts(**sides: Samples) -> dict[str, dict[str, Any]]:
     return {
-        side: {"samples": len(samples), "clips": len(np.unique(samples.clip_ids))}
-        | {label: int((samples.labels == number).sum()) for number, label in enumerate(LABELS)}
+        side: {
+            "samples": len(samples),
+            "clips": len(np.unique(samples.clip_ids)),
+            "classes": {
+                label: int((samples.labels == number).sum()) for number, label in enumerate(samples.classes)
+            },
+        }
         for side, samples in sides.items()
     }
 

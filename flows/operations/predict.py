@@ -117,7 +117,7 @@ def _write(
     write_bytes(table, as_csv(lines, labels).encode())
     spans = [question.span for question in questions.asked]
     marks = [Mark(s.start_s, s.end_s, a) for s, a in zip(spans, answers, strict=True)]
-    draw_timeline(timeline, questions.film.name, questions.length_s, marks)
+    draw_timeline(timeline, questions.film.name, questions.length_s, marks, labels)
     return [table, timeline]
 
 

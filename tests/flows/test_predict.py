@@ -47,7 +47,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (out / "model").mkdir()
     samples = draw_samples(8, seed=1)
     network = build_network(
-        "emodal", ModelConfig(filters=(2, 2, 4), image_dense=8), normalisation_of(samples)
+        "emodal", ModelConfig(filters=(2, 2, 4), image_dense=8), normalisation_of(samples), 4
     )
     heads = dict.fromkeys(("audio", "image", "both"), 1.0)
     about = {"labels": LABELS, "clips": {}, "face": {"min_width_px": 40.0}, "audio": {"step_s": 0.03}}
@@ -100,7 +100,7 @@ def test_a_recurrent_network_is_given_the_frames_of_each_span(film: Path, tmp_pa
     from emodal_model.network.build import Normalisation, build_network, with_probabilities
 
     scales = Normalisation(0.0, 1.0, [0.0] * 68, [1.0] * 68)
-    network = build_network("audio_recurrent", ModelConfig(recurrent_units=4), scales)
+    network = build_network("audio_recurrent", ModelConfig(recurrent_units=4), scales, 4)
     audio = {"short_term": True, "step_s": 0.03}
     file = tmp_path / "audio_recurrent.keras"
     about = {"labels": LABELS, "clips": {}, "face": {}, "audio": audio}

@@ -26,7 +26,10 @@ def write_dataset(folder: Path, manifest: dict[str, Any] | None = None, **splits
         for number, rows in enumerate(parts):
             path = folder / "data" / f"{split}-{number:05d}-of-{len(parts):05d}.parquet"
             pq.write_table(_table(samples.take(rows)), path)
-    (folder / "manifest.json").write_text(json.dumps({"leak_proof": {}} | (manifest or {})))
+    classes = list(next((samples.classes for samples in splits.values()), ()))
+    (folder / "manifest.json").write_text(
+        json.dumps({"leak_proof": {}, "labels": classes} | (manifest or {}))
+    )
     return folder
 
 

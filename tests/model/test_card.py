@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from emodal_model.core.config import ModelConfig
+from emodal_model.data.contract import LABELS
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.evaluation.scores import score
 from emodal_model.report.card import changed_settings, model_card
@@ -23,10 +24,10 @@ ABOUT = {
 
 
 def metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    side = {"clips": 9, "samples": 27, "angry": 3, "happy": 2, "neutral": 3, "sad": 1}
+    side = {"clips": 9, "samples": 27, "classes": {"angry": 3, "happy": 2, "neutral": 3, "sad": 1}}
     films = {"by_film": {"a`b\n.mp4": {"n": 3, "accuracy": 0.25}, "z.mkv": {"n": 3, "accuracy": 0.75}}}
     return {
-        "networks": {"emodal": score(probabilities, labels) | films},
+        "networks": {"emodal": score(probabilities, labels, LABELS) | films},
         "training": {
             "emodal": {
                 "best_epoch": 7,

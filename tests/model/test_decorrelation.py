@@ -48,7 +48,7 @@ def test_the_layers_compute_what_numpy_does_for_known_and_for_far_values() -> No
     samples = draw_samples(50, seed=1)
     scales = normalisation_of(samples)
     assert scales.decorrelation is not None
-    network = build_network("audio", ModelConfig(), scales)
+    network = build_network("audio", ModelConfig(), scales, 4)
     below = keras.Model(network.input, network.get_layer("audio_dense_128").input)
     heard = np.concatenate([samples.audio_features, 100 * samples.audio_features, np.full((1, 68), 1e9)])
     standardised = (heard - np.asarray(scales.audio_mean)) / np.asarray(scales.audio_std)

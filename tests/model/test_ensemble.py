@@ -67,7 +67,7 @@ def test_members_have_seeds_of_their_own_and_hold_back_films_that_no_other_does(
 @pytest.fixture(scope="module")
 def three() -> tuple[list, list, Predictor]:
     networks = [
-        build_network("emodal", TINY.model_copy(update={"seed": seed}), normalisation_of(SAMPLES))
+        build_network("emodal", TINY.model_copy(update={"seed": seed}), normalisation_of(SAMPLES), 4)
         for seed in range(3)
     ]
     temperatures = [dict.fromkeys(HEADS, t) for t in (0.5, 1.0, 2.0)]

@@ -7,6 +7,7 @@ import pytest
 
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelInputError
+from emodal_model.data.contract import LABELS
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.evaluation.evaluate import evaluate
 from emodal_model.evaluation.scores import score
@@ -17,7 +18,7 @@ from tests.model.test_scores import POSTER, predictions
 
 
 def test_the_report_prints_the_posters_tables_within_100_columns() -> None:
-    scores = score(*predictions(POSTER))
+    scores = score(*predictions(POSTER), LABELS)
     text = format_report({"networks": {"emodal": scores}, "h_score": 0.5})
     assert "66.02" in text and "62.2 to 69.6" in text and "65.73" in text and "65.62" in text
     assert ["angry", "69.74", "8.55", "9.21", "12.50", "152"] in [line.split() for line in text.splitlines()]
@@ -25,10 +26,10 @@ def test_the_report_prints_the_posters_tables_within_100_columns() -> None:
 
 
 def test_scores_that_are_not_defined_print_as_a_dash_and_are_explained() -> None:
-    text = format_report({"networks": {"audio": score(np.eye(4)[[0, 1]], np.array([0, 1]))}})
+    text = format_report({"networks": {"audio": score(np.eye(4)[[0, 1]], np.array([0, 1]), LABELS)}})
     assert "no test clip is neutral, sad" in text
     assert "nan" not in text.lower()
-    empty = format_report({"networks": {"audio": score(np.empty((0, 4)), np.empty(0, int))}})
+    empty = format_report({"networks": {"audio": score(np.empty((0, 4)), np.empty(0, int), LABELS)}})
     assert "nan" not in empty.lower()
 
 

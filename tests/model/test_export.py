@@ -25,7 +25,7 @@ ABOUT = {"labels": ["angry", "happy", "neutral", "sad"], "feature_names": ["zcr_
 
 
 def network_of(name: NetworkName, config: ModelConfig) -> Predictor:
-    network = build_network(name, config, normalisation_of(SAMPLES))
+    network = build_network(name, config, normalisation_of(SAMPLES), 4)
     temperatures = {"audio": 1.0, "image": 2.0, "both": 0.5} if name == "emodal" else {name: 2.0}
     return Predictor(with_probabilities([(network, temperatures)]), ABOUT)
 

@@ -20,7 +20,7 @@ SAMPLES = draw_samples(80, seed=1)
 @pytest.fixture
 def network() -> Any:
     keras.utils.set_random_seed(0)  # a face branch that says the same of every clip has nothing to teach
-    return build_network("emodal", TINY, normalisation_of(SAMPLES))
+    return build_network("emodal", TINY, normalisation_of(SAMPLES), 4)
 
 
 def outputs(network: Any) -> dict[str, np.ndarray]:

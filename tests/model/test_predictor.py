@@ -22,13 +22,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.model.conftest import TINY
 
     path = tmp_path_factory.mktemp("model")
-    network = build_network("emodal", TINY, normalisation_of(SAMPLES))
+    network = build_network("emodal", TINY, normalisation_of(SAMPLES), 4)
     save(
         with_probabilities([(network, dict.fromkeys(HEADS, 2.0))]),
         {"labels": ["a", "h", "n", "s"]},
         path / "emodal.keras",
     )
-    audio = build_network("audio", TINY, normalisation_of(SAMPLES))
+    audio = build_network("audio", TINY, normalisation_of(SAMPLES), 4)
     save(
         with_probabilities([(audio, {"audio": 1.0})]), {"labels": ["a", "h", "n", "s"]}, path / "audio.keras"
     )
@@ -57,7 +57,7 @@ def test_an_answer_does_not_depend_on_the_other_samples(emodal: Predictor) -> No
 
 def test_probabilities_are_the_softmax_of_logits_divided_by_the_temperature() -> None:
     config = ModelConfig(filters=(2, 2, 4), image_dense=8)
-    network = build_network("emodal", config, normalisation_of(SAMPLES))
+    network = build_network("emodal", config, normalisation_of(SAMPLES), 4)
     inputs = {"images": SAMPLES.images, "audio_features": SAMPLES.audio_features}
     logits = np.asarray(network(inputs)["both"])
     kept = with_probabilities([(network, dict.fromkeys(HEADS, 2.5))])
@@ -67,9 +67,9 @@ def test_probabilities_are_the_softmax_of_logits_divided_by_the_temperature() ->
 def test_the_network_standardises_its_inputs_itself(folder: Path) -> None:
     # The same features in other units, with scales learnt in those units, give the same answer.
     network = load(folder / "audio.keras").network
-    rescaled = build_network("audio", ModelConfig(), normalisation_of(SAMPLES.take(np.arange(6)))).get_layer(
-        "audio_standardised"
-    )
+    rescaled = build_network(
+        "audio", ModelConfig(), normalisation_of(SAMPLES.take(np.arange(6))), 4
+    ).get_layer("audio_standardised")
     standard = np.asarray(rescaled(SAMPLES.audio_features))
     np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(standard.std(axis=0), 1, atol=1e-4)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import Samples
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.evaluation.scores import score
@@ -35,7 +36,7 @@ def metrics_of(probabilities: np.ndarray, labels: np.ndarray, **history: object)
     report = {"validation_loss": 1.2, "train_loss": 2.0} | history
     groups = {"by_film": {"<b>.mp4": {"n": 3, "accuracy": 0.25}}, "by_speaker": {}}
     return {
-        "networks": {"emodal": score(probabilities, labels) | groups | {"p_against_emodal": None}},
+        "networks": {"emodal": score(probabilities, labels, LABELS) | groups | {"p_against_emodal": None}},
         "h_score": 0.5,
         "training": {"emodal": {"history": [report, report], "best_epoch": 2}},
         "dataset": {"hash": "abc", "fit": side, "validation": side, "test": side, "unlabelled": side},
@@ -226,8 +227,10 @@ def test_codes_that_live_in_a_plane_keep_their_distances_in_it() -> None:
 def test_a_scatter_of_thousands_of_clips_stays_small() -> None:
     draw = np.random.default_rng(0)
     chart = str(
-        code_scatter(draw.standard_normal((5000, 10)), draw.standard_normal((5000, 10)), np.arange(5000) % 4)
+        code_scatter(
+            draw.standard_normal((5000, 10)), draw.standard_normal((5000, 10)), np.arange(5000) % 4, LABELS
+        )
     )
     assert chart.count("<circle") == chart.count("<path") == 800
     same = np.ones((3, 10))
-    assert "nan" not in str(code_scatter(same, same, np.array([0, 1, 2])))
+    assert "nan" not in str(code_scatter(same, same, np.array([0, 1, 2]), LABELS))

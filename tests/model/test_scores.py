@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from emodal_model.data.contract import LABELS
 from emodal_model.evaluation.scores import (
     best_temperature,
     calibration_error,
@@ -25,7 +26,7 @@ def predictions(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_posters_table_gives_the_posters_accuracy() -> None:
-    scores = score(*predictions(POSTER))
+    scores = score(*predictions(POSTER), LABELS)
     assert scores["n"] == 615
     assert round(100 * scores["accuracy"], 2) == 66.02
     assert [round(100 * x, 1) for x in scores["accuracy_interval"]] == [62.2, 69.6]
@@ -35,7 +36,7 @@ def test_the_posters_table_gives_the_posters_accuracy() -> None:
 
 
 def test_a_class_missing_from_the_truth_gives_none_and_not_nan() -> None:
-    scores = score(np.eye(4)[[0, 1, 3]], np.array([0, 1, 1]))
+    scores = score(np.eye(4)[[0, 1, 3]], np.array([0, 1, 1]), LABELS)
     assert scores["recall"] == {"angry": 1.0, "happy": 0.5, "neutral": None, "sad": None}
     assert scores["uar"] is None
     assert scores["macro_f1"] is None
@@ -43,13 +44,13 @@ def test_a_class_missing_from_the_truth_gives_none_and_not_nan() -> None:
 
 
 def test_no_sample_at_all_gives_none() -> None:
-    scores = score(np.empty((0, 4)), np.empty(0, int))
+    scores = score(np.empty((0, 4)), np.empty(0, int), LABELS)
     assert scores["n"] == 0
     assert [scores[k] for k in ("accuracy", "accuracy_interval", "uar", "macro_f1", "ece")] == [None] * 5
 
 
 def test_confusion_rows_are_truth_and_columns_predictions() -> None:
-    assert confusion_counts(np.array([0]), np.array([3]))[0, 3] == 1
+    assert confusion_counts(np.array([0]), np.array([3]), 4)[0, 3] == 1
 
 
 def test_wilson_interval_stays_inside_zero_and_one() -> None:
@@ -77,7 +78,7 @@ def test_temperature_never_raises_the_cross_entropy_and_stays_prudent_on_few_sam
     assert cross_entropy(softmax(logits / fitted), labels) <= cross_entropy(softmax(logits), labels)
     assert 0.4 < best_temperature(np.eye(4), np.arange(4)) < 1.0
     assert 1.0 < best_temperature(np.eye(4), np.array([1, 2, 3, 0])) < 4.0
-    assert best_temperature(np.empty((0, 4)), np.empty(0, int)) == 1.0
+    assert best_temperature(np.empty((0, 4)), np.empty(0, int), LABELS) == 1.0
 
 
 def test_paired_p_is_the_binomial_test_on_the_samples_that_differ() -> None:
