@@ -87,7 +87,11 @@ def voices(folder: Path) -> Samples:
         films=actors,
         speakers=actors,
         originals=np.ones(len(files), bool),
+        has_image=np.ones(len(fields), bool),
+        has_audio=np.ones(len(fields), bool),
         classes=LABELS,
+        targets=np.empty((len(fields), 0), np.float32),
+        target_names=(),
     )
 
 

@@ -123,8 +123,10 @@ def train(
         return train_on(Path(dataset), Path(out), _path(config), folds, sweep, workers, settings)
 
 
-def evaluate(model: str | Path, dataset: str | Path) -> dict[str, Any]:
+def evaluate(model: str | Path, dataset: str | Path, predictions: str | Path | None = None) -> dict[str, Any]:
     """Test a model on the test split of a dataset. Returns the metrics.
+
+    predictions: a Parquet file to write, with the truth and every probability of each clip.
 
     >>> sorted(evaluate("model", "build")) == sorted(evaluate("model/emodal.keras", "build/dataset"))
     True
@@ -132,7 +134,7 @@ def evaluate(model: str | Path, dataset: str | Path) -> dict[str, Any]:
     from emodal_data.dataset.read import open_dataset as dataset_folder
     from emodal_model.evaluation.evaluate import evaluate as evaluate_model
 
-    return evaluate_model(Path(model), dataset_folder(dataset)).as_dict()
+    return evaluate_model(Path(model), dataset_folder(dataset), _path(predictions)).as_dict()
 
 
 def predict(

@@ -40,11 +40,34 @@ def cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:
     return tf.reduce_sum(each * labelled) / tf.maximum(tf.reduce_sum(labelled), 1e-6)
 
 
-def total_loss(outputs: dict[str, Any], labels: Any, class_weights: Any, config: ModelConfig) -> Any:
+def squared_error(values: Any, targets: Any, target_std: Any, rows: Any = None) -> Any:
+    """Mean squared error of the known targets, in units of their variance; 0 if none is known.
+
+    values, targets: (m, t) float32, NaN for an unknown target. rows: (m,) bool, the samples that count; None: all.
+    """
+    known = ~tf.math.is_nan(targets)
+    if rows is not None:
+        known &= rows[:, None]
+    # Replaced before the difference: the gradient of a NaN that is masked afterwards is NaN.
+    error = tf.where(known, (values - tf.where(known, targets, 0.0)) / target_std, 0.0)
+    return tf.reduce_sum(error**2) / tf.maximum(tf.reduce_sum(tf.cast(known, tf.float32)), 1.0)
+
+
+def total_loss(
+    outputs: dict[str, Any],
+    labels: Any,
+    class_weights: Any,
+    config: ModelConfig,
+    present: Any = None,
+    targets: Any = None,
+    target_std: Any = None,
+) -> Any:
     """The weighted sum of the losses that apply to the network's outputs, a float32 scalar.
 
     outputs: logits of each head and, for EMODal, the two codes. Unlabelled samples count only in the common loss.
-    class_weights: (classes,) float32, applied to the cross-entropies.
+    class_weights: (classes,) float32, applied to the cross-entropies. present: (m, 2) bool, whether a sample has sound
+    and an image; None: all have both. A sample without the inputs of a head does not count in its loss.
+    targets: (m, t) float32, NaN where unknown, with target_std, (t,); None: the network has no values to learn.
     """
     weights = tf.gather(class_weights, tf.maximum(labels, 0))
     head_weights = {
@@ -53,11 +76,21 @@ def total_loss(outputs: dict[str, Any], labels: Any, class_weights: Any, config:
         "image": config.image_weight,
     }
     heads = [name for name in head_weights if name in outputs]
+    has = {}
+    if present is not None:
+        has = {"audio": present[:, 0], "image": present[:, 1], "both": tf.reduce_all(present, axis=1)}
     loss = tf.constant(0.0)
     for name in heads:
         # The loss of a single head is not weighted.
         weight = head_weights[name] if len(heads) > 1 else 1.0
-        loss += weight * cross_entropy(outputs[name], labels, weights)
+        counted = weights * tf.cast(has[name], tf.float32) if has else weights
+        loss += weight * cross_entropy(outputs[name], labels, counted)
+        if targets is not None:
+            error = squared_error(outputs[f"{name}_values"], targets, target_std, has.get(name))
+            loss += weight * config.target_weight * error
     if "audio_code" in outputs and "image_code" in outputs:
-        loss -= config.common_weight * h_score(outputs["audio_code"], outputs["image_code"])
+        codes = [outputs["audio_code"], outputs["image_code"]]
+        if has:
+            codes = [tf.boolean_mask(code, has["both"]) for code in codes]
+        loss -= config.common_weight * h_score(*codes)
     return loss

@@ -47,6 +47,10 @@ class ModelConfig(BaseModel):
     """Weight of the cross-entropy on the audio feature alone."""
     image_weight: Weight = 1.0
     """Weight of the cross-entropy on the image feature alone."""
+    targets: tuple[str, ...] = ()
+    """Numeric columns of the dataset (labels.targets) that the networks learn too, such as valence."""
+    target_weight: Weight = 1.0
+    """Weight of the squared error of the standardised targets, against a cross-entropy."""
     epochs: Annotated[int, Field(gt=0)] = 60
     """Maximum number of epochs."""
     patience: Annotated[int, Field(gt=0)] = 15

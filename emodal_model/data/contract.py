@@ -15,4 +15,11 @@ UNLABELLED = -1
 #: The column of short-term frames, in datasets built with audio.short_term.
 FRAMES = "short_term_features"
 
+#: Why a network cannot be trained or evaluated, by the head it needs.
+MISSING = {
+    "audio": "no clip has sound",
+    "image": "no clip has an image",
+    "both": "no clip has both an image and sound",
+}
+
 NO_FRAMES = "the dataset has no short-term frames; build it with --set audio.short_term=true"

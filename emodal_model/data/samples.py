@@ -25,8 +25,10 @@ class Samples:
     """Samples as columns, all of the same length n.
 
     images: (n, 128, 128) uint8, an array or DiskImages on disk. audio_features: (n, 68) float32, or the frames after
-    by_frames. labels: (n,) int64, -1 if unlabelled. clip_ids, films, speakers: (n,) str; a missing speaker is "".
+    by_frames. has_image, has_audio: (n,) bool; where False, the image or the features are zeros.
+    labels: (n,) int64, -1 if unlabelled. clip_ids, films, speakers: (n,) str; a missing speaker is "".
     originals: (n,) bool, False for augmented samples. classes: the names of the labels 0, 1, ...
+    targets: (n, t) float32, NaN where unknown; target_names: their t columns.
     frames: n rows of (frames, 68), or None if they were not read.
     """
 
@@ -37,7 +39,11 @@ class Samples:
     films: np.ndarray
     speakers: np.ndarray
     originals: np.ndarray
+    has_image: np.ndarray
+    has_audio: np.ndarray
     classes: tuple[str, ...]
+    targets: np.ndarray
+    target_names: tuple[str, ...]
     frames: Sequences | None = None
 
     def __len__(self) -> int:
@@ -46,6 +52,12 @@ class Samples:
     def take(self, chosen: np.ndarray) -> "Samples":
         """The samples of a boolean mask or of indices, in that order."""
         return Samples(**{name: _taken(column, chosen) for name, column in vars(self).items()})
+
+    def having(self, head: str) -> np.ndarray:
+        """(n,) bool: the samples with the inputs of a head, "audio", "image" or "both"."""
+        if head == "both":
+            return np.asarray(self.has_audio & self.has_image)
+        return self.has_audio if head == "audio" else self.has_image
 
     def by_frames(self) -> "Samples":
         """The same samples for a network that uses frames: the frames replace the 68 features of each clip.
@@ -63,7 +75,7 @@ def join(parts: list[Samples]) -> Samples:
 
 
 def _taken(column: Any, chosen: np.ndarray) -> Any:
-    if column is None or isinstance(column, tuple):  # the names of the classes
+    if column is None or isinstance(column, tuple):  # names
         return column
     return column.take(chosen) if isinstance(column, DiskImages | Sequences) else column[chosen]
 
@@ -71,7 +83,7 @@ def _taken(column: Any, chosen: np.ndarray) -> Any:
 def _joined(columns: list[Any]) -> Any:
     if isinstance(columns[0], Sequences):
         return Sequences([row for column in columns for row in column])
-    if isinstance(columns[0], tuple):  # the names of the classes
+    if isinstance(columns[0], tuple):  # names
         return columns[0]
     on_disk = [column for column in columns if isinstance(column, DiskImages)]
     if on_disk:
@@ -90,23 +102,32 @@ def has_frames(dataset: Path) -> bool:
     return any(FRAMES in _schema(path).names for path in shards(dataset, "*")[:1])
 
 
-def read_samples(dataset: Path, split: str, spill: Path | None = None, with_frames: bool = False) -> Samples:
-    """All samples of a split, "train", "test" or "unlabelled"; none if the dataset has no such split.
+def read_samples(
+    dataset: Path,
+    split: str,
+    spill: Path | None = None,
+    with_frames: bool = False,
+    targets: tuple[str, ...] = (),
+) -> Samples:
+    """All samples of a split, "train", "validation", "test" or "unlabelled"; none if the dataset has no such split.
 
     spill: a folder for the images, which are then DiskImages in an unnamed file; None: in memory. with_frames: read the
-    short-term frames too.
+    short-term frames too. targets: numeric columns to read; a column that a shard lacks is unknown.
+    A null image or null audio_features is a missing modality.
     Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray images and 68
     finite features.
     """
     wanted = [*_COLUMNS, FRAMES] if with_frames else [*_COLUMNS]
     classes = read_classes(dataset)
-    tables = [_read_table(path, wanted) for path in shards(dataset, split)]
+    tables = [_read_table(path, wanted, targets) for path in shards(dataset, split)]
     rows = sum(table.num_rows for table in tables)
     # Filled in place: 11,606 images need 190 MB, and a list of them with its copy three times that.
     shape = (rows, IMAGE_SIZE, IMAGE_SIZE)
-    images = on_disk(shape, spill) if spill else np.empty(shape, np.uint8)
+    images = on_disk(shape, spill) if spill else np.zeros(shape, np.uint8)
+    has_image = np.zeros(rows, np.bool_)
     for index, (clip_id, png) in enumerate(_pngs(tables)):
-        images[index] = _decode(png, clip_id, dataset)
+        if png is not None:
+            images[index], has_image[index] = _decode(png, clip_id, dataset), True
     return Samples(
         images=DiskImages([images]) if spill else images,
         audio_features=_join([_audio_features(table, dataset) for table in tables], np.float32, (FEATURES,)),
@@ -115,7 +136,11 @@ def read_samples(dataset: Path, split: str, spill: Path | None = None, with_fram
         films=_join([_strings(table["film"]) for table in tables], np.str_),
         speakers=_join([_strings(table["speaker"]) for table in tables], np.str_),
         originals=_join([_strings(table["augmentation"]) == "none" for table in tables], np.bool_),
+        has_image=has_image,
+        has_audio=_join([_valid(table["audio_features"]) for table in tables], np.bool_),
         classes=classes,
+        targets=_join([_targets(table, targets, dataset) for table in tables], np.float32, (len(targets),)),
+        target_names=targets,
         frames=Sequences([row for table in tables for row in _frames(table, dataset)])
         if with_frames
         else None,
@@ -223,13 +248,14 @@ def _schema(path: Path) -> pa.Schema:
     return _metadata(path).schema.to_arrow_schema()
 
 
-def _read_table(path: Path, wanted: list[str]) -> pa.Table:
+def _read_table(path: Path, wanted: list[str], optional: tuple[str, ...] = ()) -> pa.Table:
     try:
         # Opened as one file: pyarrow would read the other splits of the folder as partitions.
         file = pq.ParquetFile(path)
         missing = [name for name in wanted if name not in file.schema_arrow.names]
         if missing:
             raise ModelInputError(f"{path}: lacks the columns {', '.join(missing)}; build the dataset again")
+        wanted = [*wanted, *(name for name in optional if name in file.schema_arrow.names)]
         return file.read(wanted).select(wanted)
     except (pa.ArrowException, OSError) as exc:
         raise ModelInputError(
@@ -244,8 +270,10 @@ def _pngs(tables: list[pa.Table]) -> Iterator[tuple[str, bytes | None]]:
             yield str(clip_id.as_py()), value["bytes"] if value else None
 
 
-def _decode(png: bytes | None, clip_id: str, dataset: Path) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+def _decode(png: bytes, clip_id: str, dataset: Path) -> np.ndarray:
+    image = (
+        cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+    )  # empty bytes are damage
     if image is None or image.shape != (IMAGE_SIZE, IMAGE_SIZE) or image.dtype != np.uint8:
         raise ModelInputError(
             f"{dataset}: clip {clip_id}: the image is not {IMAGE_SIZE}x{IMAGE_SIZE} 8-bit gray; build the dataset again"
@@ -256,26 +284,36 @@ def _decode(png: bytes | None, clip_id: str, dataset: Path) -> np.ndarray:
 def _audio_features(table: pa.Table, dataset: Path) -> np.ndarray:
     column = table["audio_features"].combine_chunks()
     values = np.asarray(column.flatten().to_numpy(zero_copy_only=False), np.float32)
-    if column.null_count or values.size != table.num_rows * FEATURES:
+    if values.size != (table.num_rows - column.null_count) * FEATURES:
         raise ModelInputError(
             f"{dataset}: audio_features must have {FEATURES} numbers in each sample; build the dataset again"
         )
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0]) // FEATURES
-        raise ModelInputError(f"{dataset}: clip {table['clip_id'][row]}: audio_features are not finite")
-    return values.reshape(-1, FEATURES)
+        clip_id = table["clip_id"].filter(column.is_valid())[row]
+        raise ModelInputError(f"{dataset}: clip {clip_id}: audio_features are not finite")
+    features = np.zeros((table.num_rows, FEATURES), np.float32)
+    features[_valid(column)] = values.reshape(-1, FEATURES)
+    return features
 
 
 def _frames(table: pa.Table, dataset: Path) -> list[np.ndarray]:
-    """The frames of each sample, (frames, 68) float32, without a copy."""
-    column = table[FRAMES].combine_chunks()
+    """The frames of each sample, (frames, 68) float32, without a copy; one frame of zeros where there is no sound."""
+    has_audio = _valid(table["audio_features"])
+    column = table.filter(has_audio)[FRAMES].combine_chunks()
     counts = column.value_lengths().fill_null(0).to_numpy()
     values = column.flatten().flatten().to_numpy(zero_copy_only=False)
     if (counts == 0).any() or values.size != counts.sum() * FEATURES or not np.isfinite(values).all():
         raise ModelInputError(
             f"{dataset}: {FRAMES} must have {FEATURES} finite numbers in each frame; build the dataset again"
         )
-    return np.split(np.asarray(values, np.float32).reshape(-1, FEATURES), np.cumsum(counts)[:-1])
+    rows = iter(np.split(np.asarray(values, np.float32).reshape(-1, FEATURES), np.cumsum(counts)[:-1]))
+    silence = np.zeros((1, FEATURES), np.float32)
+    return [next(rows) if has else silence for has in has_audio]
+
+
+def _valid(column: Any) -> np.ndarray:
+    return np.asarray(column.is_valid(), np.bool_)
 
 
 def _labels(table: pa.Table, dataset: Path, classes: int) -> np.ndarray:
@@ -285,6 +323,18 @@ def _labels(table: pa.Table, dataset: Path, classes: int) -> np.ndarray:
             f"{dataset}: labels must be 0 to {classes - 1} or null; build the dataset again"
         )
     return labels
+
+
+def _targets(table: pa.Table, names: tuple[str, ...], dataset: Path) -> np.ndarray:
+    columns = [np.empty((len(table), 0), np.float32)]
+    for name in names:
+        known = name in table.column_names
+        kind = table.schema.field(name).type if known else pa.float32()
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+            raise ModelInputError(f"{dataset}: the column {name} has no numbers ({kind}); see model.targets")
+        values = table[name].cast(pa.float64()).to_numpy() if known else np.full(len(table), np.nan)
+        columns.append(np.asarray(values, np.float32)[:, None])
+    return np.concatenate(columns, axis=1)
 
 
 def _strings(column: Any) -> np.ndarray:

@@ -64,7 +64,11 @@ def draw_samples(n: int, seed: int, labelled: int | None = None) -> Samples:
         films=np.asarray([f"film {i % 20}" for i in range(n)]),
         speakers=np.full(n, ""),
         originals=np.ones(n, bool),
+        has_image=np.ones(n, bool),
+        has_audio=np.ones(n, bool),
         classes=LABELS,
+        targets=np.empty((n, 0), np.float32),
+        target_names=(),
     )
 
 

@@ -17,7 +17,9 @@ DRAWS = 200
 
 @dataclass(frozen=True)
 class Holdout:
-    """fit, validation: (n,) bool over the training samples. group_by: the unit of a group. note: a line for people.
+    """fit, validation: (n,) bool over the training samples.
+
+    group_by: the unit of a group, or "split": the dataset has a validation split. note: a line for people.
 
     Validation has labelled originals only; other samples of its groups are in neither.
     """
@@ -53,6 +55,11 @@ def hold_out(
             validation = inside & samples.originals & (samples.labels >= 0)
             return Holdout(~inside, validation, name, len(held), note)
         note = f"too few groups by {name} for a validation split"
+    held = _best_draw(samples.clip_ids, samples, fraction, seed, earlier, spare_rare=True)
+    if held is not None:
+        inside = np.isin(samples.clip_ids, held)
+        note = "too few groups for a validation split: single clips of the commoner classes are held out"
+        return Holdout(~inside, inside & samples.originals & (samples.labels >= 0), "clip", len(held), note)
     nothing = np.zeros(len(samples), bool)
     return Holdout(~nothing, nothing, "none", 0, "too few clips for a validation split: no early stopping")
 
@@ -68,11 +75,17 @@ def _keys(samples: Samples, group_by: str) -> np.ndarray:
 
 
 def _best_draw(
-    keys: np.ndarray, samples: Samples, fraction: float, seed: int, earlier: np.ndarray | None
+    keys: np.ndarray,
+    samples: Samples,
+    fraction: float,
+    seed: int,
+    earlier: np.ndarray | None,
+    spare_rare: bool = False,
 ) -> np.ndarray | None:
     """Of many random choices of groups, the one closest to the wanted share and to the class distribution.
 
-    Groups that were held out earlier add their share to the cost of a choice.
+    Groups that were held out earlier add their share to the cost of a choice. spare_rare: never hold out a group with
+    all clips of a class.
     """
     labelled = samples.originals & (samples.labels >= 0)
     groups, member = np.unique(keys, return_inverse=True)
@@ -86,6 +99,10 @@ def _best_draw(
     best: tuple[float, np.ndarray] | None = None
     for _ in range(DRAWS):
         order = rng.permutation(len(groups))
+        if spare_rare:
+            order = order[~((total > 0) & (counts == total)).any(axis=1)[order]]
+            if len(order) == 0:
+                return None
         share = counts[order].sum(axis=1).cumsum() / total.sum()
         held = order[: int(np.abs(share - fraction).argmin()) + 1]
         inside = counts[held].sum(axis=0)

@@ -33,8 +33,12 @@ Estimator = Callable[[float], Any]
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear classifier on features of the samples; its outputs are log probabilities or margins."""
+    """A linear classifier on features of the samples; its outputs are log probabilities or margins.
 
+    needs: the modality of the features, "audio", "image" or "both".
+    """
+
+    needs: str
     features: Features
     estimator: Estimator
 
@@ -110,24 +114,36 @@ def pca_logistic(c: float) -> Any:
 
 #: The poster's prior work (image features + linear SVM), and simple baselines that are strong on small datasets.
 LINEAR: Final[Mapping[str, Linear]] = {
-    "audio_svm": Linear(audio_features, linear_svm),
-    "image_svm": Linear(image_features, linear_svm),
-    "audio_logistic": Linear(audio_features, pca_logistic),
-    "image_logistic": Linear(image_features, pca_logistic),
-    "early_fusion": Linear(both_features, pca_logistic),
+    "audio_svm": Linear("audio", audio_features, linear_svm),
+    "image_svm": Linear("image", image_features, linear_svm),
+    "audio_logistic": Linear("audio", audio_features, pca_logistic),
+    "image_logistic": Linear("image", image_features, pca_logistic),
+    "early_fusion": Linear("both", both_features, pca_logistic),
 }
 
 
 def baseline_probabilities(train: Samples, validation: Samples, test: Samples) -> dict[str, np.ndarray]:
     """(n test, classes) probabilities of every baseline by name, with the late fusion of the two logistic regressions.
 
-    train: labelled samples. A class without training samples gets probability 0.
+    train: labelled samples. A class without training samples gets probability 0. A test sample without the modality of
+    a baseline gets NaN; a baseline without training samples of two classes is left out.
     """
     if len(test) == 0:
         return {name: np.empty((0, len(test.classes))) for name in (*LINEAR, "late_fusion")}
-    logits = {name: baseline.logits(train, validation, test) for name, baseline in LINEAR.items()}
-    # Late fusion: the product of the two predictions.
-    logits["late_fusion"] = logits["audio_logistic"] + logits["image_logistic"]
+    logits: dict[str, np.ndarray] = {}
+    for name, baseline in LINEAR.items():
+        fit, held = (samples.take(samples.having(baseline.needs)) for samples in (train, validation))
+        if len(np.unique(fit.labels)) < 2:
+            continue
+        rows = test.having(baseline.needs)
+        logits[name] = np.full((len(test), len(test.classes)), np.nan)
+        if rows.any():
+            logits[name][rows] = baseline.logits(fit, held, test.take(rows))
+    if "audio_logistic" in logits and "image_logistic" in logits:
+        # Late fusion: the product of the two predictions, or the one prediction that there is.
+        audio, image = logits["audio_logistic"], logits["image_logistic"]
+        both = np.where(np.isnan(audio), image, np.where(np.isnan(image), audio, audio + image))
+        logits["late_fusion"] = both
     return {name: softmax(each) for name, each in logits.items()}
 
 

@@ -3,7 +3,7 @@
 Only original clips count, never augmented samples. Fractions are 0 to 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from emodal_model.core.errors import ModelInputError
-from emodal_model.data.contract import NO_FRAMES
+from emodal_model.data.contract import MISSING, NO_FRAMES
 from emodal_model.data.samples import Samples, has_frames, read_classes, read_manifest, read_samples
-from emodal_model.evaluation.scores import paired_p, score
-from emodal_model.evaluation.tables import TITLES
+from emodal_model.evaluation.predictions import Judged, only, write_predictions
+from emodal_model.evaluation.regression import regression_scores
+from emodal_model.evaluation.scores import paired_p, score, smallest_difference
+from emodal_model.evaluation.tables import FEW_TEST_CLIPS, TITLES, TRAINED
 from emodal_model.inference.metadata import model_files
 from emodal_model.inference.predictor import Predictor, load
 from emodal_model.losses import h_score
@@ -27,20 +29,27 @@ class Evaluation:
     networks: name -> scores (see scores.score), by_film and by_speaker (n, accuracy), p_against_emodal.
     "emodal_audio" and "emodal_image" are EMODal with the other modality missing.
     h_score: of EMODal's two codes. left_out: networks that cannot be evaluated on this dataset, and the reason.
+    reference: the scores of "chance" and of "majority", the commonest class of training. smallest_difference: share of
+    the test clips below which no difference can be told from chance; None from FEW_TEST_CLIPS on. targets: target ->
+    network -> scores, with the row "mean", the mean of training.
     """
 
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
     h_score: float | None = None
     left_out: dict[str, str] = field(default_factory=dict)
+    reference: dict[str, dict[str, Any]] = field(default_factory=dict)
+    smallest_difference: float | None = None
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)
 
 
-def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
+def evaluate(model_path: str | Path, dataset: str | Path, predictions: Path | None = None) -> Evaluation:
     """Evaluate a .keras file, or every network of a model folder, on the test split of a dataset folder.
 
+    predictions: a Parquet file to write with the answers for every clip.
     Raises ModelInputError if either cannot be read, or if the dataset's classes or audio features are not those of the
     model.
     """
@@ -57,8 +66,25 @@ def evaluate(model_path: str | Path, dataset: str | Path) -> Evaluation:
     if not able:
         raise ModelInputError(f"{dataset}: {NO_FRAMES}")
     left_out = {network.name: NO_FRAMES for network in networks if network not in able}
-    test = read_samples(dataset, "test", with_frames=any(network.uses_frames for network in able))
-    return evaluate_on(able, labelled_originals(test), left_out=left_out)
+    test = labelled_originals(
+        read_samples(
+            dataset,
+            "test",
+            with_frames=any(network.uses_frames for network in able),
+            targets=able[-1].targets,
+        )
+    )
+    judged = judge(able, test, _majority(able[-1], test))
+    if predictions is not None:
+        write_predictions(predictions, judged)
+    return evaluation_of(judged, left_out)
+
+
+def _majority(network: Predictor, test: Samples) -> int:
+    """The code of the commonest class of the training, or of the test clips for a model that does not name it."""
+    clips = network.about.get("training_clips")
+    counts = list(clips.values()) if clips else np.bincount(test.labels, minlength=len(test.classes))
+    return int(np.argmax(counts))
 
 
 def _refuse_other_classes(network: Predictor, classes: tuple[str, ...], dataset: Path) -> None:
@@ -87,43 +113,114 @@ def _refuse_other_features(network: Predictor, manifest: dict[str, Any], dataset
         )
 
 
-def evaluate_on(
-    networks: list[Predictor],
+def judge(
+    networks: Sequence[Predictor],
     test: Samples,
+    majority: int,
     others: Mapping[str, np.ndarray] | None = None,
-    left_out: Mapping[str, str] | None = None,
-) -> Evaluation:
-    """Evaluate networks on test samples; without samples, scores are None.
+    fold: int | None = None,
+) -> Judged:
+    """The answers of every head of some networks, and of baselines, for test samples.
 
-    test: from labelled_originals(). others: probabilities of baselines for the same samples, by name.
-    left_out: as in Evaluation.
+    test: from labelled_originals(). majority: the commonest class in training. others: probabilities of baselines for
+    the same samples, by name. fold: that of the test samples.
     """
-    answers: dict[str, np.ndarray] = {}
+    heads: dict[str, np.ndarray] = {}
+    values: dict[str, np.ndarray] = {}
+    means = np.full(test.targets.shape, np.nan)
+    missing: dict[str, str] = {}
     held_out_h = None
-    for network in networks:
+    for network in sorted(networks, key=lambda network: TRAINED.index(network.name)):
+        if len(test) and not network.usable(test).any():
+            missing[network.name] = MISSING[network.main_head]
+            continue
         outputs = network.outputs(test)
-        answers[network.name] = outputs[network.head_for(True, True)]
-        if network.name == "emodal":
-            answers |= {f"emodal_{head}": outputs[head] for head in ("audio", "image")}
-            if len(test) > 1:
-                held_out_h = float(h_score(outputs["audio_code"], outputs["image_code"]))
-    if "audio" in answers and "image" in answers:
-        answers["decision_fusion"] = (answers["audio"] + answers["image"]) / 2
-    answers |= others or {}
-    right = {name: given.argmax(axis=1) == test.labels for name, given in answers.items()}
-    scores = {
-        name: score(answers[name], test.labels, test.classes)
-        | {
-            "by_film": _by_group(right[name], test.films),
-            "by_speaker": _by_group(right[name], test.speakers),
-            "p_against_emodal": paired_p(right[name], right["emodal"])
-            if "emodal" in right and name != "emodal" and len(test)
-            else None,
+        names = ("both", "audio", "image") if network.name == "emodal" else (network.main_head,)
+        heads |= {f"{network.name}.{head}": only(outputs[head], test.having(head)) for head in names}
+        if test.target_names and network.targets == test.target_names:
+            values |= {
+                f"{network.name}.{head}": only(outputs[f"{head}_values"], test.having(head)) for head in names
+            }
+            means[:] = network.about["target_mean"]
+        pairs = test.having("both")
+        if network.name == "emodal" and pairs.sum() > 1:
+            held_out_h = float(h_score(outputs["audio_code"][pairs], outputs["image_code"][pairs]))
+    for name, probabilities in (others or {}).items():
+        head = name.split("_")[0]
+        heads[f"{name}.{head if head in ('audio', 'image') else 'both'}"] = probabilities
+    return Judged(
+        clip_ids=test.clip_ids,
+        films=test.films,
+        speakers=test.speakers,
+        labels=test.labels,
+        folds=np.full(len(test), -1 if fold is None else fold),
+        majority=np.full(len(test), majority),
+        classes=test.classes,
+        heads=heads,
+        targets=test.targets,
+        target_names=test.target_names,
+        values=values,
+        target_means=means,
+        h_score=held_out_h,
+        missing=missing,
+    )
+
+
+def evaluation_of(judged: Judged, left_out: Mapping[str, str] | None = None) -> Evaluation:
+    """The scores of every network and baseline, each on the clips it has an answer for; None without clips."""
+    answers = judged.answers()
+    scores = {name: _score(answers[name], answers, name, judged) for name in TITLES if name in answers}
+    clips = max([each["n"] for each in scores.values()], default=0)
+    return Evaluation(
+        networks=scores,
+        h_score=judged.h_score,
+        left_out={**judged.missing, **(left_out or {})},
+        reference=_reference(judged),
+        smallest_difference=smallest_difference(clips) if clips < FEW_TEST_CLIPS else None,
+        targets=_target_scores(judged),
+    )
+
+
+def _target_scores(judged: Judged) -> dict[str, dict[str, Any]]:
+    """The scores of each target by network, and of the mean of training; see regression.regression_scores."""
+    by_network = judged.answers(of_targets=True)
+    named = {name: by_network[name] for name in TITLES if name in by_network} | {"mean": judged.target_means}
+    return {
+        target: {
+            name: regression_scores(judged.targets[:, t], values[:, t]) for name, values in named.items()
         }
-        for name in TITLES
-        if name in answers
+        for t, target in enumerate(judged.target_names)
     }
-    return Evaluation(scores, held_out_h, dict(left_out or {}))
+
+
+def _reference(judged: Judged) -> dict[str, dict[str, Any]]:
+    """What two answers without a network score: any class at random, and always the commonest class of training."""
+    n, classes = len(judged.labels), len(judged.classes)
+    always = score(np.eye(classes)[judged.majority], judged.labels, judged.classes)
+    by_chance = {"accuracy": 1 / classes if n else None, "accuracy_interval": None, "macro_f1": None}
+    uar = None if always["uar"] is None else 1 / classes
+    kept = ("n", "accuracy", "accuracy_interval", "uar", "macro_f1")
+    return {
+        "chance": {"n": n, **by_chance, "uar": uar},
+        "majority": {name: always[name] for name in kept},
+    }
+
+
+def _score(own: np.ndarray, answers: Mapping[str, np.ndarray], name: str, judged: Judged) -> dict[str, Any]:
+    """The scores of the samples with an answer, compared with EMODal on the samples that both answer."""
+    has = ~np.isnan(own[:, 0])
+    right = own.argmax(axis=1) == judged.labels
+    p = None
+    if "emodal" in answers and name != "emodal":
+        emodal = answers["emodal"]
+        common = has & ~np.isnan(emodal[:, 0])
+        if common.any():
+            p = paired_p(right[common], (emodal.argmax(axis=1) == judged.labels)[common])
+    return score(own[has], judged.labels[has], judged.classes) | {
+        "by_film": _by_group(right[has], judged.films[has]),
+        "by_speaker": _by_group(right[has], judged.speakers[has]),
+        "p_against_emodal": p,
+    }
 
 
 def labelled_originals(test: Samples) -> Samples:

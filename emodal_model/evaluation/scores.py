@@ -12,6 +12,9 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
+#: Clips that differ in one direction, at least, for p < 0.05 in McNemar's exact test: 2 * 0.5**6 = 0.031.
+SMALLEST_CLIPS = 6
+
 
 def score(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
     """Every score of one set of predictions, as JSON values.
@@ -62,6 +65,15 @@ def paired_p(right_one: np.ndarray, right_other: np.ndarray) -> float:
     only_one = int((right_one & ~right_other).sum())
     only_other = int((right_other & ~right_one).sum())
     return float(binomtest(only_one, only_one + only_other).pvalue) if only_one + only_other else 1.0
+
+
+def smallest_difference(n: int) -> float | None:
+    """The smallest difference of two accuracies on the same n clips that can be told from chance at all, a share.
+
+    It is that of two classifiers that differ in one direction only, with p < 0.05 in the exact McNemar test: six clips.
+    None if n is smaller.
+    """
+    return SMALLEST_CLIPS / n if n >= SMALLEST_CLIPS else None
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:

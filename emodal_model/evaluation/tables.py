@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+#: With fewer test clips than this, a table says how large a difference must be.
+FEW_TEST_CLIPS = 100
+
 #: Rows of the first table: the poster's, then EMODal with one modality missing, then baselines.
 TITLES: Final[Mapping[str, str]] = {
     "audio": "audio",
@@ -18,6 +21,9 @@ TITLES: Final[Mapping[str, str]] = {
     "image_logistic": "image, PCA+logistic",
     "early_fusion": "early fusion, logistic",
     "late_fusion": "late fusion, logistic",
+    "chance": "chance",
+    "majority": "always the commonest",
+    "mean": "mean of training",
 }
 
 #: The networks that are trained, in the order of TITLES; the last one of a run is its main network.
@@ -32,27 +38,16 @@ _MOST_REPEATS = 5
 def format_report(metrics: Mapping[str, Any]) -> str:
     """The poster's two tables as text, at most 100 columns. metrics: train()'s, or Evaluation.as_dict()."""
     networks: Mapping[str, Mapping[str, Any]] = metrics["networks"]
-    lines = [
-        f"{'':24}{'clips':>7}{'accuracy %':>12}{'95 % interval':>15}"
-        f"{'UAR %':>9}{'macro-F1 %':>12}{'ECE %':>8}{'p':>8}",
-    ]
-    for name, scores in networks.items():
-        interval = scores["accuracy_interval"]
-        between = "-" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
-        lines.append(
-            f"{TITLES.get(name, name):24}{scores['n']:>7}{_percent(scores['accuracy']):>12}{between:>15}"
-            f"{_percent(scores['uar']):>9}{_percent(scores['macro_f1']):>12}{_percent(scores['ece']):>8}"
-            f"{_p(scores.get('p_against_emodal')):>8}"
-        )
-    if any(scores.get("p_against_emodal") is not None for scores in networks.values()):
-        lines.append(
-            "p: probability of a difference from EMODal this large on the same clips (exact McNemar test)"
-        )
+    folds = metrics.get("pooled")
+    lines = (
+        [*_fold_lines(folds), "", "test split", *_score_lines(metrics)] if folds else _score_lines(metrics)
+    )
     if metrics.get("repeats"):
         lines += ["", *_repeat_lines(metrics["repeats"])]
-    for name in TRAINED:
-        if name in networks:
-            lines += ["", *_confusion_lines(TITLES[name], networks[name])]
+    if not folds:
+        for name in TRAINED:
+            if name in networks:
+                lines += ["", *_confusion_lines(TITLES[name], networks[name])]
     if metrics.get("h_score") is not None:
         lines += ["", f"H-score of the two codes on the test split: {metrics['h_score']:.3f}"]
     for name, reason in metrics.get("left_out", {}).items():
@@ -60,11 +55,90 @@ def format_report(metrics: Mapping[str, Any]) -> str:
     note = metrics.get("validation", {}).get("note")
     if note:
         lines += ["", f"note: {note}"]
+    lines += [line for note in metrics.get("notes", []) for line in ("", f"note: {note}")]
     missing = list(dict.fromkeys(c for s in networks.values() for c, r in s["recall"].items() if r is None))
     if missing:
         names = ", ".join(missing)
         lines += ["", f"note: no test clip is {names}, so UAR and macro-F1 are not defined"]
     return "\n".join(lines)
+
+
+def _fold_lines(folds: Mapping[str, Any]) -> list[str]:
+    """The table and confusion matrices of the clips of all folds."""
+    lines = [
+        f"all {len(folds['keys'])} folds together: each clip is judged once, by networks that saw no clip of its group",
+        *_score_lines(folds),
+    ]
+    for name in TRAINED:
+        if name in folds["networks"]:
+            lines += ["", *_confusion_lines(TITLES[name], folds["networks"][name])]
+    return lines
+
+
+def _score_lines(evaluation: Mapping[str, Any]) -> list[str]:
+    """A line for each network, for chance and for the commonest class; and what can be told from so many clips."""
+    networks: Mapping[str, Mapping[str, Any]] = evaluation["networks"]
+    lines = [
+        f"{'':24}{'clips':>7}{'accuracy %':>12}{'95 % interval':>15}"
+        f"{'UAR %':>9}{'macro-F1 %':>12}{'ECE %':>8}{'p':>8}",
+    ]
+    for name, scores in [*networks.items(), *evaluation.get("reference", {}).items()]:
+        interval = scores["accuracy_interval"]
+        between = "-" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
+        lines.append(
+            f"{TITLES.get(name, name):24}{scores['n']:>7}{_percent(scores['accuracy']):>12}{between:>15}"
+            f"{_percent(scores['uar']):>9}{_percent(scores['macro_f1']):>12}{_percent(scores.get('ece')):>8}"
+            f"{_p(scores.get('p_against_emodal')):>8}"
+        )
+    if any(scores.get("p_against_emodal") is not None for scores in networks.values()):
+        lines.append(
+            "p: probability of a difference from EMODal this large on the same clips (exact McNemar test)"
+        )
+    for target, rows in evaluation.get("targets", {}).items():
+        lines += ["", *_target_lines(target, rows)]
+    least = power_note(evaluation)
+    if least:
+        lines.append(least)
+    return lines
+
+
+def _target_lines(target: str, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The scores of a numeric target, a line for each network."""
+    lines = [
+        f"{target[:24]:24}{'clips':>7}{'CCC':>9}{'95 % interval':>18}{'RMSE':>12}{'95 % interval':>22}",
+    ]
+    for name, scores in rows.items():
+        lines.append(
+            f"{TITLES.get(name, name):24}{scores['n']:>7}{_number(scores['ccc']):>9}"
+            f"{_between(scores['ccc_interval']):>18}{_number(scores['rmse']):>12}"
+            f"{_between(scores['rmse_interval']):>22}"
+        )
+    lines.append(
+        "CCC: concordance correlation with the truth; RMSE: in units of the target; intervals by bootstrap"
+    )
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _between(interval: list[float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def power_note(evaluation: Mapping[str, Any]) -> str:
+    """What differences few test clips can show at all, in a sentence; empty for many clips."""
+    clips = max([scores["n"] for scores in evaluation["networks"].values()], default=0)
+    least = evaluation.get("smallest_difference")
+    if not 0 < clips < FEW_TEST_CLIPS or "smallest_difference" not in evaluation:
+        return ""
+    if least is None:
+        return f"{clips} test clips are too few to tell any difference from chance (exact McNemar test)"
+    return (
+        f"{clips} test clips: a difference below {100 * least:.1f} points "
+        "cannot be told from chance (exact McNemar test)"
+    )
 
 
 def _repeat_lines(repeats: Mapping[str, Any]) -> list[str]:
@@ -74,7 +148,7 @@ def _repeat_lines(repeats: Mapping[str, Any]) -> list[str]:
         f"accuracy % over {len(keys)} {repeats['by']}s",
         f"{'':24}{'mean':>9}{'sd':>8}{'95 % interval':>15}{'p':>8}   each",
     ]
-    for name, spread in repeats["networks"].items():
+    for name, spread in [*repeats["networks"].items(), *repeats.get("reference", {}).items()]:
         each = " ".join(_percent(accuracy) for accuracy in spread["accuracy"][:_MOST_REPEATS])
         more = " ..." if len(keys) > _MOST_REPEATS else ""
         interval = spread["interval"]

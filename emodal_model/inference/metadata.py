@@ -33,6 +33,7 @@ def about_model(
     settings = read_manifest(dataset).get("config", {})
     return {
         "labels": list(read_classes(dataset)),
+        "targets": list(config.targets),
         "feature_names": feature_names(dataset, by_frames),
         **{section: settings.get(section, {}) for section in READING},
         "dataset_hash": data_hash,

@@ -20,7 +20,7 @@ from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
 from emodal_model.inference.metadata import ABOUT, model_file, read_about
 from emodal_model.network.build import MAIN_HEAD
-from emodal_model.network.forward import outputs_of
+from emodal_model.network.forward import answers_of, outputs_of, usable_by
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,12 @@ class Answer:
     """The answer of a network for one sample. probabilities: (classes,) in the order of Predictor.labels.
 
     used: "both", "image" or "audio"; None, without probabilities, if the sample lacks the inputs of the network.
+    targets: (t,) in the order of Predictor.targets; None without any.
     """
 
     probabilities: np.ndarray | None
     used: str | None
+    targets: np.ndarray | None = None
 
 
 class Predictor:
@@ -46,6 +48,7 @@ class Predictor:
         self.name: str = network.name
         self.uses_frames: bool = FRAMES in network.input
         self.labels: tuple[str, ...] = tuple(about["labels"])
+        self.targets: tuple[str, ...] = tuple(about.get("targets", ()))
 
     def predict(self, images: Any = None, audio_features: Any = None) -> np.ndarray:
         """(n, classes) float32 probabilities in the order of `labels`.
@@ -54,6 +57,16 @@ class Predictor:
         Either may be None, a missing modality: EMODal then answers with the softmax on the other one.
         Raises ModelInputError if the network has no input left.
         """
+        outputs, head = self._outputs(images, audio_features)
+        return outputs[head]
+
+    def predict_targets(self, images: Any = None, audio_features: Any = None) -> np.ndarray:
+        """(n, targets) float32 in the order of `targets`, for the same inputs as predict."""
+        outputs, head = self._outputs(images, audio_features)
+        return outputs[f"{head}_values"] if self.targets else np.empty((len(outputs[head]), 0), np.float32)
+
+    def _outputs(self, images: Any, audio_features: Any) -> tuple[dict[str, np.ndarray], str]:
+        """The outputs of the network, and the head that answers for the available modalities."""
         if self.uses_frames and audio_features is not None:
             audio_features = _checked_frames(audio_features)
         images, audio_features = _checked(images, audio_features)
@@ -63,9 +76,7 @@ class Predictor:
             images = np.zeros((n, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
         if audio_features is None:
             audio_features = np.zeros((n, FEATURES), np.float32)
-        if n == 0:
-            return np.empty((0, len(self.labels)), np.float32)
-        return outputs_of(self.network, images, audio_features)[head]
+        return outputs_of(self.network, images, audio_features), head
 
     def predict_each(
         self, images: Sequence[np.ndarray | None], audio_features: Sequence[np.ndarray | None]
@@ -84,8 +95,10 @@ class Predictor:
             if rows:
                 faces = None if head == "audio" else np.stack([np.asarray(images[row]) for row in rows])
                 sounds = None if head == "image" else [np.asarray(audio_features[row]) for row in rows]
-                for row, probabilities in zip(rows, self.predict(faces, sounds), strict=True):
-                    answers[row] = Answer(probabilities, head)
+                outputs, _ = self._outputs(faces, sounds)
+                for place, row in enumerate(rows):
+                    values = outputs[f"{head}_values"][place] if self.targets else None
+                    answers[row] = Answer(outputs[head][place], head, values)
         return answers
 
     def _head_or_none(self, has_image: bool, has_audio: bool) -> str | None:
@@ -102,6 +115,19 @@ class Predictor:
         if (head == "image" and not has_image) or (head == "audio" and not has_audio):
             raise ModelInputError(f"the {self.name} network needs {head} input, and got none")
         return head
+
+    @property
+    def main_head(self) -> str:
+        """The output that is the answer if no modality is missing."""
+        return MAIN_HEAD[self.name]
+
+    def usable(self, samples: Samples) -> np.ndarray:
+        """(n,) bool: the samples that the network can answer for."""
+        return usable_by(self.name, samples)
+
+    def answers(self, outputs: dict[str, np.ndarray], samples: Samples) -> np.ndarray:
+        """(n, classes) probabilities from the head for the modalities of each sample; NaN without an answer."""
+        return answers_of(self.name, outputs, samples)
 
     def outputs(self, samples: Samples) -> dict[str, np.ndarray]:
         """Every output for every sample: probabilities of each head and, for EMODal, the two codes."""

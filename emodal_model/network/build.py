@@ -6,7 +6,7 @@ networks of one modality have the same branches. The recurrent network, the post
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from emodal_model.core.backend import keras
 from emodal_model.core.config import ModelConfig
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
+from emodal_model.data.disk_images import DiskImages
 from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
 from emodal_model.network.decorrelation import CLIP, Decorrelation, decorrelation_of
@@ -33,7 +34,7 @@ MAIN_HEAD: Final[Mapping[str, str]] = {
 class Normalisation:
     """Means and standard deviations of the training samples: of the pixels, and of each of the 68 audio features.
 
-    decorrelation: fitted on the standardised features; None for frames.
+    decorrelation: fitted on the standardised features; None for frames. target_mean, target_std: of each target.
     """
 
     pixel_mean: float
@@ -41,27 +42,54 @@ class Normalisation:
     audio_mean: list[float]
     audio_std: list[float]
     decorrelation: Decorrelation | None = None
+    target_mean: list[float] = field(default_factory=list)
+    target_std: list[float] = field(default_factory=list)
 
 
 def normalisation_of(samples: Samples) -> Normalisation:
-    """The normalisation of some samples. A constant feature gets standard deviation 1."""
-    pixels = samples.images[:: max(1, len(samples) // 2048)]
-    if isinstance(samples.audio_features, Sequences):
-        audio_mean, audio_std = samples.audio_features.mean_and_std()
+    """The normalisation of some samples. A constant feature gets standard deviation 1, a missing modality too.
+
+    Samples without an image, or without sound, do not count in the normalisation of it.
+    """
+    pixels = _present(samples.images, samples.has_image)
+    pixels = pixels[:: max(1, len(pixels) // 2048)] if len(pixels) else np.zeros(1, np.uint8)
+    sounds = _present(samples.audio_features, samples.has_audio)
+    if len(sounds) == 0:
+        sounds = np.zeros((1, FEATURES))
+    if isinstance(sounds, Sequences):
+        audio_mean, audio_std = sounds.mean_and_std()
     else:
-        audio_mean = samples.audio_features.mean(axis=0, dtype=np.float64)
-        audio_std = samples.audio_features.std(axis=0, dtype=np.float64)
+        audio_mean = sounds.mean(axis=0, dtype=np.float64)
+        audio_std = sounds.std(axis=0, dtype=np.float64)
     audio_std = np.where(audio_std > 1e-9, audio_std, 1.0)
     decorrelation = None
-    if not isinstance(samples.audio_features, Sequences):
-        decorrelation = decorrelation_of((samples.audio_features - audio_mean) / audio_std)
+    if not isinstance(sounds, Sequences):
+        decorrelation = decorrelation_of((sounds - audio_mean) / audio_std)
     return Normalisation(
         pixel_mean=float(pixels.mean(dtype=np.float64)),
         pixel_std=max(float(pixels.std(dtype=np.float64)), 1.0),
         audio_mean=audio_mean.tolist(),
         audio_std=audio_std.tolist(),
         decorrelation=decorrelation,
+        **target_scales(samples.targets),
     )
+
+
+def target_scales(targets: np.ndarray) -> dict[str, list[float]]:
+    """Mean and standard deviation of each target, (n, t) with NaN where unknown; 0 and 1 if it never is known."""
+    known = [column[~np.isnan(column)].astype(np.float64) for column in targets.T]
+    stds = [float(column.std()) if len(column) else 0.0 for column in known]
+    return {
+        "target_mean": [float(column.mean()) if len(column) else 0.0 for column in known],
+        "target_std": [std if std > 1e-9 else 1.0 for std in stds],
+    }
+
+
+def _present(column: Any, has: np.ndarray) -> Any:
+    """The rows of a modality that are not missing."""
+    if has.all():
+        return column
+    return column.take(has) if isinstance(column, Sequences | DiskImages) else column[has]
 
 
 def build_network(
@@ -69,6 +97,7 @@ def build_network(
 ) -> Any:
     """The Keras model of a network. Inputs by name; outputs: the logits of its heads, "both", "audio", "image".
 
+    With targets, the outputs "both_values", ... are their values, (n, targets), in their own units.
     EMODal also has the codes "audio_code" and "image_code", (n, config.features), for the common loss.
     classes: width of the heads. dtype: Keras policy of the hidden layers; logits and codes are always float32.
     """
@@ -95,6 +124,16 @@ def build_network(
         )(code)
         for head, code in heads.items()
     }
+    for head, code in heads.items() if scales.target_mean else ():
+        values = keras.layers.Dense(
+            len(scales.target_mean),
+            kernel_regularizer=keras.regularizers.L2(config.head_l2),
+            name=f"{head}_regression",
+            dtype="float32",
+        )(code)
+        outputs[f"{head}_values"] = keras.layers.Rescaling(
+            scales.target_std, offset=scales.target_mean, name=f"{head}_values", dtype="float32"
+        )(values)
     if name == "emodal":
         outputs |= {f"{modality}_code": code for modality, code in codes.items()}
     network = keras.Model(inputs, outputs, name=name)
@@ -105,8 +144,8 @@ def build_network(
 
 
 def head_layers(network: Any) -> list[Any]:
-    """The layers of the softmax heads, without the branches."""
-    return [layer for layer in network.layers if layer.name.endswith("_logits")]
+    """The layers of the heads, without the branches."""
+    return [layer for layer in network.layers if layer.name.endswith(("_logits", "_regression"))]
 
 
 def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
@@ -196,7 +235,7 @@ def with_probabilities(members: Sequence[tuple[Any, dict[str, float]]]) -> Any:
     """The network to save: logits divided by each head's temperature, their mean over the members, then softmax.
 
     members: networks of one name, each with its temperatures. The codes are those of the first member, because the
-    axes of the members' codes are not the same.
+    axes of the members' codes are not the same. Values of targets are means over the members.
     """
     first, heads = members[0]
     inputs, answers = first.input, [first.output]
@@ -207,6 +246,9 @@ def with_probabilities(members: Sequence[tuple[Any, dict[str, float]]]) -> Any:
             for number, (network, _) in enumerate(members, start=1)
         ]
     outputs = {name: output for name, output in answers[0].items() if name not in heads}
+    for name in [name for name in outputs if name.endswith("_values")] if len(members) > 1 else ():
+        values = [answer[name] for answer in answers]
+        outputs[name] = keras.layers.Average(name=f"{name}_mean", dtype="float32")(values)
     for head in heads:
         logits = [
             keras.layers.Rescaling(1.0 / temperatures[head], name=f"{head}_tempered_{number}")(answer[head])

@@ -1,13 +1,15 @@
 """The forward pass: arrays in, the network's outputs as arrays out."""
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from emodal_model.core.backend import tf
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
 from emodal_model.data.disk_images import DiskImages
+from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
+from emodal_model.network.build import MAIN_HEAD
 
 
 def outputs_of(
@@ -27,6 +29,30 @@ def outputs_of(
         inputs = inputs_of(network, images[rows], audio_features[rows])
         parts.append({name: np.asarray(value) for name, value in answer(network, inputs).items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def usable_by(name: str, samples: Samples) -> np.ndarray:
+    """(n,) bool: the samples that a network can answer for. EMODal needs one modality, the others need theirs."""
+    if name == "emodal":
+        return np.asarray(samples.has_audio | samples.has_image)
+    return samples.having(MAIN_HEAD[name])
+
+
+def answers_of(
+    name: str, outputs: dict[str, np.ndarray], samples: Samples, kind: Literal["", "_values"] = ""
+) -> np.ndarray:
+    """(n, classes) of the head that answers for each sample, NaN for a sample without the inputs of the network.
+
+    EMODal answers with the head on both modalities, or with the one on the modality that a sample has.
+    outputs: of the network for the samples, logits or probabilities. kind: "_values" for the targets.
+    """
+    head = MAIN_HEAD[name]
+    if samples.having(head).all():
+        return outputs[head + kind]
+    answers = np.full_like(outputs[head + kind], np.nan)
+    for each in ("audio", "image", "both") if head == "both" else (head,):
+        answers[samples.having(each)] = outputs[each + kind][samples.having(each)]
+    return answers
 
 
 def answer(network: Any, inputs: dict[str, Any]) -> dict[str, Any]:

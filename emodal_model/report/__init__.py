@@ -9,7 +9,7 @@ import numpy as np
 
 from emodal_model.core.files import write_text
 from emodal_model.data.samples import Samples
-from emodal_model.evaluation.tables import TITLES, TRAINED
+from emodal_model.evaluation.tables import TITLES, TRAINED, power_note
 from emodal_model.report import templates
 from emodal_model.report.charts import (
     code_scatter,
@@ -31,19 +31,21 @@ def write_report(
     metrics: Mapping[str, Any],
     test: Samples,
     outputs: Mapping[str, np.ndarray],
-    head: str,
+    answers: np.ndarray,
     dataset: Path | None = None,
 ) -> None:
     """Write the page of a run.
 
     metrics: as in metrics.json. test: from evaluate.labelled_originals. outputs: of the main network for `test`.
-    head: the output that is its answer. dataset: the folder with the sounds of the mistakes.
+    answers: (n, classes) probabilities, as of Predictor.answers. dataset: the folder with the sounds of the mistakes.
     Raises ModelWorkError if the page cannot be written.
     """
-    mistakes = worst_mistakes(test, outputs[head], dataset)
+    mistakes = worst_mistakes(test, answers, dataset)
     scatter = ""
-    if "audio_code" in outputs and len(test) > 1:
-        scatter = code_scatter(outputs["audio_code"], outputs["image_code"], test.labels, test.classes)
+    pairs = test.having("both")
+    if "audio_code" in outputs and pairs.sum() > 1:
+        codes = outputs["audio_code"][pairs], outputs["image_code"][pairs]
+        scatter = code_scatter(*codes, test.labels[pairs], test.classes)
     write_text(path, render(metrics, mistakes, scatter))
 
 
@@ -60,6 +62,7 @@ def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "
         trained=trained,
         main=networks[main] if main else None,
         titles=TITLES,
+        power_note=power_note,
         labels=classes,
         colours=class_colours(classes),
         reliability={n: reliability_diagram(networks[n]["reliability"], TITLES[n]) for n in trained},

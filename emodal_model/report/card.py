@@ -9,7 +9,7 @@ from emodal_model.core.config import ModelConfig
 from emodal_model.core.files import write_text
 from emodal_model.data.samples import read_manifest
 from emodal_model.evaluation.scores import wilson_interval
-from emodal_model.evaluation.tables import TITLES, TRAINED
+from emodal_model.evaluation.tables import TITLES, TRAINED, power_note
 from emodal_model.report.templates import render
 
 
@@ -45,6 +45,7 @@ def model_card(folder: str, metrics: Mapping[str, Any], about: Mapping[str, Any]
         split_by=split_by,
         labels=classes,
         titles=TITLES,
+        power_note=power_note,
         classes=_classes(classes, main["confusion"]) if main else [],
         films=films,
         temperatures=metrics["training"].get(main_name, {}).get("temperatures", {}),

@@ -19,6 +19,6 @@ def describe_run(
     Raises ModelWorkError if a file cannot be written.
     """
     outputs = network.outputs(test)
-    head = network.head_for(True, True)
-    write_report(out / "report" / "index.html", metrics, test, outputs, head, dataset)
+    answers = network.answers(outputs, test)
+    write_report(out / "report" / "index.html", metrics, test, outputs, answers, dataset)
     write_card(out, dataset, metrics, network.about)

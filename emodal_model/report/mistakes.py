@@ -15,7 +15,7 @@ from emodal_model.data.samples import Samples, shards
 
 @dataclass(frozen=True)
 class Mistake:
-    """A misclassified clip. png, sound: data URIs; sound is "" if there is none."""
+    """A misclassified clip. png, sound: data URIs, "" if there is none."""
 
     clip_id: str
     film: str
@@ -31,9 +31,10 @@ def worst_mistakes(
 ) -> list[Mistake]:
     """At most `most` mistakes, the most confident first.
 
-    probabilities: (n, classes). dataset: the folder with the sounds.
+    probabilities: (n, classes), NaN without an answer. dataset: the folder with the sounds.
     """
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != test.labels)
+    answered = ~np.isnan(probabilities[:, 0])
+    wrong = np.flatnonzero(answered & (probabilities.argmax(axis=1) != test.labels))
     chosen = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
     sounds = sounds_of(dataset, test.clip_ids[chosen].tolist()) if dataset and len(chosen) else {}
     return [
@@ -43,7 +44,7 @@ def worst_mistakes(
             label=test.classes[test.labels[i]],
             answer=test.classes[int(probabilities[i].argmax())],
             shares=list(zip(test.classes, probabilities[i].tolist(), strict=True)),
-            png=_data_uri("image/png", cv2.imencode(".png", test.images[i])[1].tobytes()),
+            png=_png(test.images[i]) if test.has_image[i] else "",
             sound=sounds.get(str(test.clip_ids[i]), ""),
         )
         for i in chosen
@@ -70,6 +71,10 @@ def sounds_of(dataset: Path, clip_ids: Iterable[str]) -> dict[str, str]:
                     if audio and audio.get("bytes"):
                         found[clip_id] = _data_uri("audio/flac", audio["bytes"])
     return found
+
+
+def _png(image: np.ndarray) -> str:
+    return _data_uri("image/png", cv2.imencode(".png", image)[1].tobytes())
 
 
 def _data_uri(kind: str, data: bytes) -> str:

@@ -21,12 +21,16 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": _percent, "settings": _settings, "plain": _plain}
+    environment.filters |= {"percent": _percent, "number": _number, "settings": _settings, "plain": _plain}
     return environment
 
 
 def _percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _plain(name: str) -> str:

@@ -3,7 +3,7 @@
 Each member holds out some groups for early stopping and calibration; together the members train on every clip.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,12 +26,17 @@ class Member:
     held: Holdout
 
 
-def members_of(samples: Samples, group_by: str, config: ModelConfig) -> list[Member]:
+def members_of(
+    samples: Samples, group_by: str, config: ModelConfig, given: np.ndarray | None = None
+) -> list[Member]:
     """The members that config.members asks for, the first with config.seed itself.
 
-    samples: all training samples. group_by: as in validation.hold_out.
+    samples: all training samples. group_by: as in validation.hold_out. given: (n,) bool, the samples of the dataset's
+    validation split; if one of them is labelled, every member validates on them, and holds out nothing else.
     """
-    clips = int((samples.originals & (samples.labels >= 0)).sum())
+    labelled = samples.originals & (samples.labels >= 0)
+    given = np.zeros(len(samples), bool) if given is None else given
+    clips = int((labelled & ~given).sum())
     is_few = clips < FEW_CLIPS
     count = config.members or (MEMBERS_OF_FEW if is_few else 1)
     varies = is_few if config.vary_pictures is None else config.vary_pictures
@@ -40,6 +45,10 @@ def members_of(samples: Samples, group_by: str, config: ModelConfig) -> list[Mem
         settings = {"seed": config.seed + SEED_STEP * number, "vary_pictures": varies}
         own = config.model_copy(update=settings)
         earlier = np.any([member.held.validation for member in members], axis=0) if members else None
-        held = hold_out(samples, group_by, config.validation_fraction, own.seed, earlier)
+        if (labelled & given).any():
+            held = Holdout(~given, labelled & given, "split", len(np.unique(samples.films[given])), "")
+        else:
+            held = hold_out(samples, group_by, config.validation_fraction, own.seed, earlier)
+            held = replace(held, fit=held.fit & ~given)
         members.append(Member(own, held))
     return members

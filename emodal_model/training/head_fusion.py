@@ -24,10 +24,12 @@ def calibrate_head_weights(network: Any, validation: Samples) -> dict[str, float
 
     The weights (>= 0, with a normal prior) make the validation labels most probable. All heads are linear in the same
     codes, so only the weights of that head's layer change.
-    network: EMODal with logits, changed in place. validation: labelled samples.
+    network: EMODal with logits, changed in place. validation: labelled samples; those with both modalities count.
     Returns the weight of each head; without samples the mean of the prior, and the network stays as it is.
     """
     prior = np.array(PRIOR_MEAN)
+    if not validation.having("both").all():
+        validation = validation.take(validation.having("both"))
     if len(validation) == 0:
         return dict(zip(HEADS, PRIOR_MEAN, strict=True))
     outputs, labels = outputs_of(network, validation.images, validation.audio_features), validation.labels

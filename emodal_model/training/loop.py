@@ -18,12 +18,14 @@ from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
 from emodal_model.data.image_augmentation import augmented, draw_augmentations
 from emodal_model.data.samples import Samples, batches
 from emodal_model.evaluation.scores import best_temperature, cross_entropy, softmax
-from emodal_model.losses import h_score, total_loss
-from emodal_model.network.build import MAIN_HEAD, NetworkName, build_network, head_layers, normalisation_of
-from emodal_model.network.forward import inputs_of, outputs_of
+from emodal_model.losses import h_score, squared_error, total_loss
+from emodal_model.network.build import NetworkName, build_network, head_layers, normalisation_of
+from emodal_model.network.forward import answers_of, inputs_of, outputs_of
 from emodal_model.training.checkpoint import Checkpoint, CheckpointFile
 from emodal_model.training.stages import Stage, StageName, learning_rate, stages_of
 
+#: Largest ratio of the weights of two classes.
+MOST_WEIGHT = 20
 #: Number of epochs, about, over which the weights are averaged.
 AVERAGED_EPOCHS = 5
 
@@ -32,7 +34,8 @@ AVERAGED_EPOCHS = 5
 class Epoch:
     """One epoch of one network, as metrics.json and the checkpoint hold it; epochs are counted within their stage.
 
-    validation_loss: calibrated cross-entropy in nats; in the stage "common", minus the H-score of validation pairs.
+    validation_loss: calibrated cross-entropy in nats, plus the squared error of standardised targets; in the stage
+    "common", minus the H-score of validation pairs.
     Both validation values are None without validation samples.
     """
 
@@ -100,6 +103,10 @@ def fit(
     network = build_network(name, config, scales, classes, choose_precision(config.precision))
     varies = bool(config.vary_pictures) and "images" in network.input
     class_weights = tf.constant(balanced_weights(train.labels, classes))
+    present = np.stack([train.has_audio, train.has_image], axis=1)
+    has_targets = len(train.target_names) > 0
+    is_partial = has_targets or (name == "emodal" and not present.all())
+    target_std = np.asarray(scales.target_std, np.float32) if has_targets else None
     state = checkpoint.read() if checkpoint else None
     history = [Epoch(**report) for report in state.history] if state else []
     stages = stages_of(name, train.labels, train.originals, config)
@@ -118,7 +125,7 @@ def fit(
             network.set_weights(state.weights)
             for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
                 variable.assign(value)
-        step = make_step(network, optimizer, class_weights, stage.config, variables)
+        step = make_step(network, optimizer, class_weights, stage.config, variables, is_partial, target_std)
         best_epoch = max((report.epoch for report in done if report.is_best), default=0)
         # A warm-up without a positive H-score on validation pairs is not kept.
         best_loss = 0.0 if stage.name == "common" else None
@@ -134,7 +141,13 @@ def fit(
             optimizer.learning_rate = rate
             images = _images_of(stage, train, seed if varies else None)
             losses = [
-                step(images(places), train.audio_features[rows], train.labels[rows])
+                step(
+                    images(places),
+                    train.audio_features[rows],
+                    train.labels[rows],
+                    *([present[rows]] if is_partial else []),
+                    *([train.targets[rows]] if has_targets else []),
+                )
                 for places, rows in (
                     (places, stage.rows[places])
                     for places in batches(len(stage.rows), stage.config.batch_size, seed)
@@ -151,7 +164,7 @@ def fit(
             loss = accuracy = None
             if validates:
                 network.set_weights(averaged)
-                loss, accuracy = _validate(network, stage, MAIN_HEAD[name], validation)
+                loss, accuracy = _validate(network, stage, name, validation, target_std)
                 network.set_weights(weights)
             is_best = loss is None or (epoch >= first_candidate and (best_loss is None or loss < best_loss))
             if is_best:
@@ -202,40 +215,59 @@ def _first_candidate(stage: Stage, config: ModelConfig, warmed_up: bool) -> int:
     return min(-(-config.min_steps // stage.steps), config.epochs)
 
 
-def _validate(network: Any, stage: Stage, head: str, validation: Samples) -> tuple[float, float | None]:
+def _validate(
+    network: Any, stage: Stage, name: NetworkName, validation: Samples, target_std: np.ndarray | None
+) -> tuple[float, float | None]:
     """Validation loss of an epoch, and the accuracy if the stage trains on classes."""
     outputs = outputs_of(network, validation.images, validation.audio_features)
     if stage.name == "common":
-        return -float(h_score(outputs["audio_code"], outputs["image_code"])), None
-    logits = outputs[head]
+        pairs = validation.having("both")
+        return -float(h_score(outputs["audio_code"][pairs], outputs["image_code"][pairs])), None
+    logits = answers_of(name, outputs, validation)
     # Calibrated, as the network will be used. On unseen speakers the network becomes overconfident long before its
     # accuracy falls, and the uncalibrated cross-entropy would stop training then.
     temperature = best_temperature(logits, validation.labels)
     loss = cross_entropy(softmax(logits / temperature), validation.labels)
+    if target_std is not None:
+        values = answers_of(name, outputs, validation, "_values")
+        loss += stage.config.target_weight * float(squared_error(values, validation.targets, target_std))
     return loss, float((logits.argmax(axis=1) == validation.labels).mean())
 
 
 def make_step(
-    network: Any, optimizer: Any, class_weights: Any, config: ModelConfig, variables: list[Any] | None = None
+    network: Any,
+    optimizer: Any,
+    class_weights: Any,
+    config: ModelConfig,
+    variables: list[Any] | None = None,
+    is_partial: bool = False,
+    target_std: np.ndarray | None = None,
 ) -> Callable[..., Any]:
     """One optimizer step as a compiled function of (images, audio_features, labels) that returns the loss.
 
     A batch may have any size. variables: to train, all if None. optimizer: already built for them.
+    is_partial: some samples lack a modality; the step then has a fourth argument, present, as in losses.total_loss.
+    target_std: standard deviations of the targets; the step then has a fifth argument, targets.
     """
     sound = (None, None, FEATURES) if FRAMES in network.input else (None, FEATURES)
     learning = network.trainable_variables if variables is None else variables
 
-    @tf.function(  # type: ignore[untyped-decorator]
-        input_signature=[
-            tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8),
-            tf.TensorSpec(sound, tf.float32),
-            tf.TensorSpec((None,), tf.int64),
-        ]
-    )
-    def step(images: Any, audio: Any, labels: Any) -> Any:
+    signature = [
+        tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8),
+        tf.TensorSpec(sound, tf.float32),
+        tf.TensorSpec((None,), tf.int64),
+    ]
+    if is_partial:
+        signature.append(tf.TensorSpec((None, 2), tf.bool))
+    if target_std is not None:
+        signature.append(tf.TensorSpec((None, len(target_std)), tf.float32))
+
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def step(images: Any, audio: Any, labels: Any, present: Any = None, targets: Any = None) -> Any:
         with tf.GradientTape() as tape:
             outputs = network(inputs_of(network, images, audio), training=True)
-            loss = total_loss(outputs, labels, class_weights, config) + tf.add_n(network.losses)
+            losses = total_loss(outputs, labels, class_weights, config, present, targets, target_std)
+            loss = losses + tf.add_n(network.losses)
         gradients = tape.gradient(loss, learning)
         optimizer.apply_gradients(zip(gradients, learning, strict=True))
         return loss
@@ -244,10 +276,14 @@ def make_step(
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
-    """(classes,) float32 class weights that give each class the same sum; 0 for a class without samples."""
+    """(classes,) float32 class weights that give each class the same sum; 0 for a class without samples.
+
+    No class weighs more than MOST_WEIGHT times the largest one: three clips cannot outvote thousands.
+    """
     counts = np.bincount(labels[labels >= 0], minlength=classes)
     present = counts > 0
-    return np.where(present, counts.sum() / (present.sum() * np.maximum(counts, 1)), 0.0).astype(np.float32)
+    counted = np.maximum(counts, np.max(counts, initial=0) / MOST_WEIGHT)
+    return np.where(present, counts.sum() / (present.sum() * np.maximum(counted, 1)), 0.0).astype(np.float32)
 
 
 def _seed_dropout(network: Any, seed: tuple[int, ...]) -> None:

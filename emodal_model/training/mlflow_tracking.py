@@ -216,6 +216,11 @@ def metric_points(metrics: Mapping[str, Any]) -> Iterator[Point]:
         for name in _SCORES:
             if scores[name] is not None:
                 yield f"test/{network}/{name}", scores[name], 0
+    for target, rows in metrics.get("targets", {}).items():
+        for network, scores in rows.items():
+            for name in ("ccc", "rmse"):
+                if scores[name] is not None:
+                    yield f"test/{network}/{target}/{name}", scores[name], 0
 
 
 def _points(curve: str, epoch: Mapping[str, Any]) -> Iterator[Point]:

@@ -73,18 +73,43 @@ def train_repeats(repeats: Sequence[TrainingJob], run_all: RunAll) -> dict[str, 
     counted = [
         (repeat.key, each) for repeat, each in zip(repeats, metrics, strict=True) if repeat.key is not None
     ]
+    by = "seed" if repeats[0].key is not None else "fold"
     together = metrics[0] | {
         "repeats": {
-            "by": "seed" if repeats[0].key is not None else "fold",
+            "by": by,
             "keys": [key for key, _ in counted],
             "networks": {
                 name: _spread(_accuracies(counted, name), _accuracies(counted, "emodal"))
                 for name in metrics[0]["networks"]
             },
+            "reference": {
+                name: _spread([each["reference"][name]["accuracy"] for _, each in counted], [])
+                for name in metrics[0].get("reference", {})
+            },
         }
     }
+    pooled = _pooled(repeats) if by == "fold" else None
+    if pooled is not None:
+        together["pooled"] = pooled
     write_json(repeats[0].out / "metrics.json", together)
     return together
+
+
+def _pooled(repeats: Sequence[TrainingJob]) -> dict[str, Any] | None:
+    """The evaluation of the clips of all folds, each by the training that held out its fold, as JSON values.
+
+    Writes the answers to folds/predictions.parquet in the folder of the first training. None if a training of an
+    earlier version left no answers.
+    """
+    from emodal_model.evaluation.evaluate import evaluation_of
+    from emodal_model.evaluation.predictions import PREDICTIONS, pooled, read_predictions, write_predictions
+
+    folds = [repeat for repeat in repeats if repeat.key is not None]
+    if not all((repeat.out / PREDICTIONS).is_file() for repeat in folds):
+        return None
+    judged = pooled([read_predictions(repeat.out / PREDICTIONS) for repeat in folds])
+    write_predictions(repeats[0].out / "folds" / PREDICTIONS, judged)
+    return evaluation_of(judged).as_dict() | {"keys": [repeat.key for repeat in folds]}
 
 
 def train_repeat(
@@ -118,7 +143,7 @@ def _accuracies(counted: Sequence[tuple[int, dict[str, Any]]], name: str) -> lis
 def _spread(accuracies: Sequence[float | None], of_emodal: Sequence[float | None]) -> dict[str, Any]:
     """Mean, sample standard deviation and 95 % interval of the mean (Student's t); None if too few have a value.
 
-    p_against_emodal: p-value of the paired t-test over the repeats.
+    p_against_emodal: p-value of the paired t-test over the repeats; of_emodal may be empty.
     """
     # Imported late: it takes a second and 50 MB, which builds without training do not need.
     from scipy.stats import t, ttest_1samp
@@ -130,7 +155,7 @@ def _spread(accuracies: Sequence[float | None], of_emodal: Sequence[float | None
         sd = float(np.std(known, ddof=1))
         half = float(t.ppf(0.975, len(known) - 1)) * sd / len(known) ** 0.5
         interval = [max(0.0, mean - half), min(1.0, mean + half)]
-    pairs = [(a, e) for a, e in zip(accuracies, of_emodal, strict=True) if a is not None and e is not None]
+    pairs = [(a, e) for a, e in zip(accuracies, of_emodal, strict=False) if a is not None and e is not None]
     differences = [a - e for a, e in pairs]
     # There is no test for constant differences: EMODal against itself, or a single repeat.
     tested = len(pairs) > 1 and float(np.ptp(differences)) > 0

@@ -1,6 +1,7 @@
 """A training run from top to bottom: a dataset in; networks, metrics, report and logs out, in one folder.
 
-OUT/emodal.keras (audio.keras, image.keras), metrics.json, report/index.html, logs/<network>/ for TensorBoard.
+OUT/emodal.keras (audio.keras, image.keras), metrics.json, predictions.parquet, report/index.html, and logs/<network>/
+for TensorBoard.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelInputError, ModelWorkError
 from emodal_model.core.files import write_json
 from emodal_model.core.versions import versions
-from emodal_model.data.contract import NO_FRAMES
+from emodal_model.data.contract import MISSING, NO_FRAMES
 from emodal_model.data.samples import (
     Samples,
     dataset_hash,
@@ -27,18 +28,22 @@ from emodal_model.data.samples import (
     read_samples,
 )
 from emodal_model.evaluation.baselines import baseline_probabilities
-from emodal_model.evaluation.evaluate import evaluate_on, labelled_originals
+from emodal_model.evaluation.evaluate import evaluation_of, judge, labelled_originals
+from emodal_model.evaluation.predictions import PREDICTIONS, write_predictions
 from emodal_model.evaluation.scores import best_temperature, score, softmax
 from emodal_model.inference.metadata import about_model
 from emodal_model.inference.predictor import Predictor, load, save
-from emodal_model.network.build import MAIN_HEAD, NetworkName, with_probabilities
-from emodal_model.network.forward import outputs_of
+from emodal_model.network.build import MAIN_HEAD, NetworkName, target_scales, with_probabilities
+from emodal_model.network.forward import answers_of, outputs_of, usable_by
 from emodal_model.report.describe import describe_run
 from emodal_model.training.checkpoint import CheckpointFile
 from emodal_model.training.ensemble import Member, members_of
 from emodal_model.training.head_fusion import calibrate_head_weights
 from emodal_model.training.identity import finished, git_revision, identity
 from emodal_model.training.loop import Epoch, EpochReport, Fitted, fit
+
+#: With fewer training clips than this, a class is named in a note.
+FEW_OF_A_CLASS = 10
 
 
 def train(
@@ -69,9 +74,13 @@ def train(
         _make_folder(out)
     names, left_out = _names(config, dataset)
     with_frames = "audio_recurrent" in names
-    samples, test = _training_and_test_samples(dataset, config.fold, spill, with_frames)
-    _refuse_useless(samples, dataset)
-    members = members_of(samples, _hold_out_by(manifest), config)
+    samples, given, test = _training_and_test_samples(dataset, config, spill, with_frames)
+    learned = samples.take(~given & (samples.labels >= 0))
+    _refuse_useless(learned, dataset)
+    _refuse_unknown_targets(learned, dataset)
+    names, left_out = _with_inputs(names, left_out, learned, dataset)
+    members = members_of(samples, _hold_out_by(manifest), config, given)
+    clips = np.bincount(learned.labels[learned.originals], minlength=len(learned.classes))
     _make_folder(out / "logs")
 
     networks: list[Predictor] = []
@@ -86,22 +95,30 @@ def train(
             trained.append((network, summary["temperatures"]))
             summaries.append(summary)
         about = about_model(dataset, data_hash, config, by_frames=name == "audio_recurrent")
-        save(with_probabilities(trained), about | {"members": len(members)}, out / f"{name}.keras")
+        about |= {
+            "members": len(members),
+            "training_clips": dict(zip(learned.classes, clips.tolist(), strict=True)),
+            "target_mean": target_scales(learned.targets)["target_mean"],
+        }
+        save(with_probabilities(trained), about, out / f"{name}.keras")
         networks.append(load(out / f"{name}.keras"))
         training[name] = summaries[0] | {"other_members": summaries[1:]}
 
     fit_side, validation = (samples.take(side) for side in (members[0].held.fit, members[0].held.validation))
     labelled = fit_side.take(fit_side.labels >= 0)
     baselines = baseline_probabilities(labelled, validation, test) if config.name == "all" else {}
+    judged = judge(networks, test, int(np.argmax(clips)), baselines, config.fold)
+    write_predictions(out / PREDICTIONS, judged)
     metrics = {
         "run": run,
-        **evaluate_on(networks, test, baselines, left_out).as_dict(),
+        **evaluation_of(judged, left_out).as_dict(),
         "training": training,
         "dataset": {"path": str(dataset), "hash": data_hash}
         | _counts(
             fit=labelled, unlabelled=fit_side.take(fit_side.labels < 0), validation=validation, test=test
         ),
         "validation": _validation(members),
+        "notes": _notes(learned.classes, clips),
         "config": config.model_dump(mode="json"),
         "versions": versions(),
         "git_revision": git_revision(),
@@ -120,10 +137,8 @@ def describe_again(dataset: Path, out: Path, config: ModelConfig, metrics: dict[
     Raises ModelInputError if dataset or model cannot be read, ModelWorkError if a file cannot be written.
     """
     spill = out if images_mb(dataset) > config.memory_mb else None
-    network = load(out)
-    describe_run(
-        out, dataset, metrics, network, _test_samples(dataset, config.fold, spill, network.uses_frames)
-    )
+    network = load(out / f"{list(metrics['training'])[-1]}.keras")
+    describe_run(out, dataset, metrics, network, _test_samples(dataset, config, spill, network.uses_frames))
 
 
 def train_member(
@@ -139,16 +154,17 @@ def train_member(
     """
     if name == "audio_recurrent":
         samples = samples.by_frames()
-    validation = samples.take(member.held.validation)
-    # Only the common loss of EMODal can use a clip without a label.
-    useful = (samples.labels >= 0) | (name == "emodal")
+    # Only the common loss of EMODal can use a clip without a label, and only EMODal one without image or sound.
+    able = usable_by(name, samples)
+    useful = able & ((samples.labels >= 0) | (name == "emodal"))
+    validation = samples.take(member.held.validation & able)
     try:
         side = samples.take(member.held.fit & useful)
         fitted = fit(name, side, validation, member.config, checkpoint, on_epoch)
     except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
         raise ModelWorkError(f"{name}: not enough memory; lower model.batch_size or model.filters") from exc
     weights = calibrate_head_weights(fitted.network, validation) if name == "emodal" else None
-    temperatures, scores = _calibrate(fitted, validation, MAIN_HEAD[name])
+    temperatures, scores = _calibrate(fitted, validation, name)
     summary = _summary(fitted) | {"fusion": weights, "temperatures": temperatures, "validation": scores}
     return fitted.network, summary
 
@@ -167,6 +183,41 @@ def _names(config: ModelConfig, dataset: Path) -> tuple[list[NetworkName], dict[
     return [config.name], {}
 
 
+def _with_inputs(
+    names: list[NetworkName], left_out: dict[str, str], learned: Samples, dataset: Path
+) -> tuple[list[NetworkName], dict[str, str]]:
+    """The networks whose modalities the labelled training samples have, and those left out, with the reason.
+
+    Raises ModelInputError if none is left.
+    """
+    kept: list[NetworkName] = []
+    for name in names:
+        rows = learned.having(MAIN_HEAD[name])
+        if not rows.any():
+            left_out = left_out | {name: MISSING[MAIN_HEAD[name]]}
+        elif len(np.unique(learned.labels[rows])) < 2:
+            left_out = left_out | {name: "its training clips are all of one class"}
+        else:
+            kept.append(name)
+    if not kept:
+        raise ModelInputError(
+            f"{dataset}: {left_out[names[0]]}, so the {names[0]} network cannot be trained; choose another --model"
+        )
+    return kept, left_out
+
+
+def _notes(classes: tuple[str, ...], clips: np.ndarray) -> list[str]:
+    """What must be known about the classes: those without training clips, and those with very few."""
+    none = [name for name, n in zip(classes, clips, strict=True) if n == 0]
+    few = [f"{name} ({n})" for name, n in zip(classes, clips, strict=True) if 0 < n < FEW_OF_A_CLASS]
+    notes = []
+    if none:
+        notes.append(f"no training clip is {', '.join(none)}: the networks cannot learn it")
+    if few:
+        notes.append(f"classes with fewer than {FEW_OF_A_CLASS} training clips: {', '.join(few)}")
+    return notes
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -175,21 +226,29 @@ def _make_folder(folder: Path) -> None:
 
 
 def _training_and_test_samples(
-    dataset: Path, fold: int | None, spill: Path | None, with_frames: bool
-) -> tuple[Samples, Samples]:
-    """The samples to train on, unlabelled ones included, and those to test on: the test split, or a fold.
+    dataset: Path, config: ModelConfig, spill: Path | None, with_frames: bool
+) -> tuple[Samples, np.ndarray, Samples]:
+    """The samples to train and validate on, unlabelled ones included, and those to test on: the test split, or a fold.
 
-    Every image is decoded once. Raises ModelInputError if the dataset lacks the fold.
+    The array is (n,) bool, the samples of the dataset's validation split. Every image is decoded once.
+    Raises ModelInputError if the dataset lacks the fold.
     """
+    fold = config.fold
     held = _fold_of(dataset, fold)
-    labelled, unlabelled = (
-        read_samples(dataset, split, spill, with_frames) for split in ("train", "unlabelled")
+    labelled, unlabelled, validation = (
+        read_samples(dataset, split, spill, with_frames, config.targets)
+        for split in ("train", "unlabelled", "validation")
     )
     if held is None:
-        return join([labelled, unlabelled]), _test_samples(dataset, None, spill, with_frames)
-    # Unlabelled clips are in the fold of their group: those of the held-out groups are not trained on either.
-    others = read_folds(dataset, "unlabelled") != fold
-    return join([labelled.take(~held), unlabelled.take(others)]), labelled_originals(labelled.take(held))
+        test = _test_samples(dataset, config, spill, with_frames)
+    else:
+        test = labelled_originals(labelled.take(held))
+        # Clips of other splits are in the fold of their group: those of the held-out groups are not trained on either.
+        labelled = labelled.take(~held)
+        unlabelled = unlabelled.take(read_folds(dataset, "unlabelled") != fold)
+        validation = validation.take(read_folds(dataset, "validation") != fold)
+    given = np.arange(len(labelled) + len(unlabelled) + len(validation)) >= len(labelled) + len(unlabelled)
+    return join([labelled, unlabelled, validation]), given, test
 
 
 def _hold_out_by(manifest: dict[str, Any]) -> str:
@@ -199,12 +258,12 @@ def _hold_out_by(manifest: dict[str, Any]) -> str:
     return next((name for name in ("speaker", "film", "clip") if name in names), "film")
 
 
-def _test_samples(dataset: Path, fold: int | None, spill: Path | None, with_frames: bool) -> Samples:
+def _test_samples(dataset: Path, config: ModelConfig, spill: Path | None, with_frames: bool) -> Samples:
     """The samples to test on. Raises ModelInputError if the dataset lacks the fold."""
-    held = _fold_of(dataset, fold)
+    held = _fold_of(dataset, config.fold)
     if held is None:
-        return labelled_originals(read_samples(dataset, "test", None, with_frames))
-    return labelled_originals(read_samples(dataset, "train", spill, with_frames).take(held))
+        return labelled_originals(read_samples(dataset, "test", None, with_frames, config.targets))
+    return labelled_originals(read_samples(dataset, "train", spill, with_frames, config.targets).take(held))
 
 
 def _fold_of(dataset: Path, fold: int | None) -> np.ndarray | None:
@@ -217,8 +276,17 @@ def _fold_of(dataset: Path, fold: int | None) -> np.ndarray | None:
     return held
 
 
+def _refuse_unknown_targets(learned: Samples, dataset: Path) -> None:
+    for name, values in zip(learned.target_names, learned.targets.T, strict=True):
+        if np.isnan(values).all():
+            raise ModelInputError(
+                f"{dataset}: no training clip has a number in the column {name}; build the dataset with it "
+                f"(--set 'labels.targets=[\"{name}\"]'), or remove it from model.targets"
+            )
+
+
 def _refuse_useless(samples: Samples, dataset: Path) -> None:
-    classes = np.unique(samples.labels[samples.labels >= 0])
+    classes = np.unique(samples.labels)
     if len(classes) == 0:
         raise ModelInputError(
             f"{dataset}: no labelled training clip; annotate some, or see the reasons in the ledger"
@@ -231,17 +299,22 @@ def _refuse_useless(samples: Samples, dataset: Path) -> None:
 
 
 def _calibrate(
-    fitted: Fitted, validation: Samples, main_head: str
+    fitted: Fitted, validation: Samples, name: NetworkName
 ) -> tuple[dict[str, float], dict[str, Any] | None]:
-    """The temperature of every head, and the main head's scores on the validation samples (None without any)."""
-    heads = [name for name in fitted.network.output if not name.endswith("_code")]
+    """The temperature of every head, and the scores of its answers on the validation samples (None without any)."""
+    heads = [name for name in fitted.network.output if not name.endswith(("_code", "_values"))]
     if len(validation) == 0:
         return dict.fromkeys(heads, 1.0), None
     outputs = outputs_of(fitted.network, validation.images, validation.audio_features)
-    temperatures = {head: best_temperature(outputs[head], validation.labels) for head in heads}
-    scores = score(
-        softmax(outputs[main_head] / temperatures[main_head]), validation.labels, validation.classes
-    )
+    temperatures = {
+        head: best_temperature(
+            outputs[head][validation.having(head)], validation.labels[validation.having(head)]
+        )
+        for head in heads
+    }
+    tempered = {head: outputs[head] / temperatures[head] for head in heads}
+    answers = softmax(answers_of(name, tempered, validation))
+    scores = score(answers, validation.labels, validation.classes)
     return temperatures, scores
 
 

@@ -62,13 +62,17 @@ def train(
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model folder, or a .keras file.")],
     dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Parquet file for the truth and every probability, a row for each clip."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Test a model on the test side of a dataset.
 
-    Example: emodal evaluate build/model other-build/dataset
+    Example: emodal evaluate build/model other-build/dataset --predictions predictions.parquet
     """
-    metrics = emodal.evaluate(model, dataset)
+    metrics = emodal.evaluate(model, dataset, predictions)
     from emodal_model.evaluation.tables import format_report
 
     print_result(metrics, format_report(metrics), as_json)

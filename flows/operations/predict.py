@@ -36,6 +36,18 @@ from flows.config.models import StorageConfig
 from flows.progress.observer import observer
 from flows.progress.wrong_rows import wrong_row_line, wrong_rows
 
+#: The columns of a line, without the probabilities.
+_COLUMNS = (
+    "film",
+    "start_s",
+    "end_s",
+    "label",
+    "predicted",
+    "used",
+    "face_reason",
+    "sound_reason",
+    "frame_s",
+)
 #: Spans read together by one worker.
 _TOGETHER = 16
 
@@ -82,11 +94,12 @@ def predict_film(model: Path, film: Path, annotations: Path | None, out: Path | 
     network = load(file)
     sounds = [s.short_term if network.uses_frames else s.audio_features for s in observed]
     answers = network.predict_each([s.image for s in observed], sounds)
-    lines = predictions(questions, observed, answers, network.labels)
-    files = [] if out is None else _write(out, questions, lines, answers, network.labels)
+    lines = predictions(questions, observed, answers, network.labels, network.targets)
+    files = [] if out is None else _write(out, questions, lines, answers, network)
     return {
         "model": str(file),
         "labels": list(network.labels),
+        "targets": list(network.targets),
         "spans_found": questions.are_found,
         "spans": lines,
         "wrong_rows": questions.wrong_rows,
@@ -108,16 +121,16 @@ def _write(
     questions: Questions,
     lines: Sequence[dict[str, Any]],
     answers: Sequence[Any],
-    labels: Sequence[str],
+    network: Any,
 ) -> list[Path]:
     """Write predictions.csv and timeline.png into a folder; returns both."""
     from emodal_model.report.timeline import Mark, draw_timeline
 
     table, timeline = out / "predictions.csv", out / "timeline.png"
-    write_bytes(table, as_csv(lines, labels).encode())
+    write_bytes(table, as_csv(lines, answer_columns(network.labels, network.targets)).encode())
     spans = [question.span for question in questions.asked]
     marks = [Mark(s.start_s, s.end_s, a) for s, a in zip(spans, answers, strict=True)]
-    draw_timeline(timeline, questions.film.name, questions.length_s, marks, labels)
+    draw_timeline(timeline, questions.film.name, questions.length_s, marks, network.labels)
     return [table, timeline]
 
 
@@ -208,12 +221,18 @@ def observe_all(
 
 
 def predictions(
-    questions: Questions, observed: Sequence[SpanFeatures], answers: Sequence[Any], labels: Sequence[str]
+    questions: Questions,
+    observed: Sequence[SpanFeatures],
+    answers: Sequence[Any],
+    labels: Sequence[str],
+    targets: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """A line a span, as JSON values. answers: emodal_model.predictor.Answer, in the order of observed."""
+    columns = answer_columns(labels, targets)
     lines = []
     for question, seen, answer in zip(questions.asked, observed, answers, strict=True):
         shares = [None] * len(labels) if answer.probabilities is None else answer.probabilities.tolist()
+        values = [None] * len(targets) if answer.targets is None else answer.targets.tolist()
         best = None if answer.probabilities is None else labels[int(answer.probabilities.argmax())]
         lines.append(
             {
@@ -222,7 +241,10 @@ def predictions(
                 "end_s": round(question.span.end_s, 6),
                 "label": question.label,
                 "predicted": best,
-                **{name: None if p is None else round(p, 6) for name, p in zip(labels, shares, strict=True)},
+                **{
+                    name: None if number is None else round(number, 6)
+                    for name, number in zip(columns, [*shares, *values], strict=True)
+                },
                 "used": answer.used,
                 "face_reason": seen.face_reason,
                 "sound_reason": seen.sound_reason,
@@ -232,9 +254,19 @@ def predictions(
     return lines
 
 
-def as_csv(lines: Sequence[dict[str, Any]], labels: Sequence[str]) -> str:
-    """The lines as CSV with a header, empty cells where there is nothing."""
-    names = ["film", "start_s", "end_s", "label", "predicted", *labels, "used"]
+def answer_columns(labels: Sequence[str], targets: Sequence[str] = ()) -> list[str]:
+    """The columns of the probabilities and of the values: the names of classes and targets.
+
+    A class named like another column is <name>_probability, a target <name>_value.
+    """
+    classes = [f"{name}_probability" if name in _COLUMNS else name for name in labels]
+    taken = {*_COLUMNS, *classes}
+    return classes + [f"{name}_value" if name in taken else name for name in targets]
+
+
+def as_csv(lines: Sequence[dict[str, Any]], answers: Sequence[str]) -> str:
+    """The lines as CSV with a header, empty cells where there is nothing. answers: names of classes and targets."""
+    names = ["film", "start_s", "end_s", "label", "predicted", *answers, "used"]
     text = io.StringIO()
     writer = csv.DictWriter(
         text, [*names, "face_reason", "sound_reason", "frame_s"], lineterminator="\n", restval=""

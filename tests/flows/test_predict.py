@@ -20,6 +20,7 @@ from emodal_model.inference.predictor import Answer
 from flows.operations.predict import (
     Question,
     Questions,
+    answer_columns,
     as_csv,
     found_questions,
     given_questions,
@@ -178,3 +179,13 @@ def test_the_table_has_empty_cells_where_there_is_no_answer() -> None:
         ["a, b.mp4", "1", "2", "sad", "sad", "0.1", "0.2", "0.3", "0.4", "audio", "no_face", "", "1.48"],
     ]
     assert rows[0][:5] == ["film", "start_s", "end_s", "label", "predicted"]
+
+
+def test_a_class_or_target_named_like_another_column_gets_a_column_of_its_own() -> None:
+    assert answer_columns(["angry", "film"], ["valence", "used", "angry"]) == [
+        "angry",
+        "film_probability",
+        "valence",
+        "used_value",
+        "angry_value",
+    ]

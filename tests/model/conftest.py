@@ -43,19 +43,27 @@ def _table(samples: Samples) -> pa.Table:
             "speaker": pa.array([s or None for s in samples.speakers.tolist()], pa.string()),
             "label": pa.array([None if x < 0 else x for x in samples.labels.tolist()], pa.int64()),
             "image": pa.array(
-                [{"bytes": png, "path": None} for png in pngs],
+                _or_null([{"bytes": png, "path": None} for png in pngs], samples.has_image),
                 pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
             ),
-            "audio_features": pa.FixedSizeListArray.from_arrays(
-                pa.array(samples.audio_features.ravel(), pa.float32()), FEATURES
+            "audio_features": pa.array(
+                _or_null(samples.audio_features.tolist(), samples.has_audio), pa.list_(pa.float32(), FEATURES)
             ),
             "augmentation": pa.array(["none" if x else "flip" for x in samples.originals], pa.string()),
+            **{
+                name: pa.array(values, pa.float32(), from_pandas=True)
+                for name, values in zip(samples.target_names, samples.targets.T, strict=True)
+            },
             **{
                 name: pa.array(rows, pa.list_(pa.list_(pa.float32(), FEATURES)))
                 for name, rows in frames.items()
             },
         }
     )
+
+
+def _or_null(values: list[Any], has: np.ndarray) -> list[Any]:
+    return [value if present else None for value, present in zip(values, has, strict=True)]
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_the_page_is_well_formed_has_text_for_every_chart_and_loads_nothing(tmp_
     test = replace(TEST, films=np.full(12, "<script>alert(1)</script> & co.mp4"))
     answers = wrong_everywhere(test)
     path = tmp_path / "report" / "index.html"
-    write_report(path, metrics_of(answers, test.labels), test, outputs_of(answers), "both")
+    write_report(path, metrics_of(answers, test.labels), test, outputs_of(answers), answers)
     text = path.read_text()
     page = Page(text)
     assert page.open == []
@@ -101,7 +101,7 @@ def test_a_run_without_test_and_validation_samples_has_a_report(tmp_path: Path) 
     none = TEST.take(np.zeros(12, bool))
     answers = np.empty((0, 4))
     metrics = metrics_of(answers, none.labels, validation_loss=None) | {"h_score": None}
-    write_report(tmp_path / "index.html", metrics, none, {"both": answers}, "both")
+    write_report(tmp_path / "index.html", metrics, none, {"both": answers}, answers)
     text = (tmp_path / "index.html").read_text()
     assert "nan" not in text.lower()
     assert "Worst mistakes" not in text and "Common features" not in text

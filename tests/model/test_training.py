@@ -64,6 +64,7 @@ def test_a_run_leaves_three_networks_metrics_and_logs(trained: tuple) -> None:
         "image.keras",
         "logs",
         "metrics.json",
+        "predictions.parquet",
         "report",
     ]
     assert json.loads((out / "metrics.json").read_text()) == json.loads(json.dumps(metrics))

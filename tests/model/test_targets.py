@@ -1,0 +1,152 @@
+"""Numeric targets beside the classes: learned by every head, scored with intervals, saved, exported and predicted."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emodal_model.core.errors import ModelInputError
+from emodal_model.data.samples import Samples, read_samples
+from emodal_model.data.synthetic import draw_hidden, draw_samples
+from emodal_model.evaluation.evaluate import evaluate
+from emodal_model.evaluation.predictions import read_predictions
+from emodal_model.evaluation.regression import concordance, regression_scores, rmse
+from emodal_model.evaluation.tables import format_report
+from emodal_model.inference.export import export
+from emodal_model.inference.predictor import load
+from emodal_model.losses import squared_error, total_loss
+from emodal_model.training.train import train
+from tests.model.conftest import TINY, write_dataset
+
+CONFIG = TINY.model_copy(update={"targets": ("valence", "arousal"), "epochs": 25, "learning_rate": 1e-2})
+
+
+def with_targets(n: int, seed: int) -> Samples:
+    """valence: a hidden number of the sound, times 10 plus 100, unknown for every fifth clip. arousal: noise."""
+    hidden = draw_hidden(n, seed).audio[:, 0]
+    valence = np.where(np.arange(n) % 5 == 4, np.nan, 100 + 10 * hidden)
+    arousal = np.random.default_rng(seed).standard_normal(n)
+    targets = np.stack([valence, arousal], axis=1).astype(np.float32)
+    return replace(draw_samples(n, seed), targets=targets, target_names=("valence", "arousal"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("targets")
+    dataset = write_dataset(folder / "dataset", train=with_targets(240, 1), test=with_targets(60, 2))
+    return dataset, folder / "model", train(dataset, folder / "model", CONFIG)
+
+
+def test_a_target_that_the_sound_has_is_learned_from_sound_and_one_of_noise_is_not(trained: tuple) -> None:
+    _, _, metrics = trained
+    valence, arousal = metrics["targets"]["valence"], metrics["targets"]["arousal"]
+    assert list(valence) == [
+        "audio",
+        "image",
+        "emodal",
+        "emodal_audio",
+        "emodal_image",
+        "decision_fusion",
+        "mean",
+    ]
+    assert valence["audio"]["n"] == 48 and arousal["audio"]["n"] == 60
+    assert valence["audio"]["ccc"] > 0.6
+    assert valence["audio"]["rmse"] < 0.8 * valence["mean"]["rmse"]
+    assert abs(arousal["audio"]["ccc"]) < 0.4
+    assert valence["mean"]["ccc"] == pytest.approx(0.0, abs=1e-9)
+    low, high = valence["audio"]["ccc_interval"]
+    assert low < valence["audio"]["ccc"] < high
+    assert np.isfinite(metrics["h_score"])
+
+
+def test_the_tables_have_a_row_for_each_network_and_for_the_mean_of_training(trained: tuple) -> None:
+    _, out, metrics = trained
+    text = format_report(metrics)
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("valence"))
+    ccc = metrics["targets"]["valence"]["audio"]["ccc"]
+    assert lines[start + 1].split()[:3] == ["audio", "48", f"{ccc:.3f}"]
+    assert any(line.startswith("mean of training") for line in lines)
+    assert max(map(len, lines)) <= 100
+    assert f"| audio | 48 | {ccc:.3f} |" in (out / "README.md").read_text()
+    assert "valence: concordance correlation (CCC)" in (out / "report" / "index.html").read_text()
+
+
+def test_the_loaded_network_predicts_targets_in_their_units(trained: tuple) -> None:
+    _, out, metrics = trained
+    network, test = load(out), with_targets(60, 2)
+    assert network.targets == ("valence", "arousal")
+    values = network.predict_targets(test.images, test.audio_features)
+    assert values.shape == (60, 2)
+    assert regression_scores(test.targets[:, 0], values[:, 0])["rmse"] == pytest.approx(
+        metrics["targets"]["valence"]["emodal"]["rmse"], rel=1e-4
+    )
+    sound = network.predict_targets(None, test.audio_features)
+    answers = network.predict_each([None, None], list(test.audio_features[:2]))
+    np.testing.assert_allclose([answer.targets for answer in answers], sound[:2], rtol=1e-4)
+
+
+def test_truth_and_values_of_every_head_are_in_the_predictions(trained: tuple, tmp_path: Path) -> None:
+    dataset, out, metrics = trained
+    table = pq.read_table(out / "predictions.parquet")
+    assert table["target.valence"].null_count == 12
+    assert table["emodal.both.target.valence"].null_count == 0
+    read = read_predictions(out / "predictions.parquet")
+    assert read.target_names == ("valence", "arousal")
+    np.testing.assert_allclose(read.targets, with_targets(60, 2).targets)
+    again = evaluate(out, dataset)
+    assert again.targets == metrics["targets"]
+
+
+def test_an_export_has_the_values_too(trained: tuple, tmp_path: Path) -> None:
+    path, difference = export(load(trained[1]), tmp_path, "keras")
+    assert difference < 1e-4 and path.is_file()
+    assert '"targets": [\n  "valence",\n  "arousal"\n ]' in path.with_suffix(".json").read_text()
+
+
+def test_a_target_that_the_dataset_lacks_is_refused_in_one_line(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "d", train=draw_samples(40, 1))
+    with pytest.raises(
+        ModelInputError, match="no training clip has a number in the column valence; build the"
+    ):
+        train(dataset, tmp_path / "m", CONFIG)
+    path = next((dataset / "data").glob("train-*"))
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("valence", pa.array(["high"] * len(table))), path)
+    with pytest.raises(ModelInputError, match=r"the column valence has no numbers \(string\)"):
+        read_samples(dataset, "train", targets=("valence",))
+
+
+def test_unknown_targets_do_not_count_in_the_error_and_have_no_gradient() -> None:
+    values = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    targets = np.array([[0.0, np.nan], [np.nan, 6.0]], np.float32)
+    std = np.array([1.0, 2.0], np.float32)
+    assert float(squared_error(values, targets, std)) == pytest.approx((1.0**2 + (2.0 / 2.0) ** 2) / 2)
+    assert float(squared_error(values, targets, std, np.array([True, False]))) == pytest.approx(1.0)
+    assert float(squared_error(values, np.full((2, 2), np.nan, np.float32), std)) == 0.0
+
+
+def test_the_weight_of_the_targets_multiplies_their_error() -> None:
+    outputs = {"audio": np.zeros((2, 4), np.float32), "audio_values": np.ones((2, 1), np.float32)}
+    labels, targets = np.array([0, 1]), np.array([[3.0], [np.nan]], np.float32)
+    ones, std = np.ones(4, np.float32), np.ones(1, np.float32)
+    present = np.ones((2, 2), bool)
+    config = CONFIG.model_copy(update={"target_weight": 0.5})
+    loss = float(total_loss(outputs, labels, ones, config, present, targets, std))
+    assert loss == pytest.approx(np.log(4) + 0.5 * 4.0, rel=1e-5)
+
+
+def test_the_concordance_correlation_is_lins() -> None:
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    assert concordance(x, x) == pytest.approx(1.0)
+    assert concordance(x, -x + 5) == pytest.approx(-1.0)
+    assert concordance(x, x + 1) == pytest.approx(2 * 1.25 / (1.25 + 1.25 + 1))
+    assert concordance(x[:1], x[:1]) is None
+    assert concordance(np.ones(3), np.ones(3)) is None
+    assert rmse(x, x + 2) == pytest.approx(2.0)
+    empty = regression_scores(np.full(3, np.nan), x[:3])
+    assert empty == {"n": 0, "ccc": None, "ccc_interval": None, "rmse": None, "rmse_interval": None}
