@@ -1,4 +1,4 @@
-"""The four losses of EMODal: the common loss (minus the H-score) and three cross-entropies.
+"""The four losses of EMODal: the common loss (minus the H-score) and three cross-entropies; squared errors of targets.
 
 All are computed in float32 or float64, because the covariance of float16 features overflows to NaN.
 """

@@ -27,12 +27,13 @@ def about_model(
 ) -> dict[str, Any]:
     """The metadata of a network trained on this dataset, as JSON values.
 
-    clips, face, audio: the dataset's settings; empty if its manifest has none. feature_names: the 68 in order, of a
-    clip or (by_frames) of a frame; empty if the shards do not name them.
+    clips, face, audio, label_settings: the dataset's settings; empty if its manifest has none. feature_names: the 68 in
+    order, of a clip or (by_frames) of a frame; empty if the shards do not name them.
     """
     settings = read_manifest(dataset).get("config", {})
     return {
         "labels": list(read_classes(dataset)),
+        "label_settings": settings.get("labels", {}),
         "targets": list(config.targets),
         "feature_names": feature_names(dataset, by_frames),
         **{section: settings.get(section, {}) for section in READING},

@@ -21,7 +21,7 @@ from emodal_data.clips.candidates import find_candidates
 from emodal_data.clips.extract import SpanFeatures, extract_features_isolated
 from emodal_data.clips.films import INSPECT_TIMEOUT_S
 from emodal_data.clips.span_reading import ReadSettings
-from emodal_data.core.config import DEFAULT_LABELS, AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.core.config import DEFAULT_LABELS, AudioConfig, ClipsConfig, FaceConfig, LabelsConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE
 from emodal_data.core.span import Span
@@ -81,10 +81,11 @@ def predict_film(model: Path, film: Path, annotations: Path | None, out: Path | 
     Raises InputError or ModelError if film, annotations or model cannot be used.
     """
     file = model_file(model / "model" if (model / "model").is_dir() else model)
-    settings = settings_of(read_about(file))
+    about = read_about(file)
+    settings = settings_of(about)
     film = local_path(film, kind=NAMES)
     with film_at_hand(film, film.parent, StorageConfig().films_gb) as (path, _):
-        questions = _questions(film, path, annotations, settings.clips)
+        questions = _questions(film, path, annotations, settings.clips, labels_of(about))
         for wrong in questions.wrong_rows:
             observer().log(f"emodal: {wrong_row_line(wrong)}")
         observer().stage("reading spans", len(questions.asked), "spans")
@@ -107,13 +108,15 @@ def predict_film(model: Path, film: Path, annotations: Path | None, out: Path | 
     }
 
 
-def _questions(film: Path, path: Path, annotations: Path | None, config: ClipsConfig) -> Questions:
+def _questions(
+    film: Path, path: Path, annotations: Path | None, config: ClipsConfig, labels: LabelsConfig
+) -> Questions:
     if annotations is None:
         observer().log("looking for shots and speech")
         return found_questions(film, path, config)
     annotations = local_path(annotations)
     pull(annotations)
-    return given_questions(film, path, annotations, config)
+    return given_questions(film, path, annotations, config, labels)
 
 
 def _write(
@@ -152,14 +155,25 @@ def settings_of(about: dict[str, Any]) -> ReadSettings:
         ) from error
 
 
-def given_questions(film: Path, path: Path, annotations: Path, config: ClipsConfig) -> Questions:
+def labels_of(about: dict[str, Any]) -> LabelsConfig:
+    """The classes of a model, and the words for them in its dataset: see emodal_model.inference.metadata."""
+    return LabelsConfig(**{**about.get("label_settings", {}), "classes": tuple(about["labels"])})
+
+
+def given_questions(
+    film: Path,
+    path: Path,
+    annotations: Path,
+    config: ClipsConfig,
+    labels: LabelsConfig = DEFAULT_LABELS,
+) -> Questions:
     """The spans that annotations have of this film; rows of one span are one question, their labels votes.
 
-    film, path: as in Questions.
+    film, path: as in Questions. labels: the classes of the model, and the words for them.
     Raises InputError if the film cannot be used, or no row is about it.
     """
     length_s = _length_s(film, path, config)
-    rows = read_annotations(annotations)
+    rows = read_annotations(annotations, labels=labels)
     mine = rows[rows["film"].map(lambda name: _is_meant(name, film))]
     if mine.empty:
         names = ", ".join(sorted(set(rows["film"]))[:3])
@@ -176,12 +190,12 @@ def given_questions(film: Path, path: Path, annotations: Path, config: ClipsConf
     whole = good["start_s"].isna()
     good = good.assign(start_s=good["start_s"].mask(whole, 0.0), end_s=good["end_s"].mask(whole, length_s))
     named = good.assign(clip_id=[f"{a}-{b}" for a, b in zip(good["start_s"], good["end_s"], strict=True)])
-    votes = count_votes(named, DEFAULT_LABELS.classes).clips["label"]
+    votes = count_votes(named, labels.classes).clips["label"]
     spans = named.drop_duplicates("clip_id").sort_values(["start_s", "end_s"])
-    labels = [None if pd.isna(label) else str(label) for label in votes.reindex(spans["clip_id"])]
+    voted = [None if pd.isna(label) else str(label) for label in votes.reindex(spans["clip_id"])]
     asked = [
         Question(Span(start_s, end_s), label)
-        for start_s, end_s, label in zip(spans["start_s"], spans["end_s"], labels, strict=True)
+        for start_s, end_s, label in zip(spans["start_s"], spans["end_s"], voted, strict=True)
     ]
     return Questions(film, path, length_s, asked, False, wrong_rows(mine, annotations))
 

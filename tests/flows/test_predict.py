@@ -24,6 +24,7 @@ from flows.operations.predict import (
     as_csv,
     found_questions,
     given_questions,
+    labels_of,
     predictions,
     settings_of,
 )
@@ -189,3 +190,14 @@ def test_a_class_or_target_named_like_another_column_gets_a_column_of_its_own() 
         "used_value",
         "angry_value",
     ]
+
+
+def test_labels_beside_the_answers_are_words_of_the_models_own_classes(film: Path, tmp_path: Path) -> None:
+    about = {
+        "labels": ["fear", "joy"],
+        "label_settings": {"classes": ["fear", "joy"], "map": {"afraid": "fear"}},
+    }
+    annotations = tmp_path / "spans.csv"
+    annotations.write_text("film,start,end,label\nfilm_000.mp4,0,1,afraid\nfilm_000.mp4,1,2,angry\n")
+    questions = given_questions(film, film, annotations, ClipsConfig(), labels_of(about))
+    assert [question.label for question in questions.asked] == ["fear", None]
