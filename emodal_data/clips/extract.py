@@ -108,7 +108,7 @@ def _image(seen: SpanFace, face: FaceConfig) -> NDArray[np.uint8]:
 
 def _speech(sound: SpanSound, audio: AudioConfig) -> Speech:
     """The speech features of 16-bit sound, as the clip store keeps it. Raises Dropped if a gate refuses it."""
-    if verdict := audio_gate(sound.measures, audio):
+    if verdict := audio_gate(sound.measures, audio, sound.missing_samples):
         raise Dropped(verdict[0], measured=verdict[1])
     return describe_speech(sound.pcm, audio)
 

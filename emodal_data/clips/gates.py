@@ -18,6 +18,7 @@ from emodal_data.audio_features.quality import AudioMeasures
 from emodal_data.clips.tables import GATED, MEASURED, PLANNED, checked
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig, Section
 from emodal_data.core.reasons import ADVICE, Reason, stage_of
+from emodal_data.core.sizes import RATE_HZ
 from emodal_data.face import FaceMeasures
 
 #: The reason why a clip is dropped, and the number that decided it.
@@ -109,6 +110,7 @@ FACE_GATES: Final = (
 SOUND_GATES: Final = (
     _gate("seconds", Direction.AT_LEAST, "audio.min_s", Reason.AUDIO_TOO_SHORT),
     _gate("seconds", Direction.AT_LEAST, "audio.window_s", Reason.AUDIO_TOO_SHORT),
+    _gate("missing_fraction", Direction.AT_MOST, "audio.max_missing_fraction", Reason.AUDIO_MISSING),
     _gate("audio_is_finite", Direction.AT_LEAST, 1.0, Reason.AUDIO_NOT_FINITE, "audio_peak"),
     _gate("audio_offset", Direction.AT_MOST, 0.0, Reason.AUDIO_CONSTANT),
     # A constant that is not an offset is digital silence, whatever the threshold.
@@ -127,6 +129,9 @@ _DERIVED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "is_dropped_by_review": lambda clips: clips["review"] == "drop",
     "is_unlabelled": lambda clips: clips["label"].isna(),
     "seconds": lambda clips: clips["end_s"] - clips["start_s"],
+    "missing_fraction": lambda clips: (
+        clips["missing_samples"] / ((clips["end_s"] - clips["start_s"]) * RATE_HZ)
+    ),
     "audio_offset": lambda clips: clips["audio_is_constant"] * clips["audio_peak"],
     "crosses_cut": lambda clips: clips["shot_cut_s"].notna(),
     "cut_depth_s": lambda clips: np.minimum(
@@ -165,9 +170,10 @@ def face_gate(measures: FaceMeasures, config: FaceConfig) -> Verdict | None:
     return _verdict(asdict(measures), FACE_GATES, {"face": config})
 
 
-def audio_gate(measures: AudioMeasures, config: AudioConfig) -> Verdict | None:
+def audio_gate(measures: AudioMeasures, config: AudioConfig, missing_samples: int = 0) -> Verdict | None:
     """The first gate that a sound fails, and the measured value; None if it passes."""
-    values = {"seconds": measures.seconds, **stored_audio(measures)}
+    missing_fraction = missing_samples / (measures.seconds * RATE_HZ) if missing_samples else 0.0
+    values = {"seconds": measures.seconds, "missing_fraction": missing_fraction, **stored_audio(measures)}
     return _verdict(values, SOUND_GATES, {"audio": config})
 
 
@@ -239,6 +245,6 @@ def _value(values: Any, name: str) -> Any:
 def _note_cuts(table: pd.DataFrame) -> None:
     """Note in the detail of clips that passed that a cut lies within them."""
     crossing = table["reason"].isna() & table["shot_cut_s"].notna()
-    table.loc[crossing, "detail"] = table.loc[crossing, "shot_cut_s"].map(
-        "the film cuts to another shot at {:.2f} s".format
-    )
+    notes = table.loc[crossing, "shot_cut_s"].map("the film cuts to another shot at {:.2f} s".format)
+    others = table.loc[crossing, "detail"]
+    table.loc[crossing, "detail"] = notes.where(others.isna(), others.astype(object) + "; " + notes)

@@ -30,6 +30,9 @@ from emodal_data.storage.files import is_passing
 #: Seconds that each further clip of a reel adds to its time limit; a clip usually takes well under a second.
 _PATIENCE_S = 4.0
 
+#: The note in the ledger on a clip whose channels cancel each other.
+ONE_CHANNEL = "the channels of the sound cancel each other: one of them was taken"
+
 Row = dict[str, Any]
 
 
@@ -118,6 +121,8 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSetting
     }
     if isinstance(picture, Dropped):
         return row | {"reason": picture.reason.value, "measured": picture.measured, "detail": picture.detail}
+    if sound.is_one_channel:
+        row["detail"] = ONE_CHANNEL
     if settings.clips.shot_cuts != "ignore":
         row["shot_cut_s"] = crossed_cut_s(film, clip.start_s, clip.end_s)
     return {

@@ -44,11 +44,15 @@ class ReadSettings:
 
 @dataclass(frozen=True, eq=False)
 class SpanSound:
-    """The sound of a span. pcm: (n,) at 16 kHz. missing_samples: those that the film does not have; they are zeros."""
+    """The sound of a span. pcm: (n,) at 16 kHz. missing_samples: those that the film does not have; they are zeros.
+
+    is_one_channel: the channels cancel each other, and one was taken.
+    """
 
     pcm: npt.NDArray[np.int16]
     measures: AudioMeasures
     missing_samples: int
+    is_one_channel: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,7 @@ def read_sound(film: Film, span: Span) -> SpanSound:
     """The sound of a span, without thresholds. Raises Dropped as Film.audio_span does."""
     sound = film.audio_span(span.start_s, span.end_s)
     wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
-    return SpanSound(pcm16(wave), measure_audio(wave), sound.missing_samples)
+    return SpanSound(pcm16(wave), measure_audio(wave), sound.missing_samples, sound.is_one_channel)
 
 
 def read_face(

@@ -103,8 +103,9 @@ class ClipsConfig(Section):
     audio_track: str = "default"
     """Sound track: "default", "first", a number from 0, or a language such as "eng"."""
     audio_mix: Literal["downmix", "dialogue"] = "downmix"
-    """All channels of the track, or the centre alone, where films keep their voices; spans whose centre is silent
-    (a stereo track stored as 5.1) are mixed down all the same."""
+    """All channels of the track, or the centre alone, where films keep their voices. Spans whose centre is silent
+    (a stereo track stored as 5.1) are mixed down all the same; of channels that cancel each other, the centre or the
+    loudest is taken."""
     shot_cuts: Literal["ignore", "tell", "drop"] = "ignore"
     """Spans that go on over a cut to another shot: tell of them in the ledger, or drop them too. Looking for cuts
     decodes every frame of the spans."""
@@ -172,6 +173,9 @@ class AudioConfig(Section):
     """Our vectorised features, or the package itself; equal to 1e-9."""
     min_s: Annotated[float, Field(gt=0)] = 0.3
     """Shorter clips are dropped."""
+    max_missing_fraction: Fraction = 0.05
+    """Share of the span without sound (before a late track, in a gap, where it is damaged) above which a clip is
+    dropped."""
     min_rms: Fraction = 1e-4
     """Root mean square below which a clip is silent (full scale is 1)."""
     max_clipped_fraction: Fraction = 0.05

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     FACE_NOT_DOMINANT = "face_not_dominant"
     # the sound
     AUDIO_TOO_SHORT = "audio_too_short"
+    AUDIO_MISSING = "audio_missing"
     AUDIO_NOT_FINITE = "audio_not_finite"
     AUDIO_SILENT = "audio_silent"
     AUDIO_CONSTANT = "audio_constant"
@@ -122,6 +123,7 @@ ADVICE: dict[Reason, str] = {
     Reason.FACE_CUT_BY_BORDER: "raise face.max_outside_fraction to keep cut faces",
     Reason.FACE_NOT_DOMINANT: "several faces of like size: lower face.min_dominance to keep the largest anyway",
     Reason.AUDIO_TOO_SHORT: "the span is too short for speech features: lengthen it",
+    Reason.AUDIO_MISSING: "the film has no sound in part of the span: move it, or raise audio.max_missing_fraction",
     Reason.AUDIO_NOT_FINITE: "the sound track decodes to NaN: use another copy",
     Reason.AUDIO_SILENT: "the span is silent: lower audio.min_rms to keep it",
     Reason.AUDIO_CONSTANT: "the sound is a constant: use another copy",

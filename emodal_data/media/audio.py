@@ -1,10 +1,12 @@
 """Reads the sound of a span at 16 kHz mono: the samples that resampling the whole film would give there.
 
-Frames are placed by their time stamps (audio_window.py). Samples that no frame covers are zero, and are counted.
+Frames are placed on the grid of their track (audio_grid.py), or, where time stamps do not fit one grid, by an index of
+the whole track (audio_index.py). Samples that no frame covers are zero, and are counted.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import av
@@ -20,9 +22,10 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.core.sizes import RATE_HZ
-from emodal_data.media.audio_window import BufferPool, FrameGrid, Track, Window
+from emodal_data.media.audio_grid import FrameGrid, GridPlaces, OffGridError
+from emodal_data.media.audio_index import IndexPlaces, Run, TrackIndex
+from emodal_data.media.audio_window import BufferPool, Mixed, Track, Window
 from emodal_data.media.clock import Clock
-from emodal_data.media.downmix import full_scale
 from emodal_data.media.guard import Budget, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 
@@ -36,9 +39,22 @@ _MAX_RATE_HZ = 768_000
 #: An annotated end may lie this far beyond the end of the film, because tables round.
 _END_SLACK_S = 0.5
 #: Decoders that add noise (substitution, dither) whose generator is not reset by a seek.
-_NOISY = ("aac", "aac_latm", "ac3", "eac3", "mp1", "mp2")
+_NOISY = ("aac", "aac_latm", "ac3", "eac3", "mp1", "mp2", "nellymoser")
 #: Decoders that give the same bits wherever they begin before the preroll. Packets before it are not decoded.
 _FORGETFUL = ("flac", "alac", "mp3", "mp3float", "dca", "vorbis")
+
+#: Demuxers that may begin within a frame after a seek: then time stamps are a frame late up to the next packet with a
+#: time stamp of its own.
+_WITHIN_FRAMES = ("mpegts", "mpeg", "avi")
+#: Codecs of Ogg whose time stamps are right at once after a seek: FFmpeg counts back from the end of the page. Those
+#: of others are right from the second page on.
+_SETTLED_IN_OGG = ("vorbis", "opus")
+#: Indexes of the tracks read last: the reels of a film are read one after the other.
+_INDEXES: dict[Hashable, TrackIndex] = {}
+_MAX_INDEXES = 4
+
+#: A decoded frame, or None for a damaged packet, and whether it has a time stamp of its own.
+Decoded = tuple[AudioFrame | None, bool]
 
 
 @dataclass(frozen=True)
@@ -48,21 +64,27 @@ class AudioSpan:
     samples: (n,) float32, 16 kHz mono; a downmix may exceed 1. missing_samples: how many samples no frame covers
     (gap, late start, damage). corrupt_frames: damaged frames met. full_scale: the downmix of channels that are all
     at full scale (1 for mono). samples / full_scale lie in [-1, 1]; use that for int16 and to detect clipping.
+    is_one_channel: the channels cancel each other, so samples are the centre alone, or the loudest channel.
     """
 
     samples: NDArray[np.float32]
     missing_samples: int
     corrupt_frames: int
     full_scale: float
+    is_one_channel: bool = False
 
 
 class AudioReader:
-    """Reads spans of one sound track. open_track opens the file again, at its start."""
+    """Reads spans of one sound track. open_track opens the file again, at its start. identity: of file and track."""
 
     def __init__(
-        self, open_track: Callable[[], tuple[InputContainer, AudioStream]], config: ClipsConfig
+        self,
+        open_track: Callable[[], tuple[InputContainer, AudioStream]],
+        config: ClipsConfig,
+        identity: Hashable,
     ) -> None:
         self._open_track = open_track
+        self._identity = identity
         self._max_clip_s = config.max_clip_s
         self._mix = config.audio_mix
         self._buffers = BufferPool()
@@ -72,7 +94,6 @@ class AudioReader:
         except BaseException:
             self.close()
             raise
-        self._preroll = round(_PREROLL_S * self._grid.rate_hz)
 
     def close(self) -> None:
         """Close the file."""
@@ -87,20 +108,19 @@ class AudioReader:
             raise Dropped(Reason.SPAN_OUTSIDE_FILM, f"the span is {start_s} to {end_s} s", start_s)
         if end_s - start_s > self._max_clip_s:
             raise Dropped(Reason.FILM_TOO_LARGE, "the span is longer than clips.max_clip_s", end_s - start_s)
-        window = Window.around(round(start_s * RATE_HZ), round(end_s * RATE_HZ), self._grid.rate_hz)
-        track, ended_at = self._read(window, budget)
-        if ended_at is not None:
-            self._check_end(start_s, end_s, ended_at / self._grid.rate_hz)
-        samples, missing_samples = track.cut(ended_at)
-        if missing_samples == len(samples) and track.corrupt_frames:
+        first, last = round(start_s * RATE_HZ), round(end_s * RATE_HZ)
+        mixed, corrupt_frames, sound_end_s = self._whole(first, last, budget)
+        if sound_end_s is not None:
+            self._check_end(start_s, end_s, sound_end_s)
+        if mixed.missing == last - first and corrupt_frames:
             raise Dropped(Reason.AUDIO_UNREADABLE, f"no sound can be decoded at {start_s:.3f} s", start_s)
-        return AudioSpan(samples, missing_samples, track.corrupt_frames, full_scale(track.layout))
+        return AudioSpan(mixed.samples, mixed.missing, corrupt_frames, mixed.full_scale, mixed.is_one_channel)
 
     def _learn_grid(self, budget: Budget) -> FrameGrid:
         """Read the first frames of the stream."""
         frames: list[AudioFrame] = []
-        for frame in self._frames(budget):
-            if frame is not None and frame.pts is not None:
+        for frame, _ in self._frames(budget):
+            if frame is not None and (frames or frame.pts is not None):
                 frames.append(frame)
             if len(frames) == _GRID_FRAMES:
                 break
@@ -109,81 +129,149 @@ class AudioReader:
         rate_hz = frames[0].sample_rate
         if not 0 < rate_hz <= _MAX_RATE_HZ:
             raise Dropped(Reason.AUDIO_UNREADABLE, "the sample rate is out of bounds", rate_hz)
-        clock = Clock.of(self._container, self._stream)
-        first_frames = [(cast(int, frame.pts), frame.samples) for frame in frames]
-        return FrameGrid.of(clock, rate_hz, first_frames, self._stream.codec_context.name)
+        return FrameGrid.of(
+            Clock.of(self._container, self._stream),
+            rate_hz,
+            cast(int, frames[0].pts),
+            [frame.samples for frame in frames],
+            codec=self._stream.codec_context.name,
+            container=self._container.format.name,
+        )
 
-    def _read(self, window: Window, budget: Budget) -> tuple[Track, int | None]:
+    def _whole(self, first: int, last: int, budget: Budget) -> tuple[Mixed, int, float | None]:
+        """16 kHz samples first..last, the damaged frames met, and where the sound ends, if it ends within them.
+
+        Read by the grid; if a time stamp does not fit, by the index, a piece for every run of one rate.
+        """
+        index = _INDEXES.get(self._identity)
+        if index is None and self._grid.is_known:
+            try:
+                return self._piece(first, last, Run(self._grid.rate_hz, self._grid.start), None, budget)
+            except OffGridError:
+                pass
+        if index is None:
+            index = self._look_at_all(budget)
+        pieces = [self._piece(a, b, run, index, budget) for run, a, b in index.parts(first, last)]
+        mixes, corrupt_frames, ends = zip(*pieces, strict=True)
+        return Mixed.joined(mixes), sum(corrupt_frames), ends[-1]
+
+    def _look_at_all(self, budget: Budget) -> TrackIndex:
+        """Decode the whole track for its index. Packets are not counted: only the time is limited."""
+        index = TrackIndex.of(self._from_start(replace(budget, packets=sys.maxsize)), self._grid)
+        while len(_INDEXES) >= _MAX_INDEXES:
+            _INDEXES.pop(next(iter(_INDEXES)))
+        _INDEXES[self._identity] = index
+        return index
+
+    def _piece(
+        self, first: int, last: int, run: Run, index: TrackIndex | None, budget: Budget
+    ) -> tuple[Mixed, int, float | None]:
+        """16 kHz samples first..last of a run of one rate; else as _whole."""
+        window = Window.around(first, last, run.rate_hz)
+        track, ended_at = self._read(window, run, index, budget)
+        if run.stop is not None:  # sound of another rate follows: the resampler ends, the track does not
+            return track.cut(run.stop if run.stop < window.stop else None), track.corrupt_frames, None
+        sound_end_s = None if ended_at is None else ended_at / run.rate_hz
+        return track.cut(ended_at), track.corrupt_frames, sound_end_s
+
+    def _read(
+        self, window: Window, run: Run, index: TrackIndex | None, budget: Budget
+    ) -> tuple[Track, int | None]:
         """Decode the window. Also returns the position where the sound ends, if it ends within the window."""
-        first_needed = window.start - self._preroll
+        needed_from = window.start - round(_PREROLL_S * run.rate_hz)
         for back_s in STEPS_BACK_S:
-            from_sample = first_needed - round((back_s + _MARGIN_S) * self._grid.rate_hz)
-            at_start = from_sample <= self._grid.start
-            track, end = self._read_from(from_sample, at_start, window, budget)
-            if track is not None:
+            from_sample = needed_from - round((back_s + _MARGIN_S) * run.rate_hz)
+            at_start = from_sample / run.rate_hz <= self._grid.start / self._grid.rate_hz
+            places = GridPlaces(self._grid) if index is None else IndexPlaces(index, run, at_start)
+            track = Track(window, run.start, run.stop, self._mix, self._buffers)
+            if at_start:
+                frames = self._from_start(budget)
+            else:
+                frames = self._from_pts(self._grid.clock.pts_at(from_sample / run.rate_hz), budget)
+            is_read, end = _fill(track, frames, places, None if at_start else needed_from)
+            if is_read:
                 return track, end
         raise AssertionError("reading from the start gives a track")
 
-    def _read_from(
-        self, from_sample: int, at_start: bool, window: Window, budget: Budget
-    ) -> tuple[Track | None, int | None]:
-        """One try. No track if the first frame after the seek lies after the start of the window."""
-        track = Track(window, self._grid.start, self._mix, self._buffers)
-        end: int | None = None
-        for frame in self._frames_from(from_sample, at_start, budget):
-            if frame is None or frame.pts is None:
-                # Before the window the seek, not the film, may have torn the frame.
-                track.corrupt_frames += end is not None and end >= window.start
-                continue
-            position = self._grid.position(frame.pts, end)
-            if end is None and not at_start and position > window.start - self._preroll:
-                return None, None
-            end = position + frame.samples
-            if frame.sample_rate == self._grid.rate_hz:
-                track.put(position, frame)
-            if end >= window.stop:
-                return track, None
-        return (track, end or 0) if at_start or end is not None else (None, None)
+    def _from_start(self, budget: Budget) -> Iterator[Decoded]:
+        # The file is opened again instead of sought in: only then does FFmpeg cut off the encoder delay.
+        self._container.close()
+        self._container, self._stream = self._open_track()
+        return self._frames(budget)
 
-    def _frames_from(self, from_sample: int, at_start: bool, budget: Budget) -> Iterator[AudioFrame | None]:
-        if at_start:
-            # The file is opened again instead of sought in: only then does FFmpeg cut off the encoder delay.
-            self._container.close()
-            self._container, self._stream = self._open_track()
-            return self._frames(budget)
-        if not seek_before(self._container, self._stream, self._grid.pts_at(from_sample)):
+    def _from_pts(self, pts: int, budget: Budget) -> Iterator[Decoded]:
+        """Frames from a time stamp on, or from somewhat earlier; none if the file is not seekable."""
+        if not seek_before(self._container, self._stream, pts):
             return iter(())
-        context = self._stream.codec_context
-        if context.name in _FORGETFUL or context.name.startswith("pcm_"):
-            return self._frames(budget, from_pts=self._grid.pts_at(from_sample))
-        return self._frames(budget, _fresh(context) if context.name in _NOISY else None)
+        context, container = self._stream.codec_context, self._container.format.name
+        is_unsettled = container in _WITHIN_FRAMES or (
+            container == "ogg" and context.name not in _SETTLED_IN_OGG
+        )
+        if context.name.startswith("pcm_") or (context.name in _FORGETFUL and not is_unsettled):
+            return self._frames(budget, from_pts=pts, is_unsettled=is_unsettled)
+        decoder = _fresh(context) if context.name in _NOISY else None
+        return self._frames(budget, decoder, is_unsettled=is_unsettled)
 
     def _frames(
-        self, budget: Budget, context: AudioCodecContext | None = None, from_pts: int | None = None
-    ) -> Iterator[AudioFrame | None]:
-        """Frames from here on, or from the last before from_pts. None for a damaged packet; a torn file just ends."""
+        self,
+        budget: Budget,
+        context: AudioCodecContext | None = None,
+        from_pts: int | None = None,
+        is_unsettled: bool = False,
+    ) -> Iterator[Decoded]:
+        """Frames from here on, or from the last before from_pts. A torn file just ends.
+
+        is_unsettled: frames are held back until their time stamps are right.
+        """
         packets = self._container.demux(self._stream)
         decoder = context or self._stream.codec_context
-        before: list[Packet[AudioStream]] = []
+        is_ogg = self._container.format.name == "ogg"
+        before: list[tuple[Packet[AudioStream], bool]] = []
+        place, places, is_after_damage = None, 0, False
         while True:
             budget.spend()
             try:
                 packet = next(packets, None)
             except av.error.ExitError as error:
                 raise timed_out() from error
+            except IndexError:  # a packet of a stream that FFmpeg found on the way, unknown to PyAV
+                packets = self._container.demux(self._stream)
+                continue
             except (av.FFmpegError, OSError):
                 return
             if packet is None:
                 return
-            if from_pts is not None and packet.pts is not None and packet.pts < from_pts:
-                before = [packet]
-                continue
-            due, before, from_pts = [*before, packet], [], None
-            for one in due:
+            # Only the first packet of a place in the file has a time stamp there; FFmpeg adds up those of the others,
+            # with what is damaged.
+            pos = packet.pos
+            is_own = pos is not None and pos != place
+            if is_own:
+                place, places = pos, places + 1
+            due = [(packet, is_own)]
+            if from_pts is not None:
+                if packet.pts is not None and packet.pts < from_pts:
+                    before = due
+                    continue
+                due, from_pts = [*before, *due], None
+            for one, is_own in due:
+                frames: Sequence[AudioFrame | None]
                 try:
-                    yield from decoder.decode(one)
+                    frames = decoder.decode(one)
                 except (av.FFmpegError, ValueError):
-                    yield None
+                    frames = (None,)
+                if is_unsettled:
+                    # A packet that decodes is a whole frame, to which the time stamp of its place belongs.
+                    is_whole = is_own and not is_ogg and frames and frames[0] is not None
+                    if places < 2 and not is_whole:
+                        continue
+                    is_unsettled = False
+                for frame in frames:
+                    if frame is not None and frame.sample_rate != decoder.sample_rate:
+                        frame.sample_rate = (
+                            decoder.sample_rate
+                        )  # MP3 reports its new rate only after the frame
+                    yield frame, is_own or is_after_damage
+                    is_after_damage = frame is None
 
     def _check_end(self, start_s: float, end_s: float, sound_end_s: float) -> None:
         film_end_s = max(sound_end_s, (self._container.duration or 0) / 1e6)
@@ -192,6 +280,35 @@ class AudioReader:
         declared_s = float((self._stream.duration or 0) * (self._stream.time_base or 0))
         if sound_end_s <= start_s < declared_s - _END_SLACK_S:
             raise Dropped(Reason.AUDIO_UNREADABLE, f"the sound breaks off at {sound_end_s:.3f} s", start_s)
+
+
+def _fill(
+    track: Track, frames: Iterator[Decoded], places: GridPlaces | IndexPlaces, needed_from: int | None
+) -> tuple[bool, int | None]:
+    """Put frames into a track until its window is full.
+
+    needed_from: where the first frame after a seek may lie at the latest; None when reading from the start. Returns
+    whether the window could be read, and the position where the sound ended, if it ended before the window.
+    """
+    window, end = track.window, None
+    for frame, is_own in frames:
+        position = None if frame is None else places.place(frame, is_own)
+        if frame is None or position is None:
+            if places.is_torn and needed_from is not None:
+                return False, None
+            # Before the window the seek, not the film, may have torn the frame.
+            track.corrupt_frames += end is not None and end >= window.start
+            continue
+        if end is None and needed_from is not None and position > needed_from:
+            return False, None
+        end = position + frame.samples
+        if frame.sample_rate == window.rate_hz:
+            track.put(position, frame)
+        if end >= window.stop:
+            return True, None
+    if end is None and needed_from is None:
+        end = 0
+    return end is not None, end
 
 
 def _fresh(context: AudioCodecContext) -> AudioCodecContext:

@@ -1,26 +1,26 @@
-"""Places decoded sound on the film clock and assembles the samples of a window.
+"""Assembles the samples of a window from decoded frames: each part mixed by its own layout, then resampled once.
 
 Positions count samples at the stream's own rate from the start of the film.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import cached_property
-from math import ceil, gcd, lcm
+from math import gcd
 from typing import Any, cast
 
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from numpy.typing import NDArray
 
 from emodal_data.core.sizes import RATE_HZ
-from emodal_data.media.clock import Clock
 from emodal_data.media.downmix import (
     UNSAFE_PLANES,
     Floats,
     as_float,
-    dialogue,
+    full_scale,
+    mix_of,
+    mixed_down,
     packed,
     resampled,
     silent_byte,
@@ -33,62 +33,6 @@ _REACH = 24
 
 #: The largest buffer that a pool keeps: 20 s of stereo.
 _KEPT_BYTES = 2**23
-#: Codecs with frames of several lengths, and their common divisor: Vorbis' blocks of 256 and 2048 overlap.
-_STEPS = {"vorbis": 64}
-
-
-@dataclass(frozen=True)
-class FrameGrid:
-    """Time stamps to sample positions where time stamps are coarser than samples (Matroska: milliseconds).
-
-    start: position of the first frame. origin: position of the second; in an unbroken stream all later frames lie a
-    multiple of step after it. tolerance: samples by which rounding alone may shift a time stamp.
-    """
-
-    clock: Clock
-    rate_hz: int
-    start: int
-    origin: int
-    step: int
-    tolerance: int
-
-    @classmethod
-    def of(
-        cls, clock: Clock, rate_hz: int, first_frames: Sequence[tuple[int, int]], codec: str = ""
-    ) -> "FrameGrid":
-        """The grid of a stream from (pts, samples) of its first frames.
-
-        The first frame may be cut short (encoder delay), so the step comes from the others.
-        """
-        tick = clock.tick_s * rate_hz  # samples
-        tolerance = 0 if tick == 1 else ceil(tick) + 1
-        lengths = [samples for _, samples in first_frames[1:] or first_frames]
-        step = gcd(_STEPS.get(codec, 0), *lengths) or 1
-        if step <= 2 * tolerance:  # short steps (Vorbis): rounding shifts a time stamp by half a tick at most
-            tolerance = min(tolerance, ceil(tick / 2) + 1)
-        start = round(clock.seconds(first_frames[0][0]) * rate_hz)
-        return cls(clock, rate_hz, start, start + first_frames[0][1], step, tolerance)
-
-    def position(self, pts: int, expected: int | None) -> int:
-        """Position where a frame starts. expected: the end of the previous frame, if known."""
-        scale, shift, divisor = self._line
-        whole, left = divmod(scale * pts - shift, divisor)
-        stamped = whole + (2 * left > divisor or (2 * left == divisor and whole % 2))  # as round() does
-        if expected is not None and abs(stamped - expected) <= self.tolerance:
-            return expected
-        snapped = self.origin + round(Fraction(stamped - self.origin, self.step)) * self.step
-        return snapped if abs(stamped - snapped) <= self.tolerance else stamped
-
-    @cached_property
-    def _line(self) -> tuple[int, int, int]:
-        """pts to sample in integers, (scale * pts - shift) / divisor: Fractions would cost more than the decoder."""
-        scale, shift = self.clock.tick_s * self.rate_hz, self.clock.start_s * self.rate_hz
-        divisor = lcm(scale.denominator, shift.denominator)
-        return int(scale * divisor), int(shift * divisor), divisor
-
-    def pts_at(self, position: int) -> int:
-        """The pts of a sample position."""
-        return self.clock.pts_at(position / self.rate_hz)
 
 
 @dataclass(frozen=True)
@@ -136,81 +80,174 @@ class BufferPool:
         return self._bytes[:size].reshape(count, length)
 
 
+@dataclass(eq=False)
+class _Part:
+    """Samples of one form in a window, as decoded; what no frame was put at is not initialised.
+
+    is_unsafe: frames must be packed before their planes are read. sample_bytes: bytes of a sample in one row.
+    """
+
+    sample_format: str
+    layout: AudioLayout
+    is_unsafe: bool
+    sample_bytes: int
+    planes: NDArray[np.uint8]
+    rows: list[memoryview]
+
+    @classmethod
+    def of(cls, frame: AudioFrame, length: int, buffers: BufferPool | None) -> "_Part":
+        """A part in the form of a frame. length: samples of the window."""
+        channels = frame.layout.nb_channels
+        is_planar = frame.format.is_planar and channels < UNSAFE_PLANES
+        sample_bytes = frame.format.bytes * (1 if is_planar else channels)
+        shape = channels if is_planar else 1, sample_bytes * length
+        planes = np.empty(shape, np.uint8) if buffers is None else buffers.planes(*shape)
+        return cls(
+            sample_format=frame.format.name,
+            layout=frame.layout,
+            is_unsafe=frame.format.is_planar and not is_planar,
+            sample_bytes=sample_bytes,
+            planes=planes,
+            rows=[memoryview(row) for row in cast(Any, planes)],
+        )
+
+    def silence(self, a: int, b: int) -> None:
+        """Silence samples a up to b of the window."""
+        self.planes[:, self.sample_bytes * a : self.sample_bytes * b] = silent_byte(self.sample_format)
+
+    def floats(self, end: int | None) -> Floats:
+        """(channels, n) float32 of the window up to end."""
+        return as_float(self.planes, self.sample_format, self.layout.nb_channels)[:, :end]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Samples of a window at 16 kHz.
+
+    samples: (n,) float32. missing: how many of them no frame covers. full_scale: level of channels that are all at full
+    scale. is_one_channel: the channels cancel each other, and the centre or the loudest was taken.
+    """
+
+    samples: Floats
+    missing: int
+    full_scale: float
+    is_one_channel: bool
+
+    @classmethod
+    def joined(cls, pieces: Sequence["Mixed"]) -> "Mixed":
+        """Pieces that follow one another."""
+        return cls(
+            np.concatenate([piece.samples for piece in pieces]),
+            sum(piece.missing for piece in pieces),
+            max(piece.full_scale for piece in pieces),
+            any(piece.is_one_channel for piece in pieces),
+        )
+
+
 @dataclass
 class Track:
     """The sound of one window while it is assembled: samples as decoded, silence where no frame has arrived yet.
 
-    earliest: position before which a decoder gives only its own delay. mix: see ClipsConfig.audio_mix.
-    buffers: the pool of the reader; only one track at a time may use it.
+    earliest: position before which a decoder gives only its own delay. latest: position from which sound of another
+    rate follows, if it does. mix: see ClipsConfig.audio_mix. buffers: the pool of the reader; only one track at a time
+    may use it.
     """
 
     window: Window
     earliest: int
+    latest: int | None = None
     mix: str = "downmix"
     buffers: BufferPool = field(default_factory=BufferPool)
     corrupt_frames: int = 0
-    layout: str = "mono"
-    _form: tuple[str, int] | None = None
-    _is_unsafe: bool = False
-    _sample_bytes: int = 0
-    _planes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
-    _rows: list[memoryview] = field(default_factory=list)
-    _covered: list[tuple[int, int]] = field(default_factory=list)
+    _parts: list[_Part] = field(default_factory=list)
+    _part: _Part | None = None
+    _covered: list[list[int]] = field(default_factory=list)
 
     def put(self, position: int, frame: AudioFrame) -> None:
         """Put a frame at its position. A later frame overwrites an earlier one; sound outside the window is cut off."""
-        start = self.window.start
-        a, b = max(position, start, self.earliest), min(position + frame.samples, self.window.stop)
+        start, stop, end = self.window.start, self.window.stop, position + frame.samples
+        if self.latest is not None and stop > self.latest:
+            stop = self.latest
+        a, b = max(position, start, self.earliest), min(end, stop)
         if a >= b:
             return
         self.corrupt_frames += frame.is_corrupt
-        form = frame.format.name, frame.layout.nb_channels
-        if form != self._form:
-            if self._form is not None:
-                return  # the format changes midway: the sound from here on counts as missing
-            self._begin(form, frame)
-        if self._is_unsafe:
+        part = self._part
+        if part is None or frame.format.name != part.sample_format or frame.layout != part.layout:
+            part = self._part = self._part_of(frame)
+        if len(self._parts) > 1:
+            for other in self._parts:
+                other.silence(a - start, b - start)
+        if part.is_unsafe:
             frame = packed(frame)
-        size, planes = self._sample_bytes, cast(Any, frame.planes)
-        to, part = (
-            slice(size * (a - start), size * (b - start)),
-            slice(size * (a - position), size * (b - position)),
-        )
-        for row, plane in zip(self._rows, planes, strict=True):
-            row[to] = memoryview(plane)[part]
-        if self._covered and self._covered[-1][1] == a:
-            a = self._covered.pop()[0]
-        self._covered.append((a, b))
+        size = part.sample_bytes
+        to = slice(size * (a - start), size * (b - start))
+        taken = slice(size * (a - position), size * (b - position))
+        planes: Any = frame.planes
+        for row, plane in zip(part.rows, planes, strict=True):
+            row[to] = memoryview(plane)[taken]
+        covered = self._covered
+        if covered and covered[-1][1] == a:
+            covered[-1][1] = b
+        else:
+            covered.append([a, b])
 
-    def _begin(self, form: tuple[str, int], frame: AudioFrame) -> None:
-        self._form, self.layout = form, frame.layout.name
-        is_planar = frame.format.is_planar and form[1] < UNSAFE_PLANES
-        self._is_unsafe = frame.format.is_planar and not is_planar
-        self._sample_bytes = frame.format.bytes * (1 if is_planar else form[1])
-        length = self._sample_bytes * (self.window.stop - self.window.start)
-        self._planes = self.buffers.planes(form[1] if is_planar else 1, length)
-        self._planes.fill(silent_byte(form[0]))
-        self._rows = [memoryview(row) for row in cast(Any, self._planes)]
+    def _part_of(self, frame: AudioFrame) -> _Part:
+        """The part of the frame's form: a new one if the form is new."""
+        for part in self._parts:
+            if (frame.format.name, frame.layout) == (part.sample_format, part.layout):
+                return part
+        length = self.window.stop - self.window.start
+        if self._parts:
+            part = _Part.of(frame, length, None)
+            part.silence(0, length)
+        else:
+            part = _Part.of(frame, length, self.buffers)
+        self._parts.append(part)
+        return part
 
-    def cut(self, ended_at: int | None) -> tuple[Floats, int]:
-        """(n,) 16 kHz mono, samples first..last of the window, and how many of them no frame covers.
+    def cut(self, ended_at: int | None) -> Mixed:
+        """Samples first..last of the window, at 16 kHz.
 
         ended_at: position where the sound track ends, if it ends before the window does.
         """
         window = self.window
         count = window.last - window.first
-        if self._form is None:
-            return np.zeros(count, np.float32), count
+        if not self._parts:
+            return Mixed(np.zeros(count, np.float32), count, 1.0, is_one_channel=False)
+        for a, b in self._gaps():
+            for part in self._parts:
+                part.silence(a - window.start, b - window.start)
         # At the end of the film the resampler ends too: added silence would change the last samples.
         end = None if ended_at is None else max(0, ended_at - window.start)
-        channels = as_float(self._planes, *self._form)[:, :end]
-        if self.mix == "dialogue":
-            channels, self.layout = dialogue(channels, self.layout)
+        mixes = [
+            mix_of(part.floats(end), part.layout.name, prefer_centre=self.mix == "dialogue")
+            for part in self._parts
+        ]
+        if len(mixes) == 1:
+            (mix,) = mixes
+            sound = resampled(mix.channels, mix.layout, window.rate_hz)
+        else:  # one resampler for all parts, so that its phase and its filter run on across the change
+            mono = sum(mixed_down(mix.channels, mix.layout) for mix in mixes)
+            sound = resampled(cast(Floats, mono), "mono", window.rate_hz)
         offset = window.first - window.start_16k
-        sound = resampled(channels, self.layout, window.rate_hz)[offset : offset + count]
         samples = np.zeros(count, np.float32)
+        sound = sound[offset : offset + count]
         samples[: len(sound)] = sound
-        return samples, count - self._covered_16k()
+        return Mixed(
+            samples,
+            count - self._covered_16k(),
+            max(full_scale(mix.layout) for mix in mixes),
+            any(mix.is_one_channel for mix in mixes),
+        )
+
+    def _gaps(self) -> Iterator[tuple[int, int]]:
+        """The parts of the window that no frame covers."""
+        reached = self.window.start
+        for a, b in [*sorted(self._covered), [self.window.stop, self.window.stop]]:
+            if a > reached:
+                yield reached, a
+            reached = max(reached, b)
 
     def _covered_16k(self) -> int:
         """How many of the samples first..last at 16 kHz a frame covers."""

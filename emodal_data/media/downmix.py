@@ -4,6 +4,7 @@ Nothing here knows films or times.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
@@ -25,6 +26,11 @@ UNSAFE_PLANES = 8
 _PIECE = 32768
 #: A channel that never exceeds this, the noise of a 16-bit encoder, is silent.
 _SILENCE = 2.0**-14
+#: Share of its channels' energy below which a mix has lost them: the sum of channels that have nothing to do with each
+#: other keeps all of it, and two equally loud ones keep less than a quarter if their correlation is below -0.75.
+_CANCELLED = 0.25
+#: One sample in so many is enough to tell. It is prime, so that no tone of a round frequency is met in one phase.
+_MEASURED_EVERY = 31
 #: numpy's names of FFmpeg's sample formats.
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
@@ -58,18 +64,73 @@ def as_float(planes: NDArray[np.uint8], sample_format: str, channels: int) -> Fl
     return floats
 
 
-def dialogue(channels: Floats, layout: str) -> tuple[Floats, str]:
-    """The centre channel of a surround track as mono. Unchanged channels if there is no centre or it is silent.
+@dataclass(frozen=True, eq=False)
+class Mix:
+    """Channels to be mixed down, (channels, n), and their layout. is_one_channel: others would have cancelled it."""
 
-    channels: (channels, n), full scale 1. Returns the channels and their layout.
+    channels: Floats
+    layout: str
+    is_one_channel: bool = False
+
+
+def mix_of(channels: Floats, layout: str, *, prefer_centre: bool) -> Mix:
+    """The channels that are mixed down: all, or one if prefer_centre, or if the channels cancel each other.
+
+    channels: (channels, n), full scale 1. Channels of opposite phase (a swapped cable, a voice stored as stereo width)
+    are lost in their sum. Then the centre is taken if there is one with sound, else the loudest channel.
     """
+    if len(channels) == 1:
+        return Mix(channels, layout)
+    if prefer_centre and (centre := _centre(channels, layout)) is not None:
+        return Mix(centre, "mono")
+    with np.errstate(all="ignore"):  # a track of NaN or infinities is for the gates
+        some = channels[:, ::_MEASURED_EVERY]
+        products = some @ some.T / max(1, some.shape[1])
+    if not _cancel(products, weights(layout)):
+        return Mix(channels, layout)
+    centre = _centre(channels, layout)
+    loudest = int(np.argmax(products.diagonal()))
+    return Mix(channels[loudest : loudest + 1] if centre is None else centre, "mono", is_one_channel=True)
+
+
+def _centre(channels: Floats, layout: str) -> Floats | None:
+    """(1, n) the centre channel of a surround track. None: there is no centre, or it is silent."""
     names = [channel.name for channel in AudioLayout(layout).channels]
     if len(names) < 3 or "FC" not in names:
-        return channels, layout
-    centre = channels[names.index("FC")]
-    if not np.any(np.abs(centre) > _SILENCE):
-        return channels, layout
-    return centre[np.newaxis], "mono"
+        return None
+    at = names.index("FC")
+    centre = channels[at : at + 1]
+    return centre if np.any(np.abs(centre) > _SILENCE) else None
+
+
+def _cancel(products: NDArray[np.floating], weight: Floats) -> bool:
+    """Whether a mix holds next to nothing of what its channels hold.
+
+    products: (channels, channels) mean products of the channels. weight: (channels,) of the mix.
+    """
+    heard = float(weight**2 @ products.diagonal())
+    if heard <= _SILENCE**2:
+        return bool(products.diagonal().max() > _SILENCE**2)  # only in channels that no mix has: the LFE
+    return float(weight @ products @ weight) < _CANCELLED * heard
+
+
+@cache
+def weights(layout: str) -> Floats:
+    """(channels,) the weight of each channel in the mono downmix."""
+    count = len(AudioLayout(layout).channels)
+    if count == 1:
+        return np.ones(1, np.float32)
+    ones = [
+        resampled(np.outer(row, np.ones(64, np.float32)), layout, RATE_HZ)[32]
+        for row in np.eye(count, dtype=np.float32)
+    ]
+    return np.array(ones, np.float32)
+
+
+def mixed_down(channels: Floats, layout: str) -> Floats:
+    """(1, n) mono at the same rate."""
+    mono: Floats = weights(layout)[np.newaxis] @ channels
+    return mono
 
 
 @cache

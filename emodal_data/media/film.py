@@ -143,7 +143,9 @@ class Film(AbstractContextManager["Film"]):
     def _sound_reader(self) -> AudioReader:
         # Sound is read through a container of its own, so that neither reader moves the other's position.
         if self._sound is None:
-            self._sound = AudioReader(self._open_sound, self._config)
+            now = self._path.stat()
+            identity = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, self._config.audio_track)
+            self._sound = AudioReader(self._open_sound, self._config, identity)
         return self._sound
 
     def _open_sound(self) -> tuple[InputContainer, AudioStream]:

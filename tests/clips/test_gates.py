@@ -25,6 +25,7 @@ NEAR = {
     "pitch_deg": [-40.0, -30.0, 0.0, 30.0, 31.0],
     "outside_fraction": [0.0, 0.25, 0.5],
     "dominance": [0.4, 0.5, 1.0],
+    "missing_samples": [0.0, 800.0, 4000.0],
     "audio_rms": [0.0, 1e-4, 0.1],
     "audio_peak": [0.0, 0.5],
     "audio_clipped_fraction": [0.0, 0.05, 0.5],
@@ -34,7 +35,8 @@ NEAR = {
 }
 CLEAR = {
     **{"face_score": 0.9, "landmark_score": 0.9, "face_width_px": 200.0, "sharpness": 0.2, "yaw_deg": 0.0},
-    **{"pitch_deg": 0.0, "outside_fraction": 0.0, "dominance": 1.0, "audio_rms": 0.1, "audio_peak": 0.5},
+    **{"pitch_deg": 0.0, "outside_fraction": 0.0, "dominance": 1.0, "missing_samples": 0.0},
+    **{"audio_rms": 0.1, "audio_peak": 0.5},
     **{"audio_clipped_fraction": 0.0, "audio_is_constant": False, "audio_is_finite": True},
     **{"shot_cut_s": np.nan},
 }
@@ -107,6 +109,8 @@ def verdict(
     seconds = clip["end_s"] - clip["start_s"]
     if seconds < max(audio.min_s, audio.window_s):
         return Reason.AUDIO_TOO_SHORT, seconds
+    if clip["missing_samples"] / (seconds * 16000) > audio.max_missing_fraction:
+        return Reason.AUDIO_MISSING, clip["missing_samples"] / (seconds * 16000)
     if not clip["audio_is_finite"]:
         return Reason.AUDIO_NOT_FINITE, clip["audio_peak"]
     if clip["audio_is_constant"] and clip["audio_peak"] > 0:
@@ -149,8 +153,9 @@ def test_a_measure_that_is_no_number_passes_no_gate(name: str) -> None:
     one = {"end_s": 2.0, "label": "sad", "tied": False, "review": None}
     planned, measures = tables([(one, CLEAR), (one, CLEAR | {name: np.nan})])
     gated = apply_gates(planned, measures, ClipsConfig(), FaceConfig(), AudioConfig())
+    measure = "missing_fraction" if name == "missing_samples" else name
     assert pd.isna(gated["reason"].iloc[0])
-    assert gated["reason"].iloc[1] == next(gate.reason for gate in GATES if gate.measure == name)
+    assert gated["reason"].iloc[1] == next(gate.reason for gate in GATES if gate.measure == measure)
     assert pd.isna(gated["measured"].iloc[1])
 
 

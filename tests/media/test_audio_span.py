@@ -14,7 +14,7 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media import open_film
-from emodal_data.media.downmix import dialogue, resampled
+from emodal_data.media.downmix import mix_of, resampled
 from tests.media.films import Recipe, make_film, sound
 
 SPANS_S = [(1.0, 2.5), (0.0, 1.0), (2.22222, 3.33333), (0.5, 0.7501), (3.0, 4.0)]
@@ -184,8 +184,8 @@ def test_dialogue_is_the_centre_channel_alone(folder: Path) -> None:
 
 def test_without_a_centre_or_with_a_silent_one_all_channels_are_mixed() -> None:
     surround = np.full((6, 100), 0.25, np.float32)
-    assert dialogue(surround, "5.1")[1] == "mono"
+    assert mix_of(surround, "5.1", prefer_centre=True).layout == "mono"
     surround[2] = 0.0
-    assert dialogue(surround, "5.1")[0] is surround
+    assert mix_of(surround, "5.1", prefer_centre=True).channels is surround
     stereo = np.full((2, 100), 0.25, np.float32)
-    assert dialogue(stereo, "stereo") == (stereo, "stereo")
+    assert mix_of(stereo, "stereo", prefer_centre=True).channels is stereo

@@ -140,7 +140,7 @@ def test_every_threshold_that_the_gates_know_is_drawn() -> None:
         for name in (*FaceConfig.model_fields, *AudioConfig.model_fields)
         if name.startswith(("min_", "max_"))
     ]
-    assert len(shown) == len(limits) == 11
+    assert len(shown) == len(limits) == 12
 
 
 def test_features_that_separate_the_classes_best_come_first(reported: Path) -> None:

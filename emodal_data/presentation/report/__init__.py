@@ -14,6 +14,7 @@ import pandas as pd
 from emodal_data.clips.store import find_places
 from emodal_data.core.config import AudioConfig, FaceConfig, ReportConfig
 from emodal_data.core.schema import LABELS
+from emodal_data.core.sizes import RATE_HZ
 from emodal_data.dataset.split.notes import split_rule, split_warnings
 from emodal_data.presentation.report import figures, tallies
 from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
@@ -66,7 +67,8 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
 def _count(
     folder: Path, ledger: pd.DataFrame, clips: pd.DataFrame, measures: list[tallies.Measure]
 ) -> dict[str, Any]:
-    timed = clips.assign(seconds=clips["end_s"] - clips["start_s"])
+    seconds = clips["end_s"] - clips["start_s"]
+    timed = clips.assign(seconds=seconds, missing_fraction=clips["missing_samples"] / (seconds * RATE_HZ))
     histograms = [(measure, tallies.histogram(timed, measure)) for measure in measures]
     return {
         "funnel": tallies.funnel(ledger),

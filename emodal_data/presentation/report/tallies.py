@@ -56,6 +56,7 @@ _SHOWN = (
     ("dominance", "Share of the largest of two faces", False),
     ("mirrored_fraction", "Share of the face filled in", False),
     ("seconds", "Length of the clip, seconds", False),
+    ("missing_fraction", "Share of the clip without sound", False),
     ("audio_rms", "Loudness, full scale 1", True),
     ("audio_clipped_fraction", "Share of clipped samples", False),
 )
