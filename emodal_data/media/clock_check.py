@@ -30,16 +30,19 @@ class PacketTimes:
     is_keyframe: NDArray[np.bool_]
 
 
-def check_clock(times: PacketTimes, is_listed: bool, can_jump: bool) -> NDArray[np.bool_]:
+def check_clock(
+    times: PacketTimes, is_listed: bool, can_jump: bool, has_dts: bool = True
+) -> NDArray[np.bool_]:
     """Raise Dropped(CLOCK_DISCONTINUOUS) if a film has more than one clock; else say which stamps are damaged: (n,).
 
     is_listed: of a film whose packets are looked up in a table: damaged stamps can be left out, and parts may overlap.
-    can_jump: whether a jump forward is a join; elsewhere it is a gap.
+    can_jump: whether a jump forward is a join; elsewhere it is a gap. has_dts: whether the container says when pictures
+    are decoded; FFmpeg's guesses go back where the rate of pictures varies.
     """
     damaged = np.zeros(len(times.decoded_s), bool)
     if is_listed:
         damaged |= np.abs(times.shown_s - times.decoded_s) > JUMP_S
-    for is_picture in (True, False):
+    for is_picture in (True, False) if has_dts else (False,):
         of_stream = np.flatnonzero((times.is_picture == is_picture) & ~damaged & ~np.isnan(times.decoded_s))
         name = "picture" if is_picture else "sound"
         damaged[of_stream[_check_stream(times.decoded_s[of_stream], name, is_listed)]] = True

@@ -87,6 +87,7 @@ class PacketSource:
             if packet is None:
                 self._packets = None
             elif self._table is None or not packet.size or self._is_listed(self._table, packet):
+                self.stamps.packet_read(packet)
                 return packet
         return None
 
@@ -116,17 +117,20 @@ class PacketSource:
 class FrameStamps:
     """Time stamps of decoded frames.
 
-    AVI has none for pictures that are shown in another order than they are stored in, nor has Matroska for tracks that
-    were taken over from AVI (V_MS/VFW/FOURCC). FFmpeg invents them for packets,
-    and its best effort for frames is the stamp of the packet with which the frame left the decoder: by_dts. The film's
-    first frame alone keeps its own, first_pts. At the end of the film the frames that are left follow each other by
+    AVI and MXF have none for pictures that are shown in another order than they are stored in, nor has Matroska for
+    tracks that were taken over from AVI (V_MS/VFW/FOURCC). FFmpeg invents them for packets, and its best effort for
+    frames is, from the first one that is late, the stamp of the packet with which the frame left the decoder: by_dts.
+    start_dts: of the film's first packet, None where the first frames count like all others: packed MPEG-4 would lose
+    one. At the end of the film the frames that are left follow each other by
     frame_ticks. delay: ticks by which frames may come later than their packets.
     """
 
     by_dts: bool
     frame_ticks: int
-    first_pts: int = 0
+    start_dts: int | None = None
     delay: int = 0
+    _guess: "_BestEffort | None" = None
+    _guess_until: int | None = None
     _last: int | None = None
 
     @classmethod
@@ -136,24 +140,58 @@ class FrameStamps:
         frame_ticks = max(1, round(1 / rate / clock.tick_s)) if rate else 1
         by_dts = _is_without_pts(container, stream) and bool(stream.codec_context.has_b_frames)
         delay = _AVI_DELAY_FRAMES * frame_ticks if by_dts else 0
-        return cls(by_dts, frame_ticks, (stream.start_time or 0) + frame_ticks, delay)
+        start_dts = None if stream.codec_context.name == "mpeg4" else stream.start_time or 0
+        return cls(by_dts, frame_ticks, start_dts, delay)
 
     def restart(self) -> None:
         """Forget the last frame, after a seek."""
-        self._last = None
+        self._last = self._guess = self._guess_until = None
+
+    def packet_read(self, packet: "Packet[VideoStream]") -> None:
+        """Follow the packets: what FFmpeg guesses in the film's first group of pictures depends on its first frames."""
+        if not self.by_dts or packet.dts is None or self.start_dts is None:
+            return
+        if packet.dts <= self.start_dts:
+            self._guess = _BestEffort()
+        elif packet.is_keyframe and self._guess is not None and self._guess_until is None:
+            self._guess_until = packet.pts
 
     def of_frame(self, frame: VideoFrame) -> int | None:
         """When a frame starts, in ticks; None if nothing tells."""
         stamp = frame.pts
-        if stamp is None or (self.by_dts and stamp > self.first_pts):
+        if stamp is None or (self.by_dts and not self._is_guessed(frame)):
             stamp = frame.dts
+        elif self._guess is not None and frame.dts is not None:
+            stamp = self._guess.stamp(stamp, frame.dts)
         if stamp is None and self._last is not None:
             stamp = self._last + self.frame_ticks
         self._last = stamp
         return stamp
 
+    def _is_guessed(self, frame: VideoFrame) -> bool:
+        """Whether the frame is of the film's first group of pictures."""
+        if self._guess is None or frame.dts is None or frame.pts is None:
+            return False
+        return self._guess_until is None or frame.pts < self._guess_until
+
+
+@dataclass
+class _BestEffort:
+    """FFmpeg's best effort from a film's first frame on: guess_correct_pts() in libavcodec/decode.c, while dts grow."""
+
+    _last_pts: int | None = None
+    _is_late: bool = False
+
+    def stamp(self, pts: int, dts: int) -> int:
+        """The stamp of the next frame: its own, until one of the film's frames was late."""
+        self._is_late |= self._last_pts is not None and pts <= self._last_pts
+        self._last_pts = pts
+        return dts if self._is_late else pts
+
 
 def _is_without_pts(container: InputContainer, stream: VideoStream) -> bool:
     name = container.format.name
     # Matroska's own codec names come without a codec tag.
-    return name == "avi" or (name.startswith("matroska") and bool(stream.codec_context.codec_tag.strip("\0")))
+    return name in ("avi", "mxf") or (
+        name.startswith("matroska") and bool(stream.codec_context.codec_tag.strip("\0"))
+    )

@@ -127,13 +127,18 @@ class _Columns:
                 )
             )
 
-    def table(self, is_listed: bool, can_jump: bool) -> PacketTable:
-        """The finished table. Raises Dropped(CLOCK_DISCONTINUOUS)."""
+    def table(self, container: str) -> PacketTable:
+        """The finished table. container: name of the demuxer. Raises Dropped(CLOCK_DISCONTINUOUS)."""
         columns = np.array(self._pictures, np.int64).reshape(-1, 5).T
         pts, dts, place, size = (np.ascontiguousarray(column) for column in columns[:4])
         decoded_s, shown_s, is_picture, is_keyframe = np.array(self._times, np.float64).reshape(-1, 4).T
         times = PacketTimes(decoded_s, shown_s, is_picture != 0, is_keyframe != 0)
-        damaged = check_clock(times, is_listed, can_jump)
+        damaged = check_clock(
+            times,
+            is_listed=container in LISTED_DEMUXERS,
+            can_jump=container in JUMPING_DEMUXERS,
+            has_dts=not container.startswith("matroska"),
+        )
         pts[damaged[times.is_picture]] = dts[damaged[times.is_picture]] = _NO_STAMP
         if self._display is not None:
             pts = self._display.stamps(pts, (place >= 0) & (pts != _NO_STAMP))
@@ -167,7 +172,7 @@ def _read_table(
         for packet in _packets(container, list(streams.values()), deadline_s):
             index = packet.stream_index
             columns.add(packet, ticks_s[index], index == picture)
-    return columns.table(name in LISTED_DEMUXERS, name in JUMPING_DEMUXERS)
+    return columns.table(name)
 
 
 def _packets(container: InputContainer, streams: list[Stream], deadline_s: float) -> "Iterator[Packet[Any]]":
