@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from samples import samples_in
 
-from emodal_data.core.schema import LABELS
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 
 #: Seconds of each take, its middle in the middle; and of each clip.
 TAKE_S, CLIP_S = 1.2, 0.6

@@ -42,7 +42,7 @@ from emodal_data.face.pose import fit_head
 from emodal_data.face.surface import canonical_surface
 from emodal_data.face.types import as_rgb
 from emodal_data.sample_films.actors import draw_actor
-from emodal_data.sample_films.script import LABELS
+from emodal_data.sample_films.script import EMOTIONS as LABELS
 from tests.face.rendered import Actor
 
 CONFIG = FaceConfig()

@@ -31,7 +31,7 @@ from emodal_data.clips.gates import apply_gates
 from emodal_data.clips.plan import ingest_key
 from emodal_data.clips.store import read_measures, stored_clips, write_reel
 from emodal_data.core.config import DatasetConfig
-from emodal_data.core.schema import LABELS
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.dataset.augment.clip import augment_clip
 from emodal_data.dataset.ledger import write_ledger

@@ -12,8 +12,8 @@ from emodal_data.clips.plan import ingest_key
 from emodal_data.clips.store import read_measures, write_reel
 from emodal_data.clips.tables import Table
 from emodal_data.core.config import DatasetConfig
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.reasons import Reason
-from emodal_data.core.schema import LABELS
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards

@@ -8,6 +8,7 @@ import pandas as pd
 from emodal_data.annotations.cells import spans
 from emodal_data.annotations.readers import annotations_sha256, read_table
 from emodal_data.annotations.row_labels import label_rows
+from emodal_data.annotations.row_targets import check_targets
 from emodal_data.annotations.votes import Votes, count_votes, count_words
 from emodal_data.core.config import AS_DOCUMENTED, DEFAULT_LABELS, LabelsConfig, TableConfig
 from emodal_data.core.labels import LabelScheme
@@ -31,7 +32,7 @@ def read_annotations(
     Raises InputError if the file cannot be read, has no rows, or lacks a column.
     """
     table = read_table(path, config, films)
-    rows = label_rows(spans(table), LabelScheme.of(labels))
+    rows = check_targets(label_rows(spans(table), LabelScheme.of(labels)), labels.targets)
     rows.attrs["warnings"] = (*table.attrs.get("warnings", ()), *_oddities(rows))
     return rows
 

@@ -1,12 +1,11 @@
 """Writes a Label Studio project: tasks and labelling interface of cut clips. label_studio.py reads its export."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from emodal_data.core.schema import LABELS
 from emodal_data.core.span import Span
 from emodal_data.storage.files import write_bytes
 
@@ -19,7 +18,7 @@ def clip_file(film: str, span: Span) -> Path:
     return Path(CLIPS, film, f"{span.start_s:.3f}-{span.end_s:.3f}.mp4")
 
 
-def write_project(folder: Path, proposed: Iterable[tuple[str, Span]]) -> None:
+def write_project(folder: Path, proposed: Iterable[tuple[str, Span]], classes: Sequence[str]) -> None:
     """Write tasks.json and config.xml into a folder that holds, or will hold, the clips. proposed: film and span.
 
     The tasks address the clips as local files that Label Studio serves from the root `folder`. start and end in a
@@ -37,14 +36,14 @@ def write_project(folder: Path, proposed: Iterable[tuple[str, Span]]) -> None:
         for film, span in proposed
     ]
     write_bytes(folder / "tasks.json", (json.dumps(tasks, indent=1, ensure_ascii=False) + "\n").encode())
-    write_bytes(folder / "config.xml", config_xml().encode())
+    write_bytes(folder / "config.xml", config_xml(classes).encode())
 
 
-def config_xml() -> str:
-    """The labelling interface: the clip, and a choice of the four classes, by mouse or with the keys 1 to 4."""
+def config_xml(classes: Sequence[str]) -> str:
+    """The labelling interface: the clip, and a choice of a class, by mouse or with the keys 1 to 9."""
     choices = "\n".join(
-        f"    <Choice value={quoteattr(label)} hotkey={quoteattr(str(key))}/>"
-        for key, label in enumerate(LABELS, start=1)
+        f"    <Choice value={quoteattr(label)}" + (f' hotkey="{key}"/>' if key <= 9 else "/>")
+        for key, label in enumerate(classes, start=1)
     )
     return f"""\
 <View>

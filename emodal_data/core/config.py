@@ -37,6 +37,8 @@ class LabelsConfig(Section):
     """Take common words for a class, too: anger and mad for angry, joy for happy."""
     several: Literal["drop", "first", "each"] = "drop"
     """A cell with several labels: a vote for none of the classes, for the first of them, or for each of them."""
+    targets: tuple[str, ...] = ()
+    """Columns of numbers, such as ["valence", "arousal"], that are carried into the shards as float32."""
 
     @model_validator(mode="before")
     @classmethod
@@ -256,6 +258,8 @@ class ShardsConfig(Section):
     """Also write the column label_votes: the share of the votes for each class, beside the label that won."""
     audio: bool = False
     """Also write the column audio: the sound that the features were computed from, as FLAC, 16 kHz mono."""
+    columns: tuple[str, ...] = ()
+    """Further columns of the annotations that are carried into the shards, such as ["text", "dialogue"]."""
 
 
 class ReportConfig(Section):

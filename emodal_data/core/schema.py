@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 import pyarrow as pa
 
+from emodal_data.core.label_words import DEFAULT_CLASSES
 from emodal_data.core.sizes import RATE_HZ
 
 #: Raised when the name or the meaning of a column changes. Written into every file.
@@ -18,9 +19,6 @@ SCHEMA_VERSION: Final = 2
 
 #: Columns of earlier schema versions that have another name today: old name -> name.
 RENAMED: Final[Mapping[str, str]] = MappingProxyType({"blur": "sharpness"})
-
-#: The four classes in the order of the label column.
-LABELS: Final = ("angry", "happy", "neutral", "sad")
 
 #: Length of the audio feature vector.
 FEATURE_COUNT: Final = 68
@@ -148,6 +146,17 @@ def vote_columns(classes: int) -> list[str]:
 #: A file inside a row, as Hugging Face keeps images and sound.
 _BYTES: Final = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
+
+def _label(classes: Sequence[str]) -> pa.Field:
+    codes = ", ".join(f"{name} {code}" for code, name in enumerate(classes))
+    return _field("label", pa.int64(), f"class: {codes}; null if unlabelled")
+
+
+def _label_votes(classes: Sequence[str]) -> pa.Field:
+    about = f"share of the votes for {', '.join(classes[:-1])} and {classes[-1]}; zeros where nobody voted"
+    return _field("label_votes", pa.list_(pa.float32(), len(classes)), about)
+
+
 _SHARD_FIELDS: Final = (
     _field("sample_id", pa.string(), "clip_id and augmentation number", nullable=False),
     _field("clip_id", pa.string(), "hash of film content, start and end", nullable=False),
@@ -156,7 +165,7 @@ _SHARD_FIELDS: Final = (
     _field("start_s", pa.float64(), "start of the span on the film's clock"),
     _field("end_s", pa.float64(), "end of the span on the film's clock"),
     _field("frame_s", pa.float64(), "time stamp of the frame taken"),
-    _field("label", pa.int64(), "class: angry 0, happy 1, neutral 2, sad 3; null if unlabelled"),
+    _label(DEFAULT_CLASSES),
     _field("label_confidence", pa.float32(), "share of the votes that chose the label"),
     _field("image", _BYTES, "128x128 8-bit gray PNG of the face turned to the front"),
     _field("audio_features", pa.list_(pa.float32(), FEATURE_COUNT), "the 68 speech features"),
@@ -169,11 +178,7 @@ _SHARD_FIELDS: Final = (
 SHARD_OPTIONS: Final = {
     field.name: field
     for field in (
-        _field(
-            "label_votes",
-            pa.list_(pa.float32(), len(LABELS)),
-            "share of the votes for angry, happy, neutral and sad; zeros where nobody voted",
-        ),
+        _label_votes(DEFAULT_CLASSES),
         _field("fold", pa.int32(), "fold of the training side for cross-validation, from 0"),
         _field("audio", _BYTES, "the sound that the features were computed from: FLAC, 16 kHz mono"),
         _field(
@@ -194,6 +199,30 @@ DERIVED_COLUMNS: Final = (
     "audio",
     "short_term_features",
 )
+
+
+#: Names that a carried column cannot have.
+SHARD_COLUMNS: Final = frozenset([*(field.name for field in _SHARD_FIELDS), *SHARD_OPTIONS, "egemaps"])
+
+#: What a carried column is: a target of labels.targets, or a column of shards.columns.
+CARRIED_DESCRIPTION: Final = MappingProxyType(
+    {
+        "target": "{} as annotated: the mean over the rows of the clip",
+        "column": "column {} of the annotations",
+    }
+)
+
+
+def class_names(schema: pa.Schema) -> tuple[str, ...]:
+    """The classes of a shard, in the order of their codes."""
+    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    return tuple(features["label"]["names"])
+
+
+def carried_columns(schema: pa.Schema) -> list[str]:
+    """The columns of a shard that were carried from the annotations."""
+    names: list[str] = json.loads(schema.metadata[b"emodal"]).get("carried", [])
+    return names
 
 
 def stored_names(columns: Sequence[str], present: Sequence[str]) -> list[str]:
@@ -219,24 +248,31 @@ def shard_schema(
     egemaps_names: Sequence[str] = (),
     options: Sequence[str] = (),
     frame_names: Sequence[str] = (),
+    classes: Sequence[str] = DEFAULT_CLASSES,
+    carried: Sequence[pa.Field] = (),
 ) -> pa.Schema:
     """The schema of the shards, with metadata for other readers.
 
     feature_names: the 68 names in order. audio: the settings that the features were computed with.
     egemaps_names: names of the optional eGeMAPS column. options: names of further columns, of SHARD_OPTIONS.
-    frame_names: names of the numbers of a step, where the options have short_term_features.
+    frame_names: names of the numbers of a step, where the options have short_term_features. classes: in the order of
+    their codes. carried: further columns, of the annotations.
     The `huggingface` key makes `datasets.load_dataset("parquet", ...)` return Image, ClassLabel and vectors.
     """
-    fields = list(_SHARD_FIELDS)
+    own = {field.name: field for field in (_label(classes), _label_votes(classes))}
+    fields = [own.get(field.name, field) for field in _SHARD_FIELDS]
     emodal = {"schema_version": SCHEMA_VERSION, "feature_names": list(feature_names), "audio": audio}
     if egemaps_names:
         kind = pa.list_(pa.float32(), len(egemaps_names))
         fields.append(_field("egemaps", kind, "eGeMAPS v02 functionals, beside the 68"))
         emodal["egemaps_names"] = list(egemaps_names)
-    fields += [SHARD_OPTIONS[name] for name in options]
+    fields += [own.get(name, SHARD_OPTIONS[name]) for name in options]
     if frame_names:
         emodal["short_term_names"] = list(frame_names)
-    features = {field.name: _huggingface_feature(field) for field in fields}
+    if carried:
+        fields += carried
+        emodal["carried"] = [field.name for field in carried]
+    features = {field.name: _huggingface_feature(field, classes) for field in fields}
     return pa.schema(
         fields,
         metadata={
@@ -246,13 +282,13 @@ def shard_schema(
     )
 
 
-def _huggingface_feature(field: pa.Field) -> dict[str, object]:
+def _huggingface_feature(field: pa.Field, classes: Sequence[str] = ()) -> dict[str, object]:
     if field.name == "image":
         return {"_type": "Image"}
     if field.name == "audio":
         return {"sampling_rate": RATE_HZ, "_type": "Audio"}
     if field.name == "label":
-        return {"names": list(LABELS), "_type": "ClassLabel"}
+        return {"names": list(classes), "_type": "ClassLabel"}
     if pa.types.is_list(field.type):
         return {"feature": _huggingface_feature(field.type.value_field), "_type": "Sequence"}
     if pa.types.is_fixed_size_list(field.type):

@@ -51,6 +51,7 @@ def compare_datasets(one: Path, two: Path) -> dict[str, Any]:
             title: _differing(*(dict(_flat(manifest[name])) for manifest in manifests))
             for title, name in {"versions": "versions", "films": "films"}.items()
         },
+        "settings": _differing(*(_settings(manifest["config"]) for manifest in manifests)),
         "schema": _compare_schemas(*(manifest.get("schema_version") for manifest in manifests)),
         "spans": _compare_spans(_spans(one, before), _spans(two, after)),
         "samples": _count(before, after),
@@ -107,6 +108,11 @@ def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
             yield from _flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a manifest; those that its version did not know yet have their defaults."""
+    return dict(_flat(DatasetConfig().model_dump(mode="json"))) | dict(_flat(config))
 
 
 def _differing(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -11,8 +11,9 @@ import pyarrow as pa
 from emodal_data.annotations.agreement import agreement, ledger_votes
 from emodal_data.clips.plan import ingest_key
 from emodal_data.core.config import DatasetConfig
-from emodal_data.core.schema import LABELS, SCHEMA_VERSION
+from emodal_data.core.schema import SCHEMA_VERSION
 from emodal_data.core.versions import package_versions
+from emodal_data.dataset.carried import tally_carried
 from emodal_data.dataset.plan import DatasetPlan
 from emodal_data.dataset.shards import ShardSettings, WrittenShard
 from emodal_data.dataset.split.assignment import tally
@@ -31,7 +32,7 @@ def make_manifest(
 
     films: name -> SHA-256 of the content. overrides_sha256: of the review's decisions, if there was one.
     """
-    contents = manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films)
+    contents = manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films, config.labels.classes)
     if plan.fold_names:
         contents["split"]["fold_names"] = list(plan.fold_names)
     return {
@@ -39,7 +40,7 @@ def make_manifest(
         "build_key": plan.key,
         "ingest_key": ingest_key(config.clips, config.face),
         "contents_key": ShardSettings.of(config).derivation_key,
-        "labels": list(LABELS),
+        "labels": list(config.labels.classes),
         **contents,
         "annotations_sha256": annotations_sha256,
         "overrides_sha256": overrides_sha256,
@@ -54,23 +55,24 @@ def manifest_contents(
     shards: Sequence[WrittenShard],
     proof: Mapping[str, Any],
     films: Mapping[str, str],
+    classes: Sequence[str],
 ) -> dict[str, Any]:
     """The part of the manifest that describes the files.
 
-    samples: tables.SAMPLES.
+    samples: tables.SAMPLES, with carried columns (see carried.py).
     films: name -> SHA-256 of the content.
     """
     originals = samples[samples["copy"] == 0]
     labelled = originals[originals["split"] != "unlabelled"]
-    split = tally(labelled["split"], labelled["label"])
-    classes = originals["label"].fillna("unlabelled")
+    split = tally(labelled["split"], labelled["label"], classes)
+    words = originals["label"].fillna("unlabelled")
     split_entry: dict[str, Any] = {"test_fraction": split.test_fraction, "per_class": split.per_class}
     if split.validation_fraction:
         split_entry["validation_fraction"] = split.validation_fraction
     if "fold" in originals:
         known = originals["fold"].dropna()
         split_entry["folds"] = tally_folds(
-            labelled["fold"], labelled["label"], int(known.max()) + 1 if len(known) else 0
+            labelled["fold"], labelled["label"], int(known.max()) + 1 if len(known) else 0, classes
         )
     return {
         "dataset_hash": dataset_hash((shard.name, shard.content_sha256) for shard in shards),
@@ -84,8 +86,9 @@ def manifest_contents(
             "samples_per_split": _counts(samples["split"]),
         },
         "split": split_entry,
-        "balance": {str(film): _counts(part) for film, part in classes.groupby(originals["film"], sort=True)},
-        "agreement": agreement(ledger_votes(ledger), LABELS),
+        "balance": {str(film): _counts(part) for film, part in words.groupby(originals["film"], sort=True)},
+        "agreement": agreement(ledger_votes(ledger), classes),
+        **({"columns": columns} if (columns := tally_carried(originals)) else {}),
         "leak_proof": dict(proof),
         "shards": [asdict(shard) for shard in shards],
         "films": dict(sorted(films.items())),

@@ -23,6 +23,7 @@ from emodal_data.core.errors import WorkError
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.schema import SCHEMA_VERSION, SPLITS
 from emodal_data.dataset.augment.counts import plan_augmentations
+from emodal_data.dataset.carried import PREFIX, carry
 from emodal_data.dataset.chunking import chunk_boundaries
 from emodal_data.dataset.ledger import make_ledger
 from emodal_data.dataset.shards import Shard, shard_name
@@ -70,7 +71,7 @@ def plan_dataset(
     Raises WorkError if no labelled clip is left, InputError if the split is impossible or a column of it is missing.
     """
     checked(rows, ROWS)
-    clips = checked(clips, GATED).copy(deep=False)
+    clips = carry(rows, checked(clips, GATED).copy(deep=False), config)
     official, folds = official_splits(rows, config.split), official_folds(rows, config.split)
     if official is not None:
         clips["official"] = official.reindex(clips.index).astype(object)
@@ -98,7 +99,7 @@ def plan_dataset(
         clips = _drop_near_duplicates(clips)
     clips = clips.drop(columns="official", errors="ignore")
     kept = clips.loc[clips["split"].isin(_LABELLED_SPLITS), ["split", "label"]]
-    split = tally(kept["split"], kept["label"])
+    split = tally(kept["split"], kept["label"], config.labels.classes)
     names: tuple[str, ...] = ()
     if folds is not None:
         names = tuple(fold_names(clips["fold"]))
@@ -170,6 +171,7 @@ def _drop_near_duplicates(clips: pd.DataFrame) -> pd.DataFrame:
 def _samples(clips: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     """One line a sample: the clips in order, each followed by its augmented samples if it is in the training split."""
     names = [name for name in ("film", "split", "label", "fold") if name in clips]
+    names += [str(name) for name in clips if str(name).startswith(PREFIX)]
     kept = clips.loc[clips["split"].notna(), names]
     train = (kept["split"] == "train").to_numpy()
     augmented = np.zeros(len(kept), dtype=np.int64)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.core.errors import InputError, TransientError
-from emodal_data.core.schema import LABELS, SHARD_OPTIONS, SPLITS, stored_names, with_current_names
+from emodal_data.core.schema import SHARD_OPTIONS, SPLITS, class_names, stored_names, with_current_names
 from emodal_data.storage.remote import read_remote
 from emodal_data.storage.sync import pull
 from emodal_data.storage.urls import READING, local_path, shown, url_of
@@ -25,15 +25,17 @@ def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
     frames = []
     for split in SPLITS:
         for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
-            present = pq.read_schema(path).names
+            schema = pq.read_schema(path)
+            present, classes = schema.names, class_names(schema)
             names = [name for name in names if name in present or name not in SHARD_OPTIONS]
             table = pq.read_table(path, columns=stored_names(names, present))
             frame = with_current_names(table).to_pandas()
-            frames.append(frame.assign(split=split, shard=path, shard_row=range(len(frame))))
+            labels = frame["label"].map(dict(enumerate(classes))).astype(object)
+            labels = labels.where(labels.notna(), None)
+            frames.append(frame.assign(label=labels, split=split, shard=path, shard_row=range(len(frame))))
     samples: pd.DataFrame = pd.concat(frames, ignore_index=True)
     numbers = samples["sample_id"].str.rsplit("-", n=1).str[1].astype(int)
-    labels = samples["label"].map(dict(enumerate(LABELS))).astype(object)
-    return samples.assign(copy=numbers, label=labels.where(labels.notna(), None))
+    return samples.assign(copy=numbers)
 
 
 def read_split(dataset: Path | str, split: str) -> pa.Table:

@@ -19,10 +19,10 @@ from emodal_data.clips.plan import ingest_key
 from emodal_data.clips.store import read_payload
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import WorkError
+from emodal_data.core.label_words import DEFAULT_CLASSES
 from emodal_data.core.schema import (
     DERIVED_COLUMNS,
     FEATURE_COUNT,
-    LABELS,
     SCHEMA_VERSION,
     SPLITS,
     shard_schema,
@@ -30,6 +30,7 @@ from emodal_data.core.schema import (
 )
 from emodal_data.core.sizes import RATE_HZ
 from emodal_data.core.versions import package_versions
+from emodal_data.dataset.carried import PREFIX, carried_fields
 from emodal_data.dataset.reused_samples import ReusableSamples
 from emodal_data.dataset.sample import SampleSettings, make_sample
 from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha256, link_or_copy, sync
@@ -53,7 +54,8 @@ class Shard:
 class ShardSettings:
     """The settings that a shard is written with.
 
-    options: names of schema.SHARD_OPTIONS. derivation_key: the hash of all that decides the derived columns of a sample
+    options: names of schema.SHARD_OPTIONS. classes: in the order of their codes. targets: carried columns that are
+    float32. derivation_key: the hash of all that decides the derived columns of a sample
     except its clip and its number; the same key gives the same bytes.
     """
 
@@ -61,6 +63,8 @@ class ShardSettings:
     row_group_rows: int
     options: tuple[str, ...]
     derivation_key: str
+    classes: tuple[str, ...] = DEFAULT_CLASSES
+    targets: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: DatasetConfig) -> "ShardSettings":
@@ -85,7 +89,8 @@ class ShardSettings:
             "versions": package_versions(["opensmile", "pyAudioAnalysis"]),
         }
         key = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-        return cls(contents, config.shards.row_group_rows, options, key)
+        labels = config.labels
+        return cls(contents, config.shards.row_group_rows, options, key, labels.classes, labels.targets)
 
 
 @dataclass(frozen=True)
@@ -114,13 +119,13 @@ def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
 
     Raises InputError or WorkError if the file cannot be written.
     """
-    schema = _schema(settings)
+    schema = _schema(settings, shard.clips)
     plain, derived = _parts(schema)
     reusable = ReusableSamples(shard.previous, derived.names)
 
     def group(samples: pd.DataFrame) -> pa.Table:
         rows = samples.join(shard.clips, on="clip_id")
-        known = _plain_columns(rows, plain)
+        known = _plain_columns(rows, plain, settings.classes)
         places = reusable.find(known)
         new = np.flatnonzero(places < 0)
         made = pa.Table.from_pydict(_derived_columns(rows.iloc[new], settings), schema=derived)
@@ -141,9 +146,13 @@ def shard_key(shard: Shard, settings: ShardSettings) -> str:
     Clip, reading settings and measures stand for pictures and sounds.
     """
     rows = shard.samples.join(shard.clips, on="clip_id")
-    decisive = [settings.derivation_key, settings.row_group_rows, settings.options]
+    decisive: list[Any] = [settings.derivation_key, settings.row_group_rows, settings.options]
+    schema = _schema(settings, shard.clips)
+    carried = carried_fields(shard.clips, settings.targets)
+    if settings.classes != DEFAULT_CLASSES or carried:  # what is not in the values: names and types
+        decisive += [settings.classes, [str(field) for field in carried]]
     digest = hashlib.sha256(json.dumps(decisive).encode())
-    _update_digest(digest, _plain_columns(rows, _parts(_schema(settings))[0]))
+    _update_digest(digest, _plain_columns(rows, _parts(schema)[0], settings.classes))
     measured = {"face_hash": pa.array(rows["face_hash"], pa.binary()), "rms": pa.array(rows["audio_rms"])}
     _update_digest(digest, pa.table(measured))
     return digest.hexdigest()
@@ -217,7 +226,7 @@ def _groups_without(file: pq.ParquetFile, gone: Set[str]) -> Iterator[pa.Table]:
             yield left
 
 
-def _schema(settings: ShardSettings) -> pa.Schema:
+def _schema(settings: ShardSettings, clips: pd.DataFrame) -> pa.Schema:
     audio = settings.contents.audio
     described = audio.model_dump(include={"window_s", "step_s", "statistics"}) | {
         "rate_hz": RATE_HZ,
@@ -225,7 +234,8 @@ def _schema(settings: ShardSettings) -> pa.Schema:
     }
     egemaps = egemaps_names() if audio.egemaps else ()
     frames = FRAME_NAMES if audio.short_term else ()
-    return shard_schema(feature_names(audio.statistics), described, egemaps, settings.options, frames)
+    names, carried = feature_names(audio.statistics), carried_fields(clips, settings.targets)
+    return shard_schema(names, described, egemaps, settings.options, frames, settings.classes, carried)
 
 
 def _parts(schema: pa.Schema) -> tuple[pa.Schema, pa.Schema]:
@@ -235,9 +245,9 @@ def _parts(schema: pa.Schema) -> tuple[pa.Schema, pa.Schema]:
     return pa.schema(map(schema.field, plain)), pa.schema(map(schema.field, derived))
 
 
-def _plain_columns(samples: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+def _plain_columns(samples: pd.DataFrame, schema: pa.Schema, classes: Sequence[str]) -> pa.Table:
     """The plain columns of samples. samples: joined with their clips."""
-    labels = pd.Series(pd.Categorical(samples["label"], categories=list(LABELS)).codes).astype("Int64")
+    labels = pd.Series(pd.Categorical(samples["label"], categories=list(classes)).codes).astype("Int64")
     numbers = zip(samples["clip_id"], samples["copy"], strict=True)
     made: dict[str, Any] = {
         "sample_id": [f"{clip}-{number}" for clip, number in numbers],
@@ -245,9 +255,13 @@ def _plain_columns(samples: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     }
     if "label_votes" in schema.names:
         made["label_votes"] = list(
-            vote_shares(samples[vote_columns(len(LABELS))].to_numpy(), samples["votes"].to_numpy())
+            vote_shares(samples[vote_columns(len(classes))].to_numpy(), samples["votes"].to_numpy())
         )
-    plain = {name: pa.array(samples[name], from_pandas=True) for name in schema.names if name not in made}
+    plain = {
+        name: pa.array(samples[PREFIX + name if PREFIX + name in samples else name], from_pandas=True)
+        for name in schema.names
+        if name not in made
+    }
     return pa.Table.from_pydict(plain | made, schema=schema)
 
 

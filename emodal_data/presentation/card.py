@@ -1,10 +1,11 @@
 """The dataset card (README.md): front matter for Hugging Face, and what users must know before they use the data."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from emodal_data.core.reasons import ADVICE, Reason
-from emodal_data.core.schema import LABELS, SPLITS
+from emodal_data.core.schema import SPLITS
 from emodal_data.dataset.split.notes import labelled_splits, split_rule, split_warnings
 from emodal_data.presentation.templates import render
 from emodal_data.storage.files import write_bytes
@@ -21,8 +22,8 @@ def write_card(folder: Path, manifest: dict[str, Any]) -> None:
         labelled_splits=labelled_splits(manifest),
         split_rule=split_rule(manifest),
         split_notes=split_warnings(manifest),
-        labels=LABELS,
-        classes=_classes(manifest["balance"]),
+        labels=manifest["labels"],
+        classes=_classes(manifest["labels"], manifest["balance"]),
         agreement=manifest["agreement"],
         advice={reason.value: line for reason, line in ADVICE.items()},
         reasons=[reason.value for reason in Reason],
@@ -30,7 +31,7 @@ def write_card(folder: Path, manifest: dict[str, Any]) -> None:
     write_bytes(folder / "README.md", text.encode())
 
 
-def _classes(balance: dict[str, dict[str, int]]) -> list[str]:
+def _classes(labels: Sequence[str], balance: dict[str, dict[str, int]]) -> list[str]:
     """The columns of the table of films: the classes, and unlabelled clips if there are any."""
     has_unlabelled = any("unlabelled" in counts for counts in balance.values())
-    return [*LABELS, *(["unlabelled"] if has_unlabelled else [])]
+    return [*labels, *(["unlabelled"] if has_unlabelled else [])]

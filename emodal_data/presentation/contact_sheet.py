@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from emodal_data.core.schema import LABELS
+from emodal_data.core.schema import class_names
 from emodal_data.dataset.read import read_samples
 
 _FACES_A_ROW = 12
@@ -20,7 +20,8 @@ def contact_sheet(dataset: Path) -> bytes:
     """Up to 12 unaugmented faces of each class, spread evenly over the dataset, as a JPEG. dataset: its folder."""
     samples = read_samples(dataset, [])
     originals = samples[samples["copy"] == 0]
-    rows = [_row(originals[originals["label"] == label], label) for label in LABELS]
+    classes = class_names(pq.read_schema(samples["shard"].iloc[0]))
+    rows = [_row(originals[originals["label"] == label], label) for label in classes]
     unlabelled = originals[originals["label"].isna()]
     if len(unlabelled):
         rows.append(_row(unlabelled, "unlabelled"))

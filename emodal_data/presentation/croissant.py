@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.core.schema import LABELS
 from emodal_data.storage.files import write_bytes
 
 #: The context of https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html; readers need all of it.
@@ -39,6 +38,7 @@ _CONTEXT = {
 
 _TYPES = {
     pa.string(): "sc:Text",
+    pa.bool_(): "sc:Boolean",
     pa.int32(): "cr:Int32",
     pa.int64(): "cr:Int64",
     pa.float32(): "cr:Float32",
@@ -90,7 +90,9 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
                     {"@type": "cr:Field", "@id": "labels/value", "dataType": "cr:Int64"},
                     {"@type": "cr:Field", "@id": "labels/name", "dataType": "sc:Text"},
                 ],
-                "data": [{"labels/value": n, "labels/name": name} for n, name in enumerate(LABELS)],
+                "data": [
+                    {"labels/value": n, "labels/name": name} for n, name in enumerate(manifest["labels"])
+                ],
             },
             {
                 "@type": "cr:RecordSet",

@@ -4,13 +4,14 @@ The script is drawn from a seed; nothing is rendered or written here.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
-from emodal_data.core.schema import LABELS
-
 Kind = Literal["good", "no_face", "turned", "silent"]
+
+#: What the actors show.
+EMOTIONS: Final = ("angry", "happy", "neutral", "sad")
 
 #: One in this many lines is bad on purpose, each kind in turn; one in this many has no label.
 BAD_EVERY, UNLABELLED_EVERY = 15, 18
@@ -44,7 +45,7 @@ def write_script(number: int, clips: int, seed: int, rng: np.random.Generator) -
 
     The seed shifts which lines of the whole set are bad or unlabelled, so that their share is the same for any seed.
     """
-    emotions = [LABELS[i % 4] for i in range(clips)]
+    emotions = [EMOTIONS[i % 4] for i in range(clips)]
     rng.shuffle(emotions)
     lines = []
     speaker = 0

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emodal_data.core.schema import LABELS
 from emodal_data.sample_films.actors import Actor, Turn
 from emodal_data.sample_films.camera import Key, backdrop, insert, portrait_shot
 from emodal_data.sample_films.encoder import FPS, SIZE
 from emodal_data.sample_films.expressions import emotion_units, expression
 from emodal_data.sample_films.layer import Framing
 from emodal_data.sample_films.materials import Picture
-from emodal_data.sample_films.script import Line, Shot
+from emodal_data.sample_films.script import EMOTIONS, Line, Shot
 from emodal_data.sample_films.sound import add, mouth_opening, music, room_tone
 from emodal_data.sample_films.voice import RATE_HZ, Signal, Synthesizer, Voice, speak
 
@@ -143,7 +142,7 @@ def _framing(actor: Actor, rng: np.random.Generator) -> Framing:
 
 def _acting(line: Line, frames: tuple[int, int, int], rng: np.random.Generator) -> list[Key]:
     """Keys of the actor at the start, the middle and the end of a line."""
-    shown = str(rng.choice(LABELS)) if rng.random() < MASKED else line.emotion
+    shown = str(rng.choice(EMOTIONS)) if rng.random() < MASKED else line.emotion
     units = emotion_units(shown) * np.clip(rng.normal(0.85, 0.3), 0.0, 1.4)
     units = np.clip(units * rng.uniform(0.4, 1.3, len(units)) + rng.normal(0, 0.14, len(units)), -0.3, 1.5)
     yaw, pitch, roll = np.clip(rng.normal(0, (13.0, 5.0, 4.0)), (-32, -12, -12), (32, 12, 12))

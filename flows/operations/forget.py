@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,7 +24,8 @@ from emodal_data.clips.mp4_exports import remove_exports
 from emodal_data.clips.store import list_clips, remove_clips
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError, WorkError
-from emodal_data.core.schema import LEDGER
+from emodal_data.core.schema import LEDGER, carried_columns
+from emodal_data.dataset.carried import PREFIX
 from emodal_data.dataset.folder import read_manifest, recover_dataset, replace_dataset, staging_folder
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import manifest_contents
@@ -203,11 +205,12 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
         return None
     films = set(ledger["film"].to_pylist())
     contents = manifest_contents(
-        read_samples(folder, ["film", "fold"]),
+        _samples(folder),
         ledger,
         written,
         _proof(folder, manifest, ledger),
         {name: digest for name, digest in manifest["films"].items() if name in films},
+        manifest["labels"],
     )
     if "fold_names" in manifest["split"]:
         contents["split"]["fold_names"] = manifest["split"]["fold_names"]
@@ -221,6 +224,13 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
     if problems:
         raise WorkError(f"{dataset}: left as it was; the new one would be wrong: {problems[0]}")
     return folder
+
+
+def _samples(folder: Path) -> pd.DataFrame:
+    """The samples of a dataset as its manifest counts them."""
+    carried = carried_columns(pq.read_schema(next((folder / "data").glob("*.parquet"))))
+    samples = read_samples(folder, ["film", "fold", *carried])
+    return samples.rename(columns={name: PREFIX + name for name in carried})
 
 
 def _proof(folder: Path, manifest: dict[str, Any], ledger: pa.Table) -> dict[str, Any]:

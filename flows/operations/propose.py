@@ -67,7 +67,7 @@ def make_proposal(config: Config, per_film: int, with_clips: bool) -> dict[str, 
         )
     if with_clips:
         _cut(found, project, config)
-        write_project(project, found)
+        write_project(project, found, config.labels.classes)
     write_bytes(table, _table(found).encode())
     files = [table, *((project / "tasks.json", project / "config.xml") if with_clips else ())]
     return {"spans": {film: len(proposed[film]) for film in films}, "files": [str(file) for file in files]}

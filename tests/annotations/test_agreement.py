@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from emodal_data.annotations.agreement import agreement, nominal_alpha
 from emodal_data.clips.gates import apply_gates
 from emodal_data.core.config import DatasetConfig
-from emodal_data.core.schema import LABELS
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.dataset.plan import plan_dataset
 from flows.config.load import load_config
 from flows.operations.forget import forget

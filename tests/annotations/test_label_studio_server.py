@@ -20,6 +20,7 @@ import pytest
 
 from emodal_data.annotations import read_annotations
 from emodal_data.annotations.label_studio_project import clip_file, write_project
+from emodal_data.core.label_words import DEFAULT_CLASSES
 from emodal_data.core.span import Span
 
 PROGRAM = shutil.which("label-studio")
@@ -32,7 +33,7 @@ PROPOSED = [("deep/film one.mp4", Span(1.25, 3.5)), ("ünï+1.mkv", Span(600.125
 @pytest.fixture
 def project(sample_films: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "label-studio"
-    write_project(folder, PROPOSED)
+    write_project(folder, PROPOSED, DEFAULT_CLASSES)
     for film, span in PROPOSED:
         to = folder / clip_file(film, span)
         to.parent.mkdir(parents=True)

@@ -13,7 +13,7 @@ from emodal_data import read_split
 from emodal_data.annotations import count_votes
 from emodal_data.clips.gates import apply_gates
 from emodal_data.core.config import DatasetConfig
-from emodal_data.core.schema import LABELS
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.verify import verify_dataset
 from tests.published import fake_clips, publish, with_votes_for_labels, written

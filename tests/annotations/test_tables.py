@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from emodal_data.annotations import count_votes, read_annotations
 from emodal_data.annotations.times import parse_time_s
 from emodal_data.core.errors import InputError
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.reasons import Reason
-from emodal_data.core.schema import LABELS
 
 TABLE = "film,start,end,label\na.mp4,1,2.5,Happiness\nb.mkv,00:01:02.250,1:03,\n"
 

@@ -13,6 +13,7 @@ from emodal_data.clips.overrides import Override, override_plan, read_overrides
 from emodal_data.clips.plan import Plan
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError
+from emodal_data.core.label_words import DEFAULT_CLASSES
 from emodal_data.core.reasons import Reason
 from emodal_data.core.schema import vote_columns
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset
@@ -153,10 +154,10 @@ def test_a_reviewed_dataset_is_verified_shown_and_named_in_its_manifest(tmp_path
     assert json.loads((dataset / "manifest.json").read_bytes())["counts"]["dropped"]["dropped_by_review"] == 1
     labels = read_samples(dataset, []).drop_duplicates("clip_id").set_index("clip_id")["label"]
     assert labels["c0002"] == "sad"
-    clips = clip_table(read_ledger(dataset), dataset)
+    clips = clip_table(read_ledger(dataset), dataset, DEFAULT_CLASSES)
     assert clips.loc["c0000", ["kept", "review"]].tolist() == [False, "drop"]
     assert clips.loc["c0002", ["label", "votes", "review_label"]].tolist() == ["sad", "neutral 1", "sad"]
-    assert page_columns(clips)["review_note"]["values"] == ["looks down"]
+    assert page_columns(clips, DEFAULT_CLASSES)["review_note"]["values"] == ["looks down"]
 
 
 def test_verify_sees_a_label_that_neither_votes_nor_review_gave(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from emodal_data.annotations import read_annotations
 from emodal_data.annotations.label_studio_project import config_xml
 from emodal_data.clips.proposals import choose, list_films
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import LABELS
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.span import Span
 from emodal_data.media import probe
 
@@ -83,7 +83,7 @@ def test_films_are_found_below_the_folder_and_a_folder_without_any_is_refused(tm
 
 
 def test_the_labelling_interface_offers_the_four_classes_by_key() -> None:
-    view = ET.fromstring(config_xml())
+    view = ET.fromstring(config_xml(LABELS))
     choices = {choice.get("value"): choice.get("hotkey") for choice in view.iter("Choice")}
     assert choices == {label: str(key) for key, label in enumerate(LABELS, start=1)}
     (video,), (control,) = view.iter("Video"), view.iter("Choices")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError, WorkError
-from emodal_data.core.schema import LABELS
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.dataset.split.assignment import Split, split_clips
 from emodal_data.dataset.split.groups import group_of
 from emodal_data.dataset.split.leakage_check import check_leaks

@@ -15,7 +15,7 @@ from emodal_data.annotations import read_annotations
 from emodal_data.clips.gates import apply_gates
 from emodal_data.core.config import DatasetConfig, SplitConfig
 from emodal_data.core.errors import InputError, WorkError
-from emodal_data.core.schema import LABELS
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.dataset.folder import previous_folds, previous_split
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.split.folds import fold_clips, tally_folds

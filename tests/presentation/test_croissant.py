@@ -10,7 +10,8 @@ import yaml
 
 from emodal_data import read_split
 from emodal_data.core.config import DatasetConfig
-from emodal_data.core.schema import LABELS, SPLITS, shard_schema
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
+from emodal_data.core.schema import SPLITS, shard_schema
 from emodal_data.presentation.croissant import make_croissant
 from tests.published import written
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from emodal_data.core.config import AudioConfig, DatasetConfig, ShardsConfig, SplitConfig
 from emodal_data.core.errors import InputError, WorkError
-from emodal_data.core.schema import LABELS
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.dataset.read import read_split
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.presentation.formats import FORMATS, export_dataset

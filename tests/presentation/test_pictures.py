@@ -11,6 +11,7 @@ import pytest
 
 from emodal_data.clips.store import find_places
 from emodal_data.core.config import ReportConfig
+from emodal_data.core.label_words import DEFAULT_CLASSES
 from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.presentation.report import write_report
@@ -19,7 +20,7 @@ from emodal_data.presentation.report.pictures import Sheet, write_pictures
 
 
 def write(reported: Path, folder: Path, config: ReportConfig, before: Path | None = None) -> list[Sheet]:
-    clips = clip_table(read_ledger(reported), reported)
+    clips = clip_table(read_ledger(reported), reported, DEFAULT_CLASSES)
     key = read_manifest(reported)["ingest_key"]
     places = find_places(reported.parent / "clips", key, frozenset(clips.index))
     return write_pictures(folder, clips, places, config, key, before)
@@ -53,7 +54,7 @@ def test_every_face_is_at_the_place_of_its_clip_on_the_sheet(
     edges = [sheet.start for sheet in sheets] + [96]
     assert [sheet.stop for sheet in sheets] == edges[1:]
     assert all(edge % 12 == 0 for edge in edges)  # films stay whole
-    clip_id = clip_table(read_ledger(reported), reported).index[place]
+    clip_id = clip_table(read_ledger(reported), reported, DEFAULT_CLASSES).index[place]
     (reel,) = (reported.parent / "clips").glob(f"f{int(clip_id[1:3])}-*/*.parquet")
     stored = pq.read_table(reel).to_pylist()[int(clip_id[3:])]
     face = cv2.imdecode(

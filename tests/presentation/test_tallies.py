@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emodal_data.core.config import AudioConfig, FaceConfig
+from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.reasons import Reason, stages
-from emodal_data.core.schema import LABELS
 from emodal_data.presentation.report import tallies
 from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
 from emodal_data.presentation.report.figures import leak_price_figure
@@ -43,7 +43,7 @@ def test_the_funnel_starts_with_all_rows_and_ends_with_those_kept(reasons: list[
 
 def test_rows_of_each_film_are_kept_or_lost_at_a_stage(reported: Path) -> None:
     ledger = read_ledger(reported)
-    rows = tallies.film_rows(ledger, clip_table(ledger, reported))
+    rows = tallies.film_rows(ledger, clip_table(ledger, reported, LABELS), LABELS)
     assert [row["film"] for row in rows] == [*(f"f{n}.mp4" for n in range(7)), HOSTILE_NAME]
     assert all(row["rows"] == row["kept"] + sum(row["lost"].values()) for row in rows)
     assert rows[1] == {
@@ -58,7 +58,7 @@ def test_rows_of_each_film_are_kept_or_lost_at_a_stage(reported: Path) -> None:
 
 def test_reasons_come_with_what_to_do_the_most_frequent_first(reported: Path) -> None:
     ledger = read_ledger(reported)
-    rows = tallies.reason_rows(ledger, clip_table(ledger, reported))
+    rows = tallies.reason_rows(ledger, clip_table(ledger, reported, LABELS))
     assert [(row["reason"], row["rows"], row["clips"]) for row in rows] == [
         ("no_face", 12, 12),
         ("label_tie", 2, 1),
@@ -68,7 +68,7 @@ def test_reasons_come_with_what_to_do_the_most_frequent_first(reported: Path) ->
 
 
 def test_a_clip_is_one_row_with_its_votes_and_its_outcome(reported: Path) -> None:
-    clips = clip_table(read_ledger(reported), reported)
+    clips = clip_table(read_ledger(reported), reported, LABELS)
     assert len(clips) == 96
     assert clips.loc["c0000", ["votes", "kept"]].tolist() == ["angry 1, sad 1", True]
     assert clips.loc["c0101", ["votes", "kept", "reason"]].tolist() == ["happy 1, sad 1", False, "label_tie"]
@@ -81,8 +81,8 @@ def test_a_clip_is_one_row_with_its_votes_and_its_outcome(reported: Path) -> Non
 
 
 def test_the_columns_of_the_page_have_the_values_of_the_table(reported: Path) -> None:
-    clips = clip_table(read_ledger(reported), reported)
-    columns = page_columns(clips)
+    clips = clip_table(read_ledger(reported), reported, LABELS)
+    columns = page_columns(clips, LABELS)
     assert columns["clip_id"] == clips.index.tolist()
     labels = [columns["label"]["values"][code] if code >= 0 else None for code in columns["label"]["codes"]]
     assert labels == [None if pd.isna(label) else label for label in clips["label"]]
@@ -91,8 +91,8 @@ def test_the_columns_of_the_page_have_the_values_of_the_table(reported: Path) ->
 
 
 def test_classes_are_counted_by_split(reported: Path) -> None:
-    clips = clip_table(read_ledger(reported), reported)
-    rows = tallies.class_rows(clips)
+    clips = clip_table(read_ledger(reported), reported, LABELS)
+    rows = tallies.class_rows(clips, LABELS)
     assert sum(row["clips"] for row in rows) == clips["kept"].sum() == 82
     assert {row["split"] for row in rows} == {"train", "test"}
 
@@ -159,7 +159,7 @@ def test_separation_is_the_share_of_variance_between_the_classes(
     labels = np.array([0, 0, 1, 1])
     features = np.array([[0.0, 1.0, 5.0], [0.0, 2.0, 5.0], [4.0, 1.0, 5.0], [4.0, 2.0, 5.0]])
     monkeypatch.setattr(
-        tallies, "_read_features", lambda dataset: (["apart", "same", "still"], labels, features)
+        tallies, "_read_features", lambda dataset: (["apart", "same", "still"], LABELS, labels, features)
     )
     rows = {row["feature"]: row for row in tallies.feature_rows(reported)}
     assert {name: row["separation"] for name, row in rows.items()} == {

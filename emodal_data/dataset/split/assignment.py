@@ -1,7 +1,7 @@
 """The assignment of clips to training, validation and test: stratified by label, and never a group in two."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,7 +10,6 @@ import pandas as pd
 
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import LABELS
 
 #: With more pairs of groups than this no exchanges are tried: adding and removing alone come near enough.
 _MOST_EXCHANGES = 1_000_000
@@ -40,8 +39,8 @@ def split_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str,
     Raises InputError, saying by how much, if groups make the wanted split impossible.
     """
     names, places = np.unique(clips["group"].to_numpy(dtype=str), return_inverse=True)
-    counts = np.zeros((len(names), len(LABELS)), dtype=np.int64)
-    codes = pd.Categorical(clips["label"], categories=list(LABELS)).codes
+    labels, codes = np.unique(clips["label"].to_numpy(dtype=str), return_inverse=True)
+    counts = np.zeros((len(names), len(labels)), dtype=np.int64)
     np.add.at(counts, (places, codes), 1)
     order = np.argsort([_draw(config.seed, name) for name in names], kind="stable")
     split_of = np.full(len(names), "train", dtype=object)
@@ -59,12 +58,15 @@ def split_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str,
     return split
 
 
-def tally(of_clip: pd.Series, labels: pd.Series) -> Split:
-    """Count the clips of each class in each split. of_clip and labels: of the labelled clips, indexed alike."""
+def tally(of_clip: pd.Series, labels: pd.Series, classes: Sequence[str] | None = None) -> Split:
+    """Count the clips of each class in each split. of_clip and labels: of the labelled clips, indexed alike.
+
+    classes: to be counted; none: those of the labels.
+    """
     splits = ("train", "validation", "test") if (of_clip == "validation").any() else ("train", "test")
     per_class = {
         label: {split: int(((labels == label) & (of_clip == split)).sum()) for split in splits}
-        for label in LABELS
+        for label in (sorted(labels.unique()) if classes is None else classes)
     }
     shares = [float((of_clip == split).mean()) if len(of_clip) else 0.0 for split in ("test", "validation")]
     return Split(of_clip, shares[0], shares[1], per_class)

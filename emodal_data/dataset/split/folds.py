@@ -5,7 +5,7 @@ is held out; if its group has no labelled clip, it is in none.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -14,7 +14,6 @@ import pandas as pd
 
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import LABELS
 from emodal_data.dataset.split.near_duplicates import near_pairs
 from emodal_data.face.perceptual_hash import NEAR_BITS
 
@@ -38,7 +37,7 @@ def fold_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str, 
             f"{' or '.join(config.groups)} groups (those that share a face count as one); ask for fewer folds"
         )
     fixed = np.array([previous.get(clip_id, -1) for clip_id in clips.index[labelled]])
-    codes = pd.Categorical(clips["label"][labelled], categories=list(LABELS)).codes.astype(np.int64)
+    _, codes = np.unique(clips["label"][labelled].to_numpy(dtype=str), return_inverse=True)
     fold_of = pd.Series(
         spread_groups(block[labelled], codes, config.folds, config.seed, fixed), index=block[labelled]
     )
@@ -80,10 +79,16 @@ def spread_groups(
     return folds
 
 
-def tally_folds(folds: pd.Series, labels: pd.Series, count: int) -> list[dict[str, int]]:
-    """How many clips of each class are in each of the folds. folds and labels: of labelled clips, indexed alike."""
+def tally_folds(
+    folds: pd.Series, labels: pd.Series, count: int, classes: Sequence[str] | None = None
+) -> list[dict[str, int]]:
+    """How many clips of each class are in each of the folds. folds and labels: of labelled clips, indexed alike.
+
+    classes: to be counted; none: those of the labels.
+    """
+    names = sorted(labels.unique()) if classes is None else classes
     return [
-        {label: int(((folds == fold) & (labels == label)).sum()) for label in LABELS} for fold in range(count)
+        {label: int(((folds == fold) & (labels == label)).sum()) for label in names} for fold in range(count)
     ]
 
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import LABELS
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.split.folds import spread_groups
 
@@ -117,7 +116,7 @@ def _read(dataset: Path) -> Samples | None:
     return Samples(
         faces,
         speech,
-        rows["label"].map({label: n for n, label in enumerate(LABELS)}).to_numpy().astype(np.int64),
+        np.unique(rows["label"].to_numpy(dtype=str), return_inverse=True)[1].astype(np.int64),
         rows["copy"].to_numpy().astype(np.int64),
         *(rows[name].fillna("").to_numpy(str) for name in ("clip_id", "film", "speaker")),
     )

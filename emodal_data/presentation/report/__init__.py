@@ -5,7 +5,7 @@ report/data/          the table of clips, the charts, sheets of faces, and scrip
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import pandas as pd
 
 from emodal_data.clips.store import find_places
 from emodal_data.core.config import AudioConfig, FaceConfig, ReportConfig
-from emodal_data.core.schema import LABELS
 from emodal_data.core.sizes import RATE_HZ
 from emodal_data.dataset.split.notes import split_rule, split_warnings
 from emodal_data.presentation.report import figures, tallies
 from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
+from emodal_data.presentation.report.colours import class_colours
 from emodal_data.presentation.report.pictures import CLIPS_PER_SHEET, Sheet, script, write_pictures
 from emodal_data.presentation.report.vega import vega_script
 from emodal_data.presentation.templates import render
@@ -41,20 +41,21 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     face, audio = FaceConfig(**settings["face"]), AudioConfig(**settings["audio"])
     report = ReportConfig(**settings.get("report", {}))
     ledger = read_ledger(folder)
-    clips = clip_table(ledger, folder)
+    clips = clip_table(ledger, folder, manifest["labels"])
     measures = tallies.measures_of(face, audio)
-    counted = _count(folder, ledger, clips, measures)
+    counted = _count(folder, ledger, clips, measures, manifest["labels"])
 
     page = folder / "report"
     places = find_places(store, manifest.get("ingest_key", ""), frozenset(clips.index))
     key = json.dumps([manifest.get("ingest_key"), manifest.get("versions")])
     data_before = before / "report" / "data" if before else None
     sheets = write_pictures(page / "data", clips, places, report, key, data_before)
-    table = {"columns": page_columns(clips), **_about(measures, sheets)}
+    table = {
+        "columns": page_columns(clips, manifest["labels"]),
+        **_about(measures, sheets, manifest["labels"]),
+    }
     write_bytes(page / "data" / "table.js", script("table", table))
-    write_bytes(
-        page / "data" / "figures.js", script("figures", _figures(counted, manifest.get("leak_price")))
-    )
+    write_bytes(page / "data" / "figures.js", script("figures", _figures(counted, manifest)))
     for path in sorted(_PAGE.glob("*.css")) + sorted(_PAGE.glob("*.js")):
         write_bytes(page / "app" / path.name, path.read_bytes())
     vega_before = before / "report" / "app" / "vega.js" if before else None
@@ -65,7 +66,11 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
 
 
 def _count(
-    folder: Path, ledger: pd.DataFrame, clips: pd.DataFrame, measures: list[tallies.Measure]
+    folder: Path,
+    ledger: pd.DataFrame,
+    clips: pd.DataFrame,
+    measures: list[tallies.Measure],
+    labels: Sequence[str],
 ) -> dict[str, Any]:
     seconds = clips["end_s"] - clips["start_s"]
     timed = clips.assign(seconds=seconds, missing_fraction=clips["missing_samples"] / (seconds * RATE_HZ))
@@ -73,36 +78,39 @@ def _count(
     return {
         "funnel": tallies.funnel(ledger),
         "reasons": tallies.reason_rows(ledger, clips),
-        "films": tallies.film_rows(ledger, clips),
-        "classes": tallies.class_rows(clips),
+        "films": tallies.film_rows(ledger, clips, labels),
+        "classes": tallies.class_rows(clips, labels),
         "histograms": [(measure, rows) for measure, rows in histograms if rows],
         "features": tallies.feature_rows(folder),
     }
 
 
-def _figures(counted: dict[str, Any], price: dict[str, Any] | None) -> dict[str, Any]:
+def _figures(counted: dict[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Every chart by its name, and the features that a user can choose on the page."""
+    labels, price = manifest["labels"], manifest.get("leak_price")
+    columns = enumerate(manifest.get("columns", {}).items())
     return {
         "specs": {
             "funnel": figures.funnel_figure(counted["funnel"]),
             "films": figures.films_figure(counted["films"]),
-            "classes": figures.classes_figure(counted["classes"]),
-            "film-classes": figures.film_classes_figure(counted["films"]),
+            "classes": figures.classes_figure(counted["classes"], labels),
+            "film-classes": figures.film_classes_figure(counted["films"], labels),
             **({"leak-price": figures.leak_price_figure(price)} if price else {}),
-            "feature": figures.feature_figure(counted["features"]),
+            "feature": figures.feature_figure(counted["features"], labels),
             **{f"measure-{m.column}": figures.measure_figure(m, rows) for m, rows in counted["histograms"]},
+            **{f"column-{n}": figures.column_figure(name, column) for n, (name, column) in columns},
         },
         "features": counted["features"],
     }
 
 
-def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet]) -> dict[str, Any]:
+def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet], labels: Sequence[str]) -> dict[str, Any]:
     """What the page needs to show the table: sheets in the order of the clips, titles, thresholds."""
     return {
         "clips_per_sheet": CLIPS_PER_SHEET,
         "sheets": [[sheet.name, sheet.stop - sheet.start] for sheet in sheets],
-        "labels": list(LABELS),
-        "colours": figures.CLASS_COLOURS,
+        "labels": list(labels),
+        "colours": class_colours(labels),
         "measures": [{"column": m.column, "title": m.title, "low": m.low, "high": m.high} for m in measures],
     }
 
@@ -112,7 +120,8 @@ def _page(**values: Any) -> str:
     named = {name: values["manifest"].get(name) or {} for name in ("counts", "agreement", "leak_price")}
     return render(
         "report/page/index.html.j2",
-        labels=LABELS,
+        labels=values["manifest"]["labels"],
+        columns=values["manifest"].get("columns", {}),
         ways=figures.WAYS,
         proof=proof,
         split_rule=split_rule(values["manifest"]),

@@ -3,6 +3,7 @@
 It is read from the ledger and the shards. Images and sounds are in the clip store.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 
 from emodal_data.annotations import count_votes, count_words
 from emodal_data.core.reasons import Reason
-from emodal_data.core.schema import LABELS, LEDGER, MORE_QUALITY, QUALITY, stored_names, with_current_names
+from emodal_data.core.schema import LEDGER, MORE_QUALITY, QUALITY, stored_names, with_current_names
 from emodal_data.dataset.read import read_samples
 
 #: The measures of a clip, in the order in which the report shows them.
@@ -33,7 +34,7 @@ def read_ledger(dataset: Path) -> pd.DataFrame:
     return ledger.reindex(columns=wanted)
 
 
-def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
+def clip_table(ledger: pd.DataFrame, dataset: Path, classes: Sequence[str]) -> pd.DataFrame:
     """One row for each clip, indexed by clip_id, ordered by film and time.
 
     Columns: film, start_s, end_s, frame_s, speaker, label (as published; for a dropped clip, as reviewed or voted),
@@ -43,7 +44,7 @@ def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
     # Clips whose label is outside the classes are not read: they have nothing to show.
     unread = (ledger["reason"] == Reason.LABEL_OUTSIDE_SCHEME) & ledger["frame_s"].isna()
     rows = ledger[ledger["clip_id"].notna() & ~unread]
-    votes = count_votes(rows.assign(annotator=rows["annotator"].fillna("")), LABELS)
+    votes = count_votes(rows.assign(annotator=rows["annotator"].fillna("")), classes)
     # A vote that does not count is dropped although its clip is kept: rows with the outcome of the clip come first.
     rank = np.where(rows["outcome"] == "kept", 0, np.where(rows.index.isin(votes.repeated), 2, 1))
     first = rows.assign(rank=rank).sort_values("rank", kind="stable").drop_duplicates("clip_id")
@@ -52,7 +53,7 @@ def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
     )
     clips["kept"] = clips.pop("outcome") == "kept"
     clips["speaker"] = votes.clips["speaker"]
-    clips["votes"] = _votes(rows.drop(index=votes.repeated)).reindex(clips.index)
+    clips["votes"] = _votes(rows.drop(index=votes.repeated), classes).reindex(clips.index)
     published = read_samples(dataset, []).drop_duplicates("clip_id").set_index("clip_id")["label"]
     voted = votes.clips["label"].reindex(clips.index).astype(object)
     decided = clips["review_label"].astype(object).where(clips["review_label"].notna(), voted)
@@ -60,9 +61,9 @@ def clip_table(ledger: pd.DataFrame, dataset: Path) -> pd.DataFrame:
     return clips.sort_values(["film", "start_s", "end_s"], kind="stable")
 
 
-def _votes(rows: pd.DataFrame) -> pd.Series:
+def _votes(rows: pd.DataFrame, classes: Sequence[str]) -> pd.Series:
     """The votes of each clip as text, the most frequent word first."""
-    found = count_words(rows, LABELS)
+    found = count_words(rows, classes)
     words = np.array(found.words, dtype=object)[found.word]
     counts = pd.DataFrame({"clip_id": found.clip_ids[found.clip], "word": words, "votes": found.votes})
     counts = counts.sort_values(["clip_id", "votes", "word"], ascending=[True, False, True])
@@ -71,14 +72,14 @@ def _votes(rows: pd.DataFrame) -> pd.Series:
     return texts
 
 
-def page_columns(clips: pd.DataFrame) -> dict[str, Any]:
+def page_columns(clips: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     """The table for the script of the page: a list for each column, with null for NaN.
 
     Columns with few distinct values are {"values": [...], "codes": [...]}, with code -1 for null.
     """
     columns: dict[str, Any] = {"clip_id": clips.index.tolist(), "kept": clips["kept"].astype(int).tolist()}
     for name in ("film", "speaker", "label", "votes", "split", "reason", "detail", *_REVIEW):
-        known = list(LABELS) if name == "label" else None
+        known = list(classes) if name == "label" else None
         category = pd.Categorical(clips[name], categories=known)
         columns[name] = {
             "values": [str(value) for value in category.categories],

@@ -6,16 +6,13 @@ The page draws them with the Vega-Lite of vl-convert. The colours of text and gr
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emodal_data.core.schema import LABELS
+from emodal_data.presentation.report.colours import class_colours
 from emodal_data.presentation.report.tallies import Measure, Row
 
 Spec = dict[str, Any]
 
 # Each has a contrast of at least 3:1 on white and on near-black.
 KEPT, LOST, LIMIT = "#3d7ea6", "#c2621b", "#c0392b"
-CLASS_COLOURS = dict(
-    zip((*LABELS, "unlabelled"), ("#c8505a", "#b07d12", "#6f7f8c", "#3d7ea6", "#8f6bb3"), strict=True)
-)
 SPLIT_COLOURS = {"train": KEPT, "validation": "#2f8f7a", "test": LOST, "unlabelled": "#8f6bb3"}
 #: The units that are held out, those that leak first.
 WAYS = {
@@ -76,7 +73,7 @@ def films_figure(films: Sequence[Row]) -> Spec:
     )
 
 
-def film_classes_figure(films: Sequence[Row]) -> Spec:
+def film_classes_figure(films: Sequence[Row], labels: Sequence[str]) -> Spec:
     """Kept clips of each film by class."""
     rows = [
         {"film": film["film"], "label": label, "clips": count}
@@ -84,10 +81,12 @@ def film_classes_figure(films: Sequence[Row]) -> Spec:
         for label, count in film["classes"].items()
         if count
     ]
-    return _by_film("Kept clips of each film by class", rows, "clips", "clips", "label", CLASS_COLOURS)
+    return _by_film(
+        "Kept clips of each film by class", rows, "clips", "clips", "label", class_colours(labels)
+    )
 
 
-def classes_figure(classes: Sequence[Row]) -> Spec:
+def classes_figure(classes: Sequence[Row], labels: Sequence[str]) -> Spec:
     """Kept clips by class and split."""
     return _chart(
         "Kept clips of each class by split",
@@ -95,7 +94,7 @@ def classes_figure(classes: Sequence[Row]) -> Spec:
         mark={"type": "bar", "height": {"band": 0.75}},
         height=30 * len({row["label"] for row in classes}),
         encoding={
-            "y": _nominal("label", [*LABELS, "unlabelled"]),
+            "y": _nominal("label", [*labels, "unlabelled"]),
             "x": _quantity("clips", "clips"),
             "color": _colour("split", SPLIT_COLOURS),
             "order": {"field": "split", "sort": "descending"},
@@ -143,19 +142,19 @@ def measure_figure(measure: Measure, rows: Sequence[Row]) -> Spec:
     return _base(description) | {"height": 90, "layer": [bars, rules] if limits else [bars]}
 
 
-def feature_figure(features: Sequence[Row]) -> Spec:
+def feature_figure(features: Sequence[Row], labels: Sequence[str]) -> Spec:
     """Box plots of the first feature by class; the page replaces the data `marks` to show another feature."""
     names = ("p5", "p25", "p50", "p75", "p95")
     first = features[0]["classes"] if features else {}
     rows = [{"label": label, **dict(zip(names, marks, strict=True))} for label, marks in first.items()]
-    y = _nominal("label", list(LABELS))
+    y = _nominal("label", list(labels))
     x = {"type": "quantitative", "title": None, "scale": {"zero": False}}
-    colour = _colour("label", {label: CLASS_COLOURS[label] for label in LABELS}) | {"legend": None}
+    colour = _colour("label", {label: class_colours(labels)[label] for label in labels}) | {"legend": None}
     tooltip = [{"field": "label"}, *({"field": name, "format": ".4~g"} for name in names)]
     shared = {"y": y, "color": colour, "tooltip": tooltip}
     return _base("Speech feature by class: median, quartiles, and the range of 90 % of the clips") | {
         "data": {"name": "marks", "values": rows},
-        "height": 34 * len(LABELS),
+        "height": 34 * len(labels),
         "layer": [
             {"mark": "rule", "encoding": {**shared, "x": x | {"field": "p5"}, "x2": {"field": "p95"}}},
             {
@@ -168,6 +167,35 @@ def feature_figure(features: Sequence[Row]) -> Spec:
             },
         ],
     }
+
+
+def column_figure(name: str, column: Mapping[str, Any]) -> Spec:
+    """Clips by the value of a carried column: a histogram of numbers, or the most frequent texts."""
+    if "bins" in column:
+        axis = {"title": None, "scale": {"nice": False, "zero": False}}
+        encoding = {
+            "x": {"field": "low", "type": "quantitative", **axis},
+            "x2": {"field": "high"},
+            "y": _quantity("clips", "clips"),
+            "tooltip": [{"field": field} for field in ("low", "high", "clips")],
+        }
+        bars = [{**row, "floor": 0} for row in column["bins"]]
+        encoding["y2"] = {"field": "floor"}
+        return _chart(
+            f"Clips by {name}", bars, mark={"type": "rect", "color": KEPT}, height=120, encoding=encoding
+        )
+    rows = [{"value": value, "clips": clips} for value, clips in column.get("most_frequent", {}).items()]
+    return _chart(
+        f"Clips by the most frequent values of {name}",
+        rows,
+        mark={"type": "bar", "color": KEPT, "height": {"band": 0.75}},
+        height=24 * max(len(rows), 1),
+        encoding={
+            "y": _nominal("value", [row["value"] for row in rows]) | {"axis": {"labelLimit": 220}},
+            "x": _quantity("clips", "clips"),
+            "tooltip": [{"field": field} for field in ("value", "clips")],
+        },
+    )
 
 
 def leak_price_figure(price: Mapping[str, Any]) -> Spec:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from emodal_data.clips.gates import limits_of
 from emodal_data.core.config import AudioConfig, FaceConfig
 from emodal_data.core.reasons import ADVICE, Reason, stages
-from emodal_data.core.schema import LABELS, SPLITS
+from emodal_data.core.schema import SPLITS, class_names
 
 Row = dict[str, Any]
 
@@ -96,7 +96,7 @@ def reason_rows(ledger: pd.DataFrame, clips: pd.DataFrame) -> list[Row]:
     return sorted(rows, key=lambda row: (-row["rows"], row["reason"]))
 
 
-def film_rows(ledger: pd.DataFrame, clips: pd.DataFrame) -> list[Row]:
+def film_rows(ledger: pd.DataFrame, clips: pd.DataFrame, labels: Sequence[str]) -> list[Row]:
     """A line a film: rows, kept, rows lost at each stage, clips of each class, and the side it fell on."""
     stage_of = {reason.value: stage for stage, reasons in stages().items() for reason in reasons}
     lost = pd.crosstab(ledger["film"], ledger["reason"].map(stage_of))
@@ -110,20 +110,20 @@ def film_rows(ledger: pd.DataFrame, clips: pd.DataFrame) -> list[Row]:
             "rows": len(of_film),
             "kept": int((of_film == "kept").sum()),
             "lost": {stage: _cell(lost, film, stage) for stage in stages()},
-            "classes": {label: _cell(classes, film, label) for label in (*LABELS, "unlabelled")},
+            "classes": {label: _cell(classes, film, label) for label in (*labels, "unlabelled")},
             "split": sides.get(film, "none"),
         }
         for film, of_film in outcome
     ]
 
 
-def class_rows(clips: pd.DataFrame) -> list[Row]:
+def class_rows(clips: pd.DataFrame, labels: Sequence[str]) -> list[Row]:
     """Kept clips by class and side: label, split, clips."""
     kept = clips[clips["kept"]]
     counts = pd.crosstab(kept["label"].fillna("unlabelled"), kept["split"])
     return [
         {"label": label, "split": split, "clips": _cell(counts, label, split)}
-        for label in (*LABELS, "unlabelled")
+        for label in (*labels, "unlabelled")
         for split in SPLITS
         if _cell(counts, label, split)
     ]
@@ -166,11 +166,13 @@ def feature_rows(dataset: Path) -> list[Row]:
     separation: eta squared, the share of the feature's variance that lies between the classes. The features that
     tell classes best come first.
     """
-    names, labels, features = _read_features(dataset)
+    names, classes, labels, features = _read_features(dataset)
     if not len(labels):
         return []
     spread = features.var(axis=0)
-    members = {label: features[labels == code] for code, label in enumerate(LABELS) if (labels == code).any()}
+    members = {
+        label: features[labels == code] for code, label in enumerate(classes) if (labels == code).any()
+    }
     between = sum(len(part) * (part.mean(axis=0) - features.mean(axis=0)) ** 2 for part in members.values())
     separation = np.divide(between / len(labels), spread, out=np.zeros_like(spread), where=spread > 1e-20)
     marks = {label: np.quantile(part, _MARKS, axis=0) for label, part in members.items()}
@@ -187,19 +189,21 @@ def feature_rows(dataset: Path) -> list[Row]:
     return sorted(rows, key=lambda row: (-row["separation"], row["feature"]))
 
 
-def _read_features(dataset: Path) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
-    """Names, labels (n,) and features (n, 68) of the labelled originals; one shard at a time."""
+def _read_features(dataset: Path) -> tuple[Sequence[str], Sequence[str], np.ndarray, np.ndarray]:
+    """Names, classes, labels (n,) and features (n, 68) of the labelled originals; one shard at a time."""
     names: Sequence[str] = ()
+    classes: Sequence[str] = ()
     labels, features = [np.empty(0, np.int64)], [np.empty((0, 68))]
     labelled = (path for split in SPLITS[:-1] for path in (dataset / "data").glob(f"{split}-*.parquet"))
     for path in sorted(labelled):
         table = pq.read_table(path, columns=["augmentation", "label", "audio_features"])
+        classes = class_names(pq.read_schema(path))
         names = json.loads(table.schema.metadata[b"emodal"])["feature_names"]
         original = table.filter(pc.equal(table["augmentation"], "none")).combine_chunks()
         labels.append(original["label"].to_numpy())
         flat = original["audio_features"].combine_chunks().flatten().to_numpy()
         features.append(flat.reshape(-1, 68).astype(np.float64))
-    return names, np.concatenate(labels), np.concatenate(features)
+    return names, classes, np.concatenate(labels), np.concatenate(features)
 
 
 def _cell(table: pd.DataFrame, row: Any, column: Any) -> int:

@@ -120,7 +120,7 @@ emodal.dialog = (() => {
   }
 
   function choose(value) {
-    byId("choices").querySelector(`input[value="${value}"]`).checked = true;
+    for (const radio of byId("choices").querySelectorAll("input")) radio.checked = radio.value === value;
     decide();
   }
 
@@ -135,7 +135,7 @@ emodal.dialog = (() => {
       p: () => (audio?.paused ? audio.play() : audio?.pause()),
       d: () => choose("drop"),
       0: () => choose(""),
-      ...Object.fromEntries(about.labels.map((label, n) => [n + 1, () => choose(label)])),
+      ...Object.fromEntries(about.labels.slice(0, 9).map((label, n) => [n + 1, () => choose(label)])),
     };
     if (keys[event.key]) {
       event.preventDefault();
