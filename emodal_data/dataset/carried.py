@@ -142,7 +142,7 @@ def _tally(values: pd.Series) -> dict[str, Any]:
     if not len(numbers):
         return about
     in_bins, edges = np.histogram(numbers, _BINS)
-    shown = {
+    shown: dict[str, float] = {
         name: float(f"{value:.6g}")
         for name, value in {
             "mean": numbers.mean(),
@@ -153,6 +153,8 @@ def _tally(values: pd.Series) -> dict[str, Any]:
         }.items()
         if math.isfinite(value)
     }
+    if values.dtype.kind == "i":
+        shown |= {"min": int(numbers.min()), "max": int(numbers.max())}
     bins = [
         {"low": float(f"{low:.6g}"), "high": float(f"{high:.6g}"), "clips": int(count)}
         for low, high, count in zip(edges[:-1], edges[1:], in_bins, strict=True)

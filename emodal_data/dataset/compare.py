@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import QUALITY, RENAMED, with_current_names
+from emodal_data.core.schema import QUALITY, RENAMED, carried_columns, with_current_names
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.read import read_samples
 
@@ -24,6 +24,8 @@ _PARTS = {
     "speech features": ["audio_features", "short_term_features", "egemaps"],
     "measures": ["frame_s", "label_confidence", "label_votes", *(field.name for field in QUALITY)],
 }
+#: The part of the columns that were carried from the annotations, whichever they are.
+_CARRIED = "columns of the annotations"
 #: Changes of a span listed in the text; the JSON has all.
 _MOST_LINES = 20
 
@@ -51,7 +53,6 @@ def compare_datasets(one: Path, two: Path) -> dict[str, Any]:
             title: _differing(*(dict(_flat(manifest[name])) for manifest in manifests))
             for title, name in {"versions": "versions", "films": "films"}.items()
         },
-        "settings": _differing(*(_settings(manifest["config"]) for manifest in manifests)),
         "schema": _compare_schemas(*(manifest.get("schema_version") for manifest in manifests)),
         "spans": _compare_spans(_spans(one, before), _spans(two, after)),
         "samples": _count(before, after),
@@ -110,11 +111,6 @@ def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
             yield f"{above}{name}", value
 
 
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a manifest; those that its version did not know yet have their defaults."""
-    return dict(_flat(DatasetConfig().model_dump(mode="json"))) | dict(_flat(config))
-
-
 def _differing(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, list[Any]]:
     names = dict.fromkeys([*one, *two])
     return {name: [one.get(name), two.get(name)] for name in names if one.get(name) != two.get(name)}
@@ -125,7 +121,7 @@ def _samples(dataset: Path) -> pd.DataFrame:
     samples = read_samples(dataset, ["speaker", "augmentation"])
     files = [pq.ParquetFile(path) for path in samples["shard"].unique()]
     hashes = pd.concat([_hashes(rows) for file in files for rows in file.iter_batches(256)])
-    parts = {part: hashes[part].to_numpy() for part in _PARTS}
+    parts = {part: hashes[part].to_numpy() for part in (*_PARTS, _CARRIED)}
     return samples.assign(**parts).drop(columns=["shard", "shard_row"]).set_index("sample_id")
 
 
@@ -133,7 +129,8 @@ def _hashes(rows: pa.RecordBatch) -> pd.DataFrame:
     """A 64-bit hash of each part of each row."""
     rows = with_current_names(rows)
     hashes = {}
-    for part, names in _PARTS.items():
+    carried = [name for name in carried_columns(rows.schema) if name in rows.schema.names]
+    for part, names in {**_PARTS, _CARRIED: carried}.items():
         columns = {name: _flat_column(rows[name]) for name in names if name in rows.schema.names}
         hashes[part] = (
             pd.util.hash_pandas_object(pa.table(columns).to_pandas(), index=False) if columns else 0
@@ -168,13 +165,16 @@ def _spans(dataset: Path, samples: pd.DataFrame) -> dict[tuple[Any, ...], dict[s
         ledger.groupby(_SPAN, dropna=False).cumcount().where(ledger["clip_id"].isna(), _clip_number(ledger))
     )
     ledger = ledger.assign(number=number).drop_duplicates([*_SPAN, "number"])
-    ledger = ledger.join(originals[list(_PARTS)].astype(object), on="clip_id")
+    ledger = ledger.join(originals[[*_PARTS, _CARRIED]].astype(object), on="clip_id")
     augmented = samples[samples["copy"] > 0].drop(columns=["label", "split", "speaker"])
     of_clip = {clip: tuple(rows.itertuples(index=False)) for clip, rows in augmented.groupby("clip_id")}
     spans = ledger.astype(object).where(ledger.notna(), None).to_dict("records")
     return {
         (*(span[name] for name in _SPAN), span["number"]): {
-            **{name: span[name] for name in ("outcome", "reason", "split", "label", "speaker", *_PARTS)},
+            **{
+                name: span[name]
+                for name in ("outcome", "reason", "split", "label", "speaker", *_PARTS, _CARRIED)
+            },
             "copies": [copy[2:] for copy in of_clip.get(span["clip_id"], ())],
         }
         for span in spans
@@ -194,7 +194,7 @@ def _compare_spans(
     changed = []
     for span in sorted(one.keys() & two.keys(), key=str):
         what = _differing(one[span], two[span])
-        contents = [part for part in (*_PARTS, "copies") if what.pop(part, None)]
+        contents = [part for part in (*_PARTS, _CARRIED, "copies") if what.pop(part, None)]
         # The contents of a span that is kept in one build only need no mention.
         if contents and "outcome" not in what:
             what["contents"] = contents
