@@ -26,8 +26,8 @@ class LabelsConfig(Section):
     """The classes, and what the words of annotators mean; see docs/labels.md."""
 
     preset: str | None = None
-    """Classes and codes of a well-known scheme: poster, ekman7, crema_d, dfew, emodb, emorynlp, iemocap, meld, ravdess
-    or savee. Classes that are set beside it replace its own."""
+    """Classes and codes of a well-known scheme: "poster", "ekman7", or a corpus such as "iemocap" (docs/labels.md has
+    all). Classes that are set beside it replace its own."""
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=64)] = DEFAULT_CLASSES
     """The classes in the order of their numbers in the dataset, 2 to 64; any words."""
     map: dict[str, str] = {}

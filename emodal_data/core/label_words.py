@@ -41,54 +41,60 @@ class Preset:
 
 
 _SEVEN: Final = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-_SEVEN_BY_NUMBER: Final = dict(
-    zip("1234567", ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"), strict=True)
+_SIX: Final = ("angry", "disgust", "fear", "happy", "neutral", "sad")
+_EIGHT: Final = ("angry", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+
+#: Classes of corpora without neutral or with further ones, in the order of emodal_data/corpora.
+_MAFW: Final = (*_SEVEN, "contempt", "anxiety", "helplessness", "disappointment")
+_STUDYFORREST: Final = (
+    *("admiration", "angry", "contempt", "disappointment", "fear", "fears_confirmed", "gloating"),
+    *("gratification", "gratitude", "happy", "happy-for", "hate", "hope", "love", "pity", "pride", "relief"),
+    *("remorse", "resent", "sad", "satisfaction", "shame"),
 )
-_NOTHING_SEEN: Final = {"xxx": UNLABELLED}
+
+
+def _codes(text: str) -> dict[str, str]:
+    """Codes written as "a=angry h=happy"."""
+    return dict(pair.split("=") for pair in text.split())
+
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
     {
         "poster": Preset(DEFAULT_CLASSES),
         "ekman7": Preset(_SEVEN),
+        "afew": Preset(_SEVEN),
+        "caer": Preset(_SEVEN),
         "crema_d": Preset(
-            ("angry", "disgust", "fear", "happy", "neutral", "sad"),
-            {
-                **{"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral", "s": "sad"},
-                **{"ang": "angry", "dis": "disgust", "fea": "fear", "hap": "happy", "neu": "neutral"},
-            },
+            _SIX,
+            _codes("a=angry d=disgust f=fear h=happy n=neutral s=sad")
+            | _codes("ang=angry dis=disgust fea=fear hap=happy neu=neutral"),
         ),
-        "dfew": Preset(_SEVEN, _SEVEN_BY_NUMBER),
+        "dfew": Preset(_SEVEN, _codes("1=happy 2=sad 3=neutral 4=angry 5=surprise 6=disgust 7=fear")),
         "emodb": Preset(
             ("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad"),
-            {
-                **{"w": "angry", "l": "boredom", "e": "disgust", "a": "fear"},
-                **{"f": "happy", "n": "neutral", "t": "sad"},
-            },
+            _codes("w=angry l=boredom e=disgust a=fear f=happy n=neutral t=sad"),
         ),
         "emorynlp": Preset(("joyful", "mad", "neutral", "peaceful", "powerful", "sad", "scared")),
+        "enterface05": Preset(("angry", "disgust", "fear", "happy", "sad", "surprise")),
+        "ferv39k": Preset(_SEVEN),
         "iemocap": Preset(
-            (*_SEVEN, "excited", "frustrated"),
-            {
-                **{"ang": "angry", "hap": "happy", "exc": "excited", "neu": "neutral", "fru": "frustrated"},
-                **{"fea": "fear", "sur": "surprise", "dis": "disgust", "oth": "other"},
-                **_NOTHING_SEEN,
-            },
+            ("angry", "disgust", "fear", "frustrated", "happy", "neutral", "sad", "surprise"),
+            _codes(
+                "ang=angry hap=happy exc=happy excited=happy neu=neutral fru=frustrated fea=fear sur=surprise"
+            )
+            | _codes(f"dis=disgust oth=other xxx={UNLABELLED}"),
         ),
-        "meld": Preset(("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")),
+        "m3ed": Preset(_SEVEN),
+        "mafw": Preset(_MAFW),
+        "meld": Preset(_SEVEN),
+        "mer2023": Preset(("angry", "happy", "neutral", "sad", "surprise", "worried")),
+        "mosei": Preset(("negative", "neutral", "positive")),
         "ravdess": Preset(
-            ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
-            {
-                **{"01": "neutral", "02": "calm", "03": "happy", "04": "sad"},
-                **{"05": "angry", "06": "fearful", "07": "disgust", "08": "surprised"},
-            },
+            _EIGHT,
+            _codes("01=neutral 02=calm 03=happy 04=sad 05=angry 06=fear 07=disgust 08=surprise"),
         ),
-        "savee": Preset(
-            _SEVEN,
-            {
-                **{"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral"},
-                **{"sa": "sad", "su": "surprise"},
-            },
-        ),
+        "savee": Preset(_SEVEN, _codes("a=angry d=disgust f=fear h=happy n=neutral sa=sad su=surprise")),
+        "studyforrest": Preset(_STUDYFORREST),
     }
 )
 

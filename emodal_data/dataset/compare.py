@@ -127,9 +127,9 @@ def _samples(dataset: Path) -> pd.DataFrame:
 
 def _hashes(rows: pa.RecordBatch) -> pd.DataFrame:
     """A 64-bit hash of each part of each row."""
+    carried = carried_columns(rows.schema)
     rows = with_current_names(rows)
     hashes = {}
-    carried = [name for name in carried_columns(rows.schema) if name in rows.schema.names]
     for part, names in {**_PARTS, _CARRIED: carried}.items():
         columns = {name: _flat_column(rows[name]) for name in names if name in rows.schema.names}
         hashes[part] = (

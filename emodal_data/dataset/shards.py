@@ -328,4 +328,6 @@ def _update_digest(digest: "hashlib._Hash", table: pa.Table) -> None:
             for value in column.cast(pa.binary()).to_pylist():
                 digest.update(len(value or b"").to_bytes(8, "little") + (value or b""))
         else:
+            if pa.types.is_boolean(column.type):
+                column = column.cast(pa.uint8())
             digest.update(column.fill_null(0).to_numpy(zero_copy_only=False).tobytes())
