@@ -33,6 +33,9 @@ class PacketSource:
         self._table = table
         self._packets: Iterator[Packet[VideoStream]] | None = None
         self._number: int | None = None
+        # In AVI the index says which packets are keyframes; FFmpeg calls all of H.263 so.
+        is_avi = container.format.name == "avi"
+        self._keyframes = {e.timestamp for e in stream.index_entries if e.is_keyframe} if is_avi else None
 
     @property
     def can_skip(self) -> bool:
@@ -87,6 +90,8 @@ class PacketSource:
             if packet is None:
                 self._packets = None
             elif self._table is None or not packet.size or self._is_listed(self._table, packet):
+                if self._keyframes and packet.size:
+                    packet.is_keyframe = packet.dts in self._keyframes
                 self.stamps.packet_read(packet)
                 return packet
         return None

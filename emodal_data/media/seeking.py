@@ -1,11 +1,15 @@
 """Seeks to a place in a file. Depending on the container, a seek lands late, or fails."""
 
+from itertools import islice
 from math import floor
 
 import av
 from av.container import InputContainer
 from av.stream import Stream
+from av.video.frame import PictureType
+from av.video.stream import VideoStream
 
+from emodal_data.media.guard import timed_out
 from emodal_data.media.info import moving_pictures
 
 #: How far before the target to seek, one after the other, when a seek lands after its target (MPEG-TS, MPEG-PS, old
@@ -14,6 +18,10 @@ STEPS_BACK_S = (0, 2, 10, 60, 10**9)
 
 #: Demuxers that index every packet that a seek tried, keyframe or not.
 _WITHOUT_INDEX = ("mpegts", "mpeg")
+
+
+#: Packets of a film's beginning in which a frame that depends on others is looked for.
+_LOOKED_AT = 300
 
 
 def has_index(container: InputContainer) -> bool:
@@ -39,6 +47,29 @@ def seek_before(container: InputContainer, stream: Stream, pts: int) -> bool:
         except (av.FFmpegError, OSError, OverflowError):
             continue
         return True
+    return False
+
+
+def has_false_keyframes(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether an AVI file marks frames as keyframes that are none: some writers mark all. Decodes the film's beginning.
+
+    Raises Dropped(DECODER_TIMED_OUT).
+    """
+    entries = stream.index_entries
+    if container.format.name != "avi" or stream.codec_context.codec.intra_only or len(entries) < 2:
+        return False
+    if not all(entry.is_keyframe for entry in entries) or not seek_before(container, stream, 0):
+        return False
+    try:
+        for packet in islice(container.demux(stream), _LOOKED_AT):
+            if any(frame.pict_type != PictureType.I for frame in packet.decode()):
+                return True
+    except av.error.ExitError as error:
+        raise timed_out() from error
+    except (av.FFmpegError, OSError, ValueError):
+        return True  # what cannot be decoded proves nothing: the start of the film is always right
+    finally:
+        stream.codec_context.flush_buffers()
     return False
 
 

@@ -21,7 +21,7 @@ from emodal_data.media.guard import Budget
 from emodal_data.media.packet_source import PacketSource
 from emodal_data.media.packet_table import PacketTable
 from emodal_data.media.pixel_shape import PixelShapes
-from emodal_data.media.seeking import STEPS_BACK_S
+from emodal_data.media.seeking import STEPS_BACK_S, has_false_keyframes
 
 #: All frames this close before the target are decoded, because the frame on screen is usually among them.
 _DECODE_ALL_S = Fraction(1, 5)
@@ -68,6 +68,9 @@ class VideoReader:
         self._packet_pts: list[int] = []
         self._fresh_at_keyframes = True
         self._at_keyframe = False
+        self._steps_back_s: tuple[int, ...] = STEPS_BACK_S
+        if has_false_keyframes(container, stream):
+            self._steps_back_s = STEPS_BACK_S[-1:]  # only the start of the film is sure
 
     def frame_on_screen(self, t_s: float, budget: Budget) -> DecodedFrame:
         """The last frame that starts at or before t_s on the film clock.
@@ -110,7 +113,7 @@ class VideoReader:
         return decoded is not None and not any(decoded.pts < pts <= target for pts in self._packet_pts)
 
     def _seek_and_decode(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
-        for back_s in STEPS_BACK_S:
+        for back_s in self._steps_back_s:
             self._seek(target, back_s)
             decoded = self._advance(target, budget, skip)
             if decoded is not None:
@@ -125,6 +128,8 @@ class VideoReader:
             return False
         if self._source.has_ended or (self._pending and self._pending[0].pts > target):
             return True  # the film ends with the current frame, or it is still on screen
+        if len(self._steps_back_s) == 1:
+            return True
         return self._source.is_ahead(self._last_target, current.pts, target)
 
     def _seek(self, target: int, back_s: int) -> None:

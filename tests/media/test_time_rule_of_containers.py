@@ -391,3 +391,23 @@ def test_a_scan_has_the_time_stamps_of_single_frames(
         single = [film.frame_at(t_s + 1e-4).pts_s for t_s in scanned]
     assert len(scanned) in (37, 38)
     assert scanned == pytest.approx(single, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("codec", "is_marked"), [("mpeg4", True), ("mpeg4", False), ("h263", False), ("mjpeg", True)]
+)
+def test_an_avi_index_that_marks_every_frame_as_keyframe_is_not_believed(
+    codec: str, is_marked: bool, tmp_path: Path
+) -> None:
+    formats = {"mjpeg": "yuvj420p"}
+    size = {"width": 352, "height": 288} if codec == "h263" else {}
+    recipe = Recipe(".avi", codec, audio=None, b_frames=0, pix_fmt=formats.get(codec, "yuv420p"), **size)
+    path = make_film(tmp_path, recipe)
+    right = every(whole_decode(path))
+    if is_marked:
+        data = bytearray(path.read_bytes())
+        index = data.rindex(b"idx1")
+        for at in range(index + 8, index + 8 + int.from_bytes(data[index + 4 : index + 8], "little"), 16):
+            data[at + 4] |= 0x10
+        path.write_bytes(data)
+    assert wrong_answers(path, right) == NONE_WRONG
