@@ -19,8 +19,8 @@ def test_what_was_written_is_read_in_order_over_all_shards(tmp_path: Path) -> No
     for name, column in vars(written).items():
         if column is None:
             continue
-        if name == "classes":
-            assert read.classes == column
+        if name in ("classes", "target_names"):
+            assert getattr(read, name) == column
             continue
         np.testing.assert_array_equal(getattr(read, name), column, err_msg=name)
         assert getattr(read, name).dtype.kind == column.dtype.kind
