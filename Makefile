@@ -38,6 +38,10 @@ demo: $(VENV)/installed-demo
 test: setup browser
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# Every codec in every container: about two minutes of CPU.
+test-media: setup
+	EMODAL_MATRIX=all $(BIN)/python -m pytest -n logical --maxprocesses 4 tests/media
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,6 +57,7 @@ bench: setup
 	$(BIN)/python benchmarks/audio_features.py --out $(BENCH_OUT)
 	$(BIN)/python benchmarks/face.py --out $(BENCH_OUT)
 	$(BIN)/python benchmarks/media.py --seconds 60 --out $(BENCH_OUT)
+	$(BIN)/python benchmarks/media_matrix.py --out $(BENCH_OUT)
 	$(BIN)/python benchmarks/sample_films.py --out $(BENCH_OUT)
 	$(BIN)/python benchmarks/stages.py --out $(BENCH_OUT)
 	$(BIN)/python benchmarks/publish.py --sizes 768 --out $(BENCH_OUT)
