@@ -21,7 +21,7 @@ from emodal_data.clips.store import read_measures, remove_damaged
 from emodal_data.core.errors import DamagedReel, EmodalError
 from emodal_data.core.reasons import Reason
 from emodal_data.dataset.folder import (
-    is_published,
+    check_split_is_known,
     previous_folds,
     previous_split,
     read_manifest,
@@ -29,6 +29,8 @@ from emodal_data.dataset.folder import (
     replace_dataset,
     staging_folder,
 )
+from emodal_data.dataset.integrity import is_published, remember_times
+from emodal_data.dataset.kept_split import keep_split, split_of_ledger
 from emodal_data.dataset.ledger import make_ledger, write_ledger
 from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
@@ -72,6 +74,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
     inputs = read_inputs(config)
     with observed_in_prefect(config.engine.report_url), workspace(config.out) as build:
         recover_dataset(config.out / "dataset")
+        check_split_is_known(config.out / "dataset", config.split)
         with engine(config) as submit:
             plan, failed = make_plan(inputs, config, submit)
             clips_read = read_reels(plan, failed, config, submit)
@@ -182,7 +185,9 @@ def publish(
     """
     dataset = config.out / "dataset"
     chosen = choose_samples(plan, failed, config)
+    split = split_of_ledger(chosen.ledger, chosen.key, config.dataset.model_dump(mode="json")["split"])
     if is_published(chosen.key, dataset):
+        keep_split(dataset, split)
         return read_manifest(dataset), False
 
     folder = staging_folder(dataset)
@@ -199,7 +204,9 @@ def publish(
         observer().advance()
     write_ledger(folder / "ledger.parquet", chosen.ledger)
     run_on_this_machine(config, describe, folder, manifest)
+    keep_split(dataset, split)
     replace_dataset(folder, dataset)
+    remember_times(dataset, read_manifest(dataset))
     return manifest, True
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from prefect import flow
 
+from emodal_data.dataset.integrity import refuse_damaged
 from emodal_data.dataset.read import open_dataset
 from emodal_data.storage.sync import pull, push
 from emodal_data.storage.urls import local_path, url_of
@@ -41,6 +42,7 @@ def train_emodal(
     done = finished(dataset, out, config) if config.seeds == 1 and not engine.mlflow else None
     if done is not None:
         return done
+    refuse_damaged(dataset)
     with observed_in_prefect(engine.report_url):
         observer().stage("training", 0, "epochs")
         metrics = train_all(dataset, out, config, fan=TrainingPool(workers, engine, observer().epoch))

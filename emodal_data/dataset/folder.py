@@ -4,46 +4,69 @@ The new dataset is written beside the old one and renamed; recover_dataset repai
 """
 
 import json
+import re
 import shutil
 from collections.abc import Set
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.core.config import SplitConfig
-from emodal_data.storage.files import explain_os_errors
+from emodal_data.core.errors import InputError
+from emodal_data.core.schema import SPLITS
+from emodal_data.dataset.kept_split import KeptSplit, kept_split_file, read_kept_split, split_of_ledger
+from emodal_data.dataset.seal import is_sealed
+from emodal_data.storage.files import explain_os_errors, file_sha256
+
+#: What a shard may be named. Names from a manifest are checked, so that none leads out of data/.
+_SHARD: Final = re.compile(rf"({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:
     """The manifest of a dataset folder; empty if there is none."""
     try:
-        manifest: dict[str, Any] = json.loads((dataset / "manifest.json").read_bytes())
+        manifest = json.loads((dataset / "manifest.json").read_bytes())
     except (OSError, ValueError):
         return {}
-    return manifest
+    return manifest if isinstance(manifest, dict) else {}
 
 
-def is_published(key: str, dataset: Path) -> bool:
-    """Whether the folder holds the dataset of this key (DatasetPlan.key) with all its shards."""
+def shard_paths(dataset: Path, split: str | None = None) -> list[Path]:
+    """The shards that the manifest names, of one split or of all, in their order; other files in data/ are ignored.
+
+    A folder without a manifest, such as one that is being written, has the shards that are there.
+    Raises InputError if the manifest names a file that is no shard.
+    """
     manifest = read_manifest(dataset)
-    shards = manifest.get("shards", [])
-    return manifest.get("build_key") == key and all(
-        (file := dataset / "data" / shard["name"]).is_file() and file.stat().st_size == shard["size_bytes"]
-        for shard in shards
-    )
+    if manifest:
+        names = [str(shard["name"]) for shard in manifest.get("shards", [])]
+    else:
+        found = {path.name for path in (dataset / "data").glob("*.parquet") if _SHARD.fullmatch(path.name)}
+        names = [name for of in SPLITS for name in sorted(found) if name.startswith(f"{of}-")]
+    for name in names:
+        if not _SHARD.fullmatch(name):
+            raise InputError(f"{dataset / 'manifest.json'}: names {name!r}, which is no shard")
+    return [dataset / "data" / name for name in names if split in (None, name.split("-", 1)[0])]
+
+
+def check_split_is_known(dataset: Path, config: SplitConfig) -> None:
+    """Stop if the split of the existing dataset is needed and lost. Raises InputError, saying what to do."""
+    if config.keep_sides and (not config.column or config.folds):
+        _known_split(dataset)
 
 
 def previous_split(dataset: Path, config: SplitConfig) -> dict[str, str]:
     """The split of each clip in the existing dataset: clip_id -> "train", "validation" or "test".
 
     Empty if there is none, if it was split by other rules, if config.keep_sides is off, or if split.column decides.
+    Raises InputError if it is lost: see check_split_is_known.
     """
     if config.column:
         return {}
-    rules = {"column", "group_by", "seed", "test_fraction", "validation_fraction"}
-    splits = _previous_cells(dataset, config, "split", rules)
+    known = _previous(dataset, config, {"column", "group_by", "seed", "test_fraction", "validation_fraction"})
+    splits = known.splits.items() if known else ()
     return {clip_id: split for clip_id, split in splits if split in ("train", "validation", "test")}
 
 
@@ -51,8 +74,8 @@ def previous_folds(dataset: Path, config: SplitConfig) -> dict[str, int]:
     """The fold of each clip in the existing dataset; empty in the same cases as previous_split."""
     if not config.folds:
         return {}
-    folds = _previous_cells(dataset, config, "fold", {"group_by", "seed", "folds", "fold_column"})
-    return {clip_id: fold for clip_id, fold in folds if fold is not None}
+    known = _previous(dataset, config, {"group_by", "seed", "folds", "fold_column"})
+    return dict(known.folds) if known else {}
 
 
 def replace_dataset(new: Path, dataset: Path) -> None:
@@ -85,19 +108,49 @@ def staging_folder(dataset: Path) -> Path:
     return folder
 
 
-def _previous_cells(
-    dataset: Path, config: SplitConfig, column: str, rules: Set[str]
-) -> list[tuple[str, Any]]:
-    """clip_id and a column of each row of the existing ledger, if it was made by the same rules."""
-    if not read_manifest(dataset):
-        return []
+def _previous(dataset: Path, config: SplitConfig, rules: Set[str]) -> KeptSplit | None:
+    """The split of the existing dataset, if it was made by the same rules and is to be kept."""
+    if not config.keep_sides:
+        return None
+    known = _known_split(dataset)
+    if known is None:
+        return None
     # A rule that a dataset of an earlier version does not name was what it is by default today.
-    was = SplitConfig().model_dump(mode="json") | read_manifest(dataset).get("config", {}).get("split", {})
+    was = SplitConfig().model_dump(mode="json") | dict(known.rules)
     now = config.model_dump(mode="json")
-    if not config.keep_sides or any(was[rule] != now[rule] for rule in rules):
-        return []
+    return known if all(was[rule] == now[rule] for rule in rules) else None
+
+
+def _known_split(dataset: Path) -> KeptSplit | None:
+    """The split of the published dataset, from its ledger or the second copy; None if nothing was published.
+
+    Raises InputError if there was a dataset and neither says its split.
+    """
+    published = published_split(dataset) or read_kept_split(dataset)
+    if published is not None:
+        return published
+    kept = kept_split_file(dataset)
+    was_published = dataset.is_dir() and any(dataset.iterdir())
+    if was_published or kept.exists():
+        raise InputError(
+            f"{dataset}: its split is not known: manifest.json or ledger.parquet is missing or damaged, and so is the "
+            f"second copy, {kept}. Put one of them back from a backup; or set split.keep_sides=false to split anew, "
+            "after which clips that were tested on may be trained on"
+        )
+    return None
+
+
+def published_split(dataset: Path) -> KeptSplit | None:
+    """The split that the published ledger says; None if it or the manifest is missing or damaged."""
+    manifest = read_manifest(dataset)
+    if not manifest or not is_sealed(manifest) or "counts" not in manifest:
+        return None
+    written = manifest.get("files", {}).get("ledger.parquet")
+    if written and file_sha256(dataset / "ledger.parquet") != written:
+        return None
     try:
-        ledger = pq.read_table(dataset / "ledger.parquet", columns=["clip_id", column]).to_pydict()
-    except (OSError, pa.ArrowException):
-        return []
-    return list(zip(ledger["clip_id"], ledger[column], strict=True))
+        ledger = pq.read_table(dataset / "ledger.parquet")
+        rules = manifest.get("config", {}).get("split", {})
+        return split_of_ledger(ledger, manifest.get("build_key"), rules)
+    except (OSError, KeyError, pa.ArrowException):
+        return None

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from emodal_data.core.errors import InputError, TransientError
 from emodal_data.core.schema import SHARD_OPTIONS, SPLITS, class_names, stored_names, with_current_names
+from emodal_data.dataset.folder import shard_paths
 from emodal_data.storage.remote import read_remote
 from emodal_data.storage.sync import pull
 from emodal_data.storage.urls import READING, local_path, shown, url_of
@@ -24,7 +25,7 @@ def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
     names = list(dict.fromkeys(["sample_id", "clip_id", "label", *columns]))
     frames = []
     for split in SPLITS:
-        for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
+        for path in shard_paths(dataset, split):
             schema = pq.read_schema(path)
             present, classes = schema.names, class_names(schema)
             names = [name for name in names if name in present or name not in SHARD_OPTIONS]
@@ -46,9 +47,8 @@ def read_split(dataset: Path | str, split: str) -> pa.Table:
     """
     if split not in SPLITS:
         raise InputError(f"no split {split!r}: choose one of {', '.join(SPLITS)}")
-    folder = open_dataset(dataset) / "data"
-    files = sorted(folder.glob(f"{split}-*.parquet"))
-    any_file = next(iter(sorted(folder.glob("*.parquet"))), None)
+    folder = open_dataset(dataset)
+    files, any_file = shard_paths(folder, split), next(iter(shard_paths(folder)), None)
     if any_file is None:
         raise InputError(f"{dataset}: no dataset here; give the folder that holds data/ and manifest.json")
     if not files:

@@ -10,17 +10,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from emodal_data.annotations import count_words
 from emodal_data.annotations.agreement import counted_rows, ledger_votes
 from emodal_data.clips.overrides import relabel_vote_counts
+from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import LEDGER, SCHEMA_VERSION, SPLITS, with_current_names
-from emodal_data.dataset.folder import read_manifest
+from emodal_data.core.versions import package_versions
+from emodal_data.dataset.folder import read_manifest, shard_paths
 from emodal_data.dataset.manifest import dataset_hash
 from emodal_data.dataset.read import read_samples
+from emodal_data.dataset.seal import is_sealed
 from emodal_data.dataset.shards import content_sha256, vote_shares
-from emodal_data.storage.files import TEMPORARY
+from emodal_data.storage.files import TEMPORARY, file_sha256
 
 
 def verify_dataset(dataset: Path) -> list[str]:
@@ -37,10 +41,29 @@ def verify_dataset(dataset: Path) -> list[str]:
     problems = [problem for shard in manifest["shards"] for problem in _shard_problems(dataset, shard)]
     problems += _stray_files(dataset, manifest)
     problems += _ledger_problems(dataset, manifest)
+    problems += _manifest_problems(manifest)
+    problems += [
+        f"{name}: missing" if digest is None else f"{name}: is not what was written: hash {digest[:12]}"
+        for name, written in manifest.get("files", {}).items()
+        if (digest := file_sha256(dataset / name)) != written
+    ]
     if not problems:
         problems += _split_problems(dataset, manifest)
         problems += _vote_problems(dataset, manifest["labels"])
         problems += _fold_problems(dataset)
+    return problems
+
+
+def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
+    problems = [] if is_sealed(manifest) else ["manifest.json: is not what was written"]
+    try:
+        DatasetConfig.model_validate(manifest["config"])
+    except ValidationError as error:
+        if manifest.get("versions", {}).get("emodal") == package_versions().get("emodal"):
+            wrong = error.errors()[0]
+            problems.append(
+                f"manifest.json: config.{'.'.join(map(str, wrong['loc']))}: {wrong['msg'].lower()}"
+            )
     return problems
 
 
@@ -102,7 +125,7 @@ def _vote_problems(dataset: Path, classes: Sequence[str]) -> list[str]:
     totals = pd.DataFrame({"total": counts.total, "most": counts.most}, index=counts.clip_ids)
     totals.loc[is_new] = 1
     problems = []
-    for path in sorted((dataset / "data").glob("*.parquet")):
+    for path in shard_paths(dataset):
         wanted = ["clip_id", "label", "label_votes"]
         columns = [name for name in wanted if name in pq.read_schema(path).names]
         table = pq.read_table(path, columns=columns)
@@ -156,7 +179,7 @@ def _split_problems(dataset: Path, manifest: dict[str, Any]) -> list[str]:
     problems = []
     for split in SPLITS:
         clips[split] = set()
-        for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
+        for path in shard_paths(dataset, split):
             table = pq.read_table(path, columns=columns).to_pydict()
             clips[split].update(table["clip_id"])
             if split != "train" and set(table["augmentation"]) - {"none"}:

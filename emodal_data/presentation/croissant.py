@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_data.dataset.folder import shard_paths
 from emodal_data.storage.files import write_bytes
 
 #: The context of https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html; readers need all of it.
@@ -48,7 +49,7 @@ _TYPES = {
 
 def write_croissant(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write croissant.json into a dataset folder, beside its data/. manifest: from manifest.make_manifest."""
-    schema = pq.read_schema(next((folder / "data").glob("*.parquet")))
+    schema = pq.read_schema(shard_paths(folder)[0])
     text = json.dumps(make_croissant(schema, manifest), indent=2, ensure_ascii=False)
     write_bytes(folder / "croissant.json", (text + "\n").encode())
 

@@ -161,11 +161,19 @@ def read_folds(dataset: Path, split: str) -> np.ndarray:
 
 
 def shards(dataset: Path, split: str) -> list[Path]:
-    """The Parquet files of a split, in order. Raises ModelInputError if this is not a dataset folder."""
+    """The Parquet files of a split ("*" for all), in order: those that the manifest names, or all if there is none.
+
+    Raises ModelInputError if this is not a dataset folder.
+    """
     data = Path(dataset) / "data"
     if not data.is_dir():
         raise ModelInputError(f"{dataset}: no dataset here (no data folder); run emodal build first")
-    return sorted(data.glob(f"{split}-*-of-*.parquet"))
+    named = [str(shard["name"]) for shard in read_manifest(dataset).get("shards", [])]
+    if not named:
+        return sorted(data.glob(f"{split}-*-of-*.parquet"))
+    if strays := [name for name in named if Path(name).name != name]:
+        raise ModelInputError(f"{dataset}/manifest.json: names {strays[0]!r}, which is no shard")
+    return sorted(data / name for name in named if split in ("*", name.split("-", 1)[0]))
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import typer
 
 from flows.cli.build import build, plan
 from flows.cli.corpus import corpus
-from flows.cli.dataset import diff, forget, leak_price, verify
+from flows.cli.dataset import check_split, diff, forget, leak_price, verify
 from flows.cli.deploy import deploy
 from flows.cli.exits import clear_errors, stop_at_once_on_signals
 from flows.cli.export import export
@@ -43,6 +43,7 @@ app.command(short_help="Set up a Prefect server to build every night.")(deploy)
 app.command(short_help="Check a dataset against its manifest.")(verify)
 app.command("leak-price", short_help="What a leaking split would seem to gain.")(leak_price)
 app.command(short_help="What differs between two builds, and why.")(diff)
+app.command("check-split", short_help="What is in two builds that belong together.")(check_split)
 app.command(short_help="Take a film or a speaker out of a build.")(forget)
 app.command(short_help="A dataset or a model for other programs.")(export)
 app.command("sample-films", short_help="Films with known truth, to try things on.")(sample_films)

@@ -1,4 +1,4 @@
-"""`emodal verify`, `emodal leak-price`, `emodal diff` and `emodal forget`: what is done with a finished dataset."""
+"""The commands verify, leak-price, diff, check-split and forget: what is done with a finished dataset."""
 
 import sys
 from pathlib import Path
@@ -61,6 +61,26 @@ def diff(
     differences = compare_datasets(dataset_in(one), dataset_in(two))
     print_result(differences, format_differences(differences), as_json)
     if not is_equal(differences):
+        raise typer.Exit(1)
+
+
+def check_split(
+    one: Annotated[Path, typer.Argument(metavar="OUT_A", help="Folder of a build, or of its dataset.")],
+    two: Annotated[Path, typer.Argument(metavar="OUT_B", help="The one that must have nothing in common.")],
+    as_json: Json = False,
+) -> None:
+    """Say what two builds that belong together share: films, clips, speakers, faces. Ends with 1 if anything.
+
+    For training and test that were built apart, such as the two halves of a corpus.
+
+    Example: emodal check-split build-train build-test
+    """
+    from emodal_data.dataset.split.shared import format_shared, has_shared, shared_between
+
+    shared = shared_between(dataset_in(one), dataset_in(two))
+    text = format_shared(shared)
+    print_result(shared, text if has_shared(shared) else f"nothing is in both:\n{text}", as_json)
+    if has_shared(shared):
         raise typer.Exit(1)
 
 

@@ -27,6 +27,8 @@ from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.schema import LEDGER, carried_columns
 from emodal_data.dataset.carried import PREFIX
 from emodal_data.dataset.folder import read_manifest, recover_dataset, replace_dataset, staging_folder
+from emodal_data.dataset.integrity import forget_times
+from emodal_data.dataset.kept_split import forget_kept_clips
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import manifest_contents
 from emodal_data.dataset.read import read_samples
@@ -121,6 +123,8 @@ def forget(
         # The ledger of a build that failed says nothing that the next build would not say again.
         (out / "failed-ledger.parquet").unlink(missing_ok=True)
         _put_in_place(fresh, dataset)
+        forget_kept_clips(dataset, gone.clips)
+        forget_times(dataset)
 
         found = list(_traces(out, gone))
         if found:

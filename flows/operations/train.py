@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from emodal_data.core.errors import InputError
+from emodal_data.dataset.integrity import refuse_damaged
 from emodal_data.dataset.read import open_dataset
 from emodal_data.storage.sync import pull, push
 from emodal_data.storage.urls import local_path
@@ -33,9 +34,12 @@ def train_on(
     pool = TrainingPool(
         workers, engine, watcher.epoch, lambda training: watcher.log(f"trained {training.out}")
     )
-    if points:
-        result = train_sweep(open_dataset(dataset), folder, points, pool)
-    else:
-        result = train_all(open_dataset(dataset), folder, model, folds, pool)
+    at_hand = open_dataset(dataset)
+    refuse_damaged(at_hand)
+    result = (
+        train_sweep(at_hand, folder, points, pool)
+        if points
+        else train_all(at_hand, folder, model, folds, pool)
+    )
     push(folder)
     return result

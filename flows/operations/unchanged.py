@@ -6,7 +6,9 @@ from emodal_data.clips.gates import apply_gates
 from emodal_data.clips.plan import Plan
 from emodal_data.clips.store import read_measures
 from emodal_data.core.errors import EmodalError
-from emodal_data.dataset.folder import is_published, previous_folds, previous_split, read_manifest
+from emodal_data.dataset.folder import check_split_is_known, previous_folds, previous_split, read_manifest
+from emodal_data.dataset.integrity import is_published
+from emodal_data.dataset.kept_split import read_kept_split
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.split.notes import split_warnings
 from emodal_data.storage.workspace import workspace
@@ -27,6 +29,7 @@ def finished_build(config: Config) -> dict[str, Any] | None:
     settle_memory()
     inputs = read_inputs(config)
     with workspace(config.out) as build:
+        check_split_is_known(config.out / "dataset", config.split)
         survey = survey_films(inputs, config, config.out)
         if survey.changed or config.clips.export != "none":
             return None
@@ -57,6 +60,8 @@ def _is_published(plan: Plan, config: Config) -> bool:
     try:
         measures = read_measures(plan.places)
         clips = apply_gates(plan.clips, measures, config.clips, config.face, config.audio)
-        return is_published(plan_dataset(plan.rows, clips, config.dataset, *previous).key, dataset)
+        key = plan_dataset(plan.rows, clips, config.dataset, *previous).key
+        kept = read_kept_split(dataset)
+        return kept is not None and kept.build_key == key and is_published(key, dataset)
     except EmodalError:
         return False  # the build itself says why, and leaves the ledger; damaged clips it reads again

@@ -29,7 +29,8 @@ from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.reasons import Reason
 from emodal_data.core.schema import CLIP_STORE, LEDGER
-from emodal_data.dataset.folder import is_published, recover_dataset, replace_dataset, staging_folder
+from emodal_data.dataset.folder import recover_dataset, replace_dataset, staging_folder
+from emodal_data.dataset.integrity import is_published
 from emodal_data.dataset.ledger import make_ledger, write_ledger
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.verify import verify_dataset

@@ -33,7 +33,9 @@ def as_version_1(dataset: Path) -> Path:
         shard["size_bytes"] = path.stat().st_size
     named_blur(dataset / "ledger.parquet")
     manifest["dataset_hash"] = dataset_hash((s["name"], s["content_sha256"]) for s in manifest["shards"])
-    (dataset / "manifest.json").write_text(json.dumps(manifest))
+    # Such a manifest had no hashes of the other files, and none of itself.
+    before = {name: value for name, value in manifest.items() if name not in ("files", "manifest_sha256")}
+    (dataset / "manifest.json").write_text(json.dumps(before))
     return dataset
 
 

@@ -12,6 +12,7 @@ import typer
 
 from emodal_data.core.reasons import ADVICE, Reason
 from flows.cli import app
+from flows.operations.forget import forget
 from tests.published import written
 
 
@@ -123,6 +124,37 @@ def test_diff_ends_with_1_when_a_film_was_forgotten(tmp_path: Path) -> None:
     assert different.returncode == 1
     assert {span["film"] for span in json.loads(different.stdout)["spans"]["removed"]} == {"f1.mp4"}
     assert_one_line(emodal("forget", two, "--film", "f1.mp4"), 2, "knows no film 'f1.mp4'")
+
+
+def test_check_split_says_what_two_builds_share(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    written(one, "dataset")
+    shutil.copytree(one / "dataset", two / "dataset")
+    forget(one, film="f1.mp4")
+    for film in ("f0.mp4", "f2.mp4", "f3.mp4"):
+        forget(two, film=film)
+    shared = emodal("check-split", one, two, "--json")
+    assert shared.returncode == 1
+    # The one film that is left in both.
+    assert json.loads(shared.stdout) == {
+        "films": [],
+        "clips": ["c0400", "c0401", "c0402", "c0403"],
+        "columns": {"speaker": ["s4"]},
+        "near_duplicate_faces": [],
+    }
+    forget(two, film="f4.mp4")
+    nothing = emodal("check-split", one, two)
+    assert (nothing.returncode, nothing.stdout.splitlines()) == (
+        0,
+        [
+            "nothing is in both:",
+            "      0 films",
+            "      0 clips",
+            "      0 values of speaker",
+            "      0 clips with nearly the same face",
+        ],
+    )
+    assert_one_line(emodal("check-split", one, tmp_path / "none"), 2, "no dataset")
 
 
 def test_every_reason_says_what_to_do() -> None:

@@ -4,18 +4,21 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from emodal_data import read_split
 from emodal_data.clips.store import list_clips, reel_file, store_folder
-from emodal_data.core.config import DatasetConfig
+from emodal_data.core.config import DatasetConfig, SplitConfig
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.schema import SPLITS
 from emodal_data.dataset.folder import read_manifest
+from emodal_data.dataset.kept_split import keep_split, read_kept_split, split_of_ledger
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.read import read_samples
+from emodal_data.dataset.seal import sealed
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.storage.files import write_json
 from flows.operations.forget import forget
@@ -46,7 +49,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("build") / "out"
     written(out, "dataset", CONFIG)
     manifest = read_manifest(out / "dataset") | {"films": {f"f{n}.mp4": digest(n) for n in range(5)}}
-    write_json(out / "dataset" / "manifest.json", manifest)
+    write_json(out / "dataset" / "manifest.json", sealed(manifest))
+    ledger = pq.read_table(out / "dataset" / "ledger.parquet")
+    keep_split(out / "dataset", split_of_ledger(ledger, manifest["build_key"], manifest["config"]["split"]))
     facts = {"size_bytes": 1, "mtime_ns": 1, "duration_s": 4.0, "reason": None, "detail": None}
     films = {f"f{n}.mp4": facts | {"name": f"f{n}.mp4", "sha256": digest(n)} for n in range(5)}
     write_json(out / "clips" / "films.json", films)
@@ -127,14 +132,16 @@ def test_the_manifest_and_the_proof_are_of_what_is_left(out: Path) -> None:
 def test_a_dataset_that_an_earlier_version_proved_less_strictly_is_not_refused(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def leaks(dataset: Path, group_by: str) -> None:
+    def leaks(dataset: Path, config: SplitConfig, rows: pd.DataFrame) -> None:
         raise WorkError("the split.leakage_check")
 
     before = read_manifest(out / "dataset")["leak_proof"]
     monkeypatch.setattr("flows.operations.forget.check_shards", leaks)
     forget(out, film="f1.mp4")
     after = read_manifest(out / "dataset")["leak_proof"]
-    assert after == {name: value for name, value in before.items() if name not in ("clips", "groups")}
+    assert after == {
+        name: value for name, value in before.items() if name not in ("clips", "groups", "columns")
+    }
 
 
 def test_a_forgotten_speaker_takes_clips_and_rows_with_them(out: Path) -> None:
@@ -145,6 +152,9 @@ def test_a_forgotten_speaker_takes_clips_and_rows_with_them(out: Path) -> None:
     assert "s2" not in set(read_samples(out / "dataset", ["speaker"])["speaker"])
     after = bytes_of(out)
     assert not [clip for clip in clips(2) if clip in after]
+    kept = read_kept_split(out / "dataset")
+    assert kept is not None
+    assert set(kept.splits) == set(read_samples(out / "dataset", [])["clip_id"])
 
 
 def test_a_clip_that_another_row_gives_to_the_speaker_goes_with_both_rows(out: Path) -> None:

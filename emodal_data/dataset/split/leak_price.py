@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from emodal_data.core.errors import InputError
+from emodal_data.dataset.folder import shard_paths
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.split.folds import spread_groups
 
@@ -100,7 +101,7 @@ def format_price(price: Mapping[str, Any]) -> str:
 
 
 def _read(dataset: Path) -> Samples | None:
-    if not any((dataset / "data").glob("*.parquet")):
+    if not shard_paths(dataset):
         raise InputError(f"{dataset}: no dataset here; give the folder that holds data/ and manifest.json")
     rows = read_samples(dataset, ["film", "speaker"])
     rows = rows[(rows["split"] == "train") & (rows["copy"] <= MOST_COPIES)]

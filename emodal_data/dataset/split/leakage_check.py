@@ -98,15 +98,20 @@ def check_shards(dataset: Path, config: SplitConfig, rows: pd.DataFrame) -> dict
     """The same check of a dataset whose shards are written, from what they hold. rows: its ledger."""
     samples = read_samples(dataset, ["film", "speaker", "start_s", "end_s", "fold"])
     clips = samples[samples["copy"] == 0].set_index("clip_id")
+    ids = id_columns(rows, clips, config)
+    clips = clips.assign(group=group_of(clips, config.group_by, ids), face_hash=face_hashes(clips))
+    return check_leaks(samples, clips, config, ids)
+
+
+def face_hashes(clips: pd.DataFrame) -> pd.Series:
+    """The perceptual hash of each clip's face in the shards. clips: of read_samples, indexed by clip_id."""
     hashes = {}
     for path, of_shard in clips.groupby("shard"):
         images = pq.read_table(path, columns=["image"])["image"]
         for clip_id, row in of_shard["shard_row"].items():
             png = np.frombuffer(images[row]["bytes"].as_py(), np.uint8)
             hashes[clip_id] = face_hash(np.asarray(cv2.imdecode(png, cv2.IMREAD_GRAYSCALE), np.uint8))
-    ids = id_columns(rows, clips, config)
-    clips = clips.assign(group=group_of(clips, config.group_by, ids), face_hash=pd.Series(hashes))
-    return check_leaks(samples, clips, config, ids)
+    return pd.Series(hashes, dtype=object).reindex(clips.index)
 
 
 def crossing(members: pd.DataFrame, ids: pd.DataFrame | None) -> dict[str, dict[str, int]]:

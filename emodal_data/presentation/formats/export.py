@@ -8,6 +8,7 @@ from typing import Any
 
 from emodal_data.core.errors import InputError
 from emodal_data.dataset.folder import read_manifest, staging_folder
+from emodal_data.dataset.integrity import refuse_damaged
 from emodal_data.presentation.formats import huggingface, tfrecord, webdataset
 from emodal_data.storage.files import explain_os_errors
 
@@ -29,12 +30,13 @@ def export_dataset(
     """Write a dataset in one of FORMATS into a new folder. Returns the files, by name.
 
     on_samples: called with the number of samples of each finished file.
-    Raises InputError if `dataset` is not a dataset, `out` is not empty or a package is missing, WorkError if the disk
-    is full.
+    Raises InputError if `dataset` is not a dataset, `out` is not empty or a package is missing, WorkError if a shard is
+    damaged or the disk is full.
     """
     manifest = read_manifest(dataset)
     if not manifest.get("shards"):
         raise InputError(f"{dataset}: no dataset here; give the folder of a build or of its dataset")
+    refuse_damaged(dataset)
     with explain_os_errors(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise InputError(f"{out}: exists and is not empty; choose another --out")

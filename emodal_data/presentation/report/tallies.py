@@ -15,6 +15,7 @@ from emodal_data.clips.gates import limits_of
 from emodal_data.core.config import AudioConfig, FaceConfig
 from emodal_data.core.reasons import ADVICE, Reason, stages
 from emodal_data.core.schema import SPLITS, class_names
+from emodal_data.dataset.folder import shard_paths
 
 Row = dict[str, Any]
 
@@ -194,8 +195,7 @@ def _read_features(dataset: Path) -> tuple[Sequence[str], Sequence[str], np.ndar
     names: Sequence[str] = ()
     classes: Sequence[str] = ()
     labels, features = [np.empty(0, np.int64)], [np.empty((0, 68))]
-    labelled = (path for split in SPLITS[:-1] for path in (dataset / "data").glob(f"{split}-*.parquet"))
-    for path in sorted(labelled):
+    for path in [path for split in SPLITS[:-1] for path in shard_paths(dataset, split)]:
         table = pq.read_table(path, columns=["augmentation", "label", "audio_features"])
         classes = class_names(pq.read_schema(path))
         names = json.loads(table.schema.metadata[b"emodal"])["feature_names"]

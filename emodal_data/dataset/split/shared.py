@@ -1,0 +1,88 @@
+"""What two datasets that belong together have in common, such as official training and test built apart."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from emodal_data.core.errors import InputError
+from emodal_data.dataset.folder import read_manifest
+from emodal_data.dataset.read import read_samples
+from emodal_data.dataset.split.groups import id_columns
+from emodal_data.dataset.split.leakage_check import face_hashes
+from emodal_data.dataset.split.near_duplicates import near_any
+from emodal_data.dataset.split.notes import split_config
+from emodal_data.face.perceptual_hash import NEAR_BITS
+
+#: Names listed in the text; the JSON has all.
+_MOST_NAMES = 5
+
+
+def shared_between(one: Path, two: Path) -> dict[str, Any]:
+    """What is in both datasets, in whatever split.
+
+    films: pairs of names of films with the same content, whatever their names. clips: clip_ids. columns: for speaker,
+    series, person and the columns that the settings of either name, the values in both. near_duplicate_faces: clips of
+    `one` whose face nearly equals one of `two`, but for the clips in both. Raises InputError if one holds no dataset.
+    """
+    manifests = [read_manifest(dataset) for dataset in (one, two)]
+    for dataset, manifest in zip((one, two), manifests, strict=True):
+        if not manifest:
+            raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
+    first, second = (manifest["films"] for manifest in manifests)
+    names_in_two = {digest: name for name, digest in second.items()}
+    clips = [_originals(dataset) for dataset in (one, two)]
+    ids = [
+        _ids(dataset, of, manifest)
+        for dataset, of, manifest in zip((one, two), clips, manifests, strict=True)
+    ]
+    same = clips[0].index.isin(clips[1].index)
+    hashes = [face_hashes(of).tolist() for of in (clips[0][~same], clips[1])]
+    near = near_any(hashes[0], hashes[1], NEAR_BITS)
+    return {
+        "films": [[name, names_in_two[digest]] for name, digest in first.items() if digest in names_in_two],
+        "clips": sorted(clips[0].index[same]),
+        "columns": {
+            str(name): sorted(set(ids[0][name].dropna()) & set(ids[1][name].dropna()))
+            for name in ids[0]
+            if name in ids[1]
+        },
+        "near_duplicate_faces": sorted(clips[0].index[~same][near]),
+    }
+
+
+def has_shared(shared: Mapping[str, Any]) -> bool:
+    """Whether anything is in both."""
+    return bool(
+        shared["films"]
+        or shared["clips"]
+        or shared["near_duplicate_faces"]
+        or any(shared["columns"].values())
+    )
+
+
+def format_shared(shared: Mapping[str, Any]) -> str:
+    """What is in both, as lines for people."""
+    found = {
+        "films": [" = ".join(dict.fromkeys(pair)) for pair in shared["films"]],
+        "clips": shared["clips"],
+        **{f"values of {name}": values for name, values in shared["columns"].items()},
+        "clips with nearly the same face": shared["near_duplicate_faces"],
+    }
+    lines = []
+    for what, names in found.items():
+        some = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+        lines.append(f"{len(names):>7} {what}" + (f": {some}" if names else ""))
+    return "\n".join(lines)
+
+
+def _originals(dataset: Path) -> pd.DataFrame:
+    samples = read_samples(dataset, ["film", "speaker"])
+    return samples[samples["copy"] == 0].set_index("clip_id")
+
+
+def _ids(dataset: Path, clips: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    rows = pq.read_table(dataset / "ledger.parquet").to_pandas()
+    return id_columns(rows, clips, split_config(manifest))
