@@ -7,7 +7,7 @@ The rule: samples follow one another without a gap. A clock of samples runs from
 an overlap) is real if the time stamps of the next half second all lie later (or earlier) than that clock by more than
 the track's jitter; then the clock goes on from the time stamp. Less than that is rounding, not a hole in the sound.
 The jitter is half a frame if all frames have one length, since what is lost is whole frames; else 20 ms, or nothing if
-time stamps count samples (MP4, Ogg); a quarter of a second in AVI, which has no time stamps. A frame without a time
+time stamps count samples (MP4; in Ogg FFmpeg adds them up); a quarter of a second in AVI, which has no time stamps. A frame without a time
 stamp of its own (in a lace, or within a PES packet) follows the frame before it.
 """
 
@@ -168,7 +168,9 @@ def _jitter(samples: Ints, grid: FrameGrid) -> int:
         return round(_JITTER_AVI_S * grid.rate_hz)
     if len(lengths) and (lengths == lengths[0]).all():
         return max(int(lengths[0]) // 2, grid.tolerance)
-    return max(round(_JITTER_S * grid.rate_hz), grid.tolerance) if grid.tolerance else 0
+    if grid.tolerance == 0 and grid.container != "ogg":
+        return 0
+    return max(round(_JITTER_S * grid.rate_hz), grid.tolerance)
 
 
 def _least(values: Ints, ahead: int) -> Ints:

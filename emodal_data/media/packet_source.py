@@ -85,6 +85,9 @@ class PacketSource:
                 packet = next(self._packets, None)
             except av.error.ExitError as error:
                 raise timed_out() from error
+            except IndexError:  # a packet of a stream that FFmpeg found on the way, unknown to PyAV
+                self._packets = self._container.demux(self._stream)
+                continue
             except (av.FFmpegError, OSError):
                 packet = None  # a torn file ends here
             if packet is None:

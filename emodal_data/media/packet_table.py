@@ -185,6 +185,9 @@ def _packets(container: InputContainer, streams: list[Stream], deadline_s: float
             packet = next(packets, None)
         except av.error.ExitError as error:
             raise timed_out() from error
+        except IndexError:  # a packet of a stream that FFmpeg found on the way, unknown to PyAV
+            packets = container.demux(*streams)
+            continue
         except (av.FFmpegError, OSError):
             return
         if packet is None:
