@@ -64,6 +64,7 @@ class AudioSpan:
     samples: (n,) float32, 16 kHz mono; a downmix may exceed 1. missing_samples: how many samples no frame covers
     (gap, late start, damage). corrupt_frames: damaged frames met. full_scale: the downmix of channels that are all
     at full scale (1 for mono). samples / full_scale lie in [-1, 1]; use that for int16 and to detect clipping.
+    If the layout changes within the span, full scale of each part is full_scale.
     is_one_channel: the channels cancel each other, so samples are the centre alone, or the loudest channel.
     """
 

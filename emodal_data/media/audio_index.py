@@ -7,8 +7,8 @@ The rule: samples follow one another without a gap. A clock of samples runs from
 an overlap) is real if the time stamps of the next half second all lie later (or earlier) than that clock by more than
 the track's jitter; then the clock goes on from the time stamp. Less than that is rounding, not a hole in the sound.
 The jitter is half a frame if all frames have one length, since what is lost is whole frames; else 20 ms, or nothing if
-time stamps count samples (MP4; in Ogg FFmpeg adds them up); a quarter of a second in AVI, which has no time stamps. A frame without a time
-stamp of its own (in a lace, or within a PES packet) follows the frame before it.
+time stamps count samples (MP4; in Ogg FFmpeg adds them up); a quarter of a second in AVI, which has no time stamps.
+A frame without a time stamp of its own (in a lace, or within a PES packet) follows the frame before it.
 """
 
 from array import array

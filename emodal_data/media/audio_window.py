@@ -122,7 +122,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class Mixed:
-    """Samples of a window at 16 kHz.
+    """Samples of a window at 16 kHz. Where the layout changes, full scale of every part is the same level.
 
     samples: (n,) float32. missing: how many of them no frame covers. full_scale: level of channels that are all at full
     scale. is_one_channel: the channels cancel each other, and the centre or the loudest was taken.
@@ -136,10 +136,12 @@ class Mixed:
     @classmethod
     def joined(cls, pieces: Sequence["Mixed"]) -> "Mixed":
         """Pieces that follow one another."""
+        loudest = max(piece.full_scale for piece in pieces)
+        levels = [np.float32(loudest / piece.full_scale) for piece in pieces]
         return cls(
-            np.concatenate([piece.samples for piece in pieces]),
+            np.concatenate([piece.samples * level for piece, level in zip(pieces, levels, strict=True)]),
             sum(piece.missing for piece in pieces),
-            max(piece.full_scale for piece in pieces),
+            loudest,
             any(piece.is_one_channel for piece in pieces),
         )
 
@@ -228,7 +230,11 @@ class Track:
             (mix,) = mixes
             sound = resampled(mix.channels, mix.layout, window.rate_hz)
         else:  # one resampler for all parts, so that its phase and its filter run on across the change
-            mono = sum(mixed_down(mix.channels, mix.layout) for mix in mixes)
+            loudest = max(full_scale(mix.layout) for mix in mixes)
+            mono = sum(
+                mixed_down(mix.channels, mix.layout) * np.float32(loudest / full_scale(mix.layout))
+                for mix in mixes
+            )
             sound = resampled(cast(Floats, mono), "mono", window.rate_hz)
         offset = window.first - window.start_16k
         samples = np.zeros(count, np.float32)
