@@ -30,7 +30,7 @@ from emodal_data.media.guard import (
 )
 from emodal_data.media.info import FilmInfo, picture_stream, read_info, sound_stream
 from emodal_data.media.packet_table import PacketTable, read_table
-from emodal_data.media.read_through import LISTED_DEMUXERS, is_read_through
+from emodal_data.media.read_through import LISTED_DEMUXERS, has_true_length, is_read_through
 from emodal_data.media.scan import scan
 from emodal_data.media.video import VideoReader
 
@@ -67,7 +67,9 @@ class Film(AbstractContextManager["Film"]):
                 colours = container_colours(path, self._container, self._stream)
                 self._table = self._read_through()
                 clock = Clock.of(self._container, self._stream)
-                length_s = None if self._table is None else max(0.0, float(self._table.end_s - clock.start_s))
+                length_s = None
+                if self._table is not None and not has_true_length(self._container):
+                    length_s = max(0.0, float(self._table.end_s - clock.start_s))
                 self.info: FilmInfo = read_info(self._container, length_s)
                 check_length(self.info.duration_s, config)
                 select_stream(self._container, self._stream, config)

@@ -40,6 +40,11 @@ def is_read_through(path: Path, container: InputContainer, picture: VideoStream)
     return False
 
 
+def has_true_length(container: InputContainer) -> bool:
+    """Whether the header gives the film's length; streams have none, or a guess."""
+    return container.format.name not in _STREAMED_DEMUXERS and bool(container.duration)
+
+
 def opening_patience_s(path: Path) -> float:
     """Seconds that opening a film may take if it is read through; 0 if there is no such file."""
     try:
