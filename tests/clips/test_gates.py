@@ -191,3 +191,19 @@ def test_the_report_shows_every_measure_that_has_a_threshold_with_that_threshold
     assert thresholds <= shown.keys()
     assert limits_of("yaw_deg", {"face": FaceConfig(gate="score")}) == (None, None)
     assert {gate.direction for gate in GATES} == set(Direction)
+
+
+def test_a_clip_with_too_little_sound_is_dropped_for_that_and_not_for_its_silence() -> None:
+    one = {"end_s": 2.0, "label": "sad", "tied": False, "review": None}
+    lacking = [{"missing_samples": 800.0}, {"missing_samples": 801.0}]
+    silent = {"missing_samples": 16000.0, "audio_is_constant": True, "audio_rms": 0.0, "audio_peak": 0.0}
+    planned, measures = tables([(one, CLEAR | more) for more in (*lacking, silent)])
+    gated = apply_gates(planned, measures, ClipsConfig(), FaceConfig(), AudioConfig())
+    assert pd.isna(gated["reason"].iloc[0])
+    assert gated["reason"].tolist()[1:] == [Reason.AUDIO_MISSING] * 2
+    assert gated["measured"].tolist()[1:] == [801 / 16000, 1.0]
+    lenient = apply_gates(
+        planned, measures, ClipsConfig(), FaceConfig(), AudioConfig(max_missing_fraction=1.0)
+    )
+    assert pd.isna(lenient["reason"].iloc[1])
+    assert lenient["reason"].iloc[2] == Reason.AUDIO_SILENT

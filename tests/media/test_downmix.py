@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from av.audio.layout import AudioLayout
 
 from emodal_data.media.audio_window import Window
-from emodal_data.media.downmix import as_float, resampled
+from emodal_data.media.downmix import as_float, mix_of, mixed_down, resampled
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,43 @@ def test_every_sample_format_gives_the_same_floats(sample_format: str, dtype: st
     planes, packed = raw.view(np.uint8), np.ascontiguousarray(raw.T).reshape(1, -1).view(np.uint8)
     np.testing.assert_array_equal(as_float(planes, f"{sample_format}p", 2), floats)
     np.testing.assert_array_equal(as_float(packed, sample_format, 2), floats)
+
+
+def test_channels_of_opposite_phase_leave_the_louder_one() -> None:
+    voice = np.random.default_rng(2).normal(0, 0.1, 48_000).astype(np.float32)
+    other = np.random.default_rng(3).normal(0, 0.1, 48_000).astype(np.float32)
+    cancelled = mix_of(np.stack([0.8 * voice, -voice]), "stereo", prefer_centre=False)
+    assert (cancelled.layout, cancelled.is_one_channel) == ("mono", True)
+    np.testing.assert_array_equal(cancelled.channels[0], -voice)
+    nearly = mix_of(np.stack([voice + 0.2 * other, -voice + 0.2 * other]), "stereo", prefer_centre=False)
+    assert nearly.is_one_channel
+    for pair in ((voice, voice), (voice, other), (voice, 0 * voice), (voice, -0.3 * voice)):
+        stereo = np.stack(pair)
+        assert mix_of(stereo, "stereo", prefer_centre=False).channels is stereo
+
+
+def test_of_surround_that_cancels_itself_the_centre_is_left_and_of_a_lone_lfe_the_lfe() -> None:
+    voice = np.random.default_rng(2).normal(0, 0.1, 48_000).astype(np.float32)
+    silent = 0 * voice
+    fronts = np.stack([2 * voice, -2 * voice, 0.1 * voice, silent, silent, silent])
+    mix = mix_of(fronts, "5.1", prefer_centre=False)
+    assert mix.is_one_channel
+    np.testing.assert_array_equal(mix.channels[0], fronts[2])
+    only_lfe = np.stack([silent, silent, silent, voice, silent, silent])
+    np.testing.assert_array_equal(mix_of(only_lfe, "5.1", prefer_centre=False).channels[0], voice)
+    rumble = np.stack([0.1 * voice, 0.1 * voice, 0.1 * voice, 9 * voice, silent, silent])
+    assert mix_of(rumble, "5.1", prefer_centre=False).channels is rumble
+
+
+def test_sound_that_is_no_number_or_silent_is_left_to_the_gates() -> None:
+    for value in (np.nan, np.inf, 0.0):
+        channels = np.full((2, 1000), value, np.float32)
+        assert not mix_of(channels, "stereo", prefer_centre=False).is_one_channel
+
+
+@pytest.mark.parametrize("layout", ["stereo", "5.1", "5.1(side)", "7.1", "quad"])
+def test_channels_mixed_before_the_resampler_are_those_mixed_within_it(layout: str) -> None:
+    count = len(AudioLayout(layout).channels)
+    channels = np.random.default_rng(4).normal(0, 0.1, (count, 9_000)).astype(np.float32)
+    mixed = resampled(mixed_down(channels, layout), "mono", 48_000)
+    np.testing.assert_allclose(mixed, resampled(channels, layout, 48_000), atol=1e-6)

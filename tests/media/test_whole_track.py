@@ -302,3 +302,15 @@ def cases() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/cases is not there")
     return folder
+
+
+def test_a_film_whose_channels_cancel_each_other_has_sound_and_says_so(folder: Path) -> None:
+    samples = noise(48000, 1)
+    sound = write_wav(folder / "phase.wav", np.concatenate([samples, -samples], axis=1), 48000)
+    path = folder / "phase.mkv"
+    ffmpeg(*picture(".mkv"), "-i", sound, *coded(".mkv"), "-c:a", "flac", path)
+    with open_film(path) as film:
+        span = film.audio_span(1.0, 2.0)
+    assert span.is_one_channel
+    assert span.full_scale == 1.0
+    assert span.samples.std() == pytest.approx(samples[48000:96000].std() / 32768, rel=0.01)
