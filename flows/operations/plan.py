@@ -19,6 +19,7 @@ from emodal_data.clips.films import FilmCatalogue, FilmFacts, FilmFile, inspect_
 from emodal_data.clips.overrides import override_plan, read_overrides
 from emodal_data.clips.plan import Plan, locate_films, plan_build
 from emodal_data.core.worker_pool import WorkerPool
+from emodal_data.dataset.carried import check_carried
 from emodal_data.dataset.folder import previous_split
 from emodal_data.dataset.split.expected import expected_split
 from emodal_data.dataset.split.groups import check_columns
@@ -55,7 +56,7 @@ class FilmSurvey:
 def read_inputs(config: Config) -> BuildInputs:
     """Read the annotations and find their films; what is remote is copied first.
 
-    Raises InputError if annotations or overrides cannot be read.
+    Raises InputError if annotations or overrides cannot be read, or lack a column that the settings name.
     """
     pull(config.annotations)
     if config.overrides:
@@ -64,6 +65,7 @@ def read_inputs(config: Config) -> BuildInputs:
     name_films(config.films)
     rows = read_annotations(config.annotations, config.table, config.films, config.labels)
     check_columns(rows, config.split)
+    check_carried(rows, config)
     rows = mark_unknown_splits(rows, config.split)
     return BuildInputs(*locate_films(rows, config.films))
 
