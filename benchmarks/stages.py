@@ -38,9 +38,9 @@ from emodal_data.face import find
 from emodal_data.face.detector import Detector
 from emodal_data.face.mesh import Mesh
 from emodal_data.face.models import Model
+from emodal_data.media import Film, open_film
 from emodal_data.media.downmix import resampled
 from emodal_data.media.encoders import encode_png
-from emodal_data.media.film import Film, open_film
 from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.video import VideoReader
 from emodal_data.storage.files import sync

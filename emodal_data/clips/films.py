@@ -4,10 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, TransientError
+from emodal_data.core.file_types import SOUND_SUFFIXES, STILL_SUFFIXES
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.media import probe
@@ -145,11 +146,17 @@ class FilmCatalogue:
 
     def keep(self, facts: Mapping[str, FilmFacts]) -> None:
         """Replace the facts on disk by these, if they differ. Facts that may change without the film are not stored."""
-        facts = {name: fact for name, fact in facts.items() if fact.reason not in _PASSING_REASONS}
+        facts = {name: fact for name, fact in facts.items() if not _may_change(fact)}
         if facts != self._facts:
             self._facts = dict(facts)
             table = {name: asdict(self._facts[name]) for name in sorted(self._facts)}
             write_bytes(self._path, json.dumps(table, indent=1).encode())
+
+
+def _may_change(fact: FilmFacts) -> bool:
+    """Whether the next look may tell otherwise: after a passing error, or of a half with other clips.modalities."""
+    is_half = PurePosixPath(fact.name).suffix.lower() in SOUND_SUFFIXES | STILL_SUFFIXES
+    return fact.reason in (*_PASSING_REASONS, Reason.NO_VIDEO) or (fact.reason is not None and is_half)
 
 
 def _load(path: Path) -> dict[str, FilmFacts]:

@@ -216,13 +216,22 @@ def _first_failed(
         limit = gate.limit(sections)
         if limit is None or (gate.reason is Reason.DROPPED_BY_REVIEW and "review" not in clips):
             continue
-        fails = passing & ~gate.passes(_column(clips, gate.measure), limit)
+        fails = passing & _has_half(clips, gate) & ~gate.passes(_column(clips, gate.measure), limit)
         if fails.any():
             failed[fails] = place
             passing &= ~fails
             if gate.reported:
                 measured[fails] = _column(clips, gate.reported)[fails]
     return failed, measured
+
+
+def _has_half(clips: pd.DataFrame, gate: Gate) -> npt.NDArray[np.bool_]:
+    """Whether each clip has the half that the gate is about: with clips.modalities, one may be missing."""
+    half = {"face": "faces_in_frame", "sound": "audio_is_finite"}.get(gate.stage)
+    present: npt.NDArray[np.bool_] = (
+        np.ones(len(clips), dtype=bool) if half is None else clips[half].notna().to_numpy(dtype=bool)
+    )
+    return present
 
 
 def _verdict(values: Mapping[str, Any], gates: tuple[Gate, ...], sections: Sections) -> Verdict | None:

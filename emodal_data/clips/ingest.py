@@ -7,19 +7,26 @@ threshold reads no film again.
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from emodal_data.audio_features.egemaps import egemaps_names
 from emodal_data.clips.gates import stored_audio
 from emodal_data.clips.plan import Clip, Reel
-from emodal_data.clips.span_reading import ReadSettings, loaded_backend, read_face, read_sound
+from emodal_data.clips.span_reading import (
+    ReadSettings,
+    SpanFace,
+    SpanSound,
+    loaded_backend,
+    read_face,
+    read_sound,
+)
 from emodal_data.clips.store import write_reel
 from emodal_data.core.config import AudioConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.region import parse_region
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
-from emodal_data.face import FaceBackend
+from emodal_data.face import FaceBackend, FacePicture
 from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.media import Film, open_film
 from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
@@ -34,6 +41,7 @@ _PATIENCE_S = 4.0
 ONE_CHANNEL = "the channels of the sound cancel each other: one of them was taken"
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 def check_ready(face: FaceConfig, audio: AudioConfig) -> None:
@@ -106,30 +114,60 @@ def _row(film: str, clip: Clip, measure: Callable[[], Row]) -> Row:
 
 
 def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSettings) -> Row:
-    """What is stored of a clip. A half that is missing drops the clip: without sound no frame is decoded."""
-    sound = read_sound(film, clip.span)
-    seen = read_face(film, clip.span, backend, settings.face, parse_region(clip.face_region))
-    frame, picture = seen.frame, seen.picture
-    row: Row = {
+    """What is stored of a clip. A half that it needs and that is missing drops it: without sound no frame is decoded.
+
+    Raises Dropped.
+    """
+    needs = settings.clips.modalities
+    sound = _half(needs, "audio", lambda: read_sound(film, clip.span))
+    region = parse_region(clip.face_region)
+    seen = _half(needs, "image", lambda: read_face(film, clip.span, backend, settings.face, region))
+    row: Row = {}
+    if isinstance(sound, SpanSound):
+        row |= {"missing_samples": sound.missing_samples, "preview_sound": preview_sound(sound.pcm)}
+    if isinstance(seen, SpanFace):
+        row |= _seen(seen, clip)
+    picture = seen.picture if isinstance(seen, SpanFace) else seen
+    faults = [half for half in (picture, sound) if isinstance(half, Dropped)]
+    if faults and (
+        needs != "any" or not any(isinstance(half, SpanSound | FacePicture) for half in (sound, picture))
+    ):
+        drop = faults[0]
+        return row | {"reason": drop.reason.value, "measured": drop.measured, "detail": drop.detail}
+    if settings.clips.shot_cuts != "ignore" and isinstance(picture, FacePicture):
+        row["shot_cut_s"] = crossed_cut_s(film, clip.start_s, clip.end_s)
+    if isinstance(picture, FacePicture):
+        row |= {
+            **asdict(picture.measures),
+            "face_hash": face_hash(picture.image),
+            "image": encode_png(picture.image),
+        }
+    if isinstance(sound, SpanSound):
+        row |= {**stored_audio(sound.measures), "audio": sound.pcm.tobytes()}
+        if sound.is_one_channel:
+            row["detail"] = ONE_CHANNEL
+    return row
+
+
+def _half(needs: str, half: str, read: Callable[[], T]) -> T | Dropped | None:
+    """One half of a clip: None if it is not wanted; with "any", why it is missing. Raises Dropped if it is needed."""
+    if needs not in ("both", "any", half):
+        return None
+    try:
+        return read()
+    except Dropped as drop:
+        if needs == "any" and drop.reason in (Reason.NO_AUDIO, Reason.NO_VIDEO):
+            return drop
+        raise
+
+
+def _seen(seen: SpanFace, clip: Clip) -> Row:
+    """What is stored of the frame, whether or not it has a face."""
+    frame = seen.frame
+    return {
         "frame_s": frame.pts_s,
         "frame_error_s": (clip.start_s + clip.end_s) / 2 - frame.pts_s,
         "corrupt_frames": frame.corrupt_frames,
-        "missing_samples": sound.missing_samples,
         "frame_width_px": frame.rgb.shape[1] / frame.scale,
         "preview_frame": preview_frame(frame.rgb),
-        "preview_sound": preview_sound(sound.pcm),
-    }
-    if isinstance(picture, Dropped):
-        return row | {"reason": picture.reason.value, "measured": picture.measured, "detail": picture.detail}
-    if sound.is_one_channel:
-        row["detail"] = ONE_CHANNEL
-    if settings.clips.shot_cuts != "ignore":
-        row["shot_cut_s"] = crossed_cut_s(film, clip.start_s, clip.end_s)
-    return {
-        **row,
-        **asdict(picture.measures),
-        **stored_audio(sound.measures),
-        "face_hash": face_hash(picture.image),
-        "image": encode_png(picture.image),
-        "audio": sound.pcm.tobytes(),
     }

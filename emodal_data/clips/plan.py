@@ -20,6 +20,7 @@ from emodal_data.clips.store import Places, reel_file, store_folder, stored_clip
 from emodal_data.clips.tables import PLANNED, ROWS, checked
 from emodal_data.core.config import DEFAULT_LABELS, ClipsConfig, FaceConfig, LabelsConfig
 from emodal_data.core.errors import Dropped, InputError
+from emodal_data.core.file_types import STILL_SUFFIXES
 from emodal_data.core.labels import LabelScheme
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.span import Span
@@ -244,6 +245,8 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
         settings["face"] = face.model_dump(exclude={"weights", "gate"})  # the search applies the gates
     if clips.shot_cuts != "ignore":
         settings["shot_cuts"] = True
+    if clips.modalities != "both":
+        settings["modalities"] = clips.modalities
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -282,7 +285,8 @@ def _span_whole_files(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.
     )
     rows.loc[whole, "start_s"] = 0.0
     rows.loc[whole, "end_s"] = lengths_s
-    unknown = lengths_s.index[lengths_s.isna()]
+    is_still = rows.loc[whole, "film"].str.lower().str.endswith(tuple(STILL_SUFFIXES))
+    unknown = lengths_s.index[~(lengths_s > 0) & ~is_still]
     rows.loc[unknown, "reason"] = Reason.BAD_TIME.value
     rows.loc[unknown, "detail"] = "start and end are empty, and the file does not say its length: write both"
     return rows

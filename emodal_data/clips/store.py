@@ -159,7 +159,7 @@ def read_measures(places: Places) -> pd.DataFrame:
     return checked(measures.assign(**places_of), MEASURED)
 
 
-def read_payload(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+def read_payload(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes | None, bytes | None]]:
     """The face PNG and the sound of some rows of a reel file, in the order of the rows. Raises DamagedReel."""
     table = load_reel(path, ["image", "audio"]).take(pa.array(rows))
     yield from zip(table["image"].to_pylist(), table["audio"].to_pylist(), strict=True)

@@ -84,6 +84,9 @@ DEFAULT_LABELS: Final = LabelsConfig()
 class ClipsConfig(Section):
     """Reading clips from films."""
 
+    modalities: Literal["both", "audio", "image", "any"] = "both"
+    """What a clip needs: face and sound, the sound alone (no picture is read), the face alone (also of JPEG and PNG
+    files), or any of the two; what is missing is null in the shards."""
     reel_size: Annotated[int, Field(ge=1, le=1024)] = 32
     """Clips of one film that are read, cached and retried together."""
     keep_unlabelled: bool = True

@@ -27,28 +27,33 @@ class SampleSettings:
 
 @dataclass(frozen=True)
 class SampleData:
-    """The derived columns of a sample. The last three are None unless the settings ask for them.
+    """The derived columns of a sample; None for a half that is missing. The last three are None unless asked for.
 
     audio_features: (68,). short_term: (frames, 68). egemaps: (88,).
     """
 
-    png: bytes
-    audio_features: Float32s
+    png: bytes | None
+    audio_features: Float32s | None
     augmentation: str
     short_term: Float32s | None
     egemaps: Float32s | None
     flac: bytes | None
 
 
-def make_sample(png: bytes, pcm: bytes, clip_id: str, copy: int, settings: SampleSettings) -> SampleData:
+def make_sample(
+    png: bytes | None, pcm: bytes | None, clip_id: str, copy: int, settings: SampleSettings
+) -> SampleData:
     """Sample number `copy` of a clip (0: the clip itself), from the picture and the sound in the clip store."""
-    audio = settings.audio
-    sound, augmentation = np.frombuffer(pcm, dtype="<i2"), "none"
+    audio, augmentation = settings.audio, "none"
+    sound = None if pcm is None else np.frombuffer(pcm, dtype="<i2")
     if copy:
         from emodal_data.dataset.augment.clip import augment_clip
 
-        face, sound, augmentation = augment_clip(_decoded(png), sound, clip_id, copy, settings.augment_seed)
-        png = encode_png(face)
+        image = None if png is None else _decoded(png)
+        face, sound, augmentation = augment_clip(image, sound, clip_id, copy, settings.augment_seed)
+        png = None if face is None else encode_png(face)
+    if sound is None:
+        return SampleData(png, None, augmentation, None, None, None)
     speech = describe_speech(sound, audio)
     return SampleData(
         png,

@@ -272,18 +272,16 @@ def _derived_columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str
         make_sample(png, pcm, clip_id, int(copy), settings.contents) for clip_id, copy, (png, pcm) in stored
     ]
     columns: dict[str, Any] = {
-        "image": [{"bytes": one.png, "path": None} for one in made],
+        "image": [_file(one.png) for one in made],
         "audio_features": [one.audio_features for one in made],
         "augmentation": [one.augmentation for one in made],
     }
     if settings.contents.audio.egemaps:
         columns["egemaps"] = [one.egemaps for one in made]
     if "audio" in settings.options:
-        columns["audio"] = [{"bytes": one.flac, "path": None} for one in made]
+        columns["audio"] = [_file(one.flac) for one in made]
     if "short_term_features" in settings.options:
-        columns["short_term_features"] = _sequences(
-            [one.short_term for one in made if one.short_term is not None]
-        )
+        columns["short_term_features"] = _sequences([one.short_term for one in made])
     return columns
 
 
@@ -297,14 +295,21 @@ def vote_shares(votes: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> n
     return shares
 
 
-def _sequences(rows: Sequence[npt.NDArray[np.float32]]) -> pa.Array:
-    """Rows of (frames, 68), each with its own number of frames, as a column."""
-    frames = np.concatenate(rows or [np.empty((0, FEATURE_COUNT), np.float32)])
+def _file(content: bytes | None) -> dict[str, bytes | None] | None:
+    return None if content is None else {"bytes": content, "path": None}
+
+
+def _sequences(rows: Sequence[npt.NDArray[np.float32] | None]) -> pa.Array:
+    """Rows of (frames, 68), each with its own number of frames, as a column; None is null."""
+    some = [row for row in rows if row is not None]
+    frames = np.concatenate(some or [np.empty((0, FEATURE_COUNT), np.float32)])
     values = pa.FixedSizeListArray.from_arrays(pa.array(frames.ravel()), frames.shape[1])
-    return pa.ListArray.from_arrays(np.cumsum([0, *map(len, rows)], dtype=np.int32), values)
+    ends = np.cumsum([0, *(0 if row is None else len(row) for row in rows)], dtype=np.int32)
+    missing = None if len(some) == len(rows) else pa.array([row is None for row in rows])
+    return pa.ListArray.from_arrays(ends, values, mask=missing)
 
 
-def _payload(samples: pd.DataFrame) -> Iterator[tuple[bytes, bytes]]:
+def _payload(samples: pd.DataFrame) -> Iterator[tuple[bytes | None, bytes | None]]:
     """Pictures and sounds in the order of the samples; consecutive samples of one store file are read together."""
     runs = (samples["store_file"] != samples["store_file"].shift()).cumsum()
     for _, run in samples.groupby(runs, sort=True):

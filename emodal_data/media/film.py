@@ -24,7 +24,6 @@ from emodal_data.media.guard import (
     Budget,
     check_length,
     damage_is,
-    film_path,
     open_container,
     select_stream,
 )
@@ -33,8 +32,6 @@ from emodal_data.media.packet_table import PacketTable, read_table
 from emodal_data.media.read_through import LISTED_DEMUXERS, has_true_length, is_read_through
 from emodal_data.media.scan import scan
 from emodal_data.media.video import VideoReader
-
-_DEFAULTS = ClipsConfig()
 
 
 @dataclass(frozen=True)
@@ -159,20 +156,3 @@ class Film(AbstractContextManager["Film"]):
             container.close()
             raise
         return container, stream
-
-
-def open_film(path: Path | str, *, root: Path | None = None, config: ClipsConfig = _DEFAULTS) -> Film:
-    """Open a film with the limits of guard.py.
-
-    path: relative to root if root is given. root: folder in which the film must lie, links resolved.
-    MPEG-TS, MPEG-PS and other containers without a list of their keyframes are read through once, without decoding.
-    Raises Dropped(FILM_MISSING, FILM_OUTSIDE_FOLDER, FILM_UNREADABLE, FILM_TOO_LARGE, NO_VIDEO, CLOCK_DISCONTINUOUS,
-    COLOUR_UNSUPPORTED, DECODER_TIMED_OUT).
-    """
-    return Film(film_path(path, root), config)
-
-
-def probe(path: Path | str, *, root: Path | None = None, config: ClipsConfig = _DEFAULTS) -> FilmInfo:
-    """The information in a film's header; nothing is decoded. Raises as open_film does."""
-    with open_film(path, root=root, config=config) as film:
-        return film.info

@@ -55,7 +55,7 @@ def read_info(container: InputContainer, length_s: float | None = None) -> FilmI
         height=video.codec_context.height,
         pixel_shape=pixel_shape(video),
         fps=float(video.average_rate or 0),
-        audio_tracks=tuple(_track(i, stream) for i, stream in enumerate(container.streams.audio)),
+        audio_tracks=audio_tracks(container),
         timecode=_timecode(container),
     )
 
@@ -127,6 +127,11 @@ def _timecode(container: InputContainer) -> str:
             if name.lower() == "timecode" and any(digit in text for digit in "123456789"):
                 return str(text)
     return ""
+
+
+def audio_tracks(container: InputContainer) -> tuple[AudioTrack, ...]:
+    """The sound tracks of a container."""
+    return tuple(_track(i, stream) for i, stream in enumerate(container.streams.audio))
 
 
 def _track(number: int, stream: AudioStream) -> AudioTrack:

@@ -38,8 +38,10 @@ def _row(samples: pd.DataFrame, name: str) -> np.ndarray:
         np.linspace(0, max(len(samples) - 1, 0), min(_FACES_A_ROW, len(samples))).round().astype(int)
     )
     for column, (shard, shard_row) in enumerate(samples.iloc[picks][["shard", "shard_row"]].to_numpy()):
-        png = pq.read_table(shard, columns=["image"])["image"][int(shard_row)]["bytes"].as_py()
-        face = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+        image = pq.read_table(shard, columns=["image"])["image"][int(shard_row)].as_py()
+        if image is None:  # a clip without a picture leaves its place white
+            continue
+        face = cv2.imdecode(np.frombuffer(image["bytes"], np.uint8), cv2.IMREAD_GRAYSCALE)
         left = column * _SIDE_PX
         row[_CAPTION_PX:, left : left + _SIDE_PX] = cv2.resize(
             face, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA

@@ -12,9 +12,15 @@ from emodal_data.dataset.augment.voice import augment_voice, draw_voice_change
 
 
 def augment_clip(
-    image: npt.NDArray[np.uint8], audio: npt.NDArray[np.int16], clip_id: str, number: int, seed: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16], str]:
+    image: npt.NDArray[np.uint8] | None,
+    audio: npt.NDArray[np.int16] | None,
+    clip_id: str,
+    number: int,
+    seed: int,
+) -> tuple[npt.NDArray[np.uint8] | None, npt.NDArray[np.int16] | None, str]:
     """Sample `number` of a clip: image (128, 128) uint8, audio (n,) int16 at 16 kHz, and what was done to them.
+
+    A half that is None stays None.
 
     number 0 is the clip itself, "none". Otherwise the description is like "mirror;rotate=-3.2deg;snr=24dB",
     with the numbers that were used. The bytes depend on (seed, clip_id, number) and the input alone.
@@ -22,6 +28,8 @@ def augment_clip(
     if number == 0:
         return image, audio, "none"
     random = StableRandom(seed, clip_id, number)
-    face, voice = draw_face_change(random), draw_voice_change(random, len(audio))
-    description = ";".join(part for part in (face.describe(), voice.describe()) if part)
-    return augment_face(image, face, random), augment_voice(audio, voice, random), description
+    face, voice = draw_face_change(random), draw_voice_change(random, 0 if audio is None else len(audio))
+    halves = ((image, face.describe()), (audio, voice.describe()))
+    description = ";".join(part for half, part in halves if part and half is not None)
+    new_image = None if image is None else augment_face(image, face, random)
+    return new_image, None if audio is None else augment_voice(audio, voice, random), description

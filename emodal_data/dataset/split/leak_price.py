@@ -126,6 +126,10 @@ def _read(dataset: Path) -> Samples | None:
 def _contents(shard: Path, rows: Numbers) -> tuple[Vectors, Vectors]:
     """Small faces (n, pixels) and speech features (n, 68) of some rows of a shard."""
     table = pq.read_table(shard, columns=["image", "audio_features"]).take(rows)
+    if table["image"].null_count or table["audio_features"].null_count:
+        raise InputError(
+            "the leakage audit compares pictures and sounds: some clips have only one of them (clips.modalities)"
+        )
     faces = []
     for image in table["image"].to_pylist():
         face = cv2.imdecode(np.frombuffer(image["bytes"], np.uint8), cv2.IMREAD_GRAYSCALE)

@@ -109,8 +109,9 @@ def face_hashes(clips: pd.DataFrame) -> pd.Series:
     for path, of_shard in clips.groupby("shard"):
         images = pq.read_table(path, columns=["image"])["image"]
         for clip_id, row in of_shard["shard_row"].items():
-            png = np.frombuffer(images[row]["bytes"].as_py(), np.uint8)
-            hashes[clip_id] = face_hash(np.asarray(cv2.imdecode(png, cv2.IMREAD_GRAYSCALE), np.uint8))
+            if (image := images[row].as_py()) is not None:
+                png = np.frombuffer(image["bytes"], np.uint8)
+                hashes[clip_id] = face_hash(np.asarray(cv2.imdecode(png, cv2.IMREAD_GRAYSCALE), np.uint8))
     return pd.Series(hashes, dtype=object).reindex(clips.index)
 
 

@@ -1,7 +1,7 @@
 """Near-duplicate search: pairs of hashes within a Hamming distance, found without comparing every pair."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,25 +30,48 @@ _BLOCK_PAIRS = 1 << 15
 _BAND_BITS = 18
 
 
-def near_any(hashes: list[bytes], others: list[bytes], most_bits: int) -> npt.NDArray[np.bool_]:
+def near_any(
+    hashes: Sequence[bytes | None], others: Sequence[bytes | None], most_bits: int
+) -> npt.NDArray[np.bool_]:
     """Whether each hash differs from any of the others in at most `most_bits` bits. Returns (len(hashes),).
 
-    hashes, others: of one length, a multiple of 8 bytes.
+    hashes, others: of one length, a multiple of 8 bytes; None, of clips without a picture, is near nothing.
     """
+    near = np.zeros(len(hashes), dtype=bool)
+    places, known = _known(hashes)
+    near[places] = _near_any(known, _known(others)[1], most_bits)
+    return near
+
+
+def _known(hashes: Sequence[bytes | None]) -> tuple[Places, list[bytes]]:
+    """The places of the hashes that are not None, and these hashes."""
+    places = [place for place, one in enumerate(hashes) if isinstance(one, bytes)]
+    return np.array(places, dtype=np.int64), [one for one in hashes if isinstance(one, bytes)]
+
+
+def _near_any(hashes: list[bytes], others: list[bytes], most_bits: int) -> npt.NDArray[np.bool_]:
     same = set(others)  # equal hashes are the most frequent case, with the most pairs
     near = np.array([one in same for one in hashes], dtype=bool)
-    if near.all() or not others:
+    if near.all() or not others or not hashes:
         return near
     for rows, _ in _near_pairs(hashes, others, most_bits, near):
         near[rows] = True
     return near
 
 
-def near_pairs(hashes: list[bytes], most_bits: int) -> tuple[Places, Places]:
-    """Pairs of places (n,), (n,) in a list whose hashes differ in at most `most_bits` bits.
+def near_pairs(hashes: Sequence[bytes | None], most_bits: int) -> tuple[Places, Places]:
+    """Pairs of places (n,), (n,) in a list whose hashes differ in at most `most_bits` bits; None is near nothing.
 
     Enough pairs to find the connected components: equal hashes are paired with the first of them only.
     """
+    places, known = _known(hashes)
+    if not known:
+        return places, places
+    one, two = _pairs_of_known(known, most_bits)
+    return places[one], places[two]
+
+
+def _pairs_of_known(hashes: list[bytes], most_bits: int) -> tuple[Places, Places]:
     _, first, inverse = np.unique(np.array(hashes, dtype=object), return_index=True, return_inverse=True)
     one, two = [np.arange(len(hashes))], [first[inverse]]
     different = [hashes[place] for place in first]

@@ -199,7 +199,9 @@ def _read_features(dataset: Path) -> tuple[Sequence[str], Sequence[str], np.ndar
         table = pq.read_table(path, columns=["augmentation", "label", "audio_features"])
         classes = class_names(pq.read_schema(path))
         names = json.loads(table.schema.metadata[b"emodal"])["feature_names"]
-        original = table.filter(pc.equal(table["augmentation"], "none")).combine_chunks()
+        # A clip without sound has no features.
+        wanted = pc.and_(pc.equal(table["augmentation"], "none"), pc.is_valid(table["audio_features"]))
+        original = table.filter(wanted).combine_chunks()
         labels.append(original["label"].to_numpy())
         flat = original["audio_features"].combine_chunks().flatten().to_numpy()
         features.append(flat.reshape(-1, 68).astype(np.float64))
