@@ -216,7 +216,7 @@ def _first_failed(
         limit = gate.limit(sections)
         if limit is None or (gate.reason is Reason.DROPPED_BY_REVIEW and "review" not in clips):
             continue
-        fails = passing & _has_half(clips, gate) & ~gate.passes(_column(clips, gate.measure), limit)
+        fails = passing & _has_half(clips, gate, sections) & ~gate.passes(_column(clips, gate.measure), limit)
         if fails.any():
             failed[fails] = place
             passing &= ~fails
@@ -225,12 +225,13 @@ def _first_failed(
     return failed, measured
 
 
-def _has_half(clips: pd.DataFrame, gate: Gate) -> npt.NDArray[np.bool_]:
-    """Whether each clip has the half that the gate is about: with clips.modalities, one may be missing."""
+def _has_half(clips: pd.DataFrame, gate: Gate, sections: Sections) -> npt.NDArray[np.bool_]:
+    """Whether each clip has the half that the gate is about: unless clips.modalities is "both", one may be missing."""
+    config = sections["clips"]
     half = {"face": "faces_in_frame", "sound": "audio_is_finite"}.get(gate.stage)
-    present: npt.NDArray[np.bool_] = (
-        np.ones(len(clips), dtype=bool) if half is None else clips[half].notna().to_numpy(dtype=bool)
-    )
+    if half is None or (isinstance(config, ClipsConfig) and config.modalities == "both"):
+        return np.ones(len(clips), dtype=bool)
+    present: npt.NDArray[np.bool_] = clips[half].notna().to_numpy(dtype=bool)
     return present
 
 
