@@ -255,6 +255,10 @@ def _value(values: Any, name: str) -> Any:
 def _note_cuts(table: pd.DataFrame) -> None:
     """Note in the detail of clips that passed that a cut lies within them."""
     crossing = table["reason"].isna() & table["shot_cut_s"].notna()
-    notes = table.loc[crossing, "shot_cut_s"].map("the film cuts to another shot at {:.2f} s".format).astype(object)
+    notes = (
+        table.loc[crossing, "shot_cut_s"]
+        .map("the film cuts to another shot at {:.2f} s".format)
+        .astype(object)
+    )
     others = table.loc[crossing, "detail"]
     table.loc[crossing, "detail"] = notes.where(others.isna(), others.astype(object) + "; " + notes)
