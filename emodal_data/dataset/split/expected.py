@@ -22,6 +22,8 @@ def expected_split(
     rows: clips.tables.ROWS. clips: clips.tables.PLANNED. previous: from folder.previous_split.
     """
     labelled = clips[clips["label"].notna()]
+    if labelled.empty:  # why, the rows say
+        return {"clips_per_split": {}, "columns": {}, "warnings": []}
     ids = id_columns(rows, labelled, config)
     warnings: list[str] = []
     official = official_splits(rows, config)
