@@ -18,7 +18,8 @@ _TURN = re.compile(
 )
 #: A category that a person from outside chose. Those of the actors themselves (C-F1, C-M1) are no votes.
 _VOTE = re.compile(r"C-(?P<annotator>E\d+):\s*(?P<words>[^(]*)")
-_MEANS = ("valence", "activation", "dominance")
+#: Means of the evaluators by their name in the line of a turn. A column `dominance` is in the ledger already.
+_MEANS = {"valence": "valence", "activation": "activation", "dominance": "dominance_rating"}
 _TURN_OF_ONE = re.compile(r".*_(?P<who>[FM])[^_]*\d+")
 
 
@@ -87,7 +88,7 @@ def _rows(folder: CorpusFolder, file: re.Match[str], turn: _Turn, choices: Choic
             fold=session,
             face_side=side,
             more={
-                **{name: turn.match[name].lower().replace("nan", "") for name in _MEANS},
+                **{column: turn.match[name].lower().replace("nan", "") for name, column in _MEANS.items()},
                 "turn": name,
                 "consensus": category,
                 "style": file["style"],
@@ -147,7 +148,7 @@ CORPUS = Corpus(
         },
         **{"neu": "neutral", "sur": "surprise", "oth": "drop", "xxx": "unlabelled"},
     },
-    targets=_MEANS,
+    targets=tuple(_MEANS.values()),
     modalities=("both", "audio", "image"),
     options=(
         Option(

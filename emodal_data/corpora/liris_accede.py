@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from emodal_data.core.errors import InputError
-from emodal_data.corpora.corpus import Choices, Corpus, Facts, Row
+from emodal_data.corpora.corpus import Choices, Corpus, Facts, Option, Row
 from emodal_data.corpora.folder import CorpusFolder
 
+#: The ranking by valence has this many excerpts, from 0 for the most negative.
+_EXCERPTS = 9800
+_THIRDS = ("negative", "neutral", "positive")
 _SPLITS = {"0": "test", "1": "train", "2": "validation"}
 
 
@@ -22,10 +25,11 @@ def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
         for path, _ in folder.matching(r"ACCEDEdescription\.xml")
         for name, facts in _described(folder, path)
     }
-    for row in folder.rows(ranking, "name", "valenceValue", "arousalValue"):
+    for row in folder.rows(ranking, "name", "valenceRank", "valenceValue", "arousalValue"):
         facts = described.get(row["name"], {})
         yield Row(
             (f"data/{row['name']}", row["name"]),
+            _THIRDS[_rank(folder, ranking, row) * 3 // _EXCERPTS] if choices["labels"] == "thirds" else "",
             series=facts.get("movie", ""),
             split=sets.get(row["name"], ""),
             more={
@@ -34,6 +38,15 @@ def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
                 "clip_licence": facts.get("license", ""),
             },
         )
+
+
+def _rank(folder: CorpusFolder, table: str, row: dict[str, str]) -> int:
+    text = row["valenceRank"]
+    if not text.isdigit() or int(text) >= _EXCERPTS:
+        raise InputError(
+            f"{folder.root / table}: {row['name']} has the rank {text!r}, which is none of 0 to 9799"
+        )
+    return int(text)
 
 
 def _described(folder: CorpusFolder, path: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -58,7 +71,8 @@ CORPUS = Corpus(
         "Analysis. IEEE Transactions on Affective Computing 6(1), 43-55.",
         files="ACCEDEranking.txt, ACCEDEsets.txt, ACCEDEdescription.xml, data/ACCEDE00000.mp4.",
         faults=(
-            "There are no classes: valence and arousal (about 1 to 5) are targets, and every clip is unlabelled.",
+            "There are no classes; valence and arousal (about 1 to 5) are targets. The labels negative, neutral and "
+            "positive are the thirds of the ranking by valence: ours, not the authors'.",
             "The values are what the excerpt evokes in viewers, not what a face in it shows.",
             "start and end of ACCEDEdescription.xml are frame numbers of the whole film: each file is read whole.",
             "Sets: 1 is for learning, 2 for validation, 0 for test; whole films are in one set.",
@@ -67,7 +81,9 @@ CORPUS = Corpus(
         unverified=("No file of the corpus was opened.",),
     ),
     read=_read,
+    classes=_THIRDS,
     targets=("valence", "arousal"),
+    options=(Option("labels", "thirds of the ranking by valence, or none", "thirds", ("thirds", "none")),),
     group_by="series",
     also_called=("liris", "accede"),
 )

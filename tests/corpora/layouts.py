@@ -1,12 +1,14 @@
 """Folders that look like the corpora: tiny real films and sound files under their names, and the command on them."""
 
+import contextlib
 import csv
-import functools
+import io
+import json
 import shutil
-import tempfile
 import tomllib
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -22,33 +24,36 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "corpora"
 _CODECS = {".mp4": "mpeg4", ".avi": "mpeg4", ".flv": "flv1", ".mkv": "mpeg4"}
 
 
-@functools.cache
-def _clip(suffix: str, seconds: int) -> Path:
-    """A file of one gray picture a second, or of silence."""
-    path = Path(tempfile.mkdtemp(prefix="emodal-corpora-")) / f"clip{suffix}"
-    with av.open(str(path), "w") as container:
-        if suffix == ".wav":
-            stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000 * seconds), np.int16), "s16", "mono")
-            frame.rate = 8000
-        else:
-            stream = container.add_stream(_CODECS[suffix], rate=Fraction(25 if suffix == ".flv" else 1))
-            stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
-            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 127, np.uint8), "rgb24")
-        for index in range(1 if suffix == ".wav" else seconds * (25 if suffix == ".flv" else 1)):
-            frame.pts = index
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
-
-
 def put_media(folder: Path, *names: str, seconds: int = 2) -> Path:
-    """Files of the given names below a folder, which is returned."""
+    """Films of one gray picture a second, or silent sound, under these names below a folder, which is returned.
+
+    No two have the same bytes, as no two clips of a corpus have.
+    """
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(_clip(path.suffix, seconds), path)
+        _write(path, seconds, name)
     return folder
+
+
+def _write(path: Path, seconds: int, comment: str) -> None:
+    with av.open(str(path), "w") as container:
+        container.metadata["comment"] = comment
+        if path.suffix == ".wav":
+            sound = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+            samples = av.AudioFrame.from_ndarray(np.zeros((1, 8000 * seconds), np.int16), "s16", "mono")
+            samples.rate = 8000
+            container.mux(sound.encode(samples))
+            container.mux(sound.encode(None))
+            return
+        rate = 25 if path.suffix == ".flv" else 1
+        stream = container.add_stream(_CODECS[path.suffix], rate=Fraction(rate))
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 127, np.uint8), "rgb24")
+        for index in range(seconds * rate):
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def put_text(folder: Path, name: str, text: str) -> None:
@@ -78,6 +83,14 @@ class Table:
     ) -> None:
         self.rows, self.settings, self.reported, self.config = rows, settings, reported, config
 
+    def planned(self) -> dict[str, Any]:
+        """What `emodal plan` says of it."""
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            run("plan", "--config", self.config, "--json")
+        planned: dict[str, Any] = json.loads(out.getvalue())
+        return planned
+
     def cells(self, *columns: str) -> list[tuple[str, ...]]:
         """The rows as tuples of some columns; a column that is not there is empty."""
         return [tuple(row.get(column, "") for column in columns) for row in self.rows]
@@ -102,10 +115,14 @@ class Corpus:
     def refusal(self, name: str, folder: Path, *options: str) -> str:
         """What the command says when it refuses with code 2."""
         chosen = [part for option in options for part in ("--option", option)]
+        before = self._content()
         with pytest.raises(SystemExit) as stopped:
             run("corpus", "table", name, folder, "--out", self._out / "spans.csv", "--force", *chosen)
         assert stopped.value.code == 2
         captured = self._capsys.readouterr()
         assert captured.out == ""
-        assert not (self._out / "spans.csv").exists()
+        assert self._content() == before
         return captured.err
+
+    def _content(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self._out.glob("*")}

@@ -49,7 +49,7 @@ def test_a_turn_of_iemocap_has_a_vote_for_each_evaluator_and_the_speakers_half_o
         "face_side",
         "valence",
         "activation",
-        "dominance",
+        "dominance_rating",
     )
     # The man wears the markers, and is on the left: the woman is on the right.
     woman, man = ("Ses01_F", "right"), ("Ses01_M", "left")
@@ -66,7 +66,7 @@ def test_a_turn_of_iemocap_has_a_vote_for_each_evaluator_and_the_speakers_half_o
     }
     assert [cells[0] for cells in table.cells("consensus")] == ["neu", "neu", "xxx", "xxx", "fru*", "exc"]
     labels = table.settings["labels"]
-    assert labels["targets"] == ["valence", "activation", "dominance"]
+    assert labels["targets"] == ["valence", "activation", "dominance_rating"]
     assert labels["several"] == "each"
     meanings = {word: labels["map"][word] for word in ("excited", "exc", "other", "xxx", "neutral state")}
     assert meanings == {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emodal_data.core.label_words import PRESETS
 from emodal_data.corpora import corpora, corpus_named
 from emodal_data.corpora.facts import facts_text
 from tests.corpora.layouts import Corpus, put_media, put_text, run
@@ -152,3 +153,8 @@ def test_a_table_may_not_take_the_name_of_the_settings(folder: Path, tmp_path: P
     with pytest.raises(SystemExit) as stopped:
         run("corpus", "table", "ravdess", folder, "--out", tmp_path / "emodal.toml")
     assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - {"poster", "ekman7"}))
+def test_the_preset_of_a_corpus_has_its_classes(name: str) -> None:
+    assert set(PRESETS[name].classes) == set(corpora()[name].classes)

@@ -117,11 +117,8 @@ def _mafw(folder: Path) -> None:
 
 
 def _liris_accede(folder: Path) -> None:
-    put_text(
-        folder,
-        "ACCEDEranking.txt",
-        "id\tname\tvalenceValue\tarousalValue\n0\tA0.mp4\t2.5\t1.5\n1\tA1.mp4\t2\t3\n",
-    )
+    rows = "A0.mp4\t9799\t2.5\t1.5\nA1.mp4\t0\t2\t3\n"
+    put_text(folder, "ACCEDEranking.txt", f"name\tvalenceRank\tvalenceValue\tarousalValue\n{rows}")
     put_text(folder, "ACCEDEsets.txt", "id\tname\tset\n0\tA0.mp4\t1\n1\tA1.mp4\t0\n")
     put_media(folder, "data/A0.mp4", "data/A1.mp4")
 

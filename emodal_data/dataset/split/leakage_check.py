@@ -137,7 +137,8 @@ def crossing(members: pd.DataFrame, ids: pd.DataFrame | None) -> dict[str, dict[
             "held_out_clips": int((several & held).sum()),
             "all_held_out_clips": int(held.sum()),
         }
-    counts["film"]["with_one_clip"] = int((members["film"].value_counts() == 1).sum())
+    if "film" in counts:  # there may be no labelled clip
+        counts["film"]["with_one_clip"] = int((members["film"].value_counts() == 1).sum())
     return counts
 
 
