@@ -15,6 +15,7 @@ from flows.cli.build import build, plan
 from flows.cli.corpus import corpus
 from flows.cli.dataset import check_split, diff, forget, leak_price, verify
 from flows.cli.deploy import deploy
+from flows.cli.doctor import doctor
 from flows.cli.exits import clear_errors, stop_at_once_on_signals
 from flows.cli.export import export
 from flows.cli.films import sample_films
@@ -36,6 +37,7 @@ app.add_typer(corpus, name="corpus", short_help="Public corpora as a table and a
 app.command(short_help="Spans of films worth annotating.")(propose)
 app.command(short_help="Films and annotations to a dataset and a model.")(build)
 app.command(short_help="What a build would do, and what is wrong.")(plan)
+app.command(short_help="What is odd about a film.")(doctor)
 app.command(short_help="Train on a dataset, and print the tables.")(train)
 app.command(short_help="Test a model on a dataset.")(evaluate)
 app.command(short_help="Ask a model about a film.")(predict)
