@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emodal_data.dataset.integrity import described_files
+from emodal_data.dataset.seal import sealed
 from emodal_data.presentation.formats.records import card, copy_provenance_files
+from emodal_data.storage.files import write_json
 
 #: The size categories of https://huggingface.co/docs/hub/datasets-cards by their upper bounds.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -35,3 +38,5 @@ def write(dataset: Path, folder: Path, manifest: dict[str, Any]) -> Iterator[int
     (folder / "README.md").write_text(head + body.rstrip() + "\n" + _LOADING, encoding="utf-8")
     shutil.copyfile(dataset / "croissant.json", folder / "croissant.json")
     copy_provenance_files(dataset, folder)
+    # The card is another one, and the report is left out: the manifest has the hashes of the files that are here.
+    write_json(folder / "manifest.json", sealed(manifest | {"files": described_files(folder)}))
