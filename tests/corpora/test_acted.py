@@ -149,6 +149,8 @@ def test_each_vote_of_crema_d_is_a_row_and_only_those_for_what_is_read(folder: P
         *[("AudioWAV/1006_IEO_DIS_HI.wav", "neutral")] * 2,
     ]
     assert heard.settings["clips"] == {"modalities": "audio"}
+    planned = heard.planned()
+    assert (planned["clips"], planned["wrong_rows"]) == (1, [])
     seen = corpus.table("crema_d", folder, "modality=image")
     assert seen.cells("film", "label") == [("VideoFlash/1006_IEO_DIS_HI.flv", "disgust")] * 3
 

@@ -54,7 +54,7 @@ SPLITS: dict[str, dict[str, int]] = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in TOYS if name != "emodb"])
+@pytest.mark.parametrize("name", list(TOYS))
 def test_the_three_commands_of_a_corpus_make_a_plan_without_a_wrong_row(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
