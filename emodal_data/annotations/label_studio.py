@@ -48,8 +48,16 @@ def is_label_studio(path: Path) -> bool:
     """Whether a JSON file looks like an export of Label Studio, JSON or JSON-MIN. Raises InputError for no JSON."""
     content = _json(path)
     return isinstance(content, list) and any(
-        isinstance(task, dict) and ("annotations" in task or {"annotation_id", "lead_time"} <= task.keys())
+        isinstance(task, dict)
+        and ("annotations" in task or {"annotation_id", "lead_time"} <= task.keys() or _has_regions(task))
         for task in content
+    )
+
+
+def _has_regions(task: dict[str, Any]) -> bool:
+    """Whether a cell is a list of regions, as JSON-MIN writes them; a table's cell is a word, a number or a list."""
+    return any(
+        isinstance(cell, list) and any(isinstance(part, dict) for part in cell) for cell in task.values()
     )
 
 

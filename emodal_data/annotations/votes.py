@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from emodal_data.core.label_words import DEFAULT_CLASSES
 from emodal_data.core.labels import BETWEEN_WORDS
 from emodal_data.core.schema import vote_columns
 
@@ -64,7 +65,7 @@ class Votes:
     repeated: pd.Index
 
 
-def count_votes(rows: pd.DataFrame, classes: Sequence[str]) -> Votes:
+def count_votes(rows: pd.DataFrame, classes: Sequence[str] = DEFAULT_CLASSES) -> Votes:
     """Count the votes of good rows with the columns clip_id, label_mapped_to, annotator and speaker.
 
     A row without a label is not a vote. An annotator's second row for a clip does not count; rows without an annotator

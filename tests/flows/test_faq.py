@@ -81,7 +81,10 @@ def the_folder_is_in_use() -> None:
 
 def label_studio_s_file_is_refused() -> None:
     spans("")
-    Path("spans.json").write_text(json.dumps([{"video": "heat.mkv", "label": "sad"}]))
+    region = {"start": 1.0, "end": 2.0, "labels": ["sad"]}
+    Path("spans.json").write_text(
+        json.dumps([{"video": "heat.mkv", "id": 1, "label": [region], "annotator": 1}])
+    )
     emodal("plan", "--films", "films", "--annotations", "spans.json", "--out", "build")
 
 
