@@ -151,6 +151,7 @@ def apply_gates(
     checked(measures, MEASURED)
     # Identical films share a folder of the store: names come from the plan, measures from the store.
     table = clips.join(measures.drop(columns=["film", "start_s", "end_s"]))
+    _drop_uncertain_films(table)
     if clip.shot_cuts == "ignore":
         table = table.drop(columns="shot_cut_s", errors="ignore")
     failed, measured = _first_failed(table, {"clips": clip, "face": face, "audio": audio})
@@ -163,6 +164,17 @@ def apply_gates(
     if clip.shot_cuts == "tell":
         _note_cuts(table)
     return checked(table, GATED)
+
+
+def _drop_uncertain_films(table: pd.DataFrame) -> None:
+    """Drop all clips of a film with a frame that a whole decode contradicts: its other frames are no better."""
+    uncertain = table[table["reason"] == Reason.FRAME_UNCERTAIN.value]
+    if uncertain.empty:
+        return
+    details = uncertain.groupby("film")["detail"].first()
+    rows = table.index[table["film"].isin(details.index) & table["reason"].isna()]
+    table.loc[rows, "reason"] = Reason.FRAME_UNCERTAIN.value
+    table.loc[rows, "detail"] = table.loc[rows, "film"].map(details)
 
 
 def face_gate(measures: FaceMeasures, config: FaceConfig) -> Verdict | None:

@@ -30,12 +30,17 @@ from emodal_data.face import FaceBackend, FacePicture
 from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.media import Film, open_film
 from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
+from emodal_data.media.guard import film_path
 from emodal_data.media.read_through import opening_patience_s
 from emodal_data.media.shots import crossed_cut_s
+from emodal_data.media.whole_decode import compare_frames
 from emodal_data.storage.files import is_passing
 
 #: Seconds that each further clip of a reel adds to its time limit; a clip usually takes well under a second.
 _PATIENCE_S = 4.0
+
+#: Seconds that a whole decode may take for each second of film.
+_WHOLE_DECODE_PATIENCE = 2.0
 
 #: The note in the ledger on a clip whose channels cancel each other.
 ONE_CHANNEL = "the channels of the sound cancel each other: one of them was taken"
@@ -65,11 +70,30 @@ def read_reel(reel: Reel, settings: ReadSettings) -> None:
                 _row(reel.film, clip, functools.partial(_measure, film, clip, backend, settings))
                 for clip in reel.clips
             ]
+            rows = verified_rows(film, rows, reel, settings)
     except (Dropped, MemoryError) as error:
         if isinstance(error, Dropped) and _may_pass(error):
             raise TransientError(f"{reel.path}: {error.detail}") from error
         rows = list(failed_rows(reel, error))
     write_reel(reel.file, rows)
+
+
+def verified_rows(film: Film, rows: list[Row], reel: Reel, settings: ReadSettings) -> list[Row]:
+    """The rows of a reel, those of reel.verified with frame_uncertain where a whole decode gives another frame."""
+    asked = {
+        # The middle; or, where the surroundings were searched, the frame that was taken.
+        row["frame_s"] if settings.face.frame_search_s else (row["start_s"] + row["end_s"]) / 2: row
+        for row in rows
+        if row["clip_id"] in reel.verified and row.get("frame_s") is not None
+    }
+    if not asked or type(film) is not Film:  # a still picture, or sound alone
+        return rows
+    path = film_path(reel.path, settings.films)
+    answered_s = {t_s: float(row["frame_s"]) for t_s, row in asked.items()}
+    for difference in compare_frames(film, path, settings.clips, list(asked), answered_s):
+        uncertain = {"reason": Reason.FRAME_UNCERTAIN.value, "detail": str(difference)}
+        asked[difference.t_s].update(uncertain, measured=difference.plain_s)
+    return rows
 
 
 def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> None:
@@ -78,6 +102,8 @@ def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> 
     After a crash each clip is tried once alone, and those that fail again get the reason. Errors as read_reel.
     """
     timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(reel.clips) - 1) + opening_patience_s(reel.path)
+    if reel.verified:
+        timeout_s += _WHOLE_DECODE_PATIENCE * reel.last_s
     try:
         pool.run(timeout_s, read_reel, reel, settings)
     except WorkerFailed as error:

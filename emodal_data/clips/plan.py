@@ -57,6 +57,8 @@ class Reel:
     path: Path
     clips: tuple[Clip, ...]
     file: Path
+    verified: frozenset[str] = frozenset()
+    """Clips whose frames are compared with a whole decode (clips.verify)."""
 
     @property
     def settings_key(self) -> str:
@@ -75,9 +77,8 @@ class Reel:
 
     def alone(self, clip: Clip) -> "Reel":
         """A reel of one of its clips, to be read after the whole reel crashed its worker."""
-        return replace(
-            self, clips=(clip,), file=reel_file(self.file.parent, self.settings_key, [clip.clip_id])
-        )
+        file = reel_file(self.file.parent, self.settings_key, [clip.clip_id])
+        return replace(self, clips=(clip,), file=file, verified=self.verified & {clip.clip_id})
 
 
 @dataclass(frozen=True)
@@ -198,10 +199,12 @@ def plan_build(
         regions = _regions(of_film).tolist()
         spans = zip(clip_ids, of_film["start_s"].tolist(), of_film["end_s"].tolist(), regions, strict=True)
         todo = [Clip(*span) for span in spans if span[0] not in stored]
+        verified = frozenset(sorted(clip_ids)[: clips.verify])  # the names are hashes
         for start in range(0, len(todo), clips.reel_size):
             reel = tuple(todo[start : start + clips.reel_size])
             file = reel_file(folder, key, (clip.clip_id for clip in reel))
-            reels.append(Reel(name, files[name].path, reel, file))
+            mine = verified.intersection(clip.clip_id for clip in reel)
+            reels.append(Reel(name, files[name].path, reel, file, mine))
     hashes = {name: facts[name].sha256 for name in table["film"].unique()}
     misspelt = [
         f"column {name!r} is only kept; did you mean {meant!r}?"
@@ -245,6 +248,8 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
         settings["face"] = face.model_dump(exclude={"weights", "gate"})  # the search applies the gates
     if clips.shot_cuts != "ignore":
         settings["shot_cuts"] = True
+    if clips.verify:
+        settings["verify"] = clips.verify
     if clips.modalities != "both":
         settings["modalities"] = clips.modalities
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]

@@ -116,6 +116,9 @@ class ClipsConfig(Section):
     decodes every frame of the spans."""
     own_overlap: Literal["tell", "drop"] = "tell"
     """A span that starts before an earlier one of the same speaker has ended: only tell of it, or drop it too."""
+    verify: Annotated[int, Field(ge=0)] = 0
+    """Frames of each film that are compared with a whole decode from its start; on a difference, the whole film is
+    dropped (frame_uncertain). Decoding a film up to its last verified clip costs about a minute for an hour of 720p."""
     export: Literal["none", "exact", "copy"] = "none"
     """Also write each span as an mp4: "exact" encodes it again, "copy" is quick and starts at a keyframe."""
 

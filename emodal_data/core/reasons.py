@@ -33,6 +33,7 @@ class Reason(StrEnum):
     OVERLAPS_SAME_SPEAKER = "overlaps_same_speaker"
     CROSSES_SHOT_CUT = "crosses_shot_cut"
     FRAME_UNREADABLE = "frame_unreadable"
+    FRAME_UNCERTAIN = "frame_uncertain"
     AUDIO_UNREADABLE = "audio_unreadable"
     DECODER_CRASHED = "decoder_crashed"
     DECODER_TIMED_OUT = "decoder_timed_out"
@@ -112,6 +113,7 @@ ADVICE: dict[Reason, str] = {
     Reason.OVERLAPS_SAME_SPEAKER: "starts before an earlier span of the same speaker ends: correct one of them",
     Reason.CROSSES_SHOT_CUT: "the film cuts to another shot within the span: end or begin it at the cut",
     Reason.FRAME_UNREADABLE: "the picture is damaged there: use another copy of the film",
+    Reason.FRAME_UNCERTAIN: "a whole decode gives another frame: encode the film again; emodal doctor has details",
     Reason.AUDIO_UNREADABLE: "the sound is damaged there: use another copy of the film",
     Reason.DECODER_CRASHED: "the file crashes its decoder: encode it again",
     Reason.DECODER_TIMED_OUT: "the file keeps its decoder busy too long: encode it again, or raise clips.timeout_s",

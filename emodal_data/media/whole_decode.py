@@ -3,10 +3,11 @@
 Slow, and independent of video.py, whose answers it checks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 import numpy as np
@@ -119,8 +120,17 @@ def plain_frames(path: Path, config: ClipsConfig, times_s: Sequence[float]) -> l
         return found
 
 
-def compare_frames(film: Film, path: Path, config: ClipsConfig, times_s: Sequence[float]) -> list[Difference]:
-    """Where an open film answers otherwise than a whole decode of it does. path: of the film."""
+def compare_frames(
+    film: Film,
+    path: Path,
+    config: ClipsConfig,
+    times_s: Sequence[float],
+    answered_s: Mapping[float, float] = MappingProxyType({}),
+) -> list[Difference]:
+    """Where an open film answers otherwise than a whole decode of it does. path: of the film.
+
+    answered_s: the time stamps of frames that it gave before, by the time that was asked for.
+    """
     differences = []
     for plain in plain_frames(path, config, times_s):
         if not plain.is_sure:
@@ -130,8 +140,13 @@ def compare_frames(film: Film, path: Path, config: ClipsConfig, times_s: Sequenc
         except Dropped as dropped:
             differences.append(Difference(plain.t_s, plain.pts_s, str(dropped)))
             continue
-        if abs(frame.pts_s - plain.pts_s) > _SAME_S:
-            differences.append(Difference(plain.t_s, plain.pts_s, f"the frame of {frame.pts_s:.3f} s"))
+        wrong_s = [
+            pts_s
+            for pts_s in (answered_s.get(plain.t_s, frame.pts_s), frame.pts_s)
+            if abs(pts_s - plain.pts_s) > _SAME_S
+        ]
+        if wrong_s:
+            differences.append(Difference(plain.t_s, plain.pts_s, f"the frame of {wrong_s[0]:.3f} s"))
         elif frame.rgb.shape != plain.rgb.shape or _difference(frame.rgb, plain.rgb) > MAX_DIFFERENCE:
             differences.append(
                 Difference(plain.t_s, plain.pts_s, f"another picture for the frame of {frame.pts_s:.3f} s")
