@@ -117,7 +117,7 @@ def _differing(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, list
 
 
 def _samples(dataset: Path) -> pd.DataFrame:
-    """The samples by sample_id: clip_id, copy, split, label, speaker, augmentation, and a hash of each part."""
+    """The samples by sample_id: clip_id, augmentation_index, split, label, speaker, augmentation, hash of each part."""
     samples = read_samples(dataset, ["speaker", "augmentation"])
     files = [pq.ParquetFile(path) for path in samples["shard"].unique()]
     hashes = pd.concat([_hashes(rows) for file in files for rows in file.iter_batches(256)])
@@ -155,7 +155,7 @@ def _spans(dataset: Path, samples: pd.DataFrame) -> dict[tuple[Any, ...], dict[s
     """The outcome of each span, by film, start, end, and a number: of clips of several speakers, and of faulty rows."""
     columns = [*_SPAN, "clip_id", "label", "speaker", "outcome", "reason", "split"]
     ledger = pq.read_table(dataset / "ledger.parquet", columns=columns).to_pandas()
-    originals = samples[samples["copy"] == 0].set_index("clip_id")
+    originals = samples[samples["augmentation_index"] == 0].set_index("clip_id")
     # Several rows are votes: the clip has the label that they chose, and is dropped only if all rows are.
     ledger = ledger.sort_values("outcome", ascending=False, kind="stable")
     ledger["label"] = ledger["label"].where(
@@ -166,7 +166,7 @@ def _spans(dataset: Path, samples: pd.DataFrame) -> dict[tuple[Any, ...], dict[s
     )
     ledger = ledger.assign(number=number).drop_duplicates([*_SPAN, "number"])
     ledger = ledger.join(originals[[*_PARTS, _CARRIED]].astype(object), on="clip_id")
-    augmented = samples[samples["copy"] > 0].drop(columns=["label", "split", "speaker"])
+    augmented = samples[samples["augmentation_index"] > 0].drop(columns=["label", "split", "speaker"])
     of_clip = {clip: tuple(rows.itertuples(index=False)) for clip, rows in augmented.groupby("clip_id")}
     spans = ledger.astype(object).where(ledger.notna(), None).to_dict("records")
     return {

@@ -62,7 +62,7 @@ def manifest_contents(
     samples: tables.SAMPLES, with carried columns (see carried.py).
     films: name -> SHA-256 of the content.
     """
-    originals = samples[samples["copy"] == 0]
+    originals = samples[samples["augmentation_index"] == 0]
     labelled = originals[originals["split"] != "unlabelled"]
     split = tally(labelled["split"], labelled["label"], classes)
     words = originals["label"].fillna("unlabelled")

@@ -125,7 +125,7 @@ def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
         runs = chunk_boundaries(samples["film"].tolist(), samples["clip_id"].tolist(), rows)
         for index, (start, stop) in enumerate(runs):
             path = folder / "data" / shard_name(split, index, len(runs))
-            part = samples[["clip_id", "copy"]].iloc[start:stop]
+            part = samples[["clip_id", "augmentation_index"]].iloc[start:stop]
             shards.append(Shard(path, part, plan.clips.loc[part["clip_id"].unique()]))
     return shards
 
@@ -182,7 +182,7 @@ def _samples(clips: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     )
     originals = kept.reset_index()
     samples = originals.loc[originals.index.repeat(augmented + 1)]
-    return samples.assign(copy=samples.groupby(level=0).cumcount()).reset_index(drop=True)
+    return samples.assign(augmentation_index=samples.groupby(level=0).cumcount()).reset_index(drop=True)
 
 
 class _Digester(io.RawIOBase):

@@ -19,8 +19,8 @@ from emodal_data.storage.urls import READING, local_path, shown, url_of
 def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Some columns of every sample, in the order of the shards.
 
-    Returns clip_id, copy (0: the original), split, label (class name or null), the columns asked for (optional ones
-    if they exist), and the place of the sample: shard and shard_row.
+    Returns clip_id, augmentation_index (0: the original), split, label (class name or null), the columns asked for
+    (optional ones if they exist), and the place of the sample: shard and shard_row.
     """
     names = list(dict.fromkeys(["sample_id", "clip_id", "label", *columns]))
     frames = []
@@ -36,7 +36,7 @@ def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
             frames.append(frame.assign(label=labels, split=split, shard=path, shard_row=range(len(frame))))
     samples: pd.DataFrame = pd.concat(frames, ignore_index=True)
     numbers = samples["sample_id"].str.rsplit("-", n=1).str[1].astype(int)
-    return samples.assign(copy=numbers)
+    return samples.assign(augmentation_index=numbers)
 
 
 def read_split(dataset: Path | str, split: str) -> pa.Table:

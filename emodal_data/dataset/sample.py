@@ -41,16 +41,18 @@ class SampleData:
 
 
 def make_sample(
-    png: bytes | None, pcm: bytes | None, clip_id: str, copy: int, settings: SampleSettings
+    png: bytes | None, pcm: bytes | None, clip_id: str, augmentation_index: int, settings: SampleSettings
 ) -> SampleData:
-    """Sample number `copy` of a clip (0: the clip itself), from the picture and the sound in the clip store."""
+    """A sample of a clip (index 0: the clip itself), from the picture and the sound in the clip store."""
     audio, augmentation = settings.audio, "none"
     sound = None if pcm is None else np.frombuffer(pcm, dtype="<i2")
-    if copy:
+    if augmentation_index:
         from emodal_data.dataset.augment.clip import augment_clip
 
         image = None if png is None else _decoded(png)
-        face, sound, augmentation = augment_clip(image, sound, clip_id, copy, settings.augment_seed)
+        face, sound, augmentation = augment_clip(
+            image, sound, clip_id, augmentation_index, settings.augment_seed
+        )
         png = None if face is None else encode_png(face)
     if sound is None:
         return SampleData(png, None, augmentation, None, None, None)

@@ -40,7 +40,8 @@ from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha25
 class Shard:
     """A shard to be written: its file and its samples.
 
-    samples: clip_id and copy of tables.SAMPLES, in order. clips: those of tables.SPLIT that the samples need.
+    samples: clip_id and augmentation_index of tables.SAMPLES, in order. clips: those of tables.SPLIT that the samples
+        need.
     previous: files of the existing dataset that may hold some of the samples, and their SHA-256.
     """
 
@@ -248,7 +249,7 @@ def _parts(schema: pa.Schema) -> tuple[pa.Schema, pa.Schema]:
 def _plain_columns(samples: pd.DataFrame, schema: pa.Schema, classes: Sequence[str]) -> pa.Table:
     """The plain columns of samples. samples: joined with their clips."""
     labels = pd.Series(pd.Categorical(samples["label"], categories=list(classes)).codes).astype("Int64")
-    numbers = zip(samples["clip_id"], samples["copy"], strict=True)
+    numbers = zip(samples["clip_id"], samples["augmentation_index"], strict=True)
     made: dict[str, Any] = {
         "sample_id": [f"{clip}-{number}" for clip, number in numbers],
         "label": pa.array(labels.where(labels >= 0), from_pandas=True),
@@ -267,9 +268,9 @@ def _plain_columns(samples: pd.DataFrame, schema: pa.Schema, classes: Sequence[s
 
 def _derived_columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
     """The columns derived from pictures and sounds. samples: joined with their clips."""
-    stored = zip(samples["clip_id"], samples["copy"], _payload(samples), strict=True)
+    stored = zip(samples["clip_id"], samples["augmentation_index"], _payload(samples), strict=True)
     made = [
-        make_sample(png, pcm, clip_id, int(copy), settings.contents) for clip_id, copy, (png, pcm) in stored
+        make_sample(png, pcm, clip_id, int(index), settings.contents) for clip_id, index, (png, pcm) in stored
     ]
     columns: dict[str, Any] = {
         "image": [_file(one.png) for one in made],

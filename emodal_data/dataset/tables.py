@@ -19,7 +19,7 @@ SAMPLES: Final = Table(
     pa.schema(
         [
             pa.field("clip_id", pa.string()),
-            pa.field("copy", pa.int64()),
+            pa.field("augmentation_index", pa.int64()),
             pa.field("film", pa.string()),
             pa.field("split", pa.string()),
             pa.field("label", pa.string()),

@@ -19,7 +19,7 @@ _JPEG_QUALITY = 80
 def contact_sheet(dataset: Path) -> bytes:
     """Up to 12 unaugmented faces of each class, spread evenly over the dataset, as a JPEG. dataset: its folder."""
     samples = read_samples(dataset, [])
-    originals = samples[samples["copy"] == 0]
+    originals = samples[samples["augmentation_index"] == 0]
     classes = class_names(pq.read_schema(samples["shard"].iloc[0]))
     rows = [_row(originals[originals["label"] == label], label) for label in classes]
     unlabelled = originals[originals["label"].isna()]

@@ -112,7 +112,7 @@ def test_spans_that_share_a_moment_are_one_group_when_splitting_by_clip() -> Non
 
 def samples(*rows: tuple[str, str, str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The samples, and their clips ten seconds apart with faces that have nothing in common."""
-    table = pd.DataFrame(rows, columns=["clip_id", "film", "split", "copy"])
+    table = pd.DataFrame(rows, columns=["clip_id", "film", "split", "augmentation_index"])
     clips = table.drop_duplicates("clip_id").set_index("clip_id")[["film"]]
     starts = [float(10 * ord(clip_id)) for clip_id in clips.index]
     hashes = [hashlib.sha256(clip_id.encode()).digest() for clip_id in clips.index]

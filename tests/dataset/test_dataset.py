@@ -116,9 +116,9 @@ def test_a_threshold_drops_a_clip_with_the_measured_value_and_gate_score_keeps_i
 
 def test_only_the_training_side_is_augmented_and_no_clip_is_on_both(tmp_path: Path) -> None:
     samples = planned(tmp_path).samples
-    assert set(samples.loc[samples["copy"] > 0, "split"]) == {"train"}
+    assert set(samples.loc[samples["augmentation_index"] > 0, "split"]) == {"train"}
     assert samples.groupby("clip_id")["split"].nunique().max() == 1
-    copies = samples[samples["split"] == "train"].groupby("clip_id")["copy"].apply(list)
+    copies = samples[samples["split"] == "train"].groupby("clip_id")["augmentation_index"].apply(list)
     assert all(numbers == [0, 1, 2] for numbers in copies)
 
 

@@ -201,7 +201,7 @@ def test_a_grown_build_keeps_the_folds_it_had(out: Path, tmp_path: Path) -> None
     ],
 )
 def test_a_leak_between_folds_is_named(fold_of_b: int | None, face_of_b: bytes, leak: str | None) -> None:
-    samples = pd.DataFrame({"clip_id": ["a", "b"], "split": ["train", "train"], "copy": 0})
+    samples = pd.DataFrame({"clip_id": ["a", "b"], "split": ["train", "train"], "augmentation_index": 0})
     table = pd.DataFrame(
         {"film": ["f", "g"], "group": ["f", "g"], "start_s": 0.0, "end_s": 1.0}, index=pd.Index(["a", "b"])
     ).assign(face_hash=[bytes(32), face_of_b], fold=pd.array([0, fold_of_b], dtype="Int32"))

@@ -79,7 +79,7 @@ def test_a_film_of_one_class_held_out_against_another_of_one_class_scores_nothin
             one.face,
             one.speech,
             (one.film == "film1").astype(np.int64),
-            one.copy,
+            one.augmentation_index,
             one.clip,
             one.film,
             one.film,

@@ -91,7 +91,7 @@ def test_a_dataset_that_grew_film_by_film_has_the_bytes_of_one_made_at_once(
     for films in range(6, 9):
         last = plan(clips, films, config, sides(last) if last else {})
         before = put(last, tmp_path / f"of{films}", config, before=before)
-        samples = {f"{row.clip_id}-{row.copy}" for row in last.samples.itertuples()}
+        samples = {f"{row.clip_id}-{row.augmentation_index}" for row in last.samples.itertuples()}
         assert set(made) == samples - seen
         assert len(made) == len(set(made))
         seen = samples

@@ -38,14 +38,14 @@ Names = npt.NDArray[np.str_]
 class Samples:
     """The samples of the audit.
 
-    face: (n, pixels). speech: (n, 68). label: (n,) class numbers. copy: (n,), 0 is the original. clip, film, speaker:
-    (n,) names.
+    face: (n, pixels). speech: (n, 68). label: (n,) class numbers. augmentation_index: (n,), 0 is the original. clip,
+    film, speaker: (n,) names.
     """
 
     face: Vectors
     speech: Vectors
     label: Numbers
-    copy: Numbers
+    augmentation_index: Numbers
     clip: Names
     film: Names
     speaker: Names
@@ -63,7 +63,7 @@ def leak_price(dataset: Path) -> dict[str, Any] | None:
     samples = _read(dataset)
     if samples is None:
         return None
-    originals = samples.label[samples.copy == 0]
+    originals = samples.label[samples.augmentation_index == 0]
     return {
         "clips": len(originals),
         "samples": len(samples.label),
@@ -83,7 +83,7 @@ def accuracies(samples: Samples) -> dict[str, dict[str, float] | None]:
     with threadpool_limits(1):  # the same sums in the same order on any number of cores
         return {
             way: None
-            if len(np.unique(groups)) < 2 or (groups is each and not samples.copy.any())
+            if len(np.unique(groups)) < 2 or (groups is each and not samples.augmentation_index.any())
             else _cross_validated(samples, groups, only_originals=groups is not each)
             for way, groups in ways.items()
         }
@@ -104,7 +104,7 @@ def _read(dataset: Path) -> Samples | None:
     if not shard_paths(dataset):
         raise InputError(f"{dataset}: no dataset here; give the folder that holds data/ and manifest.json")
     rows = read_samples(dataset, ["film", "speaker"])
-    rows = rows[(rows["split"] == "train") & (rows["copy"] <= MOST_COPIES)]
+    rows = rows[(rows["split"] == "train") & (rows["augmentation_index"] <= MOST_COPIES)]
     if rows["label"].nunique() < 2:
         return None
     clips = sorted(rows["clip_id"].unique(), key=lambda clip_id: hashlib.sha256(clip_id.encode()).digest())
@@ -118,7 +118,7 @@ def _read(dataset: Path) -> Samples | None:
         faces,
         speech,
         np.unique(rows["label"].to_numpy(dtype=str), return_inverse=True)[1].astype(np.int64),
-        rows["copy"].to_numpy().astype(np.int64),
+        rows["augmentation_index"].to_numpy().astype(np.int64),
         *(rows[name].fillna("").to_numpy(str) for name in ("clip_id", "film", "speaker")),
     )
 
@@ -145,7 +145,7 @@ def _cross_validated(samples: Samples, groups: Names, only_originals: bool) -> d
     """
     parts = min(PARTS, len(np.unique(groups)))
     part_of = spread_groups(groups, samples.label, parts, _SEED)
-    tested = samples.copy == 0 if only_originals else np.ones(len(groups), dtype=bool)
+    tested = samples.augmentation_index == 0 if only_originals else np.ones(len(groups), dtype=bool)
     right = dict.fromkeys(_MODELS, 0)
     for part in range(parts):
         train, test = part_of != part, (part_of == part) & tested

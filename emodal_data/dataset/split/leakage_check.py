@@ -54,7 +54,9 @@ def check_leaks(
     must = {
         "clips_on_both_sides": _straddling(labelled, "clip_id"),
         "augmented_outside_training": sorted(
-            samples.loc[(samples["split"] != "train") & (samples["copy"] > 0), "clip_id"].unique()
+            samples.loc[
+                (samples["split"] != "train") & (samples["augmentation_index"] > 0), "clip_id"
+            ].unique()
         ),
     }
     by_split = {
@@ -97,7 +99,7 @@ def check_leaks(
 def check_shards(dataset: Path, config: SplitConfig, rows: pd.DataFrame) -> dict[str, Any]:
     """The same check of a dataset whose shards are written, from what they hold. rows: its ledger."""
     samples = read_samples(dataset, ["film", "speaker", "start_s", "end_s", "fold"])
-    clips = samples[samples["copy"] == 0].set_index("clip_id")
+    clips = samples[samples["augmentation_index"] == 0].set_index("clip_id")
     ids = id_columns(rows, clips, config)
     clips = clips.assign(group=group_of(clips, config.group_by, ids), face_hash=face_hashes(clips))
     return check_leaks(samples, clips, config, ids)

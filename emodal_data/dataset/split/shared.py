@@ -80,7 +80,7 @@ def format_shared(shared: Mapping[str, Any]) -> str:
 
 def _originals(dataset: Path) -> pd.DataFrame:
     samples = read_samples(dataset, ["film", "speaker"])
-    return samples[samples["copy"] == 0].set_index("clip_id")
+    return samples[samples["augmentation_index"] == 0].set_index("clip_id")
 
 
 def _ids(dataset: Path, clips: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
