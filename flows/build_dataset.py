@@ -30,7 +30,7 @@ from emodal_data.dataset.folder import (
     staging_folder,
 )
 from emodal_data.dataset.integrity import is_published, remember_times
-from emodal_data.dataset.kept_split import keep_split, split_of_ledger
+from emodal_data.dataset.kept_split import keep_split, read_kept_split, split_of_ledger
 from emodal_data.dataset.ledger import make_ledger, write_ledger
 from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
@@ -187,7 +187,8 @@ def publish(
     chosen = choose_samples(plan, failed, config)
     split = split_of_ledger(chosen.ledger, chosen.key, config.dataset.model_dump(mode="json")["split"])
     if is_published(chosen.key, dataset):
-        keep_split(dataset, split)
+        if read_kept_split(dataset) != split:
+            keep_split(dataset, split)
         return read_manifest(dataset), False
 
     folder = staging_folder(dataset)
