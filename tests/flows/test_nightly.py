@@ -20,6 +20,8 @@ from prefect.client.schemas.objects import StateType
 
 from emodal_data.core.config import ClipsConfig, SplitConfig
 from emodal_data.core.errors import InputError, TransientError, WorkError
+from emodal_data.dataset.folder import read_manifest
+from emodal_data.dataset.integrity import remember_times
 from flows.build_dataset import build_dataset, make_plan, read_reels
 from flows.config.models import Config, EngineConfig
 from flows.engine.failures import FailedFilms
@@ -60,6 +62,9 @@ def night(first_night: Path, samples: Path, tmp_path: Path) -> Path:
     for name, path in (("films", samples / "films"), ("out", first_night)):
         shutil.copytree(path, tmp_path / name)
     shutil.copy(samples / "annotations.csv", tmp_path)
+    # A copied build is hashed once, as its files are new here; the night before has done that.
+    dataset = tmp_path / "out" / "dataset"
+    remember_times(dataset, read_manifest(dataset))
     return tmp_path
 
 
