@@ -166,8 +166,9 @@ def test_verify_sees_a_label_that_neither_votes_nor_review_gave(tmp_path: Path) 
     ledger = pq.read_table(dataset / "ledger.parquet")
     index = ledger.schema.get_field_index("review_label")
     pq.write_table(ledger.remove_column(index), dataset / "ledger.parquet")
-    (problem,) = verify_dataset(dataset)
-    assert "labels are not what the ledger's rows chose" in problem
+    labels, ledger_hash = verify_dataset(dataset)
+    assert "labels are not what the ledger's rows chose" in labels
+    assert ledger_hash.startswith("ledger.parquet: is not what was written")
 
 
 def test_what_was_reviewed_can_be_forgotten(tmp_path: Path) -> None:

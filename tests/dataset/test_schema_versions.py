@@ -43,7 +43,8 @@ def named_blur(path: Path) -> None:
     table = pq.read_table(path)
     names = ["blur" if name == "sharpness" else name for name in table.column_names]
     assert "blur" in names
-    pq.write_table(table.rename_columns(names), path, row_group_size=256, write_page_checksum=True)
+    renamed = table.rename_columns(names).replace_schema_metadata(table.schema.metadata)
+    pq.write_table(renamed, path, row_group_size=256, write_page_checksum=True)
 
 
 @pytest.fixture

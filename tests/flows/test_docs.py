@@ -27,7 +27,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(set((ROOT / "docs").glob("*.md")) - {ROOT / "docs" / "corpora.md"})]
 
 #: Commands that other tests run, because they need more than a folder.
-ELSEWHERE = {"deploy": "test_deploy.py, with a server", "sample-films": "the fixture sample_films"}
+ELSEWHERE = {
+    "deploy": "test_deploy.py, with a server",
+    "sample-films": "the fixture sample_films",
+    "check-split": "test_cli.py, with two builds",
+}
 #: A bucket needs a server: test_storage.py has one.
 REMOTE = "s3://"
 #: What three dots in a line stand for.

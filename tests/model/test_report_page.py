@@ -16,7 +16,7 @@ def test_the_page_opens_without_a_complaint_and_is_accessible(
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here")
     answers = wrong_everywhere(TEST)
     path = tmp_path / "index.html"
-    write_report(path, metrics_of(answers, TEST.labels), TEST, outputs_of(answers), "both")
+    write_report(path, metrics_of(answers, TEST.labels), TEST, outputs_of(answers), answers)
     page = browser.new_page(color_scheme=scheme, viewport={"width": width_px, "height": 900})
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))

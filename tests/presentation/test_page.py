@@ -64,7 +64,7 @@ def test_it_opens_from_disk_and_loads_nothing_from_the_network(page: "Page", rep
 def test_every_chart_is_drawn_with_its_thresholds(page: "Page") -> None:
     page.wait_for_selector(DRAWN)
     figures = page.locator("[data-figure]")
-    assert figures.count() == 5 + 12
+    assert figures.count() == 5 + 13
     assert page.locator("[data-figure] svg").count() == figures.count()
     rules = {
         name: page.locator(f"[data-figure=measure-{name}] .mark-rule.role-mark line").count()
