@@ -87,6 +87,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
         "m3ed": Preset(_SEVEN),
         "mafw": Preset(_MAFW),
         "meld": Preset(_SEVEN),
+        "liris_accede": Preset(("negative", "neutral", "positive")),
         "mer2023": Preset(("angry", "happy", "neutral", "sad", "surprise", "worried")),
         "mosei": Preset(("negative", "neutral", "positive")),
         "ravdess": Preset(

@@ -116,7 +116,7 @@ def test_targets_and_columns_are_typed_values_of_every_sample(seven: Path) -> No
 
 def test_manifest_card_and_report_show_how_columns_are_distributed(seven: Path) -> None:
     manifest = json.loads((seven / "manifest.json").read_bytes())
-    originals = read_samples(seven, ["valence", "take"]).query("copy == 0")
+    originals = read_samples(seven, ["valence", "take"]).query("augmentation_index == 0")
     valence = manifest["columns"]["valence"]
     assert (valence["type"], valence["clips"]) == ("float", len(originals))
     assert valence["mean"] == pytest.approx(originals["valence"].mean(), rel=1e-5)
