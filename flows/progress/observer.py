@@ -20,7 +20,7 @@ class Observer(Protocol):
         """So much of the stage is done. note: counts worth showing. film: whose clips they are."""
 
     def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
-        """The dataset stands. manifest: as dataset.make_manifest gives it. lines: what came of it."""
+        """The dataset is published. manifest: as dataset.make_manifest gives it. lines: what came of it."""
 
     def epoch(self, report: Any) -> None:
         """An epoch of training is done: see emodal_model.training.loop.EpochReport."""

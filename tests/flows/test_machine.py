@@ -90,6 +90,12 @@ def test_a_build_runs_behind_a_proxy_without_a_home_and_beside_the_users_files(
     assert list(temporary.iterdir()) == []
 
 
+def build_arguments(out: Path) -> tuple[str, ...]:
+    """A build of the films in the working folder."""
+    paths = ("--films", ".", "--annotations", "spans.csv", "--out", str(out / "build"))
+    return ("build", *paths, "--no-train")
+
+
 @pytest.mark.parametrize("module", [False, True])
 def test_the_command_never_imports_from_the_working_folder(module: bool, beside: Path) -> None:
     run = emodal("--version", folder=beside, environment={"PYTHONPATH": f":{REPOSITORY}:."}, module=module)
@@ -118,16 +124,7 @@ def test_a_wrong_setting_of_the_machine_is_one_line(
     environment: dict[str, str], line: str, project: Path, tmp_path: Path
 ) -> None:
     run = emodal(
-        *(
-            "build",
-            "--films",
-            ".",
-            "--annotations",
-            "spans.csv",
-            "--out",
-            str(tmp_path / "build"),
-            "--no-train",
-        ),
+        *build_arguments(tmp_path),
         folder=project,
         environment={"PREFECT_HOME": str(tmp_path)} | environment,
     )
@@ -139,16 +136,7 @@ def test_a_wrong_setting_of_the_machine_is_one_line(
 def test_a_damaged_database_of_prefect_is_one_line_that_says_where(project: Path, tmp_path: Path) -> None:
     (tmp_path / "prefect.db").write_bytes(b"no database" * 1000)
     run = emodal(
-        *(
-            "build",
-            "--films",
-            ".",
-            "--annotations",
-            "spans.csv",
-            "--out",
-            str(tmp_path / "build"),
-            "--no-train",
-        ),
+        *build_arguments(tmp_path),
         folder=project,
         environment={"PREFECT_HOME": str(tmp_path)},
     )
