@@ -28,10 +28,6 @@ from emodal_data.core.span import Span
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.face import FaceBackend
 from emodal_data.media import Film, open_film
-from emodal_data.media.read_through import opening_patience_s
-
-#: Seconds that each further span adds to the time limit of the first.
-_PATIENCE_S = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +64,8 @@ def extract_features_isolated(
     path: Path, spans: Sequence[Span], settings: ReadSettings, pool: WorkerPool
 ) -> list[SpanFeatures]:
     """As extract_features, in a worker. If the worker crashes or hangs, only the span at fault gets that reason."""
-    timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(spans) - 1) + opening_patience_s(path)
     try:
-        return pool.run(timeout_s, extract_features, path, spans, settings)
+        return pool.run(settings.timeout_s(path, len(spans)), extract_features, path, spans, settings)
     except WorkerFailed as error:
         if len(spans) > 1:
             return [

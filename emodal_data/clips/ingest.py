@@ -31,13 +31,9 @@ from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.media import Film, open_film
 from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
 from emodal_data.media.guard import film_path
-from emodal_data.media.read_through import opening_patience_s
 from emodal_data.media.shots import crossed_cut_s
 from emodal_data.media.whole_decode import compare_frames
 from emodal_data.storage.files import is_passing
-
-#: Seconds that each further clip of a reel adds to its time limit; a clip usually takes well under a second.
-_PATIENCE_S = 4.0
 
 #: Seconds that a whole decode may take for each second of film.
 _WHOLE_DECODE_PATIENCE = 2.0
@@ -101,7 +97,7 @@ def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> 
 
     After a crash each clip is tried once alone, and those that fail again get the reason. Errors as read_reel.
     """
-    timeout_s = settings.clips.timeout_s + _PATIENCE_S * (len(reel.clips) - 1) + opening_patience_s(reel.path)
+    timeout_s = settings.timeout_s(reel.path, len(reel.clips))
     if reel.verified:
         timeout_s += _WHOLE_DECODE_PATIENCE * reel.last_s
     try:

@@ -21,12 +21,16 @@ from emodal_data.core.span import Span
 from emodal_data.face import FaceBackend, FacePicture, create_backend, find_face
 from emodal_data.media import Film, Frame
 from emodal_data.media.encoders import pcm16
+from emodal_data.media.read_through import opening_patience_s
 
 #: Frames are taken from the decoder no larger than this: the detector sees 256 px, the face picture 128 px.
 FACE_STAGE_SIDE_PX = 1280
 
 #: How finely the surroundings of the middle frame are searched for a clear face.
 _SEARCH_STEP_S = 0.1
+
+#: Seconds that each further span adds to the time limit of the first; one usually takes well under a second.
+_PATIENCE_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,10 @@ class ReadSettings:
     face: FaceConfig
     audio: AudioConfig
     films: Path | None = None
+
+    def timeout_s(self, film: Path, spans: int) -> float:
+        """The time limit in seconds of a worker that opens a film and reads this many spans of it."""
+        return self.clips.timeout_s + _PATIENCE_S * (spans - 1) + opening_patience_s(film)
 
 
 @dataclass(frozen=True, eq=False)

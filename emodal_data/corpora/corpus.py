@@ -10,9 +10,6 @@ if TYPE_CHECKING:
 #: The options of one reading: name -> value. Every option of the corpus has a value.
 Choices = Mapping[str, str]
 
-#: What may be read of a corpus: picture and sound, sound alone, or the picture alone; as clips.modalities.
-MODALITIES = ("both", "audio", "image")
-
 
 @dataclass(frozen=True)
 class Facts:
