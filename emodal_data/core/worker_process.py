@@ -28,6 +28,9 @@ _ENVIRONMENT = {
 }
 
 
+_environment_lock = threading.Lock()
+
+
 class WorkerContext(SpawnContext):
     """The multiprocessing context of the workers. Their standard error is fault_log until start_worker has run."""
 
@@ -96,16 +99,21 @@ class _Popen(popen_spawn_posix.Popen):
 
 @contextlib.contextmanager
 def _safe_path() -> Iterator[None]:
-    """Python's tracker of resources is a process, too, and is started without -P."""
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
-        else:
-            os.environ["PYTHONSAFEPATH"] = before
+    """Python's tracker of resources is a process, too, and is started without -P.
+
+    Workers are started from several threads: without the lock, one of them would take another's variable for the
+    caller's and leave it set for every program that this process starts later.
+    """
+    with _environment_lock:
+        before = os.environ.get("PYTHONSAFEPATH")
+        os.environ["PYTHONSAFEPATH"] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["PYTHONSAFEPATH"]
+            else:
+                os.environ["PYTHONSAFEPATH"] = before
 
 
 def _close(*files: int) -> None:

@@ -5,7 +5,8 @@ networks of one modality have the same branches. The recurrent network, the post
 (short_term_features) instead. Normalisation is part of the network, as plain layers.
 """
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -19,6 +20,8 @@ from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
 from emodal_model.network.decorrelation import CLIP, Decorrelation, decorrelation_of
 
+#: Makes the initializer of the next kernel.
+NextKernel = Callable[[], Any]
 NetworkName = Literal["emodal", "audio", "audio_recurrent", "image"]
 
 #: The head whose cross-entropy stops training, and whose output is the network's answer.
@@ -103,21 +106,23 @@ def build_network(
     """
     inputs: dict[str, Any] = {}
     codes: dict[str, Any] = {}
+    next_kernel = _kernels(config.seed)
     if name == "audio_recurrent":
         inputs[FRAMES] = keras.Input((None, FEATURES), name=FRAMES)
-        codes["audio"] = _recurrent_branch(inputs[FRAMES], config, scales)
+        codes["audio"] = _recurrent_branch(inputs[FRAMES], config, scales, next_kernel)
     elif name != "image":
         inputs["audio_features"] = keras.Input((FEATURES,), name="audio_features")
-        codes["audio"] = _audio_branch(inputs["audio_features"], config, scales, dtype)
+        codes["audio"] = _audio_branch(inputs["audio_features"], config, scales, dtype, next_kernel)
     if name in ("emodal", "image"):
         inputs["images"] = keras.Input((IMAGE_SIZE, IMAGE_SIZE), name="images", dtype="uint8")
-        codes["image"] = _image_branch(inputs["images"], config, scales, dtype)
+        codes["image"] = _image_branch(inputs["images"], config, scales, dtype, next_kernel)
     heads = dict(codes)
     if name == "emodal":
         heads["both"] = keras.layers.Concatenate(name="both_codes", dtype="float32")(list(codes.values()))
     outputs = {
         head: keras.layers.Dense(
             classes,
+            kernel_initializer=next_kernel(),
             kernel_regularizer=keras.regularizers.L2(config.head_l2),
             name=f"{head}_logits",
             dtype="float32",
@@ -127,6 +132,7 @@ def build_network(
     for head, code in heads.items() if scales.target_mean else ():
         values = keras.layers.Dense(
             len(scales.target_mean),
+            kernel_initializer=next_kernel(),
             kernel_regularizer=keras.regularizers.L2(config.head_l2),
             name=f"{head}_regression",
             dtype="float32",
@@ -148,39 +154,68 @@ def head_layers(network: Any) -> list[Any]:
     return [layer for layer in network.layers if layer.name.endswith(("_logits", "_regression"))]
 
 
-def _audio_branch(audio: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
+def _kernels(seed: int) -> NextKernel:
+    """Initializers of a network's kernels, by the seed alone.
+
+    Keras would take their seeds from the generator of the whole process, and Prefect's threads draw from it too.
+    """
+    seeds = random.Random(seed)
+    return lambda: keras.initializers.GlorotUniform(seed=seeds.randint(1, 10**9))
+
+
+def _audio_branch(
+    audio: Any, config: ModelConfig, scales: Normalisation, dtype: str, next_kernel: NextKernel
+) -> Any:
     """Dense 128, 64, 10 on the 68 features."""
-    x = _decorrelated(_standardised(audio, scales), scales)
+    x = _decorrelated(_standardised(audio, scales), scales, next_kernel)
     decay = keras.regularizers.L2(config.audio_l2)
     for width in (128, 64):
         x = keras.layers.Dense(
-            width, activation="relu", kernel_regularizer=decay, name=f"audio_dense_{width}", dtype=dtype
+            width,
+            activation="relu",
+            kernel_initializer=next_kernel(),
+            kernel_regularizer=decay,
+            name=f"audio_dense_{width}",
+            dtype=dtype,
         )(x)
     x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype=dtype)(x)
-    return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
+    return _code(config, next_kernel, "audio_code")(x)
 
 
-def _recurrent_branch(frames: Any, config: ModelConfig, scales: Normalisation) -> Any:
+def _code(config: ModelConfig, next_kernel: NextKernel, name: str) -> Any:
+    return keras.layers.Dense(config.features, kernel_initializer=next_kernel(), name=name, dtype="float32")
+
+
+def _recurrent_branch(
+    frames: Any, config: ModelConfig, scales: Normalisation, next_kernel: NextKernel
+) -> Any:
     """A bidirectional recurrent layer (GRU) over the frames; the mean of its states; dense 10.
 
     In float32: over hundreds of steps the rounding errors of bfloat16 add up.
     """
     is_frame = keras.ops.any(keras.ops.not_equal(frames, 0.0), axis=-1)
-    layer = keras.layers.GRU(
-        config.recurrent_units,
-        return_sequences=True,
-        kernel_regularizer=keras.regularizers.L2(config.recurrent_l2),
-        name="audio_recurrent",
-        dtype="float32",
+    one_way, other_way = (
+        keras.layers.GRU(
+            config.recurrent_units,
+            return_sequences=True,
+            go_backwards=name.endswith("backwards"),
+            kernel_initializer=next_kernel(),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=next_kernel().seed),
+            kernel_regularizer=keras.regularizers.L2(config.recurrent_l2),
+            name=name,
+            dtype="float32",
+        )
+        for name in ("audio_recurrent", "audio_recurrent_backwards")
     )
     # A new speaker or microphone has outliers in some features; clipped, they do not dominate the others.
     clipped = keras.ops.clip(_standardised(frames, scales), -CLIP, CLIP)
-    states = keras.layers.Bidirectional(layer, name="audio_both_ways", dtype="float32")(
-        clipped, mask=is_frame
+    both_ways = keras.layers.Bidirectional(
+        one_way, backward_layer=other_way, name="audio_both_ways", dtype="float32"
     )
+    states = both_ways(clipped, mask=is_frame)
     x = keras.layers.GlobalAveragePooling1D(name="audio_mean", dtype="float32")(states, mask=is_frame)
     x = keras.layers.Dropout(config.dropout, seed=config.seed, name="audio_dropout", dtype="float32")(x)
-    return keras.layers.Dense(config.features, name="audio_code", dtype="float32")(x)
+    return _code(config, next_kernel, "audio_code")(x)
 
 
 def _standardised(audio: Any, scales: Normalisation) -> Any:
@@ -192,7 +227,7 @@ def _standardised(audio: Any, scales: Normalisation) -> Any:
     )(audio)
 
 
-def _decorrelated(x: Any, scales: Normalisation) -> Any:
+def _decorrelated(x: Any, scales: Normalisation, next_kernel: NextKernel) -> Any:
     """Yeo-Johnson transform and ZCA whitening of standardised features, as Decorrelation computes them, in layers."""
     fitted = scales.decorrelation
     assert fitted is not None, "frames have a branch of their own"
@@ -207,28 +242,47 @@ def _decorrelated(x: Any, scales: Normalisation) -> Any:
     offset = (1.0 / down - 1.0 / up - fitted.mean) / fitted.std
     above = scaled(keras.ops.exp(above), 1.0 / (up * fitted.std), "audio_above_grown", offset)
     below = scaled(keras.ops.exp(below), 1.0 / (down * fitted.std), "audio_below_grown")
-    whitening = keras.layers.Dense(FEATURES, trainable=False, name="audio_decorrelated", dtype="float32")
+    whitening = keras.layers.Dense(
+        FEATURES,
+        kernel_initializer=next_kernel(),
+        trainable=False,
+        name="audio_decorrelated",
+        dtype="float32",
+    )
     # A new speaker or microphone has outliers in some features; clipped, they do not dominate the others.
     return keras.ops.clip(whitening(keras.ops.clip(above - below, -CLIP, CLIP)), -CLIP, CLIP)
 
 
-def _image_branch(images: Any, config: ModelConfig, scales: Normalisation, dtype: str) -> Any:
+def _image_branch(
+    images: Any, config: ModelConfig, scales: Normalisation, dtype: str, next_kernel: NextKernel
+) -> Any:
     """Three 3x3 convolutions, each with max pooling; flatten; dense; dropout; dense 10."""
     gain = 1.0 / scales.pixel_std
     x = keras.layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="image_plane", dtype="float32")(images)
     x = keras.layers.Rescaling(gain, -scales.pixel_mean * gain, name="image_standardised", dtype=dtype)(x)
     for number, filters in enumerate(config.filters, start=1):
         x = keras.layers.Conv2D(
-            filters, 3, padding="same", activation="relu", name=f"image_conv_{number}", dtype=dtype
+            filters,
+            3,
+            padding="same",
+            activation="relu",
+            kernel_initializer=next_kernel(),
+            name=f"image_conv_{number}",
+            dtype=dtype,
         )(x)
         x = keras.layers.MaxPooling2D(2, name=f"image_pool_{number}", dtype=dtype)(x)
     x = keras.layers.Flatten(name="image_flat", dtype=dtype)(x)
     decay = keras.regularizers.L2(config.image_l2)
     x = keras.layers.Dense(
-        config.image_dense, activation="relu", kernel_regularizer=decay, name="image_dense", dtype=dtype
+        config.image_dense,
+        activation="relu",
+        kernel_initializer=next_kernel(),
+        kernel_regularizer=decay,
+        name="image_dense",
+        dtype=dtype,
     )(x)
     x = keras.layers.Dropout(config.dropout, seed=config.seed, name="image_dropout", dtype=dtype)(x)
-    return keras.layers.Dense(config.features, name="image_code", dtype="float32")(x)
+    return _code(config, next_kernel, "image_code")(x)
 
 
 def with_probabilities(members: Sequence[tuple[Any, dict[str, float]]]) -> Any:

@@ -2,11 +2,14 @@
 
 import ctypes
 import os
+import random
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import psutil
@@ -150,6 +153,25 @@ def test_a_file_in_the_working_folder_named_as_a_module_of_python_does_not_reach
     pool = WorkerPool(workers=1, memory_mb=512)
     assert pool.run(60, divmod, 7, 3) == (2, 1)
     pool.close()
+
+
+def test_workers_started_from_several_threads_leave_the_environment_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, getfd = dict(os.environ), resource_tracker.getfd
+
+    def slowly() -> int:
+        time.sleep(0.05 * random.random())
+        return getfd()
+
+    monkeypatch.setattr(resource_tracker, "getfd", slowly)
+    with ThreadPoolExecutor(8) as threads:
+        pools = [WorkerPool(workers=1, memory_mb=512) for _ in range(8)]
+        answers = list(threads.map(lambda pool: pool.run(60, divmod, 7, 3), pools))
+    for pool in pools:
+        pool.close()
+    assert answers == [(2, 1)] * 8
+    assert dict(os.environ) == before
 
 
 def test_workers_that_cannot_start_are_a_fault_of_the_run_and_leave_their_last_words(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -140,7 +141,9 @@ def kill_in_the_second(report):
 fan = TrainingPool(engine=EngineConfig(mlflow={str(tmp_path / "runs")!r}), on_epoch=kill_in_the_second)
 train_all(Path({str(dataset)!r}), Path({str(tmp_path / "model")!r}), SOUND, fan=fan)
 """
-    killed = subprocess.run([sys.executable, "-c", kill], cwd=ROOT, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", kill], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False
+    )
     assert killed.returncode == -signal.SIGKILL
     (before,) = runs_in(tmp_path / "runs")
     assert (before.info.status, "audio/train_loss" in before.data.metrics) == ("RUNNING", True)

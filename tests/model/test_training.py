@@ -1,7 +1,9 @@
 """Training runs: complete, repeatable, resumed exactly, refused clearly."""
 
 import json
+import random
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +137,22 @@ def test_two_fits_are_bitwise_equal_and_another_seed_is_not(tiny: ModelConfig) -
     assert_same(weights(one), weights(two))
     other = fit("emodal", samples, NONE, tiny.model_copy(update={"seed": 1}))
     assert not np.array_equal(weights(other)[0], weights(one)[0])
+
+
+def test_other_threads_that_draw_random_numbers_do_not_change_the_weights(tiny: ModelConfig) -> None:
+    samples, stop = draw_samples(40, seed=4), threading.Event()
+    alone = weights(fit("emodal", samples, NONE, tiny))
+
+    def draw() -> None:
+        while not stop.wait(1e-4):
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    beside = weights(fit("emodal", samples, NONE, tiny))
+    stop.set()
+    thread.join()
+    assert_same(alone, beside)
 
 
 def test_a_killed_run_resumes_to_bitwise_the_same_weights(tiny: ModelConfig, tmp_path: Path) -> None:
