@@ -2,8 +2,9 @@
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,27 @@ class RemoteFile:
     version: str
 
 
+#: Local copies of folders at URLs, and what is called before this process writes at or below their URLs: see fenced.
+_FENCES: dict[Path, Callable[[], None]] = {}
+
+
+@contextlib.contextmanager
+def fenced(folder: Path, check: Callable[[], None]) -> Iterator[None]:
+    """Call check before each write of this process at the URL of a folder or below it, while the block runs.
+
+    check raises if this process may no longer write there.
+    """
+    outer = _FENCES.get(folder)
+    _FENCES[folder] = check
+    try:
+        yield
+    finally:
+        if outer is None:
+            del _FENCES[folder]
+        else:
+            _FENCES[folder] = outer
+
+
 def list_remote(path: Path) -> dict[Path, RemoteFile]:
     """The files at the URL of a path, or below it, under their local paths; hidden ones are left out.
 
@@ -27,7 +49,7 @@ def list_remote(path: Path) -> dict[Path, RemoteFile]:
     """
     if url_of(path) is None:
         return {}
-    with _remote(path) as (store, root):
+    with open_remote(path) as (store, root):
         found = store.find(root, detail=True)
     files = {}
     for key, info in found.items():
@@ -44,26 +66,26 @@ def remove_remote(folder: Path) -> None:
     """Remove everything at the URL of a folder, hidden or not."""
     if url_of(folder) is None:
         return
-    with _remote(folder) as (store, root):
-        if keys := store.find(root):
-            store.rm(keys)
+    with writing_remote(folder) as (store, root):
+        for key in store.find(root):
+            store.rm_file(key)  # rm would take brackets in a name for a pattern
 
 
 def remote_file(path: Path) -> RemoteFile:
     """The file at the URL of a path. Errors as list_remote; InputError if there is none."""
-    with _remote(path) as (store, key):
+    with open_remote(path) as (store, key):
         return _remote_file(store.info(key))
 
 
 def download(path: Path, to: Path) -> None:
     """Write the file at the URL of a path to another path, atomically. Errors as list_remote and atomic_path."""
-    with atomic_path(to) as temporary, _remote(path) as (store, key):
+    with atomic_path(to) as temporary, open_remote(path) as (store, key):
         store.get_file(key, str(temporary))
 
 
 def create_remote(path: Path, data: bytes) -> bool:
     """Write a small file at the URL of a path unless there is one. Returns whether it was written."""
-    with _remote(path) as (store, key):
+    with writing_remote(path) as (store, key):
         try:
             store.pipe_file(key, data, mode="create")
         except FileExistsError:
@@ -71,20 +93,71 @@ def create_remote(path: Path, data: bytes) -> bool:
     return True
 
 
+def replace_remote(path: Path, data: bytes, version: str) -> bool:
+    """Write a small file at the URL of a path if it still has this version. Returns whether it was written.
+
+    S3 compares and writes in one step. For other stores these are two, and another process may write in between.
+    """
+    with writing_remote(path) as (store, key):
+        try:
+            if _remote_file(store.info(key)).version != version:
+                return False
+            store.pipe_file(key, data, **({"IfMatch": version} if _is_s3(store) else {}))
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # what s3fs makes of S3's PreconditionFailed
+                return False
+            if error.errno != errno.ENOSYS:  # a store like S3 that does not compare
+                raise
+            store.pipe_file(key, data)
+    return True
+
+
 def write_remote(path: Path, data: bytes) -> None:
     """Write a small file at the URL of a path."""
-    with _remote(path) as (store, key):
+    with writing_remote(path) as (store, key):
         store.pipe_file(key, data)
 
 
 def read_remote(path: Path) -> bytes | None:
     """The small file at the URL of a path, None if there is none."""
-    with _remote(path) as (store, key):
+    with open_remote(path) as (store, key):
         try:
             data: bytes = store.cat_file(key)
         except FileNotFoundError:
             return None
     return data
+
+
+def modified_remote_s(path: Path) -> float | None:
+    """When the file at the URL of a path was written, in seconds by the clock of its store; None if it does not say.
+
+    Errors as remote_file.
+    """
+    with open_remote(path) as (store, key):
+        try:
+            written = store.modified(key)
+        except (NotImplementedError, KeyError):
+            return None
+    if isinstance(written, str):
+        written = datetime.fromisoformat(written)
+    return written.timestamp() if isinstance(written, datetime) else None
+
+
+@contextlib.contextmanager
+def writing_remote(path: Path) -> Iterator[tuple[Any, str]]:
+    """The file system of a path's URL and the key in it, to write there. Errors as fenced and list_remote."""
+    for folder, check in list(_FENCES.items()):
+        if path.is_relative_to(folder):
+            check()
+    with open_remote(path) as opened:
+        yield opened
+
+
+def _is_s3(store: Any) -> bool:
+    protocols = store.protocol if isinstance(store.protocol, tuple) else (store.protocol,)
+    return "s3" in protocols
 
 
 def _remote_file(info: dict[str, Any]) -> RemoteFile:
@@ -99,7 +172,7 @@ def _remote_file(info: dict[str, Any]) -> RemoteFile:
 
 
 @contextlib.contextmanager
-def _remote(path: Path) -> Iterator[tuple[Any, str]]:
+def open_remote(path: Path) -> Iterator[tuple[Any, str]]:
     """The file system of a path's URL and the key in it; its errors become ours, one line each."""
     url = shown(path)
     try:

@@ -14,18 +14,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from emodal_data.core.errors import WorkError
 from emodal_data.storage.files import write_bytes
 from emodal_data.storage.remote import (
     RemoteFile,
-    _remote,
+    create_remote,
     download,
     list_remote,
+    open_remote,
     read_remote,
     remote_file,
     remove_remote,
     write_remote,
+    writing_remote,
 )
-from emodal_data.storage.urls import url_of
+from emodal_data.storage.urls import shown, url_of
 from emodal_data.storage.versions import Versions
 
 #: A folder with this file in it is complete: the file is written last, and has another name while others change.
@@ -58,7 +61,8 @@ def pull(path: Path) -> None:
 def push(path: Path) -> None:
     """Make the URL equal to the local copy; the deepest files of a folder first, its manifest last.
 
-    A file that the URL holds under another name is copied within the store, not uploaded. Errors as list_remote.
+    A file that the URL holds under another name is copied within the store, not uploaded.
+    Raises WorkError if another process wrote the manifest meanwhile; errors as list_remote.
     """
     if url_of(path) is None:
         return
@@ -77,7 +81,8 @@ def push(path: Path) -> None:
         _all(_put, ((file, versions) for file in sorted(changed - {mark}) if len(file.parts) == depth))
     _all(_delete, ((file,) for file in sorted(gone)))
     if is_changed:
-        _all(_put, ((file, versions) for file in local if file == mark))
+        if mark in local:
+            _put_mark(mark, versions)
         remove_remote(before)
     versions.tidy(path)
 
@@ -129,19 +134,28 @@ def _get(path: Path, fact: RemoteFile, versions: Versions) -> None:
 
 
 def _put(path: Path, versions: Versions) -> None:
-    with _remote(path) as (store, key):
+    with writing_remote(path) as (store, key):
         store.put_file(str(path), key)
     versions.record(path, remote_file(path).version)
 
 
+def _put_mark(mark: Path, versions: Versions) -> None:
+    """Upload the file that makes a folder complete; there is none now, unless another process published too."""
+    if not create_remote(mark, mark.read_bytes()):
+        raise WorkError(
+            f"{shown(mark)}: another build wrote it meanwhile; nothing of this one counts: run it again"
+        )
+    versions.record(mark, remote_file(mark).version)
+
+
 def _copy(source: Path, path: Path, versions: Versions) -> None:
-    with _remote(path) as (store, key), _remote(source) as (_, source_key):
+    with writing_remote(path) as (store, key), open_remote(source) as (_, source_key):
         store.cp_file(source_key, key)
     versions.record(path, remote_file(path).version)
 
 
 def _delete(path: Path) -> None:
-    with _remote(path) as (store, key):
+    with writing_remote(path) as (store, key):
         store.rm_file(key)
 
 
