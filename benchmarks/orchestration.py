@@ -11,6 +11,7 @@ import resource
 import sqlite3
 import tempfile
 import time
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,17 @@ os.environ |= {
 }
 os.environ |= {"PREFECT_LOGGING_TO_API_ENABLED": "true", "PREFECT_LOGGING_LEVEL": "INFO"}
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
+from prefect import flow
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from sheet import finish, machine
 
 from emodal_data.clips.plan import Clip, Reel
 from flows.config.models import Config
 from flows.engine.submit import engine
+from flows.engine.tasks import prefect_threads
 from flows.progress.observer import observer
-from flows.server.local_server import local_server
+from flows.progress.prefect_run import observed_in_prefect
 
 TABLES = (
     "task_run",
@@ -44,12 +46,7 @@ TABLES = (
 )
 
 
-@task(
-    task_run_name="read {reel.film} {reel.first_s:.0f}-{reel.last_s:.0f} s",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
-def read_nothing(reel: Reel, config: Config) -> None:
+def read_nothing(config: Config, reel: Reel) -> None:
     """Read a reel without doing anything."""
 
 
@@ -57,11 +54,11 @@ def read_nothing(reel: Reel, config: Config) -> None:
 def build_nothing(config: Config, films: int, clips: int) -> None:
     """The part of build-dataset whose cost grows with the clips."""
     reels = make_reels(films, clips, config.clips.reel_size)
-    with engine(config) as submit:
+    with observed_in_prefect(), engine(config, prefect_threads) as submit:
         observer().stage("reading clips", clips, "clips")
         observer().films({f"film{n}.mkv": clips // films for n in range(films)})
-        futures = {submit(read_nothing, reel=reel, config=config): reel for reel in reels}
-        for future in as_completed(list(futures)):
+        futures = {submit(read_nothing, reel): reel for reel in reels}
+        for future in as_completed(futures):
             reel = futures[future]
             future.result()
             observer().advance(len(reel.clips), film=reel.film)
@@ -89,7 +86,9 @@ def measure(films: int, clips: int) -> dict[str, Any]:
     """Measure one build whose reels do nothing."""
     config = Config(films=Path("/films"), annotations=Path("/a.csv"), out=Path("/out"))
     database = Path(os.environ["PREFECT_HOME"]) / "prefect.db"
-    with local_server():
+    server = SubprocessASGIServer()
+    server.start()
+    with temporary_settings({PREFECT_API_URL: server.api_url}):
         before, before_bytes, start_s, start_wall_s = (
             rows(database),
             database.stat().st_size,
@@ -100,6 +99,7 @@ def measure(films: int, clips: int) -> dict[str, Any]:
         flow_s, wall_s = time.process_time() - start_s, time.time() - start_wall_s
         time.sleep(10)  # the server writes task runs and events a little later
         after = rows(database)
+    server.stop()
     server_s = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
     return {
         "reels": len(make_reels(films, clips, config.clips.reel_size)),

@@ -35,9 +35,7 @@ def main() -> None:
     if arguments.write:
         print(json.dumps(write(arguments.write)))
         return
-    body = [
-        f"{machine('vl-convert-python', 'av')}; CPU time. `python benchmarks/report.py` makes this file.\n"
-    ]
+    body = [f"{machine('av')}; CPU time. `python benchmarks/report.py` makes this file.\n"]
     body += ["## While the film is open\n", previews()]
     rows, looks = [], []
     for count in arguments.clips:

@@ -8,7 +8,6 @@ InputError for wrong input and WorkError for work that failed; emodal_model.core
 `if __name__ == "__main__":`, and in notebooks.
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +46,8 @@ def build(
 
     config: TOML file with settings, which the arguments override; or a whole Config, alone.
     Returns counts (of rows, samples, reasons), clips_read, published (whether anything was written), warnings, and
-    metrics of the training. Raises InputError for wrong input, WorkError if the work failed.
+    metrics of the training. If a Prefect server is configured (PREFECT_API_URL), it is a flow run there. Raises
+    InputError for wrong input, WorkError if the work failed.
 
     >>> result = build("films", "annotations.csv", "build", train=False, split={"group_by": "film"})
     >>> result["published"], result["clips_read"] == result["counts"]["rows"]
@@ -57,21 +57,14 @@ def build(
 
     tree = _config(films, annotations, out, config, settings)
     with watched_on_terminal() as terminal:
-        with terminal.console.status("looking for what has changed"):
-            from flows.operations.unchanged import finished_build
+        with terminal.console.status("starting"):
+            from flows.operations.build import build_and_train
+            from flows.server.environment import is_server_configured, prefect_server
+        if not is_server_configured():
+            return build_and_train(tree)
+        with prefect_server():
+            from flows.build_dataset import build_dataset
 
-            result = finished_build(tree)
-        if result is not None:
-            return result
-        with contextlib.ExitStack() as server:
-            with terminal.console.status("starting"):
-                from flows.server.environment import prepare_prefect
-                from flows.server.local_server import local_server
-
-                prepare_prefect()
-                from flows.build_dataset import build_dataset
-
-                server.enter_context(local_server())
             return build_dataset(tree)
 
 

@@ -1,19 +1,13 @@
-"""The flow train-emodal: a dataset in, a trained model with its metrics out. Nothing is trained twice."""
+"""The flow train-emodal: the training after a build as a run on a Prefect server."""
 
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
-from emodal_data.dataset.integrity import refuse_damaged
-from emodal_data.dataset.read import open_dataset
-from emodal_data.storage.sync import pull, push
-from emodal_data.storage.urls import local_path, url_of
 from emodal_model.core.config import ModelConfig
-from emodal_model.training.identity import finished
 from flows.config.models import EngineConfig
-from flows.engine.trainings import TrainingPool, train_all
-from flows.progress.observer import observer
+from flows.operations.train import train_dataset
 from flows.progress.prefect_run import observed_in_prefect
 
 _DEFAULTS = ModelConfig()
@@ -34,17 +28,5 @@ def train_emodal(
     Returns the metrics. A finished training of this very dataset with these settings is not repeated.
     Raises ModelError if the dataset cannot be trained on.
     """
-    if url_of(local_path(dataset)) is not None:
-        dataset = open_dataset(dataset)
-    out = local_path(out)
-    pull(out)
-    # MLflow may not know a finished training: the training itself checks that.
-    done = finished(dataset, out, config) if config.seeds == 1 and not engine.mlflow else None
-    if done is not None:
-        return done
-    refuse_damaged(dataset)
     with observed_in_prefect(engine.report_url):
-        observer().stage("training", 0, "epochs")
-        metrics = train_all(dataset, out, config, fan=TrainingPool(workers, engine, observer().epoch))
-    push(out)
-    return metrics
+        return train_dataset(dataset, out, config, engine, workers)

@@ -51,5 +51,4 @@ def settle_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(_M_MMAP_THRESHOLD, _THRESHOLD_BYTES)
-    gc.collect()
     gc.freeze()  # else the collector scans all modules again and again while a long table is read

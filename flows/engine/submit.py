@@ -1,27 +1,69 @@
-"""The engine of a build: threads that run its tasks, and wait for worker processes or a Dask cluster."""
+"""The engine of a build: threads that hand out its pieces of work, and wait for worker processes or a Dask cluster."""
 
 import contextlib
-from collections.abc import Iterator
+import contextvars
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
-from prefect import Task
-from prefect.futures import PrefectFuture
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
-
+from emodal_data.core.errors import TransientError
 from flows.config.models import Config
+from flows.engine import work
 from flows.engine.dask import dask_client
+from flows.engine.executors import run_on_engine
 from flows.engine.processes import worker_pool, workers
+
+#: A piece of work (work.py): a function of the configuration and of what it is about: a film, a reel, a shard.
+Piece = Callable[[Config, Any], Any]
+#: Tried again after an I/O error.
+_RETRIED: tuple[Piece, ...] = (work.inspect_film, work.read_reel_on_worker)
 
 
 class Submit(Protocol):
-    """Hand a task to the engine."""
+    """Hand a piece of work to the engine."""
 
-    def __call__(self, task: Task[..., Any], **parameters: Any) -> PrefectFuture[Any]:
-        """Start the task as soon as there is room for it."""
+    def __call__(self, piece: Piece, about: Any) -> Future[Any]:
+        """Start it as soon as there is room for it."""
+
+
+#: Threads that hand out the work of a build, so many pieces at a time.
+Threads = Callable[[Config, int], contextlib.AbstractContextManager[Submit]]
 
 
 @contextlib.contextmanager
-def engine(config: Config) -> Iterator[Submit]:
+def plain_threads(config: Config, room: int) -> Iterator[Submit]:
+    """Threads that no server hears of. room: how many."""
+    with ThreadPoolExecutor(room) as pool:
+
+        def submit(piece: Piece, about: Any) -> Future[Any]:
+            context = contextvars.copy_context()  # the observer of this run
+            return pool.submit(context.run, _run, config, piece, about)
+
+        try:
+            yield submit
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _run(config: Config, piece: Piece, about: Any) -> Any:
+    for delay_s in delays_s(config, piece):
+        try:
+            return run_on_engine(config, piece, about)
+        except TransientError:
+            time.sleep(delay_s)
+    return run_on_engine(config, piece, about)
+
+
+def delays_s(config: Config, piece: Piece) -> list[float]:
+    """Seconds to wait before each further try of a piece of work, each twice the one before."""
+    tries = config.engine.retries if piece in _RETRIED else 0
+    return [config.engine.retry_delay_s * 2**n for n in range(tries)]
+
+
+@contextlib.contextmanager
+def engine(config: Config, threads: Threads = plain_threads) -> Iterator[Submit]:
     """The engine of a build, with its worker processes or its Dask cluster, for as long as the block runs.
 
     Raises InputError if config asks for Dask and it is not installed, or no scheduler answers.
@@ -31,13 +73,7 @@ def engine(config: Config) -> Iterator[Submit]:
         client = None
         if config.engine.kind == "dask":
             client = open_ones.enter_context(dask_client(config.engine, config.worker_count))
-        runner: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=room_for(config, client))
-        open_ones.enter_context(runner)
-
-        def submit(task: Task[..., Any], **parameters: Any) -> PrefectFuture[Any]:
-            future: PrefectFuture[Any] = runner.submit(task, parameters)
-            return future
-
+        submit = open_ones.enter_context(threads(config, room_for(config, client)))
         try:
             yield submit
         except BaseException:
@@ -49,7 +85,7 @@ def engine(config: Config) -> Iterator[Submit]:
 def room_for(config: Config, client: Any) -> int:
     """How much work is handed out at a time: a thread waits for each. client: of Dask, or None."""
     if config.engine.dask_address is None or client is None:
-        # One more than can work: what Prefect asks and hears of the next task is said while the others are at work.
+        # One more than can work: what is asked and heard of the next piece is said while the others are at work.
         return config.worker_count + 1
     # Twice what the cluster does at a time, so that none of it waits for the flow; more where it may grow.
     threads: int = sum(client.nthreads().values())

@@ -1,23 +1,65 @@
-"""The pieces of work (work.py) as tasks that the engine runs, retries and shows.
+"""A build's pieces of work as Prefect tasks: their names, retries, and the threads of a flow that run them."""
 
-A task waits in a thread of the flow, wherever its work is done.
-"""
-
-from pathlib import Path
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
-from prefect import Task, task
+from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from emodal_data.clips.films import FilmFacts, FilmFile
-from emodal_data.clips.mp4_exports import Export
-from emodal_data.clips.plan import Reel
 from emodal_data.core.errors import TransientError
-from emodal_data.dataset.shards import Shard, WrittenShard
 from flows.config.models import Config
 from flows.engine import work
-from flows.engine.executors import run_on_engine, run_on_this_machine
+from flows.engine.executors import run_on_engine
+from flows.engine.submit import Piece, Submit, delays_s
+
+
+@contextlib.contextmanager
+def prefect_threads(config: Config, room: int) -> Iterator[Submit]:
+    """Threads of a flow that run the pieces of work as tasks. room: how many at a time."""
+    runner: TaskRunner[Any]
+    with ThreadPoolTaskRunner(max_workers=room) as runner:
+
+        def submit(piece: Piece, about: Any) -> Future[Any]:
+            delays = delays_s(config, piece)
+            task = task_of(piece).with_options(retries=len(delays), retry_delay_seconds=delays)
+            return _plain(runner.submit(task, {"about": about, "config": config}))
+
+        yield submit
+
+
+def task_of(piece: Piece) -> Task[..., Any]:
+    """The task of a piece of work."""
+
+    def run(about: Any, config: Config) -> Any:
+        return run_on_engine(config, piece, about)
+
+    name, run_name = _NAMES.get(piece, (piece.__name__, None))
+    return Task(
+        run,
+        name=name,
+        description=piece.__doc__,
+        task_run_name=run_name,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        retry_condition_fn=may_pass_next_time,
+    )
+
+
+#: The name of each task, and of its runs.
+_NAMES: dict[Callable[..., Any], tuple[str, str]] = {
+    work.inspect_film: ("look_at_film", "look at {about.name}"),
+    work.read_reel_on_worker: (
+        "ingest_reel",
+        "read {about.film} {about.first_s:.0f}-{about.last_s:.0f} s",
+    ),
+    work.cut_clips: ("cut_clips", "cut {about.film}"),
+    work.write_one_shard: ("make_shard", "write {about.path.name}"),
+}
 
 
 def may_pass_next_time(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -31,41 +73,15 @@ def may_pass_next_time(task: Task[..., Any], run: TaskRun, state: State[Any]) ->
     return False
 
 
-@task(
-    task_run_name="look at {film.name}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retry_condition_fn=may_pass_next_time,
-)
-def look_at_film(film: FilmFile, config: Config) -> FilmFacts:
-    """Hash a film and read its header."""
-    return run_on_engine(config, work.inspect_film, film)
+def _plain(run: PrefectFuture[Any]) -> Future[Any]:
+    """The future of a task's run as one of Python's own."""
+    future = Future[Any]()
 
+    def done(run: PrefectFuture[Any]) -> None:
+        try:
+            future.set_result(run.result())
+        except BaseException as error:
+            future.set_exception(error)
 
-@task(
-    task_run_name="read {reel.film} {reel.first_s:.0f}-{reel.last_s:.0f} s",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retry_condition_fn=may_pass_next_time,
-)
-def ingest_reel(reel: Reel, config: Config) -> None:
-    """Read the clips of a reel into the clip store."""
-    run_on_engine(config, work.read_reel_on_worker, reel)
-
-
-@task(task_run_name="cut {export.film}", cache_policy=NO_CACHE, persist_result=False)
-def cut_clips(export: Export, config: Config) -> list[str]:
-    """Write some clips of a film as mp4 files."""
-    return run_on_engine(config, work.export_clips, export)
-
-
-@task(task_run_name="write {shard.path.name}", cache_policy=NO_CACHE, persist_result=False)
-def make_shard(shard: Shard, config: Config) -> WrittenShard:
-    """Write one shard."""
-    return run_on_engine(config, work.write_one_shard, shard)
-
-
-@task(task_run_name="measure the price of a leak", cache_policy=NO_CACHE, persist_result=False)
-def audit_leakage(folder: Path, config: Config) -> dict[str, Any] | None:
-    """Test simple models on the shards of a folder under splits that leak and one that does not."""
-    return run_on_this_machine(config, work.measure_leak_price, folder)
+    run.add_done_callback(done)
+    return future

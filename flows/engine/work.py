@@ -48,7 +48,7 @@ def read_reel_on_worker(config: Config, reel: Reel) -> None:
     send(reel.file.parent)
 
 
-def export_clips(config: Config, export: Export) -> list[str]:
+def cut_clips(config: Config, export: Export) -> list[str]:
     """Write some clips of a film as mp4 files. Returns a line for each that cannot be written."""
     with film_at_hand(export.path, config.films, config.storage.films_gb) as (path, films):
         here, timeout_s = replace(export, path=path), export.timeout_s(config.clips)

@@ -1,1 +1,1 @@
-"""What a command does without a Prefect flow: plan, unchanged builds, predict, propose, forget."""
+"""What a command does, without Prefect: plan, build, train, predict, propose, forget."""

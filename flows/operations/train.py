@@ -1,4 +1,4 @@
-"""The work of `emodal train`: one training, several seeds or folds, or a grid of settings."""
+"""The work of `emodal train`: one training, several seeds or folds, or a grid; and of the training after a build."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,8 +8,11 @@ from emodal_data.core.errors import InputError
 from emodal_data.dataset.integrity import refuse_damaged
 from emodal_data.dataset.read import open_dataset
 from emodal_data.storage.sync import pull, push
-from emodal_data.storage.urls import local_path
+from emodal_data.storage.urls import local_path, url_of
+from emodal_model.core.config import ModelConfig
+from emodal_model.training.identity import finished
 from flows.config.load import load_sweep, load_training_config
+from flows.config.models import EngineConfig
 from flows.engine.trainings import TrainingPool, train_all, train_sweep
 from flows.progress.observer import observer
 
@@ -43,3 +46,26 @@ def train_on(
     )
     push(folder)
     return result
+
+
+def train_dataset(
+    dataset: Path, out: Path, config: ModelConfig, engine: EngineConfig, workers: int
+) -> dict[str, Any]:
+    """The training after a build, on its dataset; dataset and out may be URLs. Returns the metrics.
+
+    engine, workers: where several seeds are trained, and how many at a time. A finished training of this very dataset
+    with these settings is not repeated. Raises ModelError if the dataset cannot be trained on.
+    """
+    if url_of(local_path(dataset)) is not None:
+        dataset = open_dataset(dataset)
+    out = local_path(out)
+    pull(out)
+    # MLflow may not know a finished training: the training itself checks that.
+    done = finished(dataset, out, config) if config.seeds == 1 and not engine.mlflow else None
+    if done is not None:
+        return done
+    refuse_damaged(dataset)
+    observer().stage("training", 0, "epochs")
+    metrics = train_all(dataset, out, config, fan=TrainingPool(workers, engine, observer().epoch))
+    push(out)
+    return metrics

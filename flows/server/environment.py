@@ -23,7 +23,54 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 #: Where a server of this machine listens: no proxy can reach it.
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
-_temporary_home: str | None = None
+#: Files in which Prefect looks for its settings, beside the profiles.
+_SETTINGS_FILES = (".env", "prefect.toml", "pyproject.toml")
+
+
+def is_server_configured() -> bool:
+    """Whether a build is a run on a Prefect server: PREFECT_API_URL, of the environment or a file that Prefect reads.
+
+    Without one, nothing of Prefect is imported, which would take a second. Raises InputError if its settings are wrong.
+    """
+    if not (os.environ.get("PREFECT_API_URL") or any(map(_names_server, _settings_files()))):
+        return False
+    prepare_prefect()
+    from prefect.settings import PREFECT_API_URL
+
+    return bool(PREFECT_API_URL.value())
+
+
+def _settings_files() -> Iterator[Path]:
+    yield from map(Path, _SETTINGS_FILES)
+    if profiles := os.environ.get("PREFECT_PROFILES_PATH"):
+        yield Path(profiles)
+    with contextlib.suppress(RuntimeError):  # the user has no home folder
+        yield Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser() / "profiles.toml"
+
+
+def _names_server(file: Path) -> bool:
+    try:
+        return b"api_url" in file.read_bytes().lower() or b"[api]" in file.read_bytes().lower()
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def prefect_server() -> Iterator[None]:
+    """Run the block's flows against the configured server.
+
+    Raises InputError if no server answers at the start, WorkError if it is lost later.
+    """
+    import httpx
+    from prefect.settings import PREFECT_API_URL
+
+    url = str(PREFECT_API_URL.value())
+    with without_proxy_to_this_machine():
+        check_server(url)
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise WorkError(f"the Prefect server at {url} no longer answers: {_cause(error)}") from error
 
 
 def prepare_prefect() -> None:
@@ -35,8 +82,6 @@ def prepare_prefect() -> None:
     logging.getLogger("EventsWorker").setLevel(logging.CRITICAL)
     for name, value in {
         "PREFECT_LOGGING_LEVEL": "CRITICAL",  # who called reports the failure
-        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",  # else Prefect reports its use to its makers
     }.items():
         os.environ.setdefault(name, value)
@@ -78,19 +123,13 @@ def _ensure_home() -> None:
     else:
         if _is_writable(home):
             return
-    global _temporary_home
-    folder = _temporary_home = tempfile.mkdtemp(prefix="emodal-prefect-")
+    folder = tempfile.mkdtemp(prefix="emodal-prefect-")
     if (profiles := home / "profiles.toml").is_file():
         os.environ.setdefault("PREFECT_PROFILES_PATH", str(profiles))
     os.environ["PREFECT_HOME"] = folder
     observer().log(
         f"{home} (PREFECT_HOME) cannot be written: Prefect keeps its records of this run in {folder}"
     )
-
-
-def temporary_home() -> str | None:
-    """The folder that Prefect uses in place of its own; None if it uses its own."""
-    return _temporary_home
 
 
 def _is_writable(folder: Path) -> bool:
@@ -133,21 +172,6 @@ def _has_socks() -> bool:
     import importlib.util
 
     return importlib.util.find_spec("socksio") is not None
-
-
-@contextlib.contextmanager
-def configured_server(url: str) -> Iterator[None]:
-    """Run the block's flows against the server of PREFECT_API_URL.
-
-    Raises InputError if no server answers at the start, WorkError if it is lost later.
-    """
-    import httpx
-
-    check_server(url)
-    try:
-        yield
-    except httpx.TransportError as error:
-        raise WorkError(f"the Prefect server at {url} no longer answers: {_cause(error)}") from error
 
 
 def check_server(url: str) -> None:

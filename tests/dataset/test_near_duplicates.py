@@ -22,14 +22,17 @@ def flipped(one: bytes, bits: np.ndarray) -> bytes:
     return np.packbits(all_bits).tobytes()
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.sampled_from([1, 40, 1 << 20]))
-def test_it_finds_what_comparing_every_pair_finds(seed: int, most_bits: int, block: int) -> None:
+@given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.sampled_from([1, 40, 1 << 20]), st.booleans())
+def test_it_finds_what_comparing_every_pair_finds(
+    seed: int, most_bits: int, block: int, is_few: bool
+) -> None:
     draw = np.random.default_rng(seed)
     others = [draw.bytes(32) for _ in range(30)]
     copies = [flipped(one, draw.choice(256, n, replace=False)) for n, one in enumerate(others * 2)]
     hashes = [draw.bytes(32), *copies, others[0]]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_hashes, "_BLOCK_PAIRS", block)
+        patch.setattr(near_hashes, "_FEW_PAIRS", 1 << 16 if is_few else 0)
         assert near_any(hashes, others, most_bits).tolist() == every_pair(hashes, others, most_bits)
 
 
@@ -37,7 +40,11 @@ def test_it_finds_what_comparing_every_pair_finds(seed: int, most_bits: int, blo
 def test_it_holds_when_all_of_the_others_are_alike(bits: int, others: int) -> None:
     one = flipped(bytes(32), np.arange(bits))
     crowd = [b"\xff" * 32] * others
-    assert near_any([one], [*crowd, bytes(32)], 28)[0] == (bits <= 28 or (others > 0 and 256 - bits <= 28))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_hashes, "_FEW_PAIRS", 0)
+        assert near_any([one], [*crowd, bytes(32)], 28)[0] == (
+            bits <= 28 or (others > 0 and 256 - bits <= 28)
+        )
 
 
 def test_nothing_is_near_to_nothing() -> None:

@@ -106,25 +106,13 @@ def test_a_scheduler_that_went_away_is_tried_again_until_it_is_given_up(tmp_path
     ]
 
 
-@pytest.mark.usefixtures("prefect_server")
-def test_an_error_of_the_flow_ends_what_is_under_way(tmp_path: Path) -> None:
-    from prefect import flow, task
-
+def test_an_error_of_the_build_ends_what_is_under_way(tmp_path: Path) -> None:
     from flows.engine.submit import engine
 
-    @task
-    def take_its_time() -> None:
-        run_on_engine(SPREAD, take_long, tmp_path)
-
-    @flow
-    def fail_meanwhile() -> None:
-        with engine(SPREAD) as submit:
-            submit(take_its_time)
-            wait_for(tmp_path / "begun")
-            raise WorkError("the disk is full")
-
-    with pytest.raises(WorkError, match="the disk is full"):
-        fail_meanwhile()
+    with pytest.raises(WorkError, match="the disk is full"), engine(SPREAD) as submit:
+        submit(take_long, tmp_path)
+        wait_for(tmp_path / "begun")
+        raise WorkError("the disk is full")
     assert not (tmp_path / "ended").exists()
 
 

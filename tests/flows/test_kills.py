@@ -18,25 +18,21 @@ import pytest
 
 from tests.folder_hashes import hashes
 
-pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.timeout(3600)
 
 KILLS = int(os.environ.get("EMODAL_KILLS", "3"))
 SEED = int(os.environ.get("EMODAL_KILLS_SEED", "0"))
 
 
 def start(samples: Path, out: Path, annotations: Path | None = None) -> subprocess.Popen[bytes]:
-    from prefect.settings import PREFECT_API_URL
-
     command = [sys.executable, "-m", "flows", "build", "--no-train", "--films", str(samples / "films")]
     command += ["--annotations", str(annotations or samples / "annotations.csv"), "--out", str(out)]
     # Sides that were kept would be those of the dataset before.
     settings = ("split.allow_imbalance=true", "split.keep_sides=false", "clips.reel_size=2", "shards.rows=8")
     for setting in settings:
         command += ["--set", setting]
-    # The suite's server: starting one would take most of each build's time.
-    environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
 
 

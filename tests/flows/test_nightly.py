@@ -22,10 +22,11 @@ from emodal_data.core.config import ClipsConfig, SplitConfig
 from emodal_data.core.errors import InputError, TransientError, WorkError
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.integrity import remember_times
-from flows.build_dataset import build_dataset, make_plan, read_reels
+from flows.build_dataset import build_dataset
 from flows.config.models import Config, EngineConfig
 from flows.engine.failures import FailedFilms
 from flows.engine.submit import engine
+from flows.operations.build import make_plan, read_reels
 from flows.operations.plan import read_inputs
 from flows.progress.dataset_event import announced_file
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.config.models import Config
+from emodal_data.core.errors import TransientError
+from flows.config.models import Config, EngineConfig
+from flows.engine import submit, work
 from flows.engine.processes import worker_pool
+from flows.engine.submit import Piece, engine
 
 
 def test_what_dask_sets_about_memory_for_its_workers_does_not_reach_the_readers(
@@ -37,22 +40,48 @@ def _keep_a_worker() -> None:
     worker_pool(1, 1000).run(60.0, os.getpid)
 
 
-@pytest.mark.usefixtures("prefect_server")
-def test_the_next_task_is_ready_while_the_workers_work() -> None:
-    from prefect import flow, task
+CONFIG = Config(films=Path("films"), annotations=Path("a.csv"), out=Path("out"), workers=1)
 
-    from flows.engine.submit import engine
 
-    config = Config(films=Path("films"), annotations=Path("a.csv"), out=Path("out"), workers=1)
+def meet(config: Config, both: threading.Barrier) -> int:
+    return both.wait()
+
+
+def test_the_next_piece_of_work_is_ready_while_the_workers_work() -> None:
     both = threading.Barrier(2, timeout=60)
+    with engine(CONFIG) as submit:
+        assert sorted(future.result() for future in [submit(meet, both), submit(meet, both)]) == [0, 1]
 
-    @task
-    def meet() -> int:
-        return both.wait()
+
+@pytest.mark.usefixtures("prefect_server")
+def test_so_it_is_in_a_flow() -> None:
+    from prefect import flow
+
+    from flows.engine.tasks import prefect_threads
+
+    both = threading.Barrier(2, timeout=60)
 
     @flow
     def one_after_the_other() -> list[int]:
-        with engine(config) as submit:
-            return sorted(future.result() for future in [submit(meet), submit(meet)])
+        with engine(CONFIG, prefect_threads) as submit:
+            return sorted(future.result() for future in [submit(meet, both), submit(meet, both)])
 
     assert one_after_the_other() == [0, 1]
+
+
+def test_reading_is_tried_again_after_an_error_that_may_pass_and_writing_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[str] = []
+
+    def fail(config: Config, function: Piece, about: str) -> None:
+        tries.append(about)
+        raise TransientError("the drive is away")
+
+    monkeypatch.setattr(submit, "run_on_engine", fail)
+    twice = CONFIG.model_copy(update={"engine": EngineConfig(retries=2, retry_delay_s=0.01)})
+    with engine(twice) as hand_out:
+        for piece, about in ((work.read_reel_on_worker, "reel"), (work.write_one_shard, "shard")):
+            with pytest.raises(TransientError, match="the drive is away"):
+                hand_out(piece, about).result()
+    assert tries == ["reel", "reel", "reel", "shard"]

@@ -26,6 +26,8 @@ class _Band:
 
 #: Pairs compared at once: few enough for the cache of a core.
 _BLOCK_PAIRS = 1 << 15
+#: So many pairs are compared faster than they are searched for.
+_FEW_PAIRS = 1 << 16
 #: Bits of a band at most; a table of 2^18 places is small, and few pairs agree in as many bits by chance.
 _BAND_BITS = 18
 
@@ -91,6 +93,10 @@ def _near_pairs(
     hashing of Norouzi, Punjani and Fleet, Fast Exact Search in Hamming Space with Multi-Index Hashing (2014).
     """
     one, two = _words(hashes), _words(others)
+    if len(hashes) * len(others) <= _FEW_PAIRS:
+        rows, places = np.divmod(np.arange(len(hashes) * len(others)), len(others))
+        yield _near(one, rows, two, places, most_bits)
+        return
     width = 64 * len(one)
     bands = min(max(most_bits // 2 + 1, -(-width // _BAND_BITS)), width)
     for band in range(bands):

@@ -19,7 +19,6 @@ from emodal_data.presentation.report import figures, tallies
 from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
 from emodal_data.presentation.report.colours import class_colours
 from emodal_data.presentation.report.pictures import CLIPS_PER_SHEET, Sheet, script, write_pictures
-from emodal_data.presentation.report.vega import vega_script
 from emodal_data.presentation.templates import render
 from emodal_data.storage.files import write_bytes
 
@@ -58,8 +57,6 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     write_bytes(page / "data" / "figures.js", script("figures", _figures(counted, manifest)))
     for path in sorted(_PAGE.glob("*.css")) + sorted(_PAGE.glob("*.js")):
         write_bytes(page / "app" / path.name, path.read_bytes())
-    vega_before = before / "report" / "app" / "vega.js" if before else None
-    write_bytes(page / "app" / "vega.js", vega_script(vega_before))
     blank = len(clips) - len(places)
     html = _page(manifest=manifest, report=report, blank=blank, clips=len(clips), **counted)
     write_bytes(page / "index.html", html.encode())

@@ -1,0 +1,254 @@
+"""The work of `emodal build` and of the flow build-dataset: films and annotations in, a published dataset out.
+
+It reads top to bottom: plan, read the reels that are missing, publish what is clear. Nothing is done twice.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import as_completed
+from dataclasses import replace
+from typing import Any
+
+from emodal_data.annotations import annotations_sha256
+from emodal_data.clips.films import not_read
+from emodal_data.clips.gates import apply_gates
+from emodal_data.clips.mp4_exports import plan_exports
+from emodal_data.clips.plan import Plan, Reel, all_places, reel_places
+from emodal_data.clips.store import read_measures, remove_damaged
+from emodal_data.core.errors import DamagedReel, EmodalError
+from emodal_data.core.reasons import Reason
+from emodal_data.dataset.folder import (
+    check_split_is_known,
+    previous_folds,
+    previous_split,
+    read_manifest,
+    recover_dataset,
+    replace_dataset,
+    staging_folder,
+)
+from emodal_data.dataset.integrity import is_published, remember_times
+from emodal_data.dataset.kept_split import keep_split, read_kept_split, split_of_ledger
+from emodal_data.dataset.ledger import make_ledger, write_ledger
+from emodal_data.dataset.manifest import make_manifest
+from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
+from emodal_data.dataset.reused_shards import reuse_shards
+from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
+from emodal_data.dataset.split.notes import split_warnings
+from emodal_data.storage.remote import list_remote, remove_remote
+from emodal_data.storage.sync import fetch, send
+from emodal_data.storage.urls import shown
+from emodal_data.storage.workspace import workspace
+from flows.config.models import Config
+from flows.engine.executors import run_on_engine, run_on_this_machine
+from flows.engine.failures import FailedFilms
+from flows.engine.processes import settle_memory, workers
+from flows.engine.submit import Submit, Threads, engine, plain_threads
+from flows.engine.work import (
+    cut_clips,
+    describe,
+    inspect_film,
+    load_models,
+    measure_leak_price,
+    read_reel_on_worker,
+    write_one_shard,
+)
+from flows.operations.plan import BuildInputs, plan_reels, read_inputs, survey_films
+from flows.progress.observer import observer
+from flows.progress.summary import dataset_lines, plan_lines
+
+
+def build(config: Config, threads: Threads = plain_threads) -> dict[str, Any]:
+    """Build the dataset that the configuration describes. threads: what hands out the work.
+
+    Returns counts of the manifest, clips_read, published, and warnings. Raises InputError or WorkError.
+    """
+    settle_memory()
+    if config.engine.dask_address:
+        config = config.with_absolute_paths()
+    inputs = read_inputs(config)
+    with workspace(config.out) as folder:
+        recover_dataset(config.out / "dataset")
+        check_split_is_known(config.out / "dataset", config.split)
+        with engine(config, threads) as submit:
+            plan, failed = make_plan(inputs, config, submit)
+            clips_read = read_reels(plan, failed, config, submit)
+            try:
+                manifest, written = publish(plan, failed, config, submit)
+            except DamagedReel:
+                remove_damaged_reels(plan)
+                plan, failed = make_plan(inputs, config, submit)
+                clips_read += read_reels(plan, failed, config, submit)
+                manifest, written = publish(plan, failed, config, submit)
+            export_clips(plan, config, submit)
+            if log := workers(config).fault_log:
+                observer().log(f"worker processes crashed; their traces are in {log}")
+        folder.push()
+        result = {
+            "counts": manifest["counts"],
+            "clips_read": clips_read,
+            "published": written,
+            "warnings": failed.lines(),
+            "split_warnings": split_warnings(manifest),
+        }
+        observer().dataset(config.out, manifest, dataset_lines(result), is_new=written)
+    return result
+
+
+def build_and_train(config: Config) -> dict[str, Any]:
+    """Build, and train on the dataset if that is wanted. Returns what build does, and the metrics."""
+    result = build(config)
+    if config.train:
+        from flows.operations.train import train_dataset
+
+        result["metrics"] = train_dataset(
+            config.out / "dataset", config.out / "model", config.model, config.engine, config.workers or 1
+        )
+    return result
+
+
+def make_plan(inputs: BuildInputs, config: Config, submit: Submit) -> tuple[Plan, FailedFilms]:
+    """Look at the films that are new or changed, and decide what is to be read.
+
+    Returns the plan, and the films that could not be looked at.
+    """
+    survey = survey_films(inputs, config, config.out)
+    facts = dict(survey.facts)
+    failed = FailedFilms(len(inputs.files), config.engine.max_failed_fraction)
+    observer().stage("looking at films", len(survey.to_look_at), "films")
+    looks = {submit(inspect_film, film): film for film in survey.to_look_at}
+    for future in as_completed(looks):
+        film = looks[future]
+        try:
+            facts[film.name] = future.result()
+        except Exception as error:
+            failed.add(film.name, error)
+            facts[film.name] = not_read(film, Reason.READ_FAILED, str(error))
+        observer().advance()
+    survey.catalogue.keep(facts)
+    plan = plan_reels(inputs, facts, config, config.out)
+    for line in plan_lines(plan, config.annotations):
+        observer().log(line)
+    return plan, failed
+
+
+def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) -> int:
+    """Read the reels that the store lacks; one that fails costs its own clips, and is added to failed.
+
+    Returns the number of clips read; what is stored is not read again.
+    """
+    of_film = Counter[str]()
+    for reel in plan.reels:
+        of_film[reel.film] += len(reel.clips)
+    total, done, kept = of_film.total(), 0, 0
+    if total or config.audio.egemaps:
+        # Models and packages that are missing where films are read are reported before the first film is opened.
+        run_on_engine(config, load_models)
+    observer().stage("reading clips", total, "clips")
+    observer().films(of_film)
+    reels = {submit(read_reel_on_worker, reel): reel for reel in plan.reels}
+    for future in as_completed(reels):
+        reel = reels[future]
+        try:
+            future.result()
+            fetch(list_remote(reel.file.parent))  # another machine may have read it
+            done += len(reel.clips)
+            kept += count_clear(reel, plan, config)
+        except Exception as error:
+            failed.add(reel.film, error, reel.clips)
+        note = f"{kept} clear, {done - kept} dropped"
+        observer().advance(len(reel.clips), note=note, film=reel.film)
+    return done
+
+
+def remove_damaged_reels(plan: Plan) -> None:
+    """Take what is damaged out of the clip store, and say so; the next plan reads its clips again."""
+    for path in remove_damaged(sorted({path for path, _ in all_places(plan).values()})):
+        observer().log(f"{path}: damaged; its clips are read again")
+
+
+def count_clear(reel: Reel, plan: Plan, config: Config) -> int:
+    """How many clips of a reel that was just read pass the thresholds."""
+    measures = read_measures(reel_places(reel))
+    clips = apply_gates(plan.clips.loc[measures.index], measures, config.clips, config.face, config.audio)
+    return int(clips["reason"].isna().sum())
+
+
+def publish(
+    plan: Plan, failed: FailedFilms, config: Config, submit: Submit
+) -> tuple[Mapping[str, Any], bool]:
+    """Apply the thresholds, split, augment and write the dataset, unless it exists already.
+
+    Returns the manifest, and whether anything was written.
+    """
+    dataset = config.out / "dataset"
+    chosen = choose_samples(plan, failed, config)
+    split = split_of_ledger(chosen.ledger, chosen.key, config.dataset.model_dump(mode="json")["split"])
+    if is_published(chosen.key, dataset):
+        if read_kept_split(dataset) != split:
+            keep_split(dataset, split)
+        return read_manifest(dataset), False
+
+    folder = staging_folder(dataset)
+    planned = plan_shards(chosen, folder, config.shards.rows)
+    chosen = replace(chosen, clips=chosen.clips.head(0).copy())  # the shards hold them now, once is enough
+    shards = write_shards(planned, config, submit)
+    remove_remote(folder)
+    annotations = annotations_sha256(config.annotations, config.table)
+    overrides = annotations_sha256(config.overrides) if config.overrides else None
+    manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations, overrides)
+    if config.report.leak_price:
+        observer().stage("measuring the price of a leak", 1, "dataset")
+        manifest["leak_price"] = run_on_this_machine(config, measure_leak_price, folder)
+        observer().advance()
+    write_ledger(folder / "ledger.parquet", chosen.ledger)
+    run_on_this_machine(config, describe, folder, manifest)
+    keep_split(dataset, split)
+    replace_dataset(folder, dataset)
+    remember_times(dataset, read_manifest(dataset))
+    return manifest, True
+
+
+def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPlan:
+    """Apply the thresholds, and split what is left; where that cannot be, a ledger beside the dataset says why."""
+    dataset, ledger_of_failure = config.out / "dataset", config.out / "failed-ledger.parquet"
+    measures = failed.mark(read_measures(all_places(plan)))
+    clips = apply_gates(plan.clips, measures, config.clips, config.face, config.audio)
+    del measures
+    before = previous_split(dataset, config.split), previous_folds(dataset, config.split)
+    try:
+        chosen = plan_dataset(plan.rows, clips, config.dataset, *before)
+    except EmodalError as error:
+        write_ledger(ledger_of_failure, make_ledger(plan.rows, clips))
+        send(ledger_of_failure)
+        raise type(error)(f"{error} (what became of every row: {shown(ledger_of_failure)})") from error
+    ledger_of_failure.unlink(missing_ok=True)
+    return chosen
+
+
+def write_shards(shards: Sequence[Shard], config: Config, submit: Submit) -> list[WrittenShard]:
+    """Keep the shards that stay the same and write the others, in any order; returned in theirs."""
+    observer().stage("writing shards", sum(len(shard.samples) for shard in shards), "samples")
+    kept, missing = reuse_shards(config.out / "dataset", shards, ShardSettings.of(config.dataset))
+    written = {shard.name: shard for shard in kept}
+    if kept:
+        note = f"{len(kept)} of {len(shards)} shards stay as they are"
+        observer().advance(sum(shard.rows for shard in kept), note=note)
+    futures = [submit(write_one_shard, shard) for shard in missing]
+    for future in as_completed(futures):
+        written[future.result().name] = future.result()
+        observer().advance(future.result().rows)
+    fetch(shard.path for shard in missing)
+    return [written[shard.path.name] for shard in shards]
+
+
+def export_clips(plan: Plan, config: Config, submit: Submit) -> None:
+    """Write the clips as mp4 files where clips.export asks for them; those that cannot be written are logged."""
+    if config.clips.export == "none":
+        return
+    exports = plan_exports(plan, config.films, config.out / "exports" / config.clips.export)
+    observer().stage("cutting clips", sum(len(export.clips) for export in exports), "clips")
+    futures = {submit(cut_clips, export): export for export in exports}
+    for future in as_completed(futures):
+        for line in future.result():
+            observer().log(line)
+        observer().advance(len(futures[future].clips))
