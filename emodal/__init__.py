@@ -117,17 +117,22 @@ def train(
 
 
 def evaluate(model: str | Path, dataset: str | Path, predictions: str | Path | None = None) -> dict[str, Any]:
-    """Test a model on the test split of a dataset. Returns the metrics.
+    """Test a model on the test split of a dataset. Returns the metrics, and predictions, the file of the answers.
 
-    predictions: a Parquet file to write, with the truth and every probability of each clip.
+    predictions: the Parquet file for the truth and every probability of each clip. Default: predictions.parquet in
+    evaluations/<hash of the dataset>/ of the model folder, if that can be written.
 
     >>> sorted(evaluate("model", "build")) == sorted(evaluate("model/emodal.keras", "build/dataset"))
     True
     """
     from emodal_data.dataset.read import open_dataset as dataset_folder
     from emodal_model.evaluation.evaluate import evaluate as evaluate_model
+    from emodal_model.evaluation.evaluate import evaluation_file
 
-    return evaluate_model(Path(model), dataset_folder(dataset), _path(predictions)).as_dict()
+    folder = dataset_folder(dataset)
+    file = _path(predictions) or evaluation_file(Path(model), folder)
+    metrics = evaluate_model(Path(model), folder, file).as_dict()
+    return metrics | {"predictions": None if file is None else str(file)}
 
 
 def predict(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from emodal_data.annotations.votes import VoteCounts, count_words
+from emodal_data.annotations.votes import VoteCounts, annotators_of, count_words, fit_annotators
 from emodal_data.core.reasons import Reason
 
 #: The columns of a ledger from which votes are counted; those of earlier versions have no label_mapped_to.
@@ -23,20 +23,42 @@ def agreement(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
 
     rows: film, clip_id, label_mapped_to, annotator and reason, one line an annotation row.
     Returns annotators (number of different names), spans (with at least two votes), votes (on those spans), alpha,
-    per_class (alpha of this class against the rest) and per_film (spans, votes and alpha of films with such a span).
-    Words outside the classes are values like any other. alpha is null where it is not defined; see nominal_alpha.
+    per_class (alpha of this class against the rest), per_film (spans, votes and alpha of films with such a span) and
+    per_annotator (see annotator_reliability). Words outside the classes are values like any other. alpha is null where
+    it is not defined; see nominal_alpha.
     """
     rows = counted_rows(rows)
+    chosen = rows["label_mapped_to"] if "label_mapped_to" in rows else rows["label"]
+    rows = rows.assign(annotator=rows["annotator"].fillna(""), label_mapped_to=chosen)
     counts = _with_two_votes(count_words(rows, classes))
     films = rows.drop_duplicates("clip_id").set_index("clip_id")["film"].reindex(counts.clip_ids)
     return {
-        "annotators": int(rows.loc[rows["annotator"].fillna("") != "", "annotator"].nunique()),
+        "annotators": int(rows.loc[rows["annotator"] != "", "annotator"].nunique()),
         **_measured(counts),
         "per_class": {label: _alpha(*_against_rest(counts, place)) for place, label in enumerate(classes)},
         "per_film": {
             str(film): _measured(_part(counts, np.asarray(places)))
             for film, places in films.groupby(films, sort=True).indices.items()
         },
+        "per_annotator": annotator_reliability(rows[rows["clip_id"].isin(counts.clip_ids)], classes),
+    }
+
+
+def annotator_reliability(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """How reliable each named annotator is by the model of Dawid and Skene, by name.
+
+    rows: those of clips with at least two votes, as in votes.fit_annotators. votes: their number. reliability: the
+    probability that a vote of the annotator is the truth. Empty without a name, or if every vote is by the same name.
+    """
+    names = annotators_of(rows)
+    if len(names) < 2:
+        return {}
+    _, fitted = fit_annotators(rows, classes)
+    votes = rows.loc[rows["label_mapped_to"].notna(), "annotator"].value_counts()
+    return {
+        str(name): {"votes": int(votes[name]), "reliability": round(float(reliability), 4)}
+        for name, reliability in zip(names, fitted.reliabilities, strict=True)
+        if name
     }
 
 

@@ -1,4 +1,4 @@
-"""Counts the rows of one clip as votes: the word that most annotators chose, and the share of them.
+"""Counts the rows of one clip as votes: the word that most annotators chose, or that is most probably true.
 
 Words outside the classes are votes like any other: they count in the total, in the majority and in ties.
 """
@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from emodal_data.annotations.dawid_skene import Estimate, estimate
+from emodal_data.core.config import Resolve
 from emodal_data.core.label_words import DEFAULT_CLASSES
 from emodal_data.core.labels import BETWEEN_WORDS
 from emodal_data.core.schema import vote_columns
@@ -56,8 +58,8 @@ class Votes:
     """The outcome for every clip.
 
     clips: indexed by clip_id: label (class or null), outside (the word outside the classes that won, or null),
-        label_confidence (share of all votes for the winner), speaker, votes (all of them), tied (bool), and the votes
-        for each class (schema.vote_columns).
+        label_confidence (share of all votes for the winner, or its probability), speaker, votes (all of them), tied
+        (bool), and the votes for each class (schema.vote_columns).
     repeated: rows (index of the annotation table) whose annotator already has an earlier row for the clip.
     """
 
@@ -65,18 +67,27 @@ class Votes:
     repeated: pd.Index
 
 
-def count_votes(rows: pd.DataFrame, classes: Sequence[str] = DEFAULT_CLASSES) -> Votes:
+def count_votes(
+    rows: pd.DataFrame, classes: Sequence[str] = DEFAULT_CLASSES, resolve: Resolve = "majority"
+) -> Votes:
     """Count the votes of good rows with the columns clip_id, label_mapped_to, annotator and speaker.
 
     A row without a label is not a vote. An annotator's second row for a clip does not count; rows without an annotator
-    count as different people. A tie between the most chosen words gives no label.
+    count as different people. resolve: "majority" takes the most chosen word, and a tie gives no label; "dawid_skene"
+    takes, of the words chosen for the clip, the one that is most probably true (see dawid_skene.py), and
+    label_confidence is its probability.
     """
     named = rows[rows["annotator"] != ""]
     repeated = named.index[named.duplicated(["clip_id", "annotator"])]
     counted = rows.drop(index=repeated)
     counts = count_words(counted, classes)
-    clip_ids, total, most = counts.clip_ids, counts.total, counts.most
-    is_most = counts.votes == most[counts.clip]
+    clip_ids, total = counts.clip_ids, counts.total
+    weights = counts.votes / np.maximum(total, 1)[counts.clip]
+    if resolve == "dawid_skene":
+        weights = _posteriors(counts, counted, classes)
+    most = np.zeros(len(clip_ids))
+    np.maximum.at(most, counts.clip, weights)
+    is_most = weights == most[counts.clip]
     tied = np.bincount(counts.clip[is_most], minlength=len(clip_ids)) > 1
     winner = np.full(len(clip_ids), -1)
     winner[counts.clip[is_most]] = counts.word[is_most]
@@ -88,7 +99,7 @@ def count_votes(rows: pd.DataFrame, classes: Sequence[str] = DEFAULT_CLASSES) ->
         {
             "label": np.where(known, words[winner], None),
             "outside": np.where(known, None, words[winner]),
-            "label_confidence": np.where(winner >= 0, most / np.maximum(total, 1), np.nan),
+            "label_confidence": np.where(winner >= 0, most, np.nan),
             "speaker": speakers.reindex(clip_ids).astype(object).where(lambda s: s.notna(), None),
             "votes": total,
             "tied": tied,
@@ -97,6 +108,47 @@ def count_votes(rows: pd.DataFrame, classes: Sequence[str] = DEFAULT_CLASSES) ->
     )
     of_classes = counts.of_classes(len(classes)).set_axis(vote_columns(len(classes)), axis=1)
     return Votes(clips.join(of_classes), repeated)
+
+
+def fit_annotators(rows: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.Index, Estimate]:
+    """The model of Dawid and Skene for rows as in count_votes: clip_ids in the order of its items, and the estimate.
+
+    All words outside the classes are one further class, and all rows without an annotator are one annotator; the places
+    of the others are those of annotators_of.
+    """
+    voted = rows[rows["label_mapped_to"].notna()]
+    each = voted.assign(word=voted["label_mapped_to"].str.split(BETWEEN_WORDS, regex=False)).explode("word")
+    # In an order that does not depend on that of the rows, so that sums are the same to the bit.
+    each = each.sort_values(["clip_id", "annotator", "word"])
+    places = {name: place for place, name in enumerate(classes)}
+    words = np.asarray(each["word"].map(places).fillna(len(classes)), np.int64)
+    clip_ids = pd.Index(np.unique(each["clip_id"].to_numpy(dtype=object)))
+    items = _places(each["clip_id"], clip_ids)
+    annotators = _places(each["annotator"], annotators_of(rows))
+    return clip_ids, estimate(items, annotators, words, len(classes) + int((words == len(classes)).any()))
+
+
+def annotators_of(rows: pd.DataFrame) -> pd.Index:
+    """The names in the column annotator of the rows that vote, in order."""
+    names: pd.Index = pd.Index(sorted(rows.loc[rows["label_mapped_to"].notna(), "annotator"].unique()))
+    return names.astype(object)
+
+
+def _places(values: pd.Series, of: pd.Index) -> Ints:
+    return np.asarray(of.get_indexer(pd.Index(values)), np.int64)
+
+
+def _posteriors(counts: VoteCounts, rows: pd.DataFrame, classes: Sequence[str]) -> npt.NDArray[np.float64]:
+    """(n,) probability of each pair of clip and word in the counts; words outside the classes share one probability.
+
+    Rounded to six digits: beyond them, machines differ.
+    """
+    clip_ids, fitted = fit_annotators(rows, classes)
+    word = np.minimum(counts.word, len(classes))
+    probability = fitted.posteriors[clip_ids.get_indexer(counts.clip_ids[counts.clip]), word]
+    of_word = np.bincount(counts.clip * (len(classes) + 1) + word, counts.votes)
+    shared = counts.votes / of_word[counts.clip * (len(classes) + 1) + word]
+    return np.asarray(np.round(probability * shared, 6))
 
 
 def count_words(rows: pd.DataFrame, classes: Sequence[str]) -> VoteCounts:

@@ -4,10 +4,11 @@ They are applied to the plan of a build, after the votes and before the gates. T
 """
 
 import difflib
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,21 +28,44 @@ _DECISIONS = ("drop", "relabel")
 
 @dataclass(frozen=True)
 class Override:
-    """A decision about a clip. label: the new class, when relabelled. row: its line in the file."""
+    """A decision about a clip. label: the new class, when relabelled. author: who decided. path, row: its place."""
 
+    clip_id: str
     decision: Literal["drop", "relabel"]
     label: str | None
     note: str | None
     film: str
+    author: str
+    path: Path
     row: int
 
+    @property
+    def verdict(self) -> str:
+        """The new class, or "drop"."""
+        return self.label or self.decision
 
-def read_overrides(path: Path, labels: LabelsConfig = DEFAULT_LABELS) -> dict[str, Override]:
-    """The decisions in a CSV file with the columns clip_id, decision (drop, relabel), label and note, by clip_id.
 
-    Raises InputError, naming the row, for a column that is missing, for an unknown decision or label, and for a clip
-    that is decided twice.
+def read_overrides(paths: Sequence[Path], labels: LabelsConfig = DEFAULT_LABELS) -> list[Override]:
+    """The decisions in CSV files with the columns clip_id, decision (drop, relabel), label and note, in their order.
+
+    The column author says who decided; without it, the name of the file does. Raises InputError, naming file and row,
+    for a column that is missing, for an unknown decision or label, and for a clip that an author decided twice.
     """
+    overrides: dict[tuple[str, str], Override] = {}
+    scheme = LabelScheme.of(labels)
+    for path in paths:
+        for override in _read(path, scheme):
+            first = overrides.setdefault((override.clip_id, override.author), override)
+            if first is not override:
+                where = f"row {first.row}" if first.path == path else f"{first.path}, row {first.row}"
+                raise InputError(
+                    f"{path}: row {override.row}: clip {override.clip_id} is decided in {where} already; keep one, or "
+                    "name two authors in the column author"
+                )
+    return list(overrides.values())
+
+
+def _read(path: Path, scheme: LabelScheme) -> Iterator[Override]:
     try:
         (_, header), *rows = read_csv(path)
     except OSError as error:
@@ -52,28 +76,21 @@ def read_overrides(path: Path, labels: LabelsConfig = DEFAULT_LABELS) -> dict[st
     for name in _NEEDED:
         if name not in names:
             raise InputError(f"{path}: no column {name!r} in the header ({', '.join(header)})")
-    overrides: dict[str, Override] = {}
-    scheme = LabelScheme.of(labels)
     for row, cells in rows:
-        if not any(cells):
-            continue
-        record = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
-        clip_id, override = record.get("clip_id", ""), _override(path, row, record, scheme)
-        if clip_id in overrides:
-            first = overrides[clip_id].row
-            raise InputError(f"{path}: row {row}: clip {clip_id} is decided in row {first} already; keep one")
-        overrides[clip_id] = override
-    return overrides
+        if any(cells):
+            record = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
+            yield _override(path, row, record, scheme)
 
 
-def override_plan(plan: Plan, path: Path | None, labels: LabelsConfig = DEFAULT_LABELS) -> Plan:
-    """The plan with the decisions of a file: labels changed, and the columns review, review_label and review_note.
+def override_plan(
+    plan: Plan, overrides: Mapping[str, Override], labels: LabelsConfig = DEFAULT_LABELS
+) -> Plan:
+    """The plan with decisions applied: labels changed, and the columns review, review_label, _author and _note.
 
-    A relabelled clip has one vote, for its new label. A decision about a clip that is left out because of its span has
-    no effect. Raises InputError as read_overrides does, and for a clip that no row names, unless its film could not be
-    read this time.
+    overrides: by clip_id. A relabelled clip has one vote, for its new label. A decision about a clip that is left out
+    because of its span has no effect. Raises InputError for a clip that no row names, unless its film could not be read
+    this time.
     """
-    overrides = read_overrides(path, labels) if path else {}
     away = set(plan.rows.loc[plan.rows["reason"].isin(stages()["film"]), "film"])
     left_out = set(plan.rows["clip_id"]) - set(plan.clips.index)
     known = {}
@@ -82,13 +99,19 @@ def override_plan(plan: Plan, path: Path | None, labels: LabelsConfig = DEFAULT_
             known[clip_id] = override
         elif clip_id not in left_out and override.film not in away:
             raise InputError(
-                f"{path}: row {override.row}: there is no clip {clip_id!r}: its span or film is another now; "
+                f"{override.path}: row {override.row}: there is no clip {clip_id!r}: its span or film is another now; "
                 "remove the row, or decide again in the report"
             )
     if not known:
         return plan
     clips = plan.clips.copy()
-    for name, column in {"review": "decision", "review_label": "label", "review_note": "note"}.items():
+    columns = {
+        "review": "decision",
+        "review_label": "label",
+        "review_author": "author",
+        "review_note": "note",
+    }
+    for name, column in columns.items():
         values = {clip_id: getattr(override, column) for clip_id, override in known.items()}
         clips[name] = (
             pd.Series(values, dtype=object).reindex(clips.index).where(lambda decided: decided.notna(), None)
@@ -97,10 +120,20 @@ def override_plan(plan: Plan, path: Path | None, labels: LabelsConfig = DEFAULT_
     changed = list(relabelled)
     clips.loc[changed, "label"] = list(relabelled.values())
     clips.loc[changed, ["label_confidence", "tied", "votes"]] = [1.0, False, 1]
-    columns = vote_columns(len(labels.classes))
-    counts = clips[columns].set_axis(list(labels.classes), axis=1)
-    clips[columns] = relabel_vote_counts(counts, relabelled)
+    of_votes = vote_columns(len(labels.classes))
+    counts = clips[of_votes].set_axis(list(labels.classes), axis=1)
+    clips[of_votes] = relabel_vote_counts(counts, relabelled)
     return replace(plan, clips=checked(clips, PLANNED))
+
+
+def overrides_sha256(paths: Sequence[Path]) -> str | None:
+    """SHA-256 of the content of a file of decisions, or of those of several in their order; None without any."""
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    return (
+        hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        if len(digests) > 1
+        else next(iter(digests), None)
+    )
 
 
 def relabel_vote_counts(vote_counts: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
@@ -118,13 +151,20 @@ def relabel_vote_counts(vote_counts: pd.DataFrame, labels: Mapping[str, str]) ->
 
 def _override(path: Path, row: int, record: Mapping[str, str], scheme: LabelScheme) -> Override:
     decision, label = record.get("decision", "").lower(), record.get("label", "")
-    note, film = record.get("note") or None, record.get("film", "")
+    rest: dict[str, Any] = {
+        "clip_id": record.get("clip_id", ""),
+        "note": record.get("note") or None,
+        "film": record.get("film", ""),
+        "author": record.get("author") or path.stem,
+        "path": path,
+        "row": row,
+    }
     if decision == "drop":
-        return Override("drop", None, note, film, row)
+        return Override(decision="drop", label=None, **rest)
     if decision == "relabel":
         if (meant := scheme.class_named(label)) is None:
             raise InputError(f"{path}: row {row}: label {label!r} is none of {', '.join(scheme.classes)}")
-        return Override("relabel", meant, note, film, row)
+        return Override(decision="relabel", label=meant, **rest)
     near = difflib.get_close_matches(decision, _DECISIONS, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise InputError(f"{path}: row {row}: decision {decision!r} is neither drop nor relabel{hint}")

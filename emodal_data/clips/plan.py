@@ -179,7 +179,7 @@ def plan_build(
     """
     rows = _name_clips(_span_whole_files(_mark_unusable_films(rows, facts), facts), facts)
     good = rows[rows["reason"].isna()]
-    votes = count_votes(good, labels.classes)
+    votes = count_votes(good, labels.classes, labels.resolve)
     rows.loc[votes.repeated, ["reason", "detail"]] = [Reason.DUPLICATE_VOTE, ADVICE[Reason.DUPLICATE_VOTE]]
     identity = ["film", "start_s", "end_s", *(["face_region"] if "face_region" in good else [])]
     first = good.drop_duplicates("clip_id").set_index("clip_id")[identity]

@@ -66,7 +66,9 @@ def _fields(schema: pa.Schema, names: Iterable[str]) -> list[pa.Field]:
 
 
 _SPAN: Final = ("film", "start_s", "end_s")
-_REVIEW: Final = [pa.field(name, pa.string()) for name in ("review", "review_label", "review_note")]
+_REVIEW: Final = [
+    pa.field(name, pa.string()) for name in ("review", "review_label", "review_author", "review_note")
+]
 
 #: The rows of the annotations with the clip of each, null if the row itself is at fault.
 ROWS: Final = Table(

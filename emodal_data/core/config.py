@@ -14,6 +14,7 @@ from emodal_data.core.label_words import DEFAULT_CLASSES, DROP, PRESETS, UNLABEL
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 SplitName = Literal["train", "validation", "test"]
+Resolve = Literal["majority", "dawid_skene"]
 
 
 class Section(BaseModel):
@@ -37,6 +38,9 @@ class LabelsConfig(Section):
     """Take common words for a class, too: anger and mad for angry, joy for happy."""
     several: Literal["drop", "first", "each"] = "drop"
     """A cell with several labels: a vote for none of the classes, for the first of them, or for each of them."""
+    resolve: Resolve = "majority"
+    """The label of a clip with several votes: that of the majority, or the most probable one by the model of Dawid and
+    Skene, in which the votes of reliable annotators weigh more."""
     targets: tuple[str, ...] = ()
     """Columns of numbers, such as ["valence", "arousal"], that are carried into the shards as float32."""
 

@@ -124,7 +124,8 @@ LEDGER_OPTIONS: Final = (
     _field(
         "review_label", pa.string(), "label that the review gave the clip; that of the row stays in label"
     ),
-    _field("review_note", pa.string(), "the reviewer's note"),
+    _field("review_author", pa.string(), "who decided so"),
+    _field("review_note", pa.string(), "the notes of the reviewers, and who decided otherwise"),
 )
 
 #: Columns that end the ledger: what the row's label cell says.

@@ -7,7 +7,7 @@ exports hash in any case.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,14 +18,17 @@ from emodal_data.dataset.seal import SEAL, is_sealed
 from emodal_data.dataset.shards import content_sha256
 from emodal_data.storage.files import file_sha256, write_json
 
+#: The part of the report that trainings write, after the dataset is published.
+TRAINING_SCRIPT: Final = "report/data/training.js"
+
 
 def described_files(folder: Path) -> dict[str, str]:
-    """SHA-256 of the bytes of each file of a dataset folder except shards and manifest, by path."""
+    """SHA-256 of each file of a dataset folder by path, except shards, manifest and what trainings write."""
     return {
         str(name): file_sha256(path) or ""
         for path in sorted(folder.rglob("*"))
         if path.is_file()
-        and (name := path.relative_to(folder).as_posix()) != "manifest.json"
+        and (name := path.relative_to(folder).as_posix()) not in ("manifest.json", TRAINING_SCRIPT)
         and not name.startswith("data/")
     }
 

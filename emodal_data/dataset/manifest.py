@@ -27,10 +27,12 @@ def make_manifest(
     films: Mapping[str, str],
     annotations_sha256: str,
     overrides_sha256: str | None = None,
+    review: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The manifest of a dataset. It has no time and no path, so that the same build gives the same bytes.
 
-    films: name -> SHA-256 of the content. overrides_sha256: of the review's decisions, if there was one.
+    films: name -> SHA-256 of the content. overrides_sha256: of the decisions of reviews, if there were any.
+    review: from reviewers.review_summary.
     """
     contents = manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films, config.labels.classes)
     if plan.fold_names:
@@ -44,6 +46,7 @@ def make_manifest(
         **contents,
         "annotations_sha256": annotations_sha256,
         "overrides_sha256": overrides_sha256,
+        **({"review": dict(review)} if review else {}),
         "config": config.model_dump(mode="json"),
         "versions": package_versions(),
     }

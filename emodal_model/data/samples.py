@@ -160,6 +160,17 @@ def read_folds(dataset: Path, split: str) -> np.ndarray:
     return _join(parts, np.int64)
 
 
+def read_spans(dataset: Path) -> dict[str, tuple[float, float]]:
+    """Start and end of every clip on the clock of its film, in seconds, by clip_id; empty if the shards lack them."""
+    found: dict[str, tuple[float, float]] = {}
+    wanted = ["clip_id", "start_s", "end_s"]
+    for path in shards(dataset, "*"):
+        if all(name in _schema(path).names for name in wanted):
+            clip_ids, starts_s, ends_s = _read_table(path, wanted).to_pydict().values()
+            found |= zip(clip_ids, zip(starts_s, ends_s, strict=True), strict=True)
+    return found
+
+
 def shards(dataset: Path, split: str) -> list[Path]:
     """The Parquet files of a split ("*" for all), in order: those that the manifest names, or all if there is none.
 

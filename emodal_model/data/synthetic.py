@@ -31,11 +31,14 @@ class Hidden:
     audio: np.ndarray
 
 
-def draw_hidden(n: int, seed: int) -> Hidden:
-    """n samples of the model: class c uniform, u = 0.9 S_c + N; each modality has u + noise and its own cue."""
+def draw_hidden(n: int, seed: int, separation: float = 1.0) -> Hidden:
+    """n samples of the model: class c uniform, u = 0.9 S_c + N; each modality has u + noise and its own cue.
+
+    separation: distance of the classes, relative to that of the Bayes accuracies above.
+    """
     rng = np.random.default_rng(seed)
     labels = rng.integers(len(LABELS), size=n)
-    corner = _SIMPLEX[labels]
+    corner = separation * _SIMPLEX[labels]
     shared = _SHARED * corner + rng.standard_normal((n, 3))
     image = [
         shared + _IMAGE_NOISE * rng.standard_normal((n, 3)),
@@ -48,13 +51,14 @@ def draw_hidden(n: int, seed: int) -> Hidden:
     return Hidden(labels, np.concatenate(image, axis=1), np.concatenate(audio, axis=1))
 
 
-def draw_samples(n: int, seed: int, labelled: int | None = None) -> Samples:
+def draw_samples(n: int, seed: int, labelled: int | None = None, separation: float = 1.0) -> Samples:
     """n samples as images and 68 features. The first `labelled` of them have labels; all, if None.
 
     The six numbers of an image are the brightness of six patches; those of a sound are mixed into 68 features. Both
-    maps are invertible up to the rounding of pixels to 8 bits, so the Bayes accuracies stay the same.
+    maps are invertible up to the rounding of pixels to 8 bits, so the Bayes accuracies stay the same. separation: as
+    draw_hidden.
     """
-    hidden = draw_hidden(n, seed)
+    hidden = draw_hidden(n, seed, separation)
     labels = np.where(np.arange(n) < (n if labelled is None else labelled), hidden.labels, UNLABELLED)
     return Samples(
         images=_images(hidden.image),
@@ -72,13 +76,13 @@ def draw_samples(n: int, seed: int, labelled: int | None = None) -> Samples:
     )
 
 
-def bayes_posteriors(hidden: Hidden, modality: str) -> np.ndarray:
-    """(n, 4) exact class probabilities given "audio", "image" or "both"."""
+def bayes_posteriors(hidden: Hidden, modality: str, separation: float = 1.0) -> np.ndarray:
+    """(n, 4) exact class probabilities given "audio", "image" or "both". separation: as draw_hidden."""
     mean = {"image": (_SHARED, _IMAGE_CUE), "audio": (_SHARED, _AUDIO_CUE)}
     noise = {"image": _IMAGE_NOISE, "audio": _AUDIO_NOISE}
     seen = ["image", "audio"] if modality == "both" else [modality]
     # For each axis: the observed numbers, their mean for a corner at +1, and their covariance (that of u is shared).
-    means = np.array([m for name in seen for m in mean[name]])
+    means = separation * np.array([m for name in seen for m in mean[name]])
     covariance = np.eye(2 * len(seen))
     for i, a in enumerate(seen):
         for j, b in enumerate(seen):

@@ -3,6 +3,7 @@
 Only original clips count, never augmented samples. Fractions are 0 to 1.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,8 +13,15 @@ import numpy as np
 
 from emodal_model.core.errors import ModelInputError
 from emodal_model.data.contract import MISSING, NO_FRAMES
-from emodal_model.data.samples import Samples, has_frames, read_classes, read_manifest, read_samples
-from emodal_model.evaluation.predictions import Judged, only, write_predictions
+from emodal_model.data.samples import (
+    Samples,
+    dataset_hash,
+    has_frames,
+    read_classes,
+    read_manifest,
+    read_samples,
+)
+from emodal_model.evaluation.predictions import PREDICTIONS, Judged, only, write_predictions
 from emodal_model.evaluation.regression import regression_scores
 from emodal_model.evaluation.scores import paired_p, score, smallest_difference
 from emodal_model.evaluation.tables import FEW_TEST_CLIPS, TITLES, TRAINED
@@ -78,6 +86,14 @@ def evaluate(model_path: str | Path, dataset: str | Path, predictions: Path | No
     if predictions is not None:
         write_predictions(predictions, judged)
     return evaluation_of(judged, left_out)
+
+
+def evaluation_file(model: Path, dataset: Path) -> Path | None:
+    """Where the answers of an evaluation are kept in a model folder; None if nothing can be written there."""
+    folder = model if model.is_dir() else model.parent
+    if not os.access(folder, os.W_OK):
+        return None
+    return folder / "evaluations" / dataset_hash(dataset)[:12] / PREDICTIONS
 
 
 def _majority(network: Predictor, test: Samples) -> int:

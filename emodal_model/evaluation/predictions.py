@@ -70,6 +70,12 @@ class Judged:
             found["decision_fusion"] = _first_known(mean, _first_known(found["audio"], found["image"]))
         return found
 
+    def main_answers(self) -> np.ndarray:
+        """(n, classes) probabilities of the main network, EMODal if it was trained; NaN without an answer."""
+        answers = self.answers()
+        main = next((answers[name] for name in reversed(TRAINED) if name in answers), None)
+        return np.full((len(self.labels), len(self.classes)), np.nan) if main is None else main
+
 
 def only(probabilities: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The probabilities, NaN outside of some rows."""
@@ -115,8 +121,7 @@ def pooled(parts: Sequence[Judged]) -> Judged:
 def write_predictions(path: Path, judged: Judged) -> None:
     """Write the answers as Parquet, a row for each clip. Raises ModelWorkError if it cannot be written."""
     names = np.asarray(judged.classes, object)
-    answers = judged.answers()
-    main = next((answers[name] for name in reversed(TRAINED) if name in answers), None)
+    main = judged.main_answers()
     columns = {
         "clip_id": pa.array(judged.clip_ids.tolist(), pa.string()),
         "film": pa.array(judged.films.tolist(), pa.string()),
@@ -124,13 +129,14 @@ def write_predictions(path: Path, judged: Judged) -> None:
         "truth": pa.array(names[judged.labels].tolist(), pa.string()),
         "fold": pa.array([None if fold < 0 else fold for fold in judged.folds.tolist()], pa.int64()),
         "majority": pa.array(names[judged.majority].tolist(), pa.string()),
+        "predicted": pa.array(
+            [
+                None if unknown else names[code]
+                for code, unknown in zip(main.argmax(axis=1), np.isnan(main[:, 0]), strict=True)
+            ],
+            pa.string(),
+        ),
     }
-    if main is not None:
-        predicted = [
-            None if unknown else names[code]
-            for code, unknown in zip(main.argmax(axis=1), np.isnan(main[:, 0]), strict=True)
-        ]
-        columns["predicted"] = pa.array(predicted, pa.string())
     for key, probabilities in judged.heads.items():
         for code, name in enumerate(judged.classes):
             column = np.asarray(probabilities[:, code], np.float64)

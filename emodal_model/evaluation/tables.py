@@ -1,5 +1,6 @@
 """Metrics as text: the poster's two tables, in per cent. Imports are light, so a finished training prints quickly."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -48,6 +49,8 @@ def format_report(metrics: Mapping[str, Any]) -> str:
         for name in TRAINED:
             if name in networks:
                 lines += ["", *_confusion_lines(TITLES[name], networks[name])]
+    if metrics.get("suspects"):
+        lines += ["", *_suspect_lines(metrics["suspects"])]
     if metrics.get("h_score") is not None:
         lines += ["", f"H-score of the two codes on the test split: {metrics['h_score']:.3f}"]
     for name, reason in metrics.get("left_out", {}).items():
@@ -73,6 +76,15 @@ def _fold_lines(folds: Mapping[str, Any]) -> list[str]:
         if name in folds["networks"]:
             lines += ["", *_confusion_lines(TITLES[name], folds["networks"][name])]
     return lines
+
+
+def _suspect_lines(suspects: Mapping[str, Any]) -> list[str]:
+    """How many labels the networks confidently disagree with, in all and by class, and where they are."""
+    per_class = [f"{name} {n['suspects']} of {n['clips']}" for name, n in suspects["per_class"].items()]
+    return [
+        f"{suspects['suspects']} of {suspects['clips']} labels are suspect: see folds/suspects.csv",
+        *textwrap.wrap("by label: " + ", ".join(per_class), _MOST_COLUMNS),
+    ]
 
 
 def _score_lines(evaluation: Mapping[str, Any]) -> list[str]:

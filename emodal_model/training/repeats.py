@@ -14,7 +14,7 @@ import numpy as np
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelInputError
 from emodal_model.core.files import write_json
-from emodal_model.data.samples import read_folds
+from emodal_model.data.samples import read_folds, read_spans
 
 
 @dataclass(frozen=True)
@@ -88,28 +88,35 @@ def train_repeats(repeats: Sequence[TrainingJob], run_all: RunAll) -> dict[str, 
             },
         }
     }
-    pooled = _pooled(repeats) if by == "fold" else None
-    if pooled is not None:
-        together["pooled"] = pooled
+    if by == "fold":
+        together |= _pooled(repeats)
     write_json(repeats[0].out / "metrics.json", together)
     return together
 
 
-def _pooled(repeats: Sequence[TrainingJob]) -> dict[str, Any] | None:
-    """The evaluation of the clips of all folds, each by the training that held out its fold, as JSON values.
+def _pooled(repeats: Sequence[TrainingJob]) -> dict[str, Any]:
+    """The evaluation of the clips of all folds, each by the training that held out its fold, and the suspect labels.
 
-    Writes the answers to folds/predictions.parquet in the folder of the first training. None if a training of an
-    earlier version left no answers.
+    Writes the answers to folds/predictions.parquet in the folder of the first training, and the suspects of folds and
+    test split beside it. Returns "pooled" and "suspects" as JSON values; nothing if a training of an earlier version
+    left no answers.
     """
     from emodal_model.evaluation.evaluate import evaluation_of
     from emodal_model.evaluation.predictions import PREDICTIONS, pooled, read_predictions, write_predictions
+    from emodal_model.evaluation.suspects import SUSPECTS, count_suspects, find_suspects, write_suspects
 
-    folds = [repeat for repeat in repeats if repeat.key is not None]
-    if not all((repeat.out / PREDICTIONS).is_file() for repeat in folds):
-        return None
-    judged = pooled([read_predictions(repeat.out / PREDICTIONS) for repeat in folds])
-    write_predictions(repeats[0].out / "folds" / PREDICTIONS, judged)
-    return evaluation_of(judged).as_dict() | {"keys": [repeat.key for repeat in folds]}
+    if not all((repeat.out / PREDICTIONS).is_file() for repeat in repeats):
+        return {}
+    test, *folds = (read_predictions(repeat.out / PREDICTIONS) for repeat in repeats)
+    out, dataset = repeats[0].out, repeats[0].dataset
+    judged = pooled(folds)
+    write_predictions(out / "folds" / PREDICTIONS, judged)
+    suspects = find_suspects(pooled([judged, test]), read_spans(dataset))
+    write_suspects(out / SUSPECTS, suspects)
+    return {
+        "pooled": evaluation_of(judged).as_dict() | {"keys": [repeat.key for repeat in repeats[1:]]},
+        "suspects": count_suspects(suspects),
+    }
 
 
 def train_repeat(

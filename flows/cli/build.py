@@ -29,7 +29,7 @@ def build(
     from flows.config.load import load_config
 
     train = False if no_train else None
-    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}
+    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides or None}
     tree = load_config(config, set_ or [], **paths, workers=workers, train=train)
     result = emodal.build(config=tree)
     from flows.progress.summary import build_summary
@@ -57,7 +57,7 @@ def plan(
     from flows.config.load import load_config
     from flows.progress.summary import plan_summary
 
-    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}
+    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides or None}
     result = emodal.plan(config=load_config(config, set_ or [], **paths))
     print_result(result, plan_summary(result, with_all), as_json)
     if strict and result["wrong_rows"]:

@@ -31,7 +31,7 @@ def deploy(
     check_settings()
     from flows.server.deploy import deploy as deploy_to_server
 
-    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides}
+    paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides or None}
     tree = load_config(config, set_ or [], **paths)
     result = deploy_to_server(tree.on_a_schedule(), cron or None, timezone)
     print_result(result, _text(result), as_json)

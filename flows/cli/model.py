@@ -64,15 +64,21 @@ def evaluate(
     dataset: Annotated[Path, typer.Argument(help="Folder with data/ and manifest.json.")],
     predictions: Annotated[
         Path | None,
-        typer.Option(help="Parquet file for the truth and every probability, a row for each clip."),
+        typer.Option(
+            help="Parquet file for the truth and every probability; default: in evaluations/ of the model."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Test a model on the test side of a dataset.
 
-    Example: emodal evaluate build/model other-build/dataset --predictions predictions.parquet
+    Example: emodal evaluate build/model other-build/dataset
     """
     metrics = emodal.evaluate(model, dataset, predictions)
     from emodal_model.evaluation.tables import format_report
 
-    print_result(metrics, format_report(metrics), as_json)
+    lines = [
+        format_report(metrics),
+        *([f"\npredictions  {file}"] if (file := metrics["predictions"]) else []),
+    ]
+    print_result(metrics, "\n".join(lines), as_json)

@@ -12,7 +12,10 @@ Annotations = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the build.")]
 Overrides = Annotated[
-    Path | None, typer.Option(help="Decisions made in the report: a CSV of clips to drop or relabel.")
+    list[Path] | None,
+    typer.Option(
+        help="Decisions made in the report: a CSV of clips to drop or relabel. Repeated for each reviewer."
+    ),
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 Settings = Annotated[

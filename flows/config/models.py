@@ -5,15 +5,15 @@ The flow build-dataset takes exactly this tree as its one parameter.
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_serializer, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from emodal_data.core.config import DatasetConfig, Section
 from emodal_data.storage.urls import COPIES, NAMES, local_path, shown
 from emodal_model.core.config import ModelConfig
 
-_LOCATIONS = ("films", "annotations", "out", "overrides")
+_LOCATIONS = ("films", "annotations", "out")
 
 #: engine.settle_s of a build that a schedule starts.
 SCHEDULED_SETTLE_S = 120.0
@@ -62,8 +62,9 @@ class Config(DatasetConfig):
     """File of spans (see docs/annotations.md for the formats), or a folder of such files; or the URL of either."""
     out: Path
     """Folder of the build, or its URL."""
-    overrides: Path | None = None
-    """CSV file of decisions made in the report, or its URL: clips to drop or to relabel."""
+    overrides: tuple[Path, ...] = ()
+    """CSV files of decisions made in the report, or their URLs: clips to drop or to relabel. Where reviewers differ,
+    the decision of most of them is taken; of two with as many, that of the file named last."""
     workers: Annotated[int, Field(ge=1)] | None = None
     """Worker processes; none: one for each core."""
     train: bool = True
@@ -71,23 +72,36 @@ class Config(DatasetConfig):
     model: ModelConfig = ModelConfig()
     engine: EngineConfig = EngineConfig()
 
+    @field_validator("overrides", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return () if value is None else (value,) if isinstance(value, str | Path) else value
+
     @model_validator(mode="after")
     def _find_local_copies(self) -> Self:
         """Replace each URL by the path of its copy, which depends on storage.cache."""
         for name in _LOCATIONS:
-            if path := getattr(self, name):
-                kind = NAMES if name == "films" else COPIES
-                self.__dict__[name] = local_path(path, self.storage.cache, kind)  # frozen, and not yet in use
+            kind = NAMES if name == "films" else COPIES
+            copy = local_path(getattr(self, name), self.storage.cache, kind)
+            self.__dict__[name] = copy  # frozen, and not yet in use
+        copies = tuple(local_path(path, self.storage.cache, COPIES) for path in self.overrides)
+        self.__dict__["overrides"] = copies
         return self
 
     @field_serializer(*_LOCATIONS, when_used="json")
-    def _as_url(self, path: Path | None) -> str | None:
-        return shown(path) if path else None
+    def _as_url(self, path: Path) -> str:
+        return shown(path)
+
+    @field_serializer("overrides", when_used="json")
+    def _as_urls(self, paths: tuple[Path, ...]) -> list[str]:
+        return [shown(path) for path in paths]
 
     def with_absolute_paths(self) -> "Config":
         """The same build with absolute paths, for processes with another working folder."""
-        named = {name: getattr(self, name) for name in _LOCATIONS}
-        return self.model_copy(update={name: path.absolute() for name, path in named.items() if path})
+        absolute = {name: getattr(self, name).absolute() for name in _LOCATIONS}
+        return self.model_copy(
+            update={**absolute, "overrides": tuple(path.absolute() for path in self.overrides)}
+        )
 
     def on_a_schedule(self) -> "Config":
         """The same build for a server: absolute paths, and a settling time for new films."""

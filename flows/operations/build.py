@@ -13,7 +13,9 @@ from emodal_data.annotations import annotations_sha256
 from emodal_data.clips.films import not_read
 from emodal_data.clips.gates import apply_gates
 from emodal_data.clips.mp4_exports import plan_exports
+from emodal_data.clips.overrides import overrides_sha256, read_overrides
 from emodal_data.clips.plan import Plan, Reel, all_places, reel_places
+from emodal_data.clips.reviewers import review_summary
 from emodal_data.clips.store import read_measures, remove_damaged
 from emodal_data.core.errors import DamagedReel, EmodalError
 from emodal_data.core.reasons import Reason
@@ -194,8 +196,15 @@ def publish(
     shards = write_shards(planned, config, submit)
     remove_remote(folder)
     annotations = annotations_sha256(config.annotations, config.table)
-    overrides = annotations_sha256(config.overrides) if config.overrides else None
-    manifest = make_manifest(chosen, config.dataset, shards, plan.films, annotations, overrides)
+    manifest = make_manifest(
+        chosen,
+        config.dataset,
+        shards,
+        plan.films,
+        annotations,
+        overrides_sha256(config.overrides),
+        review_summary(read_overrides(config.overrides, config.labels)),
+    )
     if config.report.leak_price:
         observer().stage("measuring the price of a leak", 1, "dataset")
         manifest["leak_price"] = run_on_this_machine(config, measure_leak_price, folder)

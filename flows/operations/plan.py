@@ -18,6 +18,7 @@ from emodal_data.annotations.agreement import agreement
 from emodal_data.clips.films import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded, still_growing
 from emodal_data.clips.overrides import override_plan, read_overrides
 from emodal_data.clips.plan import Plan, locate_films, plan_build
+from emodal_data.clips.reviewers import conflict_lines, review_summary, settle
 from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.dataset.carried import check_carried
 from emodal_data.dataset.folder import previous_split
@@ -59,9 +60,9 @@ def read_inputs(config: Config) -> BuildInputs:
     Raises InputError if annotations or overrides cannot be read, or lack a column that the settings name.
     """
     pull(config.annotations)
-    if config.overrides:
-        pull(config.overrides)
-        read_overrides(config.overrides, config.labels)
+    for path in config.overrides:
+        pull(path)
+    read_overrides(config.overrides, config.labels)
     name_films(config.films)
     rows = read_annotations(config.annotations, config.table, config.films, config.labels)
     check_columns(rows, config.split)
@@ -83,14 +84,16 @@ def survey_films(inputs: BuildInputs, config: Config, out: Path) -> FilmSurvey:
 
 def plan_reels(inputs: BuildInputs, facts: Mapping[str, FilmFacts], config: Config, out: Path) -> Plan:
     """Turn rows into clips and reels, those to be read and those that the store has. facts: of every film."""
-    decided = read_overrides(config.overrides, config.labels) if config.overrides else {}
+    settled = settle(read_overrides(config.overrides, config.labels))
+    decided = {clip_id: one.taken for clip_id, one in settled.items()}
     relabelled = {clip_id for clip_id, override in decided.items() if override.label}
     store = out / "clips"
     plan = plan_build(
         inputs.rows, inputs.files, facts, store, config.clips, config.face, config.labels, relabelled
     )
-    plan = replace(plan, warnings=(*plan.warnings, *not_followed(plan.rows, config.split)))
-    return override_plan(plan, config.overrides, config.labels)
+    conflicts = conflict_lines(settled)
+    plan = replace(plan, warnings=(*plan.warnings, *not_followed(plan.rows, config.split), *conflicts))
+    return override_plan(plan, decided, config.labels)
 
 
 def plan_result(config: Config) -> dict[str, Any]:
@@ -113,6 +116,7 @@ def plan_result(config: Config) -> dict[str, Any]:
         "label_ties": int(plan.clips["tied"].sum()),
         "agreement": agreement(plan.rows, config.labels.classes),
         "overrides": plan.clips["review"].value_counts().to_dict() if "review" in plan.clips else {},
+        "review": review_summary(read_overrides(config.overrides, config.labels)),
         "beyond_the_film": _beyond(plan.clips, {name: fact.duration_s for name, fact in facts.items()}),
         "warnings": list(plan.warnings),
         "split": expected_split(

@@ -14,6 +14,7 @@ from emodal_model.training.identity import finished
 from flows.config.load import load_sweep, load_training_config
 from flows.config.models import EngineConfig
 from flows.engine.trainings import TrainingPool, train_all, train_sweep
+from flows.operations.linked_reports import show_training
 from flows.progress.observer import observer
 
 
@@ -39,11 +40,11 @@ def train_on(
     )
     at_hand = open_dataset(dataset)
     refuse_damaged(at_hand)
-    result = (
-        train_sweep(at_hand, folder, points, pool)
-        if points
-        else train_all(at_hand, folder, model, folds, pool)
-    )
+    if points:
+        result = train_sweep(at_hand, folder, points, pool)
+    else:
+        result = train_all(at_hand, folder, model, folds, pool)
+        show_training(at_hand, folder, result)
     push(folder)
     return result
 
@@ -67,5 +68,6 @@ def train_dataset(
     refuse_damaged(dataset)
     observer().stage("training", 0, "epochs")
     metrics = train_all(dataset, out, config, fan=TrainingPool(workers, engine, observer().epoch))
+    show_training(dataset, out, metrics)
     push(out)
     return metrics

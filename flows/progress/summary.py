@@ -60,6 +60,8 @@ def plan_summary(result: dict[str, Any], with_all: bool = False) -> str:
         lines.append(
             f"overrides: {decided.get('drop', 0)} clips dropped, {decided.get('relabel', 0)} relabelled"
         )
+    if result["review"].get("in_common"):
+        lines.append(_review_line(result["review"]))
     votes = result["agreement"]
     if votes["spans"]:
         alpha = "not defined" if votes["alpha"] is None else f"{votes['alpha']:.3f}"
@@ -77,6 +79,14 @@ def plan_summary(result: dict[str, Any], with_all: bool = False) -> str:
     else:
         lines += [*_first(beyond, "spans"), *_first(odd, "warnings"), *wrong_row_lines(wrong)]
     return "\n".join(lines)
+
+
+def _review_line(review: dict[str, Any]) -> str:
+    alpha = "not defined" if review["alpha"] is None else f"{review['alpha']:.3f}"
+    return (
+        f"{review['reviewers']} reviewers decided {review['in_common']} clips in common, "
+        f"{review['agreed']} of them alike; Krippendorff's alpha {alpha}"
+    )
 
 
 def _first(lines: list[str], what: str) -> list[str]:

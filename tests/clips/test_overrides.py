@@ -11,6 +11,7 @@ import pytest
 from emodal_data.clips.gates import apply_gates
 from emodal_data.clips.overrides import Override, override_plan, read_overrides
 from emodal_data.clips.plan import Plan
+from emodal_data.clips.reviewers import settle
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.label_words import DEFAULT_CLASSES
@@ -39,20 +40,25 @@ def plan_of(folder: Path) -> tuple[Plan, pd.DataFrame]:
     return Plan(rows, clips, (), {}, {}), measures
 
 
+def taken(*paths: Path) -> dict[str, Override]:
+    """What is done about each clip."""
+    return {clip_id: settled.taken for clip_id, settled in settle(read_overrides(paths)).items()}
+
+
 def decided(folder: Path, *lines: str, config: DatasetConfig | None = None) -> DatasetPlan:
     config = config or DatasetConfig()
     plan, measures = plan_of(folder)
-    plan = override_plan(plan, csv_of(folder, *lines))
+    plan = override_plan(plan, taken(csv_of(folder, *lines)))
     clear = apply_gates(plan.clips, measures, config.clips, config.face, config.audio)
     return plan_dataset(plan.rows, clear, config)
 
 
 def test_decisions_are_read_with_their_row_label_and_note(tmp_path: Path) -> None:
     path = csv_of(tmp_path, 'c1,f.mp4,0,1,drop,,"two, ""both"" talk"', "", "c2,f.mp4,1,2,Relabel,Anger,")
-    assert read_overrides(path) == {
-        "c1": Override("drop", None, 'two, "both" talk', "f.mp4", 2),
-        "c2": Override("relabel", "angry", None, "f.mp4", 4),
-    }
+    assert read_overrides([path]) == [
+        Override("c1", "drop", None, 'two, "both" talk', "f.mp4", "overrides", path, 2),
+        Override("c2", "relabel", "angry", None, "f.mp4", "overrides", path, 4),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -68,30 +74,30 @@ def test_decisions_are_read_with_their_row_label_and_note(tmp_path: Path) -> Non
 def test_a_wrong_decision_is_told_with_file_and_row(tmp_path: Path, lines: list[str], told: str) -> None:
     path = csv_of(tmp_path, *lines)
     with pytest.raises(InputError) as error:
-        read_overrides(path)
+        read_overrides([path])
     assert str(error.value).startswith(f"{path}: {told}")
     assert "\n" not in str(error.value)
 
 
 def test_a_file_that_is_no_table_of_decisions_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.csv: cannot be read: No such file"):
-        read_overrides(tmp_path / "absent.csv")
+        read_overrides([tmp_path / "absent.csv"])
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(InputError, match="the file is empty"):
-        read_overrides(tmp_path / "empty.csv")
+        read_overrides([tmp_path / "empty.csv"])
     (tmp_path / "other.csv").write_text("film,start\nf.mp4,1\n")
     with pytest.raises(InputError, match="no column 'clip_id' in the header"):
-        read_overrides(tmp_path / "other.csv")
+        read_overrides([tmp_path / "other.csv"])
 
 
 def test_a_clip_that_the_build_does_not_know_is_told_unless_its_film_is_away(tmp_path: Path) -> None:
     plan, _ = plan_of(tmp_path)
     path = csv_of(tmp_path, "c0000,f0.mp4,0,1,drop,,", "c9,gone.mp4,0,1,drop,,")
     with pytest.raises(InputError, match=r"overrides\.csv: row 3: there is no clip 'c9': its span or film"):
-        override_plan(plan, path)
+        override_plan(plan, taken(path))
     lost = {"row": 99, "film": "gone.mp4", "reason": Reason.FILM_MISSING.value, "clip_id": None}
     rows = pd.concat([plan.rows, pd.DataFrame([lost])], ignore_index=True)
-    clips = override_plan(replace(plan, rows=rows), path).clips
+    clips = override_plan(replace(plan, rows=rows), taken(path)).clips
     assert clips["review"].dropna().to_dict() == {"c0000": "drop"}
 
 
@@ -101,7 +107,7 @@ def test_a_clip_that_is_left_out_for_its_span_may_have_been_decided_and_stays_ou
     rows.loc[rows["clip_id"] == "c0002", "reason"] = Reason.OVERLAPS_SAME_SPEAKER.value
     left = replace(plan, rows=rows, clips=plan.clips.drop(index="c0002"))
     path = csv_of(tmp_path, "c0000,f0.mp4,0,1,drop,,", "c0002,f0.mp4,2,3,relabel,sad,")
-    decided = override_plan(left, path)
+    decided = override_plan(left, taken(path))
     assert decided.clips["review"].dropna().to_dict() == {"c0000": "drop"}
     assert "c0002" not in decided.clips.index
     assert decided.rows.equals(rows)
@@ -109,8 +115,8 @@ def test_a_clip_that_is_left_out_for_its_span_may_have_been_decided_and_stays_ou
 
 def test_without_decisions_the_plan_is_as_it_was(tmp_path: Path) -> None:
     plan, _ = plan_of(tmp_path)
-    assert override_plan(plan, None) is plan
-    assert override_plan(plan, csv_of(tmp_path)) is plan
+    assert override_plan(plan, {}) is plan
+    assert override_plan(plan, taken(csv_of(tmp_path))) is plan
 
 
 def test_a_dropped_clip_is_in_no_shard_and_the_ledger_says_who_dropped_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is said about the results: every answer in a file, chance and majority rows, folds as one table."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import binomtest
 
+import emodal
 from emodal_model.core.errors import ModelInputError
+from emodal_model.data.samples import dataset_hash
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.evaluation.evaluate import evaluate, evaluation_of
 from emodal_model.evaluation.predictions import Judged, pooled, read_predictions, write_predictions
@@ -59,6 +62,20 @@ def test_an_evaluation_writes_the_same_file_as_the_training(folds: tuple, tmp_pa
     assert pq.read_table(path).equals(pq.read_table(out / "predictions.parquet"))
     for key in ("networks", "reference", "smallest_difference"):
         assert found[key] == metrics[key]
+
+
+def test_an_evaluation_keeps_its_answers_in_the_model_folder_unless_another_file_is_named(
+    folds: tuple, tmp_path: Path
+) -> None:
+    dataset, trained, _ = folds
+    out = shutil.copytree(trained, tmp_path / "model")
+    found = emodal.evaluate(out, dataset)
+    file = out / "evaluations" / dataset_hash(dataset)[:12] / "predictions.parquet"
+    assert found["predictions"] == str(file)
+    assert pq.read_table(file).equals(pq.read_table(out / "predictions.parquet"))
+    named = tmp_path / "mine.parquet"
+    assert emodal.evaluate(out / "emodal.keras", dataset, named)["predictions"] == str(named)
+    assert pq.read_table(named)["truth"].equals(pq.read_table(file)["truth"])
 
 
 def test_all_folds_are_one_table_in_which_every_clip_is_judged_once(folds: tuple) -> None:

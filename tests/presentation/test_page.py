@@ -1,11 +1,14 @@
 """The report in a real browser: opened from disk, filtered, listened to, decided about, by mouse, keys and reader."""
 
 import csv
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from emodal_data.presentation.report.training import write_training
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -205,13 +208,64 @@ def test_decisions_are_kept_and_downloaded_as_overrides(
     with (tmp_path / "overrides.csv").open(newline="") as file:
         assert list(csv.DictReader(file)) == [
             {"clip_id": "c0000", "film": "f0.mp4", "start": "0", "end": "1"}
-            | {"decision": "drop", "label": "", "note": 'two people, "both" talk'},
+            | {"decision": "drop", "label": "", "author": "", "note": 'two people, "both" talk'},
             {"clip_id": "c0002", "film": "f0.mp4", "start": "2", "end": "3"}
-            | {"decision": "relabel", "label": "angry", "note": ""},
+            | {"decision": "relabel", "label": "angry", "author": "", "note": ""},
         ]
     page.click("#undo-all")
     assert not page.is_visible("#review")
     context.close()
+
+
+def answer(label: str, to: str, doubt: float, is_suspect: bool) -> dict[str, Any]:
+    """What a training says of a clip."""
+    shares = {"label_probability": 0.04, "answer_probability": 0.83}
+    return {"label": label, "answer": to, "doubt": doubt, "is_suspect": is_suspect, **shares}
+
+
+def test_suspect_labels_come_first_with_the_answer_beside_them_until_they_are_decided(
+    browser: "Browser", reported: Path, tmp_path: Path
+) -> None:
+    dataset = tmp_path / "dataset"
+    shutil.copytree(reported, dataset)
+    # Clips 0, 1, 2 and 3 of a film are angry, happy, neutral and sad.
+    answers = {
+        "c0001": answer("happy", "sad", 0.4, True),
+        "c0002": answer("neutral", "angry", 0.9, True),
+        "c0003": answer("sad", "sad", -0.3, False),
+        "c0004": answer("happy", "angry", 0.8, True),  # is angry by now
+        "c0007": answer("sad", "happy", 0.7, True),  # has no face, and was dropped
+    }
+    write_training(dataset, "../../model/report/index.html", answers, "0" * 64)
+    page = opened(browser, dataset)
+    text = page.inner_text("#training")
+    assert "confidently answer another class for 2 labels" in text
+    assert "They were trained on an earlier version of this dataset." in text
+    assert page.get_attribute("#training a", "href") == "../../model/report/index.html"
+    page.click("#training button")
+    assert page.eval_on_selector_all("#sheet .cell", "cells => cells.map((c) => c.dataset.clip)") == [
+        "c0002",
+        "c0001",
+    ]
+    assert "angry?" in page.inner_text("[data-clip=c0002]")
+    assert choose(page, "label_is", "not suspect") == ["c0003"]
+    page.click("text=Show all")
+    assert choose(page, "order", "most doubtful first")[:3] == ["c0002", "c0001", "c0003"]
+    open_clip(page, "c0002")
+    assert "angry 83 % (neutral 4 %)" in page.inner_text("#facts")
+    page.keyboard.press("Escape")
+    page.goto((dataset / "report" / "index.html").as_uri() + "#clip=c0004")
+    page.wait_for_selector("#frame img")
+    assert page.inner_text("#facts").endswith("c0004")
+    assert "angry 83 % (happy 4 %, its label in training)" in page.inner_text("#facts")
+    assert page.heard == []  # type: ignore[attr-defined]
+    page.close()
+
+
+def test_a_report_without_a_training_says_nothing_of_one(page: "Page") -> None:
+    assert page.inner_text("#training") == ""
+    assert "most doubtful first" not in page.inner_text("#filters [name=order]")
+    assert page.locator("#filters [name=label_is]").count() == 0
 
 
 @pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", PHONE)], ids=["wide", "phone"])

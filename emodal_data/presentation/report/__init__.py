@@ -19,14 +19,22 @@ from emodal_data.presentation.report import figures, tallies
 from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
 from emodal_data.presentation.report.colours import class_colours
 from emodal_data.presentation.report.pictures import CLIPS_PER_SHEET, Sheet, script, write_pictures
+from emodal_data.presentation.report.training import carry_training
 from emodal_data.presentation.templates import render
 from emodal_data.storage.files import write_bytes
 
 _PAGE = Path(__file__).with_name("page")
 #: The scripts of the page, in the order in which it loads them.
 _SOURCES = (
-    *("app/vega.js", "app/loading.js", "data/table.js", "data/figures.js", "app/clips.js", "app/review.js"),
-    *("app/sheet.js", "app/filters.js", "app/clip.js", "app/figures.js", "app/page.js"),
+    *(
+        "app/vega.js",
+        "app/loading.js",
+        "data/table.js",
+        "data/figures.js",
+        "data/training.js",
+        "app/clips.js",
+    ),
+    *("app/review.js", "app/sheet.js", "app/filters.js", "app/clip.js", "app/figures.js", "app/page.js"),
 )
 
 
@@ -40,7 +48,8 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     face, audio = FaceConfig(**settings["face"]), AudioConfig(**settings["audio"])
     report = ReportConfig(**settings.get("report", {}))
     ledger = read_ledger(folder)
-    clips = clip_table(ledger, folder, manifest["labels"])
+    resolve = settings.get("labels", {}).get("resolve", "majority")
+    clips = clip_table(ledger, folder, manifest["labels"], resolve)
     measures = tallies.measures_of(face, audio)
     counted = _count(folder, ledger, clips, measures, manifest["labels"])
 
@@ -52,9 +61,11 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     table = {
         "columns": page_columns(clips, manifest["labels"]),
         **_about(measures, sheets, manifest["labels"]),
+        "dataset_hash": manifest["dataset_hash"],
     }
     write_bytes(page / "data" / "table.js", script("table", table))
     write_bytes(page / "data" / "figures.js", script("figures", _figures(counted, manifest)))
+    carry_training(before, folder, clips.index)
     for path in sorted(_PAGE.glob("*.css")) + sorted(_PAGE.glob("*.js")):
         write_bytes(page / "app" / path.name, path.read_bytes())
     blank = len(clips) - len(places)
@@ -79,6 +90,7 @@ def _count(
         "classes": tallies.class_rows(clips, labels),
         "histograms": [(measure, rows) for measure, rows in histograms if rows],
         "features": tallies.feature_rows(folder),
+        "decisions": tallies.decision_rows(clips),
     }
 
 
@@ -114,7 +126,9 @@ def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet], labels: Seq
 
 def _page(**values: Any) -> str:
     proof = tallies.proof_rows(values["manifest"]["leak_proof"])
-    named = {name: values["manifest"].get(name) or {} for name in ("counts", "agreement", "leak_price")}
+    named = {
+        name: values["manifest"].get(name) or {} for name in ("counts", "agreement", "review", "leak_price")
+    }
     return render(
         "report/page/index.html.j2",
         labels=values["manifest"]["labels"],

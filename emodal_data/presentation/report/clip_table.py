@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from emodal_data.annotations import count_votes, count_words
+from emodal_data.core.config import Resolve
 from emodal_data.core.reasons import Reason
 from emodal_data.core.schema import LEDGER, MORE_QUALITY, QUALITY, stored_names, with_current_names
 from emodal_data.dataset.read import read_samples
@@ -19,7 +20,7 @@ from emodal_data.dataset.read import read_samples
 #: The measures of a clip, in the order in which the report shows them.
 MEASURES = tuple(field.name for field in (*QUALITY, *MORE_QUALITY))
 
-_REVIEW = ("review", "review_label", "review_note")
+_REVIEW = ("review", "review_label", "review_author", "review_note")
 
 
 def read_ledger(dataset: Path) -> pd.DataFrame:
@@ -34,17 +35,19 @@ def read_ledger(dataset: Path) -> pd.DataFrame:
     return ledger.reindex(columns=wanted)
 
 
-def clip_table(ledger: pd.DataFrame, dataset: Path, classes: Sequence[str]) -> pd.DataFrame:
+def clip_table(
+    ledger: pd.DataFrame, dataset: Path, classes: Sequence[str], resolve: Resolve = "majority"
+) -> pd.DataFrame:
     """One row for each clip, indexed by clip_id, ordered by film and time.
 
     Columns: film, start_s, end_s, frame_s, speaker, label (as published; for a dropped clip, as reviewed or voted),
     votes (such as "angry 2, sad 1"), kept, split, reason, measured, detail, those of the review, and MEASURES.
-    ledger: from read_ledger.
+    ledger: from read_ledger. resolve: as labels.resolve.
     """
     # Clips whose label is outside the classes are not read: they have nothing to show.
     unread = (ledger["reason"] == Reason.LABEL_OUTSIDE_SCHEME) & ledger["frame_s"].isna()
     rows = ledger[ledger["clip_id"].notna() & ~unread]
-    votes = count_votes(rows.assign(annotator=rows["annotator"].fillna("")), classes)
+    votes = count_votes(rows.assign(annotator=rows["annotator"].fillna("")), classes, resolve)
     # A vote that does not count is dropped although its clip is kept: rows with the outcome of the clip come first.
     rank = np.where(rows["outcome"] == "kept", 0, np.where(rows.index.isin(votes.repeated), 2, 1))
     first = rows.assign(rank=rank).sort_values("rank", kind="stable").drop_duplicates("clip_id")

@@ -130,6 +130,20 @@ def class_rows(clips: pd.DataFrame, labels: Sequence[str]) -> list[Row]:
     ]
 
 
+def decision_rows(clips: pd.DataFrame) -> list[Row]:
+    """A line for each clip that a review decided: clip_id, film, start_s, votes, now, author, note.
+
+    now: the label, or "dropped".
+    """
+    decided = clips[clips["review"].notna()]
+    now = decided["label"].where(decided["kept"], "dropped")
+    shown = decided.assign(
+        now=now, author=decided["review_author"].fillna(""), note=decided["review_note"].fillna("")
+    )
+    names = ["clip_id", "film", "start_s", "votes", "now", "author", "note"]
+    return [dict(zip(names, row, strict=True)) for row in shown.reset_index()[names].itertuples(index=False)]
+
+
 def histogram(clips: pd.DataFrame, measure: Measure) -> list[Row]:
     """Clips by a measure: low, high, outcome ("kept" or "dropped"), clips. Empty where nothing was measured.
 

@@ -63,6 +63,7 @@ emodal.dialog = (() => {
       outcome: clip.kept ? "kept" : `dropped: ${clip.reason}`,
       "what to do": clip.detail,
       label: clip.label ?? "unlabelled",
+      networks: answer(clip),
       votes: clip.votes,
       speaker: clip.speaker,
       side: clip.split,
@@ -72,6 +73,14 @@ emodal.dialog = (() => {
     return Object.entries(rows)
       .filter(([, value]) => value !== null && value !== undefined)
       .map(([name, value]) => row(name, value));
+  }
+
+  function answer({ label, networks }) {
+    if (networks === null) return null;
+    const percent = (share) => `${Math.round(100 * share)} %`;
+    const trained = networks.label === label ? "" : ", its label in training";
+    const own = `${networks.label} ${percent(networks.label_probability)}${trained}`;
+    return networks.answer === networks.label ? own : `${networks.answer} ${percent(networks.answer_probability)} (${own})`;
   }
 
   function measures(clip) {

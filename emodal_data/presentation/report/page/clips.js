@@ -11,9 +11,16 @@ emodal.table = (() => {
   const places = about.sheets.flatMap(([sheet, count]) =>
     Array.from({ length: count }, (_, place) => ({ sheet, place })));
 
+  // What a training wrote after the dataset was published; networks: the answer to each clip, by clip_id.
+  const training = emodal.get("training") ?? { answers: {}, report: null, dataset_hash: null };
+
   const clips = about.columns.clip_id.map((_, n) => {
     const clip = Object.fromEntries(columns.map(([name, column]) => [name, value(column, n)]));
-    return { ...clip, ...places[n], n, kept: Boolean(clip.kept), seconds: clip.end_s - clip.start_s };
+    const networks = training.answers[clip.clip_id] ?? null;
+    // A label that was decided since then, or whose clip was dropped, is not in doubt any more.
+    const doubt = clip.kept && networks?.label === clip.label ? networks.doubt : null;
+    const isSuspect = doubt !== null && networks.is_suspect;
+    return { ...clip, ...places[n], n, kept: Boolean(clip.kept), seconds: clip.end_s - clip.start_s, networks, doubt, isSuspect };
   });
 
   // The position of the face on its sheet of 8 columns.
@@ -39,5 +46,5 @@ emodal.table = (() => {
     return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
   }
 
-  return { clips, showFace, pictures, title, about };
+  return { clips, showFace, pictures, title, about, training };
 })();

@@ -2,7 +2,8 @@
 emodal.filters = (() => {
   const { element, table, review } = emodal;
   const { clips, about } = table;
-  const all = "all";
+  const [all, suspect, doubtful] = ["all", "suspect label", "most doubtful first"];
+  const judged = clips.some((clip) => clip.doubt !== null);
 
   const questions = {
     outcome: ["Outcome", (clip) => (clip.kept ? "kept" : "dropped")],
@@ -11,9 +12,11 @@ emodal.filters = (() => {
     film: ["Film", (clip) => clip.film],
     reason: ["Reason", (clip) => clip.reason ?? "none"],
     decision: ["Decision", (clip) => review.of(clip)?.decision ?? "none"],
+    ...(judged ? { label_is: ["Networks", (clip) => (clip.doubt === null ? "none" : clip.isSuspect ? suspect : "not suspect")] } : {}),
   };
   const orders = {
     "film and time": [(clip) => clip.n, 1],
+    ...(judged ? { [doubtful]: [(clip) => clip.doubt, -1] } : {}),
     "score of the face, lowest first": [(clip) => clip.face_score, 1],
     "sharpness, lowest first": [(clip) => clip.sharpness, 1],
     "most turned first": [(clip) => Math.abs(clip.yaw_deg), -1],
@@ -57,8 +60,23 @@ emodal.filters = (() => {
     if (!Object.entries(answers).every(known)) return;
     form.reset();
     for (const [name, value] of Object.entries(answers)) form.elements[name].value = value;
+    if (answers.label_is === suspect) form.elements.order.value = doubtful;
     apply();
     document.getElementById("clips").scrollIntoView();
+  }
+
+  // What the networks say of the labels, and where their report is.
+  function aboutTraining() {
+    const { report, dataset_hash } = table.training;
+    const found = clips.filter((clip) => clip.isSuspect).length;
+    const parts = [];
+    if (judged) {
+      parts.push(`Networks that saw neither the clip nor its group confidently answer another class for ${found} labels. `);
+      if (found) parts.push(element("button", { type: "button", className: "link", onclick: () => only({ label_is: suspect }) }, "Show them"), " ");
+      if (dataset_hash !== about.dataset_hash) parts.push("They were trained on an earlier version of this dataset. ");
+    }
+    if (report) parts.push(element("a", { href: report }, "Training report"));
+    return parts;
   }
 
   function start() {
@@ -67,6 +85,7 @@ emodal.filters = (() => {
     form.append(select("order", "Order", Object.keys(orders).map((name) => new Option(name))));
     form.append(element("button", { type: "button", onclick: () => only({}) }, "Show all"));
     form.onsubmit = () => false;
+    document.getElementById("training").append(...aboutTraining());
     for (const button of document.querySelectorAll("[data-reason]")) {
       button.onclick = () => only({ reason: button.dataset.reason });
     }

@@ -2,18 +2,18 @@
 emodal.review = (() => {
   const { clips } = emodal.table;
   const place = `emodal review ${location.pathname}`;
-  const columns = ["clip_id", "film", "start", "end", "decision", "label", "note"];
+  const columns = ["clip_id", "film", "start", "end", "decision", "label", "author", "note"];
   const listeners = [];
 
   // Decisions that this dataset was built with apply until they are undone here.
   const built = new Map();
   for (const clip of clips) {
-    if (clip.review) built.set(clip.clip_id, decision(clip.review, clip.review_label ?? "", clip.review_note));
+    if (clip.review) built.set(clip.clip_id, decision(clip.review, clip.review_label ?? "", clip.review_author, clip.review_note));
   }
   const changed = new Map(Object.entries(stored()));
 
-  function decision(kind, label, note) {
-    return { decision: kind, label, note: note ?? "" };
+  function decision(kind, label, author, note) {
+    return { decision: kind, label, author: author ?? "", note: note ?? "" };
   }
 
   function stored() {
@@ -58,7 +58,7 @@ emodal.review = (() => {
   function csv() {
     const lines = decided().map((clip) => {
       const mark = of(clip);
-      return [clip.clip_id, clip.film, clip.start_s, clip.end_s, mark.decision, mark.label, mark.note];
+      return [clip.clip_id, clip.film, clip.start_s, clip.end_s, mark.decision, mark.label, mark.author, mark.note];
     });
     return [columns, ...lines].map((cells) => cells.map(quoted).join(",") + "\n").join("");
   }

@@ -43,6 +43,7 @@ emodal.sheet = (() => {
       face,
       element("span", {}, clip.label ?? "unlabelled"),
     );
+    if (clip.isSuspect) made.append(element("span", { className: "why", title: "answer of the networks" }, `${clip.networks.answer}?`));
     if (!clip.kept) made.append(element("span", { className: "why", title: clip.reason }, clip.reason));
     made.title = table.title(clip);
     made.onclick = () => emodal.dialog.open(shown, shown.indexOf(clip));
