@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from emodal_data.core.config import SplitConfig
-from flows.build_dataset import build_dataset
 from flows.config.models import Config
+from flows.operations.build import build
 
 # Written by hand. The labels say nothing of the talkers: they only have to come through.
 SPANS = """film,start,end,label,annotator,speaker
@@ -28,9 +28,7 @@ lbbc2a.mpg,2.5,9.0,sad,anna,s5
 """
 
 
-def test_real_talkers_come_through_and_every_dropped_row_says_why(
-    media: Path, tmp_path: Path, prefect_server: None
-) -> None:
+def test_real_talkers_come_through_and_every_dropped_row_says_why(media: Path, tmp_path: Path) -> None:
     films = tmp_path / "films"
     films.mkdir()
     for source in (*(media / "grid").glob("*.mpg"), *(media / "ravdess" / "video").glob("*.mp4")):
@@ -43,7 +41,7 @@ def test_real_talkers_come_through_and_every_dropped_row_says_why(
         train=False,
         split=SplitConfig(allow_imbalance=True),
     )
-    result = build_dataset(config)
+    result = build(config)
     assert result["counts"]["rows"] == 13
     ledger = pq.read_table(tmp_path / "out" / "dataset" / "ledger.parquet").to_pandas()
     dropped = ledger[ledger["outcome"] == "dropped"]

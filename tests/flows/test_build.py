@@ -21,14 +21,12 @@ from emodal_data.audio_features import clip_features
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
 from emodal_model.core.config import ModelConfig
-from flows.build_dataset import build_dataset
 from flows.cli.exits import clear_errors
 from flows.config.models import Config, EngineConfig
+from flows.operations.build import build_and_train
 from flows.progress.terminal import watched_on_terminal
 from tests.flows.dask_cluster import dask_cluster
 from tests.folder_hashes import hashes
-
-pytestmark = pytest.mark.usefixtures("prefect_server")
 
 #: Small enough for a test: the networks only have to run, not to be good.
 TINY = ModelConfig(filters=(2, 2, 2), image_dense=4, epochs=2, members=1)
@@ -42,7 +40,7 @@ def config(samples: Path, out: Path, **changes: object) -> Config:
 @pytest.fixture(scope="module")
 def built(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("build")
-    result = build_dataset(config(sample_films, out, train=True, model=TINY))
+    result = build_and_train(config(sample_films, out, train=True, model=TINY))
     assert result["clips_read"] == result["counts"]["rows"]
     assert result["published"]
     return out
@@ -57,13 +55,13 @@ def test_workers_that_cannot_start_end_the_build_and_nothing_is_stored(
     out = tmp_path / "out"
     with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended, clear_errors():
         patch.syspath_prepend(broken)
-        build_dataset(config(few_films, out))
+        build_and_train(config(few_films, out))
     assert ended.value.code == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("emodal: ")]
     assert "worker processes end before they can work: ImportError: cv2 was built for" in line
     assert [path.name for path in out.rglob("*") if path.is_file()] == [".lock"]
     Path(re.search(r"more in (\S+\.log)", line)[1]).unlink()  # type: ignore[index]
-    assert build_dataset(config(few_films, out))["counts"]["dropped"].get("decoder_crashed") is None
+    assert build_and_train(config(few_films, out))["counts"]["dropped"].get("decoder_crashed") is None
 
 
 def ledger(out: Path) -> pd.DataFrame:
@@ -121,7 +119,7 @@ def test_a_second_run_reads_no_film_and_writes_nothing(built: Path, sample_films
     before = {
         path: path.stat().st_mtime_ns for path in built.rglob("*") if path.is_file() and path.name != ".lock"
     }
-    result = build_dataset(config(sample_films, built, train=True, model=TINY))
+    result = build_and_train(config(sample_films, built, train=True, model=TINY))
     assert (result["clips_read"], result["published"]) == (0, False)
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
@@ -137,7 +135,7 @@ def test_another_threshold_publishes_again_without_reading_a_film(
             )
         }
     )
-    result = build_dataset(strict)
+    result = build_and_train(strict)
     assert (result["clips_read"], result["published"]) == (0, True)
 
 
@@ -149,13 +147,13 @@ def test_decisions_of_a_review_are_applied_without_reading_a_film(
     dropped, relabelled = before.loc[before["split"] == "train", "clip_id"].iloc[:2]
     decisions = tmp_path / "overrides.csv"
     decisions.write_text(f"clip_id,decision,label\n{dropped},drop,\n{relabelled},relabel,sad\n")
-    result = build_dataset(config(sample_films, out, overrides=decisions))
+    result = build_and_train(config(sample_films, out, overrides=decisions))
     assert (result["clips_read"], result["published"]) == (0, True)
     assert result["counts"]["dropped"]["dropped_by_review"] == 1
     train = read_split(out / "dataset", "train").to_pandas().set_index("clip_id")
     assert dropped not in train.index
     assert set(train.loc[[relabelled], "label"]) == {3}
-    assert not build_dataset(config(sample_films, out, overrides=decisions))["published"]
+    assert not build_and_train(config(sample_films, out, overrides=decisions))["published"]
 
 
 def test_one_worker_and_another_reel_size_give_the_same_shards(
@@ -163,7 +161,7 @@ def test_one_worker_and_another_reel_size_give_the_same_shards(
 ) -> None:
     one = config(sample_films, tmp_path, workers=1)
     one = one.model_copy(update={"clips": one.clips.model_copy(update={"reel_size": 2})})
-    build_dataset(one)
+    build_and_train(one)
     assert hashes(tmp_path / "dataset" / "data") == hashes(built / "dataset" / "data")
 
 
@@ -202,7 +200,7 @@ def test_a_stopped_build_goes_on_and_ends_with_the_same_bytes(
             == "emodal: stopped; run the same command again, it goes on where it was"
         )
     assert psutil.wait_procs(family, timeout=30)[1] == [], "processes were left behind"
-    result = build_dataset(config(sample_films, out))
+    result = build_and_train(config(sample_films, out))
     assert 0 < result["clips_read"] <= len(ledger(built)) - 3
     assert hashes(out / "dataset" / "data") == hashes(built / "dataset" / "data")
     assert not list(out.rglob("*.tmp"))
@@ -222,7 +220,7 @@ def test_broken_and_missing_films_cost_their_own_rows_only(sample_films: Path, t
         "label": "sad",
     }
     table.to_csv(tmp_path / "annotations.csv", index=False)
-    result = build_dataset(config(tmp_path, tmp_path / "out"))
+    result = build_and_train(config(tmp_path, tmp_path / "out"))
     rows = ledger(tmp_path / "out")
     assert len(rows) == len(table) == result["counts"]["rows"]
     assert set(rows.loc[rows["film"] == names[0], "reason"]) == {"film_unreadable"}
@@ -240,7 +238,7 @@ def test_a_split_that_cannot_be_stops_the_build_and_keeps_the_ledger(
     alone = config(sample_films, tmp_path / "out", split=SplitConfig())
     alone = alone.model_copy(update={"annotations": tmp_path / "one.csv"})
     with pytest.raises(InputError, match="the only film group") as error:
-        build_dataset(alone)
+        build_and_train(alone)
     assert str(tmp_path / "out" / "failed-ledger.parquet") in str(error.value)
     assert len(pq.read_table(tmp_path / "out" / "failed-ledger.parquet")) == len(one_film)
 
@@ -251,16 +249,16 @@ def test_clips_are_written_as_mp4_once_when_asked_for(
     shutil.copytree(built, tmp_path / "out")
     wanted = config(sample_films, tmp_path / "out")
     wanted = wanted.model_copy(update={"clips": wanted.clips.model_copy(update={"export": "copy"})})
-    build_dataset(wanted)
+    build_and_train(wanted)
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "exports").rglob("*.mp4")}
     assert {path.stem for path in files} == set(ledger(tmp_path / "out")["clip_id"])
-    build_dataset(wanted)
+    build_and_train(wanted)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "exports").rglob("*.mp4")} == files
 
 
 def test_a_dask_cluster_gives_the_same_bytes(built: Path, sample_films: Path, tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    result = build_dataset(config(sample_films, tmp_path, engine=EngineConfig(kind="dask")))
+    result = build_and_train(config(sample_films, tmp_path, engine=EngineConfig(kind="dask")))
     assert result["clips_read"] == len(ledger(built))
     assert hashes(tmp_path / "dataset" / "data") == hashes(built / "dataset" / "data")
 
@@ -272,7 +270,7 @@ def test_a_dask_cluster_elsewhere_gives_the_same_bytes(
     monkeypatch.chdir(tmp_path)
     with dask_cluster(tmp_path / "elsewhere") as (address, _):
         engine = EngineConfig(kind="dask", dask_address=address)
-        result = build_dataset(config(sample_films, Path("out"), engine=engine))
+        result = build_and_train(config(sample_films, Path("out"), engine=engine))
     assert result["clips_read"] == len(ledger(built))
     assert hashes(tmp_path / "out" / "dataset" / "data") == hashes(built / "dataset" / "data")
     assert not (tmp_path / "elsewhere" / "out").exists()
@@ -303,7 +301,7 @@ def test_a_store_file_damaged_in_its_middle_is_told_and_read_again(
     whole[chunk.data_page_offset + chunk.total_compressed_size - 3] ^= 1  # one bit of one value
     reel.write_bytes(whole)
     with watched_on_terminal():
-        result = build_dataset(config(sample_films, tmp_path / "out"))
+        result = build_and_train(config(sample_films, tmp_path / "out"))
     assert result["clips_read"] == len(pq.read_table(reel, columns=["clip_id"]))
     assert f"{reel}: damaged; its clips are read again" in capsys.readouterr().err.replace("\n", "")
     assert hashes(tmp_path / "out" / "dataset") == hashes(built / "dataset")

@@ -96,7 +96,6 @@ def label_of(row: dict[str, str]) -> dict[str, object]:
     return {"type": "choices", "value": {"choices": [row["label"]] if row["label"] else []}}
 
 
-@pytest.mark.usefixtures("prefect_server")
 @pytest.mark.parametrize("line", all_lines())
 def test_every_command_of_the_pages_runs(folder: Path, line: str) -> None:
     command, *arguments = shlex.split(line.replace(" ... ", f" {AS_BEFORE} "))[1:]

@@ -6,16 +6,13 @@ import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
 from emodal_data.core.config import ClipsConfig, SplitConfig
 from emodal_data.core.reasons import Reason
 from emodal_data.dataset.verify import verify_dataset
-from flows.build_dataset import build_dataset
 from flows.config.models import Config
+from flows.operations.build import build_and_train
 from tests.media.hostile import CORPUS, good, mutated
-
-pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 def mutated_films(folder: Path, count: int) -> list[str]:
@@ -55,7 +52,7 @@ def test_hostile_files_cost_their_own_rows_only(sample_films: Path, tmp_path: Pa
         clips=ClipsConfig(timeout_s=30),
         split=SplitConfig(allow_imbalance=True),
     )
-    build_dataset(config)
+    build_and_train(config)
     ledger = pq.read_table(tmp_path / "out" / "dataset" / "ledger.parquet").to_pandas()
     assert len(ledger) == len(rows) + len(clean)
     assert set(ledger["reason"].dropna()) <= set(Reason)

@@ -26,6 +26,7 @@ from flows.build_dataset import build_dataset
 from flows.config.models import Config, EngineConfig
 from flows.engine.failures import FailedFilms
 from flows.engine.submit import engine
+from flows.engine.tasks import prefect_threads
 from flows.operations.build import make_plan, read_reels
 from flows.operations.plan import read_inputs
 from flows.progress.dataset_event import announced_file
@@ -241,7 +242,7 @@ def read_while_a_film_is_away(
     wanted: Config, film: Path, back_after_s: float | None
 ) -> tuple[int, list[str]]:
     hidden = film.with_name("away")
-    with engine(wanted) as submit:
+    with engine(wanted, prefect_threads) as submit:
         plan, failed = make_plan(read_inputs(wanted), wanted, submit)
         film.rename(hidden)
         if back_after_s is not None:

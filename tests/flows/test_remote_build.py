@@ -12,15 +12,14 @@ from emodal_data import read_split
 from emodal_data.core.config import SplitConfig
 from emodal_data.dataset.read import open_dataset
 from emodal_data.dataset.verify import verify_dataset
-from flows.build_dataset import build_dataset
 from flows.config.models import Config, EngineConfig, StorageConfig
+from flows.operations.build import build_and_train
 from flows.operations.forget import forget
 from flows.operations.plan import plan_result
 from tests.s3 import s3_server
 
 pytest.importorskip("s3fs", reason="s3fs comes with the extra s3")
 pytest.importorskip("moto", reason="moto comes with the extra dev")
-pytestmark = pytest.mark.usefixtures("prefect_server")
 
 BUCKET = "films-and-faces"
 URL = f"s3://{BUCKET}"
@@ -62,9 +61,9 @@ def test_a_build_in_a_bucket_equals_the_one_on_disk(
         split=SplitConfig(allow_imbalance=True),
         train=False,
     )
-    build_dataset(local)
+    build_and_train(local)
     here = tmp_path / "here"
-    result = build_dataset(config(here))
+    result = build_and_train(config(here))
     assert result["clips_read"] == result["counts"]["rows"]
     expected = hashes_at(f"file://{tmp_path}/local/dataset")
     assert hashes_at(f"{bucket}/out/dataset") == expected
@@ -72,7 +71,7 @@ def test_a_build_in_a_bucket_equals_the_one_on_disk(
     # Another machine knows all that the first one did: it reads no film, not even to hash it.
     there = tmp_path / "there"
     assert plan_result(config(there))["clips_to_read"] == 0
-    result = build_dataset(config(there))
+    result = build_and_train(config(there))
     assert (result["clips_read"], result["published"]) == (0, False)
     assert not list(there.rglob("*.mp4.*")) and not (there / "emodal-films").exists()
 
@@ -97,13 +96,13 @@ def test_a_build_in_a_bucket_equals_the_one_on_disk(
 def test_workers_of_a_cluster_bring_and_take_what_they_need(bucket: str, tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     spread = config(tmp_path / "one", out=f"{bucket}/spread", engine=EngineConfig(kind="dask"))
-    result = build_dataset(spread)
+    result = build_and_train(spread)
     assert result["clips_read"] == result["counts"]["rows"]
     names = hashes_at(f"{bucket}/spread")
     assert not [name for name in names if name.startswith(".")]
     # A machine that comes later, with nothing but the clips at the URL, writes the same shards.
     fsspec.filesystem("s3").rm(f"{BUCKET}/spread/dataset", recursive=True)
     shutil.rmtree(tmp_path / "one")
-    again = build_dataset(config(tmp_path / "two", out=f"{bucket}/spread"))
+    again = build_and_train(config(tmp_path / "two", out=f"{bucket}/spread"))
     assert (again["clips_read"], again["published"]) == (0, True)
     assert hashes_at(f"{bucket}/spread") == names
