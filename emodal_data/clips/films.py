@@ -140,6 +140,10 @@ class FilmCatalogue:
         """The SHA-256 of each film in the catalogue, by name."""
         return {name: facts.sha256 for name, facts in self._facts.items()}
 
+    def sizes_bytes(self, names: Set[str]) -> set[int]:
+        """The sizes of the files of films in the catalogue."""
+        return {facts.size_bytes for name, facts in self._facts.items() if name in names}
+
     def forget(self, names: Set[str]) -> None:
         """Remove films from the facts on disk."""
         self.keep({name: facts for name, facts in self._facts.items() if name not in names})

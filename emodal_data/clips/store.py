@@ -119,20 +119,22 @@ def list_clips(store: Path) -> Iterator[tuple[str, str, str]]:
 def remove_clips(store: Path, gone: Set[str]) -> int:
     """Remove clips and damaged files from the store; all else stays. Returns the number of clips removed."""
     remove_damaged(sorted(store.glob("*/*.parquet")))
-    removed = 0
+    removed, shrunken = 0, []
     for path in sorted(store.glob("*/*.parquet")):
-        table = load_reel(path)
-        clip_ids = table["clip_id"].to_pylist()
-        left = [clip_id for clip_id in clip_ids if clip_id not in gone]
-        if len(left) == len(clip_ids):
-            continue
-        if left:
-            rows = table.filter(pa.array([clip_id not in gone for clip_id in clip_ids])).to_pylist()
-            write_reel(reel_file(path.parent, path.name.split("-")[0], left), rows)
+        clip_ids = load_reel(path, ["clip_id"])["clip_id"].to_pylist()
+        going = sum(clip_id in gone for clip_id in clip_ids)
+        removed += going
+        if going == len(clip_ids):
+            path.unlink()
+        elif going:
+            shrunken.append(path)
+    for path in shrunken:  # afterwards: on a full disk, there is room now
+        rows = [row for row in load_reel(path).to_pylist() if row["clip_id"] not in gone]
+        write_reel(reel_file(path.parent, path.name.split("-")[0], [row["clip_id"] for row in rows]), rows)
         path.unlink()
-        if not any(path.parent.iterdir()):
-            path.parent.rmdir()
-        removed += len(clip_ids) - len(left)
+    for folder in store.glob("*/"):
+        if not any(folder.iterdir()):
+            folder.rmdir()
     return removed
 
 

@@ -3,10 +3,11 @@
 The new dataset is written beside the old one and renamed; recover_dataset repairs what a kill in between leaves.
 """
 
+import contextlib
 import json
 import re
 import shutil
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,33 +80,61 @@ def previous_folds(dataset: Path, config: SplitConfig) -> dict[str, int]:
 
 
 def replace_dataset(new: Path, dataset: Path) -> None:
-    """Replace the dataset by a finished folder; recover_dataset repairs what a kill in between leaves."""
+    """Replace the dataset by a finished folder; recover_dataset repairs what a kill in between leaves.
+
+    If the dataset is a link to a folder, the link is replaced, and the folder stays.
+    """
     old = dataset.with_name(f".{dataset.name}-old")
     with explain_os_errors(dataset):
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
         if dataset.exists():
             dataset.rename(old)
         new.rename(dataset)
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
 
 
 def recover_dataset(dataset: Path) -> None:
     """Repair what a kill left, also during replace_dataset: keep the one whole dataset, and nothing else."""
     old = dataset.with_name(f".{dataset.name}-old")
     with explain_os_errors(dataset):
-        shutil.rmtree(dataset.with_name(f".{dataset.name}-new"), ignore_errors=True)
+        _remove(_staging(dataset))
         if old.exists() and not dataset.exists():
             old.rename(dataset)
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
+
+
+@contextlib.contextmanager
+def recovered_dataset(dataset: Path) -> Iterator[None]:
+    """Repair the dataset (recover_dataset), and remove what the block began and did not finish.
+
+    On a full disk, a half-written dataset would take the room that the next run needs.
+    """
+    recover_dataset(dataset)
+    try:
+        yield
+    finally:
+        shutil.rmtree(_staging(dataset), ignore_errors=True)
 
 
 def staging_folder(dataset: Path) -> Path:
     """An empty folder beside the dataset to write the next one in."""
-    folder = dataset.with_name(f".{dataset.name}-new")
+    folder = _staging(dataset)
     with explain_os_errors(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     return folder
+
+
+def _staging(dataset: Path) -> Path:
+    return dataset.with_name(f".{dataset.name}-new")
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, or a link to one."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _previous(dataset: Path, config: SplitConfig, rules: Set[str]) -> KeptSplit | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from emodal_data.core.errors import InputError
 from emodal_data.storage.remote import download, list_remote, remote_file
 from emodal_data.storage.sync import is_same, local_files
-from emodal_data.storage.urls import RemotePath, shown, url_of
+from emodal_data.storage.urls import NAMES, READING, RemotePath, shown, url_of
 from emodal_data.storage.versions import Versions
 
 if TYPE_CHECKING:
@@ -82,6 +82,26 @@ def film_at_hand(path: Path, films: Path, limit_gb: float) -> Iterator[tuple[Pat
                 download(film, copy)
         os.utime(copy)  # read now
         yield copy, copy.parent
+
+
+def cache_places(cache: Path) -> list[Path]:
+    """The folders of a cache that only save transfers: names and copies of films, and copies of datasets to read."""
+    return [cache / name for name in (_FILMS, NAMES, READING)]
+
+
+def drop_cached(path: Path, cache: Path) -> bool:
+    """Remove a file of cache_places. Returns whether it is gone: a film that is being read stays."""
+    from filelock import Timeout
+
+    if not path.is_relative_to(cache / _FILMS) or path.parent == cache / _FILMS:
+        path.unlink(missing_ok=True)
+        return True
+    try:
+        with _use(path.parent).write_lock(blocking=False):
+            shutil.rmtree(path.parent)
+    except Timeout:
+        return False
+    return True
 
 
 def _make_room(folder: Path, limit_bytes: int) -> None:

@@ -42,8 +42,8 @@ def fenced(folder: Path, check: Callable[[], None]) -> Iterator[None]:
             _FENCES[folder] = outer
 
 
-def list_remote(path: Path) -> dict[Path, RemoteFile]:
-    """The files at the URL of a path, or below it, under their local paths; hidden ones are left out.
+def list_remote(path: Path, with_hidden: bool = False) -> dict[Path, RemoteFile]:
+    """The files at the URL of a path, or below it, under their local paths; hidden ones only if asked for.
 
     Raises InputError if there is no such bucket or no access, TransientError if the store does not answer.
     """
@@ -57,7 +57,8 @@ def list_remote(path: Path) -> dict[Path, RemoteFile]:
         parts = name.split("/") if name else []
         if ".." in parts:
             raise InputError(f"{shown(path)}/{name}: no name for a file; rename it")
-        if info["type"] == "file" and not any(part.startswith(".") for part in parts) and key[-1] != "/":
+        is_hidden = any(part.startswith(".") for part in parts)
+        if info["type"] == "file" and (with_hidden or not is_hidden) and key[-1] != "/":
             files[path / name] = _remote_file(info)
     return files
 

@@ -2,11 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.options import Json, dataset_in, print_result
+
+if TYPE_CHECKING:
+    from flows.operations.forget import Forgotten
 
 
 def verify(
@@ -91,11 +94,20 @@ def forget(
     model: Annotated[
         bool, typer.Option("--model", help="Remove OUT/model too: it may have learnt from it.")
     ] = False,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="A further file or folder to search, such as an export. May be repeated."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; say what would go and what would be left.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove every trace of a film or a speaker from a build, and prove it. Reads no film.
+    """Remove a film or a speaker from a build, then search every file for what names it. Reads no film.
 
-    Take it out of the annotations too, or the next build brings it back.
+    Ends with 1 if something still names it, and says where. May be repeated at any time. Take it out of the
+    annotations too, or the next build brings it back.
 
     Example: emodal forget build --speaker anna
     """
@@ -103,10 +115,40 @@ def forget(
 
     from flows.operations.forget import forget as forget_in
 
-    result = asdict(forget_in(out, film, speaker, with_model=model))
+    def run(only_say: bool) -> "Forgotten":
+        return forget_in(out, film, speaker, with_model=model, also=also or (), dry_run=only_say)
+
+    def say(text: str) -> None:
+        print(f"emodal: {text}", file=sys.stderr)
+
+    done = "would be removed" if dry_run else "removed"
+    if sys.stdin.isatty() and sys.stderr.isatty() and not (yes or dry_run):
+        for line in _counts(run(only_say=True), "will be removed"):
+            say(line)
+        typer.confirm("Remove it?", abort=True, err=True)
+    result = run(dry_run)
+    if not result.is_known:
+        say(
+            f"{out}: knows no {'film' if film else 'speaker'} {film or speaker!r}: searched for its name alone"
+        )
+    for line in result.left:
+        say(f"{'would be left' if dry_run else 'left'}: {line}")
     if (out / "model").exists():
-        print(f"emodal: {out / 'model'} may have learnt from it; --model removes it", file=sys.stderr)
-    print("emodal: take it out of the annotations too, or the next build brings it back", file=sys.stderr)
-    print_result(
-        result, "\n".join(f"{n:>7} {name.replace('_', ' ')} removed" for name, n in result.items()), as_json
-    )
+        say(f"{out / 'model'} may have learnt from it; --model removes it")
+    say("take it out of the annotations too, or the next build brings it back")
+    found = f"{len(result.left)} places still name it" if result.left else "nothing names it any more"
+    lines = [*_counts(result, done), found] if not dry_run else _counts(result, done)
+    print_result(asdict(result), "\n".join(lines), as_json)
+    if result.left:
+        raise typer.Exit(1)
+
+
+def _counts(result: "Forgotten", done: str) -> list[str]:
+    counts = {
+        "annotation rows": result.rows,
+        "samples": result.samples,
+        "stored clips": result.stored_clips,
+        "mp4 files": result.exports,
+        "cached files": result.cached,
+    }
+    return [f"{count:>7} {name} {done}" for name, count in counts.items()]

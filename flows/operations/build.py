@@ -24,7 +24,7 @@ from emodal_data.dataset.folder import (
     previous_folds,
     previous_split,
     read_manifest,
-    recover_dataset,
+    recovered_dataset,
     replace_dataset,
     staging_folder,
 )
@@ -68,8 +68,7 @@ def build(config: Config, threads: Threads = plain_threads) -> dict[str, Any]:
     if config.engine.dask_address:
         config = config.with_absolute_paths()
     inputs = read_inputs(config)
-    with workspace(config.out) as folder:
-        recover_dataset(config.out / "dataset")
+    with workspace(config.out) as folder, recovered_dataset(config.out / "dataset"):
         check_split_is_known(config.out / "dataset", config.split)
         with engine(config, threads) as submit:
             plan, failed = make_plan(inputs, config, submit)

@@ -1,17 +1,14 @@
-"""Take a film or a speaker out of a build, and prove that nothing of it is left. No film is read.
+"""Take a film or a speaker out of a build, and search for what still names it. No film is read.
 
-The new dataset is written and verified first and put in its place last: until then it is what names the clips,
-so a killed run is simply run again.
+Whole files go first, which makes room on a full disk. The new dataset is written and verified next, and put in its
+place last: until then the old one says which clips go, so a killed run is simply run again. The search does not need
+the dataset: it can be repeated at any time.
 """
 
-import html
-import json
 import posixpath
-import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,7 +23,7 @@ from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.schema import LEDGER, carried_columns
 from emodal_data.dataset.carried import PREFIX
-from emodal_data.dataset.folder import read_manifest, recover_dataset, replace_dataset, staging_folder
+from emodal_data.dataset.folder import read_manifest, recovered_dataset, replace_dataset, staging_folder
 from emodal_data.dataset.integrity import forget_times
 from emodal_data.dataset.kept_split import forget_kept_clips
 from emodal_data.dataset.ledger import write_ledger
@@ -38,100 +35,128 @@ from emodal_data.dataset.split.leakage_check import check_shards
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.presentation.describe import describe_dataset
 from emodal_data.storage.files import explain_os_errors
-from emodal_data.storage.urls import local_path, shown, url_of
+from emodal_data.storage.film_cache import cache_places, drop_cached
+from emodal_data.storage.remote import list_remote, read_remote
+from emodal_data.storage.urls import RemotePath, default_cache, local_path, shown, url_of
 from emodal_data.storage.workspace import workspace
+from flows.operations.traces import Marks, Trace, clips_named_in, files_in, find_traces
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was removed: annotation rows, samples of the dataset, clips of the store, exported mp4 files."""
+    """What was removed, or would be: annotation rows, samples, clips of the store, mp4 files, cached files.
+
+    is_known: whether the build knew the film or the speaker; if not, only its name was searched for.
+    left: all files that still name it, a line for each place; before a removal, those that it would not reach.
+    """
 
     rows: int
     samples: int
     stored_clips: int
     exports: int
+    cached: int
+    is_known: bool
+    left: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Gone:
     """What is to be forgotten: a speaker, or a film under all its names, with their clips."""
 
-    films: frozenset[str]
-    hashes: frozenset[str]
-    speaker: str | None
-    clips: frozenset[str]
+    marks: Marks
+    is_known: bool
 
     def includes(self, row: dict[str, Any]) -> bool:
         """Whether a row of the ledger goes: it is of the film, of the speaker, or of a clip that goes."""
-        name = _canonical(row["film"])
+        name, marks = _canonical(row["film"]), self.marks
         return (
-            name in self.films
+            name in marks.films
             # A row at fault keeps the name that its author wrote: without folders, or without suffix.
-            or (row["clip_id"] is None and any(_is_short_for(name, film) for film in self.films))
-            or (self.speaker is not None and row["speaker"] == self.speaker)
-            or row["clip_id"] in self.clips
-        )
-
-    @cached_property
-    def _marks(self) -> frozenset[str]:
-        return self.clips | self.hashes | {digest[:12] for digest in self.hashes}
-
-    def is_named_in(self, text: str) -> bool:
-        """Whether a text names the film, its hash, the speaker, or a clip.
-
-        A speaker of one or two characters, or of digits alone, cannot be told from other text and is not looked for.
-        """
-        if not self._marks.isdisjoint(re.findall(r"\w+", text)):
-            return True
-        names = set(self.films)
-        if self.speaker and len(self.speaker) > 2 and not self.speaker.isdigit():
-            names.add(self.speaker)
-        # "f1.mp4" is not named by "of1.mp4", "b/f1.mp4" or "f1.mp4.bak".
-        return any(
-            re.search(rf"(?<![\w./-]){re.escape(name)}(?!\.?[\w-])", text) for name in names if name in text
+            or (row["clip_id"] is None and any(_is_short_for(name, film) for film in marks.films))
+            or (marks.speaker is not None and row["speaker"] == marks.speaker)
+            or row["clip_id"] in marks.clips
         )
 
 
 def forget(
-    out: Path, film: str | None = None, speaker: str | None = None, with_model: bool = False
+    out: Path,
+    film: str | None = None,
+    speaker: str | None = None,
+    with_model: bool = False,
+    also: Sequence[Path] = (),
+    dry_run: bool = False,
 ) -> Forgotten:
-    """Remove a film or a speaker from the clip store, the exports and the dataset of a build.
+    """Remove a film or a speaker from the clip store, the exports, the dataset and the cached copies of a build.
 
     film: its path below the films folder. The film's copies under other names go with it. The clips of a speaker go
     with all rows that speak of them, and so does everything in the store that the ledger does not name: nobody could
     say whose it is. Shards that hold nothing of it keep their bytes. OUT/model goes as a whole, or stays as it is.
-    Raises InputError if the build does not know the name, WorkError if something is left that names it.
+    also: further files and folders that are searched, such as exports; nothing in them is changed.
+    dry_run: change nothing, and say what would go and what would be left.
+    Every file of the build is searched afterwards, also for a name that the build does not know (any more).
+    Raises InputError if there is no build, WorkError if the new dataset would be wrong or the disk is full.
     """
     out = local_path(out)
     dataset = out / "dataset"
+    if (film is None) == (speaker is None):
+        raise InputError("give one of --film and --speaker")
     if url_of(out) is None and not (dataset.exists() or (out / "clips").is_dir()):
         raise InputError(f"{out}: no build here; give the folder that holds dataset/ and clips/")
-    with workspace(out) as build, explain_os_errors(out):
-        recover_dataset(dataset)
+    for place in also:
+        if not place.exists():
+            raise InputError(f"{place}: not there; --also names a file or folder to search")
+    cache = out.cache if isinstance(out, RemotePath) and out.cache else default_cache()
+    with workspace(out) as build, explain_os_errors(out), recovered_dataset(dataset):
+        # A build replaces a link to a folder by a folder of its own; the one behind the link stays.
+        behind = _datasets_beside(dataset.resolve()) if dataset.is_symlink() else []
+        places = [out, *also, *behind]
         manifest, ledger = _read(dataset)
         catalogue = FilmCatalogue(out / "clips" / "films.json")
-        gone = _find(out, film, speaker, ledger, manifest.get("films", {}) | catalogue.hashes())
-        left = _rows_left(ledger, gone)
-        samples_before = manifest.get("counts", {}).get("samples", 0)
-        fresh = _write_without(dataset, manifest, left, gone) if manifest else None
-
-        stored = remove_clips(out / "clips", gone.clips)
-        exports = remove_exports(out / "exports", set(left["clip_id"].to_pylist()) - gone.clips)
-        catalogue.forget(gone.films)
+        gone = _find(out, film, speaker, ledger, manifest, catalogue, places)
+        if dry_run:
+            return _would_be_forgotten(out, places, cache, ledger, gone, with_model)
+        clips, left = gone.marks.clips, _rows_left(ledger, gone)
+        exports = remove_exports(out / "exports", set(left["clip_id"].to_pylist()) - clips) if clips else 0
         if with_model and (out / "model").exists():
             shutil.rmtree(out / "model")
+        stored = remove_clips(out / "clips", clips) if clips else 0
         # The ledger of a build that failed says nothing that the next build would not say again.
         (out / "failed-ledger.parquet").unlink(missing_ok=True)
-        _put_in_place(fresh, dataset)
-        forget_kept_clips(dataset, gone.clips)
-        forget_times(dataset)
-
-        found = list(_traces(out, gone))
-        if found:
-            raise WorkError(f"still named in {'; '.join(found[:5])}: remove or forget that too")
+        if not left.equals(ledger) or gone.marks.films & manifest.get("films", {}).keys():
+            fresh = _write_without(dataset, manifest, left, gone)
+            forget_kept_clips(dataset, clips)
+            forget_times(dataset)
+            _put_in_place(fresh, dataset)
+        catalogue.forget(gone.marks.films)
         build.push()
-    samples = samples_before - read_manifest(dataset).get("counts", {}).get("samples", 0)
-    return Forgotten(len(ledger) - len(left), samples, stored, exports)
+        cached = sum(drop_cached(path, cache) for path in _cached(cache, gone.marks))
+        samples = manifest.get("counts", {}).get("samples", 0)
+        samples -= read_manifest(dataset).get("counts", {}).get("samples", 0)
+        traces = [*_traces(places, gone.marks), *_traces_at_url(out, gone.marks)]
+        traces += [Trace(path, "its copy is being read") for path in _cached(cache, gone.marks)]
+    return Forgotten(len(ledger) - len(left), samples, stored, exports, cached, gone.is_known, _lines(traces))
+
+
+def _would_be_forgotten(
+    out: Path, places: Sequence[Path], cache: Path, ledger: pa.Table, gone: _Gone, with_model: bool
+) -> Forgotten:
+    """What forget would do."""
+    clips = gone.marks.clips
+    rows = sum(gone.includes(row) for row in ledger.select(["film", "speaker", "clip_id"]).to_pylist())
+    manifest = read_manifest(out / "dataset")
+    samples = read_samples(out / "dataset", [])["clip_id"].isin(clips).sum() if manifest else 0
+    reached = [out / "clips", out / "dataset", out / "failed-ledger.parquet", out / ".dataset-times.json"]
+    reached += [out / "model"] if with_model else []
+    exports = [path for path in (out / "exports").glob("*/*/*.mp4") if path.stem in clips]
+    traces = [
+        trace
+        for trace in _traces(places, gone.marks)
+        if not any(trace.path.is_relative_to(place) for place in [*reached, *exports])
+    ]
+    traces += _traces_at_url(out, gone.marks)
+    stored = sum(clip_id in clips for clip_id, _, _ in list_clips(out / "clips"))
+    cached = len(_cached(cache, gone.marks))
+    return Forgotten(rows, int(samples), stored, len(exports), cached, gone.is_known, _lines(traces))
 
 
 def _read(dataset: Path) -> tuple[dict[str, Any], pa.Table]:
@@ -148,19 +173,27 @@ def _read(dataset: Path) -> tuple[dict[str, Any], pa.Table]:
 
 
 def _find(
-    out: Path, film: str | None, speaker: str | None, ledger: pa.Table, hashes: dict[str, str]
+    out: Path,
+    film: str | None,
+    speaker: str | None,
+    ledger: pa.Table,
+    manifest: dict[str, Any],
+    catalogue: FilmCatalogue,
+    places: Sequence[Path],
 ) -> _Gone:
-    """Every name, hash and clip of what is to be forgotten. hashes: name -> SHA-256 of all films known."""
-    if (film is None) == (speaker is None):
-        raise InputError("give one of --film and --speaker")
+    """Every name, hash and clip of what is to be forgotten, by whatever file of the places knows it."""
+    rows = ledger.select(["film", "speaker", "clip_id"]).to_pylist()
+    hashes = dict(manifest.get("films", {})) | catalogue.hashes()
+    found = {path for place in places for path in files_in(place)}
+    for path in sorted(path for path in found if path.name == "manifest.json"):  # of an export, say
+        hashes = _films_of(path) | hashes
     films, digests = set(), set()
     if film is not None:
         films = {_canonical(film)}
         digests = {hashes[name] for name in films if hashes.get(name)}
         films |= {name for name, digest in hashes.items() if digest in digests}
-    gone = _Gone(frozenset(films), frozenset(digests), speaker, frozenset())
-    rows = ledger.select(["film", "speaker", "clip_id"]).to_pylist()
-    going = [row for row in rows if gone.includes(row)]
+    marks = Marks(frozenset(films), speaker, frozenset(digests))
+    going = [row for row in rows if _Gone(marks, True).includes(row)]
     clips = {row["clip_id"] for row in going}
     is_known = bool(going or digests)
     starts = {digest[:12] for digest in digests}
@@ -169,13 +202,32 @@ def _find(
         if of_film in films or digits in starts:
             is_known = True
             clips.add(clip_id)
-        if speaker is not None and clip_id not in named:
+        if speaker is not None and clip_id not in named and is_known:
             clips.add(clip_id)
-    if not is_known:
-        raise InputError(
-            f"{shown(out)}: knows no {'film' if speaker is None else 'speaker'} {film or speaker!r}"
-        )
-    return _Gone(gone.films, gone.hashes, speaker, frozenset(clips - {None}))
+    for path in found:
+        clips |= clips_named_in(path, marks.films, speaker)
+    others = {row["film"] if speaker is None else row["speaker"] for row in rows}
+    others |= set(hashes) if speaker is None else set()
+    return _Gone(
+        replace(
+            marks,
+            clips=frozenset(clips - {None}),
+            sizes=frozenset(catalogue.sizes_bytes(marks.films)),
+            others=frozenset(others - films - {speaker, None}),
+        ),
+        is_known,
+    )
+
+
+def _datasets_beside(dataset: Path) -> list[Path]:
+    return [folder for folder in sorted(dataset.parent.iterdir()) if (folder / "manifest.json").is_file()]
+
+
+def _films_of(manifest: Path) -> dict[str, str]:
+    films = read_manifest(manifest.parent).get("films")
+    if not isinstance(films, dict):
+        return {}
+    return {str(name): digest for name, digest in films.items() if isinstance(digest, str)}
 
 
 def _canonical(film: str) -> str:
@@ -190,13 +242,14 @@ def _rows_left(ledger: pa.Table, gone: _Gone) -> pa.Table:
     """The ledger without the rows that go; free text of other rows that names what is forgotten becomes null."""
     rows = ledger.select(["film", "speaker", "clip_id"]).to_pylist()
     left = ledger.filter(pa.array([not gone.includes(row) for row in rows], pa.bool_()))
-    for index, field in enumerate(left.schema):
-        is_free = field.name == "detail" or field.name not in {*LEDGER.names, "speaker"}
-        if is_free and pa.types.is_string(field.type):
+    for index, column in enumerate(left.schema):
+        is_free = column.name == "detail" or column.name not in {*LEDGER.names, "speaker"}
+        if is_free and pa.types.is_string(column.type):
             cells = [
-                None if cell and gone.is_named_in(cell) else cell for cell in left[field.name].to_pylist()
+                None if cell and gone.marks.are_in_text(cell) else cell
+                for cell in left[column.name].to_pylist()
             ]
-            left = left.set_column(index, field, pa.array(cells, pa.string()))
+            left = left.set_column(index, column, pa.array(cells, pa.string()))
     return left
 
 
@@ -204,7 +257,7 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
     """Write the dataset anew beside the old one, and verify it. None when no sample is left."""
     shards = [WrittenShard.of(shard) for shard in manifest["shards"]]
     folder = staging_folder(dataset)
-    written = copy_shards(dataset, folder, shards, gone.clips)
+    written = copy_shards(dataset, folder, shards, gone.marks.clips)
     if not written:
         return None
     films = set(ledger["film"].to_pylist())
@@ -256,38 +309,40 @@ def _put_in_place(fresh: Path | None, dataset: Path) -> None:
         shutil.rmtree(unwanted.parent)
 
 
-def _traces(out: Path, gone: _Gone) -> Iterator[str]:
-    """Files of the build that name what is forgotten: in their path, their text, or a text column."""
-    for path in sorted(out.rglob("*")):
-        name = path.relative_to(out)
-        if name.parts[0] == "model":
-            continue
-        if gone.is_named_in(" ".join(name.parts)):
-            yield str(name)
-        elif path.suffix == ".parquet":
-            yield from (f"{name}, column {column}" for column in _columns_naming(path, gone))
-        elif _holds_text(path) and gone.is_named_in(_text(path)):
-            yield str(name)
+def _traces(places: Sequence[Path], marks: Marks) -> Iterator[Trace]:
+    """What names it in files of the places, each searched once, with those in the report's own scripts left out."""
+    searched: set[Path] = set()
+    for place in places:
+        files = [path for path in files_in(place) if path.resolve() not in searched and not _is_script(path)]
+        searched |= {path.resolve() for path in files}
+        yield from find_traces(files, marks, place)
 
 
-def _holds_text(path: Path) -> bool:
-    """Whether a file may name a clip in its text. The scripts of the report's page are the same for every build."""
-    return path.suffix in (".json", ".md", ".html") or (path.suffix == ".js" and path.parent.name != "app")
+def _is_script(path: Path) -> bool:
+    """Whether a file is a script of the report's page: the same for every build, and full of short words."""
+    return path.parent.name == "app" and path.suffix in (".js", ".css")
 
 
-def _columns_naming(path: Path, gone: _Gone) -> Iterator[str]:
-    schema = pq.read_schema(path)
-    texts = [field.name for field in schema if pa.types.is_string(field.type)]
-    table = pq.read_table(path, columns=texts)
-    for column in texts:
-        values = {value for value in table[column].to_pylist() if value}
-        if (column == "speaker" and gone.speaker in values) or gone.is_named_in("\n".join(values)):
-            yield column
+def _traces_at_url(out: Path, marks: Marks) -> Iterator[Trace]:
+    """What names it in files at the URL of a build that have no local copy: they are no part of the build."""
+    for path in sorted(list_remote(out, with_hidden=True)):
+        if not path.exists() and path != out / ".lock":
+            if marks.are_in_text(path.relative_to(out).as_posix()):
+                yield Trace(path, "its name")
+            if marks.are_in(read_remote(path) or b""):
+                yield Trace(path, "its content")
 
 
-def _text(path: Path) -> str:
-    """What a file says to its reader: escapes undone, pictures left out."""
-    text = path.read_text(errors="replace")
-    if path.suffix == ".json":
-        return json.dumps(json.loads(text), ensure_ascii=False)
-    return html.unescape(re.sub(r"base64,[A-Za-z0-9+/=]*", "", text))
+def _cached(cache: Path, marks: Marks) -> list[Path]:
+    """Files of the cache that name it or are it: all of them can be fetched again."""
+    names = {PurePosixPath(film).name for film in marks.films}
+    found = []
+    for place in cache_places(cache):
+        files = list(files_in(place))
+        found += [path for path in files if path.name in names]
+        found += [trace.path for trace in find_traces(files, marks, cache)]
+    return sorted(set(found))
+
+
+def _lines(traces: Sequence[Trace]) -> list[str]:
+    return [f"{shown(trace.path)}: {trace.what}" for trace in traces]

@@ -1,7 +1,9 @@
 """The command as a user meets it: exit codes, one clear line for each error, results on standard output."""
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -123,7 +125,49 @@ def test_diff_ends_with_1_when_a_film_was_forgotten(tmp_path: Path) -> None:
     different = emodal("diff", one, two, "--json")
     assert different.returncode == 1
     assert {span["film"] for span in json.loads(different.stdout)["spans"]["removed"]} == {"f1.mp4"}
-    assert_one_line(emodal("forget", two, "--film", "f1.mp4"), 2, "knows no film 'f1.mp4'")
+
+
+def test_forget_asks_on_a_terminal_and_ends_with_1_while_something_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = tmp_path / "out"
+    written(out, "dataset")
+    (out / "notes.csv").write_text("film\nf1.mp4\n")
+    (tmp_path / "more.log").write_text("read f1.mp4")
+    manifest = (out / "dataset" / "manifest.json").read_bytes()
+    arguments = ("forget", out, "--film", "f1.mp4", "--also", tmp_path / "more.log")
+    said = emodal(*arguments, "--dry-run", "--json")
+    assert (said.returncode, json.loads(said.stdout)["rows"]) == (1, 4)
+    refused = on_a_terminal("n\n", *arguments)
+    assert (
+        refused[0] == 1 and "4 annotation rows will be removed" in refused[1] and "Remove it?" in refused[1]
+    )
+    assert (out / "dataset" / "manifest.json").read_bytes() == manifest
+    asked = on_a_terminal("y\n", *arguments)
+    assert asked[0] == 1 and f"left: {out / 'notes.csv'}: its content" in asked[1]
+    assert f"left: {tmp_path / 'more.log'}: its content" in asked[1]
+    assert (out / "dataset" / "manifest.json").read_bytes() != manifest
+    (out / "notes.csv").unlink()
+    again = emodal("forget", out, "--film", "f1.mp4")
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "nothing names it any more")
+    assert f"{out}: knows no film 'f1.mp4': searched for its name alone" in again.stderr
+    assert on_a_terminal("", *arguments, "--yes")[0] == 1
+
+
+def on_a_terminal(answer: str, *arguments: object) -> tuple[int, str]:
+    """Run a command with a terminal; its exit code and what it showed."""
+    here, there = pty.openpty()
+    command = [sys.executable, "-m", "flows", *map(str, arguments)]
+    with subprocess.Popen(command, stdin=there, stdout=there, stderr=there, close_fds=True) as process:
+        os.close(there)
+        os.write(here, answer.encode())
+        shown = b""
+        with contextlib.suppress(OSError):  # the process ended, and its end of the terminal with it
+            while part := os.read(here, 4096):
+                shown += part
+        os.close(here)
+    return process.returncode, " ".join(shown.decode().split())
 
 
 def test_check_split_says_what_two_builds_share(tmp_path: Path) -> None:

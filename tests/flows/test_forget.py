@@ -1,6 +1,9 @@
 """Forgetting: no byte of a build names the film or the speaker any more, and the rest is as it was."""
 
+import errno
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -20,6 +23,8 @@ from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.seal import sealed
 from emodal_data.dataset.verify import verify_dataset
+from emodal_data.presentation.formats import export_dataset
+from emodal_data.storage import files
 from emodal_data.storage.files import write_json
 from flows.operations.forget import forget
 from tests.published import fake_clips, written
@@ -68,7 +73,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def out(built: Path, tmp_path: Path) -> Path:
+def out(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return shutil.copytree(built, tmp_path / "out")
 
 
@@ -84,6 +90,11 @@ def bytes_of(out: Path) -> str:
             table = pq.read_table(path)
             texts += [str(table[f.name].to_pylist()) for f in table.schema if pa.types.is_string(f.type)]
     return "\n".join(texts)
+
+
+def contents(out: Path) -> dict[Path, bytes]:
+    """All files of a build but its lock."""
+    return {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
 def test_no_byte_of_a_forgotten_film_is_left(out: Path) -> None:
@@ -214,11 +225,116 @@ def test_rows_at_fault_go_by_the_short_name_their_author_wrote(out: Path) -> Non
     assert pq.read_table(path)["film"].to_pylist()[-2:] == ["f11", "f2"]
 
 
-def test_a_name_that_stays_somewhere_is_told(out: Path) -> None:
-    (out / "dataset" / "report").mkdir(exist_ok=True)
+def test_every_place_that_still_names_it_is_listed(out: Path) -> None:
+    """Whatever the file is: nothing is changed in it, and all are named, not only the first ones."""
+    places = [f"mine/{n}.csv" for n in range(7)] + [
+        "notes.md",
+        "worker.log",
+        "model/predictions.csv",
+        ".hidden",
+    ]
+    for name in places:
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("clip_id,film\nc0101,f1.mp4\n")
+    done = forget(out, film="f1.mp4")
+    assert sorted(done.left) == sorted(f"{out / name}: its content" for name in places)
+    assert all((out / name).read_text().endswith("c0101,f1.mp4\n") for name in places)
+    again = forget(out, film="f1.mp4")  # the build knows it no more; its name is searched for
+    assert (again.is_known, again.rows, sorted(again.left)) == (False, 0, sorted(done.left))
+    shutil.rmtree(out / "mine")
+    for name in places[7:]:
+        (out / name).unlink()
+    assert forget(out, film="f1.mp4").left == []
+
+
+def test_exports_elsewhere_are_searched_if_they_are_named(out: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    for to in ("webdataset", "tfrecord", "huggingface"):
+        export_dataset(out / "dataset", to, elsewhere / to)
+    done = forget(out, film="f1.mp4", also=[elsewhere])
+    left = {line.split(": ")[0] for line in done.left}
+    of_film = {shard.stem for shard in (elsewhere / "huggingface" / "data").iterdir() if holds_film_1(shard)}
+    for to, suffix in (("webdataset", "tar"), ("tfrecord", "tfrecord"), ("huggingface/data", "parquet")):
+        shards = {path for path in (elsewhere / to).glob("*.*") if path.suffix == f".{suffix}"}
+        named = {path for path in shards if str(path) in left}
+        assert {path.stem for path in named} == of_film and named < shards
+    assert {path.name for path in elsewhere.glob("*/*.*") if str(path) in left} >= {
+        "ledger.parquet",
+        "manifest.json",
+    }
+
+    # What the build knows no more, the exports still know: clips alone are found, too.
+    (tmp_path / "clips.txt").write_text("c0102\n")
+    again = forget(out, film="f1.mp4", also=[elsewhere, tmp_path / "clips.txt"])
+    assert set(done.left) < set(again.left)
+    assert f"{tmp_path / 'clips.txt'}: its content" in again.left
+    with pytest.raises(InputError, match="nowhere: not there; --also"):
+        forget(out, film="f1.mp4", also=[tmp_path / "nowhere"])
+
+
+def holds_film_1(shard: Path) -> bool:
+    return "f1.mp4" in pq.read_table(shard, columns=["film"])["film"].to_pylist()
+
+
+def test_an_earlier_dataset_behind_a_link_is_searched(out: Path, tmp_path: Path) -> None:
+    """A build replaces the link and leaves the folder behind it."""
+    earlier, older = tmp_path / "versions" / "2", tmp_path / "versions" / "1"
+    shutil.copytree(out / "dataset", older)
+    earlier.parent.mkdir(exist_ok=True)
+    (out / "dataset").rename(earlier)
+    (out / "dataset").symlink_to(earlier)
+    done = forget(out, film="f1.mp4")
+    assert not (out / "dataset").is_symlink() and not (out / ".dataset-old").is_symlink()
+    assert verify_dataset(out / "dataset") == []
+    assert {Path(line.split(": ")[0]).name for line in done.left} >= {"ledger.parquet", "manifest.json"}
+    assert {Path(line.split(": ")[0]).relative_to(earlier.parent).parts[0] for line in done.left} == {
+        "1",
+        "2",
+    }
+
+
+def test_cached_copies_of_the_film_and_of_the_dataset_go(out: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache" / "emodal"
+    gone = {name: cache / name for name in ("emodal-films/0a/f1.mp4", "emodal-names/s3/b/films/f1.mp4")}
+    others = [
+        cache / "emodal-films" / "0b" / "f2.mp4",
+        cache / "emodal-names" / "s3" / "b" / "films" / "f2.mp4",
+    ]
+    for path in [*gone.values(), *others]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"pictures")
+    read = shutil.copytree(out / "dataset", cache / "emodal-reading" / "s3" / "b" / "out" / "dataset")
+    forget(out, film="f1.mp4")
+    assert [path for path in gone.values() if path.exists()] == []
+    assert all(path.exists() for path in others)
+    assert not [trace for trace in ("f1.mp4", digest(1), *clips(1)) if trace in bytes_of(read)]
+
+
+def test_a_copy_of_the_film_under_another_name_is_found_by_its_content(out: Path) -> None:
+    content = b"all of the film"
+    path = out / "clips" / "films.json"
+    films = json.loads(path.read_bytes())
+    films["f1.mp4"] |= {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    write_json(path, films)
+    (out / "exports" / "whole.bin").write_bytes(content)
+    (out / "exports" / "other.bin").write_bytes(content.upper())
+    assert forget(out, film="f1.mp4").left == [f"{out / 'exports' / 'whole.bin'}: the film itself"]
+
+
+def test_a_dry_run_says_what_would_go_and_changes_nothing(out: Path) -> None:
     (out / "notes.md").write_text("f1.mp4 is the best of them")
-    with pytest.raises(WorkError, match=r"still named in notes\.md"):
-        forget(out, film="f1.mp4")
+    before = contents(out)
+    said = forget(out, film="f1.mp4", dry_run=True)
+    assert contents(out) == before
+    done = forget(out, film="f1.mp4")
+    assert said == done
+    assert done.left == [f"{out / 'notes.md'}: its content"]
+
+
+def test_a_file_that_cannot_be_searched_is_named(out: Path) -> None:
+    (out / "exports" / "broken.parquet").write_bytes(b"PAR1 and no footer")
+    (line,) = forget(out, film="f1.mp4").left
+    assert line.startswith(f"{out / 'exports' / 'broken.parquet'}: cannot be searched: ")
 
 
 def test_the_last_film_takes_the_dataset_with_it(out: Path) -> None:
@@ -235,11 +351,18 @@ def test_the_model_goes_only_when_asked(out: Path) -> None:
     assert not (out / "model").exists()
 
 
-def test_a_name_that_the_build_does_not_know_changes_nothing(out: Path) -> None:
+def test_a_name_that_the_build_does_not_know_is_searched_for_and_changes_nothing(out: Path) -> None:
     before = bytes_of(out / "dataset")
-    for name in ({"film": "f9.mp4"}, {"speaker": "nobody"}):
-        with pytest.raises(InputError, match="knows no"):
-            forget(out, **name)
+    for name in ({"film": "f9.mp4"}, {"speaker": "stranger"}):
+        done = forget(out, **name)
+        assert (done.is_known, done.rows, done.samples, done.stored_clips, done.exports) == (
+            False,
+            0,
+            0,
+            0,
+            0,
+        )
+        assert done.left == []
     with pytest.raises(InputError, match="one of --film and --speaker"):
         forget(out)
     with pytest.raises(InputError, match="no build here"):
@@ -247,11 +370,39 @@ def test_a_name_that_the_build_does_not_know_changes_nothing(out: Path) -> None:
     assert bytes_of(out / "dataset") == before
 
 
-def test_a_killed_run_is_run_again(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["remove_clips", "_write_without", "forget_kept_clips", "_put_in_place"])
+def test_a_run_that_was_killed_anywhere_is_run_again(
+    out: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("flows.operations.forget._put_in_place", lambda fresh, dataset: 1 / 0)
+        patch.setattr(f"flows.operations.forget.{step}", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             forget(out, film="f1.mp4")
     assert forget(out, film="f1.mp4").rows == 4
-    assert "f1.mp4" not in bytes_of(out)
+    after = bytes_of(out)
+    assert not [trace for trace in ("f1.mp4", digest(1), *clips(1)) if trace in after]
     assert verify_dataset(out / "dataset") == []
+
+
+def test_on_a_full_disk_whole_files_make_room_first(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk has as much room as the film's clips take; a dataset that was begun takes none of it."""
+    reels = sum(path.stat().st_size for path in (out / "clips").glob("f1-*/*.parquet"))
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in (out / "clips").rglob("*.parquet"))
+
+    full = size()
+    write = files.sync
+
+    def sync(path: Path) -> None:
+        if size() > full - reels:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path)
+
+    monkeypatch.setattr(files, "sync", sync)
+    assert forget(out, film="f1.mp4").left == []
+    monkeypatch.setattr(files, "sync", lambda path: sync(out / "nowhere"))
+    full = 0
+    with pytest.raises(WorkError, match="the disk is full"):
+        forget(out, film="f2.mp4")
+    assert not (out / ".dataset-new").exists()
