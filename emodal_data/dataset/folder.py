@@ -113,7 +113,7 @@ def recovered_dataset(dataset: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        shutil.rmtree(_staging(dataset), ignore_errors=True)
+        discard_staging(dataset)
 
 
 def staging_folder(dataset: Path) -> Path:
@@ -123,6 +123,11 @@ def staging_folder(dataset: Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     return folder
+
+
+def discard_staging(dataset: Path) -> None:
+    """Remove the folder of staging_folder, if it is there."""
+    shutil.rmtree(_staging(dataset), ignore_errors=True)
 
 
 def _staging(dataset: Path) -> Path:

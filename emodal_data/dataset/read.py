@@ -1,14 +1,17 @@
 """Reading samples of a dataset folder: some columns of all samples for our own use, or one split for users."""
 
 import json
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emodal_data.core.errors import InputError, TransientError
+from emodal_data.core.errors import EmodalError, InputError, TransientError
 from emodal_data.core.schema import SHARD_OPTIONS, SPLITS, class_names, stored_names, with_current_names
 from emodal_data.dataset.folder import shard_paths
 from emodal_data.storage.remote import read_remote
@@ -48,15 +51,64 @@ def read_split(dataset: Path | str, split: str) -> pa.Table:
     if split not in SPLITS:
         raise InputError(f"no split {split!r}: choose one of {', '.join(SPLITS)}")
     folder = open_dataset(dataset)
-    files, any_file = shard_paths(folder, split), next(iter(shard_paths(folder)), None)
-    if any_file is None:
-        raise InputError(f"{dataset}: no dataset here; give the folder that holds data/ and manifest.json")
-    if not files:
-        return with_current_names(pq.read_schema(any_file).empty_table())
-    return pa.concat_tables([with_current_names(pq.read_table(path)) for path in files])
+
+    def read() -> pa.Table:
+        files, any_file = shard_paths(folder, split), next(iter(shard_paths(folder)), None)
+        if any_file is None:
+            raise InputError(
+                f"{dataset}: no dataset here; give the folder that holds data/ and manifest.json"
+            )
+        if not files:
+            return with_current_names(pq.read_schema(any_file).empty_table())
+        return pa.concat_tables([with_current_names(pq.read_table(path)) for path in files])
+
+    return read_unchanged(folder, read)
 
 
 _TRIES = 3
+_T = TypeVar("_T")
+
+
+def read_unchanged(dataset: Path, read: Callable[[], _T]) -> _T:
+    """What read returns while one and the same dataset is in the folder.
+
+    A build replaces a dataset as a whole, and a reader that opens one file after the other may meet two of them: if the
+    manifest was replaced meanwhile, what was read, or the error, does not count, and read is called again.
+    Raises TransientError if the dataset is replaced again and again.
+    """
+    failure: Exception | None = None
+    for _ in range(_TRIES):
+        before = _settled_version(dataset)
+        try:
+            result = read()
+        except (EmodalError, OSError, pa.ArrowException) as error:
+            if _settled_version(dataset) == before:
+                raise
+            failure = error
+            continue
+        if _settled_version(dataset) == before:
+            return result
+    raise TransientError(f"{dataset}: a build replaces it again and again; try again later") from failure
+
+
+def _settled_version(dataset: Path) -> tuple[bytes, int, int] | None:
+    """The manifest and its file; None if there is none, and not only between the two renames of replace_dataset."""
+    old = dataset.with_name(f".{dataset.name}-old")
+    for _ in range(_TRIES):
+        version = _manifest_version(dataset)
+        if version is not None or (not old.exists() and _manifest_version(dataset) is None):
+            return version
+        time.sleep(0.1)
+    return None
+
+
+def _manifest_version(dataset: Path) -> tuple[bytes, int, int] | None:
+    try:
+        with (dataset / "manifest.json").open("rb") as file:
+            status = os.fstat(file.fileno())
+            return file.read(), status.st_ino, status.st_ctime_ns
+    except OSError:
+        return None
 
 
 def open_dataset(location: Path | str) -> Path:

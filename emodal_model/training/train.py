@@ -4,7 +4,9 @@ OUT/emodal.keras (audio.keras, image.keras), metrics.json, predictions.parquet, 
 for TensorBoard.
 """
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,8 @@ from emodal_model.training.head_fusion import calibrate_head_weights
 from emodal_model.training.identity import finished, git_revision, identity
 from emodal_model.training.loop import Epoch, EpochReport, Fitted, fit
 
+#: Where the files of a run are until it is finished, in a folder of OUT's name, which the card shows.
+UNFINISHED = ".unfinished"
 #: With fewer training clips than this, a class is named in a note.
 FEW_OF_A_CLASS = 10
 
@@ -54,7 +58,8 @@ def train(
 ) -> dict[str, Any]:
     """Train the networks of config.name on a dataset folder, write them to `out`, and return the metrics.
 
-    A run that was killed resumes; a finished run with the same data and settings is not repeated.
+    A run that was killed resumes; a finished run with the same data and settings is not repeated. The files of a run
+    before stay in `out` until this one is finished.
     Raises ModelInputError if the dataset is missing, empty, of one class or without a leakage check, or if `out`
     cannot be written; ModelWorkError if training fails.
     """
@@ -74,7 +79,9 @@ def train(
         _make_folder(out)
     names, left_out = _names(config, dataset)
     with_frames = "audio_recurrent" in names
-    samples, given, test = _training_and_test_samples(dataset, config, spill, with_frames)
+    with _unreplaced(dataset, data_hash):
+        samples, given, test = _training_and_test_samples(dataset, config, spill, with_frames)
+        abouts = {name: about_model(dataset, data_hash, config, name == "audio_recurrent") for name in names}
     learned = samples.take(~given & (samples.labels >= 0))
     _refuse_useless(learned, dataset)
     _refuse_unknown_targets(learned, dataset)
@@ -82,6 +89,7 @@ def train(
     members = members_of(samples, _hold_out_by(manifest), config, given)
     clips = np.bincount(learned.labels[learned.originals], minlength=len(learned.classes))
     _make_folder(out / "logs")
+    unfinished = _empty_folder(out / UNFINISHED / out.absolute().name)
 
     networks: list[Predictor] = []
     training: dict[str, Any] = {}
@@ -94,21 +102,20 @@ def train(
             network, summary = train_member(name, member, samples, checkpoint, report)
             trained.append((network, summary["temperatures"]))
             summaries.append(summary)
-        about = about_model(dataset, data_hash, config, by_frames=name == "audio_recurrent")
-        about |= {
+        about = abouts[name] | {
             "members": len(members),
             "training_clips": dict(zip(learned.classes, clips.tolist(), strict=True)),
             "target_mean": target_scales(learned.targets)["target_mean"],
         }
-        save(with_probabilities(trained), about, out / f"{name}.keras")
-        networks.append(load(out / f"{name}.keras"))
+        save(with_probabilities(trained), about, unfinished / f"{name}.keras")
+        networks.append(load(unfinished / f"{name}.keras"))
         training[name] = summaries[0] | {"other_members": summaries[1:]}
 
     fit_side, validation = (samples.take(side) for side in (members[0].held.fit, members[0].held.validation))
     labelled = fit_side.take(fit_side.labels >= 0)
     baselines = baseline_probabilities(labelled, validation, test) if config.name == "all" else {}
     judged = judge(networks, test, int(np.argmax(clips)), baselines, config.fold)
-    write_predictions(out / PREDICTIONS, judged)
+    write_predictions(unfinished / PREDICTIONS, judged)
     metrics = {
         "run": run,
         **evaluation_of(judged, left_out).as_dict(),
@@ -123,12 +130,44 @@ def train(
         "versions": versions(),
         "git_revision": git_revision(),
     }
-    describe_run(out, dataset, metrics, networks[-1], test)
-    # Written last: a folder with metrics.json holds a finished run.
+    describe_run(unfinished, dataset, metrics, networks[-1], test)
+    _replace_run(unfinished, out)
+    # Written last: a folder with metrics.json holds a finished run, and all its files are of that run.
     write_json(out / "metrics.json", metrics)
     for checkpoint_file in out.glob(".*.checkpoint.npz"):
         checkpoint_file.unlink()
     return metrics
+
+
+@contextmanager
+def _unreplaced(dataset: Path, data_hash: str) -> Iterator[None]:
+    """Raises ModelWorkError if a build replaces the dataset while the block reads it, whatever the block raises."""
+    try:
+        yield
+    finally:
+        if dataset_hash(dataset) != data_hash:
+            raise ModelWorkError(f"{dataset}: a build replaced it while it was read; train again")
+
+
+def _replace_run(unfinished: Path, out: Path) -> None:
+    """Move the files of a run into its folder, after those of the run before are no longer called a finished run."""
+    try:
+        (out / "metrics.json").unlink(missing_ok=True)
+        for name in MAIN_HEAD:
+            (out / f"{name}.keras").unlink(missing_ok=True)  # the run before may have had more networks
+        for path in sorted(path for path in unfinished.rglob("*") if path.is_file()):
+            to = out / path.relative_to(unfinished)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(to)
+        shutil.rmtree(out / UNFINISHED)
+    except OSError as exc:
+        raise ModelWorkError(f"{out}: cannot be written ({exc.strerror or exc})") from exc
+
+
+def _empty_folder(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    _make_folder(folder)
+    return folder
 
 
 def describe_again(dataset: Path, out: Path, config: ModelConfig, metrics: dict[str, Any]) -> None:

@@ -20,10 +20,11 @@ def verify(
 
     Example: emodal verify build
     """
+    from emodal_data.dataset.read import read_unchanged
     from emodal_data.dataset.verify import verify_dataset
 
     dataset = dataset_in(out)
-    problems = verify_dataset(dataset)
+    problems = read_unchanged(dataset, lambda: verify_dataset(dataset))
     print_result(problems, "\n".join(problems) or f"{dataset}: all is as the manifest says", as_json)
     if problems:
         raise typer.Exit(1)

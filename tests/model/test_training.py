@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import emodal_model.training.train
 from emodal_model.core.config import ModelConfig
-from emodal_model.core.errors import ModelInputError
+from emodal_model.core.errors import ModelInputError, ModelWorkError
 from emodal_model.data.samples import Samples, read_samples
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.inference.predictor import load
 from emodal_model.training.checkpoint import CheckpointFile
 from emodal_model.training.loop import EpochReport, Fitted, fit
 from emodal_model.training.train import train
+from tests.folder_hashes import hashes
 from tests.model.conftest import write_dataset
 
 NONE = draw_samples(0, seed=0)
@@ -227,6 +229,62 @@ def test_ten_clips_of_one_film_without_test_split_are_trained_on_with_a_note(
     assert metrics["validation"]["group_by"] in ("clip", "none")
     assert metrics["validation"]["note"]
     json.dumps(metrics, allow_nan=False)
+
+
+@pytest.mark.parametrize("step", ["save", "judge", "describe_run"])
+def test_a_retraining_that_was_killed_leaves_the_run_before_whole(
+    step: str,
+    trained: tuple,
+    dataset: Path,
+    tmp_path: Path,
+    tiny: ModelConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = shutil.copytree(trained[0], tmp_path / "model")
+    before = hashes(out)
+    other, calls = tiny.model_copy(update={"seed": 1}), []
+    real = getattr(emodal_model.training.train, step)
+
+    def killed_at_the_second(*arguments: object) -> object:
+        calls.append(step)
+        if len(calls) > 1 or step != "save":  # one network of the new run is there
+            raise Killed
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(emodal_model.training.train, step, killed_at_the_second)
+        with pytest.raises(Killed):
+            train(dataset, out, other)
+    after = hashes(out)
+    assert {name: after[name] for name in before if "logs/" not in name} == {
+        name: digest for name, digest in before.items() if "logs/" not in name
+    }
+    assert train(dataset, out, tiny) == trained[1]  # still a finished run
+
+    audio = other.model_copy(update={"name": "audio"})
+    metrics = train(dataset, out, audio)
+    assert json.loads((out / "metrics.json").read_text()) == metrics
+    assert [path.name for path in out.glob("*.keras")] == ["audio.keras"]  # none of the run before
+    assert load(out).about["config"]["seed"] == 1
+    assert (out / "README.md").read_text().count("model") and not (out / ".unfinished").exists()
+
+
+def test_a_dataset_that_is_replaced_while_it_is_read_is_not_trained_on(
+    dataset: Path, tmp_path: Path, tiny: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(dataset, tmp_path / "dataset")
+    real = emodal_model.training.train._training_and_test_samples
+
+    def replaced_meanwhile(*arguments: object) -> object:
+        samples = real(*arguments)
+        manifest = json.loads((copy / "manifest.json").read_text())
+        (copy / "manifest.json").write_text(json.dumps(manifest | {"dataset_hash": "another"}))
+        return samples
+
+    monkeypatch.setattr(emodal_model.training.train, "_training_and_test_samples", replaced_meanwhile)
+    with pytest.raises(ModelWorkError, match="a build replaced it while it was read"):
+        train(copy, tmp_path / "model", tiny)
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_dataset_without_a_leak_proof_is_refused(tmp_path: Path, dataset: Path, tiny: ModelConfig) -> None:
