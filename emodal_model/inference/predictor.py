@@ -147,7 +147,23 @@ def load(path: str | Path) -> Predictor:
         network = keras.models.load_model(file, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as exc:
         raise ModelInputError(f"{file}: not a model of emodal train, or damaged") from exc
+    _refuse_other_names(file, network, about)
     return Predictor(network, about)
+
+
+def _refuse_other_names(file: Path, network: Any, about: dict[str, Any]) -> None:
+    """Raises ModelInputError unless the metadata names each output of the network with a word that can be printed."""
+    if network.name not in MAIN_HEAD or not isinstance(network.output, dict):
+        raise ModelInputError(f"{file}: a Keras model, but not a network of emodal train")
+    head = MAIN_HEAD[network.name]
+    for key, output, fewest in (("labels", head, 1), ("targets", f"{head}_values", 0)):
+        names = about.get(key, ())
+        words = isinstance(names, list | tuple) and all(isinstance(n, str) and n.isprintable() for n in names)
+        outputs = network.output[output].shape[-1] if output in network.output else 0
+        if not words or len(names) < fewest or len(set(names)) < len(names) or len(names) != outputs:
+            raise ModelInputError(
+                f"{file}: its {key} do not name the {outputs} outputs of its network: train it again"
+            )
 
 
 def save(network: Any, about: dict[str, Any], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -141,7 +142,8 @@ def _explain(problem: Mapping[str, Any], section: str = "") -> str:
         return f"config: there is no setting {where}{hint}"
     if problem["type"] == "missing":
         return f"config: {where} is missing: give --{where}, or set it in the config file"
-    return f"config: {where} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    given = re.sub(r"//[^/\s'\"]*@", "//...@", repr(problem["input"]))  # an address may have a password
+    return f"config: {where} = {given}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
 def setting_names() -> list[str]:

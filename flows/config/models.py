@@ -6,6 +6,7 @@ The flow build-dataset takes exactly this tree as its one parameter.
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
@@ -41,6 +42,18 @@ class EngineConfig(Section):
     report_url: str | None = None
     """Address under which OUT is served, such as http://127.0.0.1:8080, for links in Prefect's pages; none: the
     path."""
+
+    @field_validator("mlflow", "report_url", "dask_address")
+    @classmethod
+    def _has_no_password(cls, url: str | None) -> str | None:
+        """Prefect's database, its pages and logs show the configuration of every run."""
+        login = urlsplit(url or "").netloc.rpartition("@")[0]
+        if login and (":" in login or urlsplit(url).scheme in ("http", "https")):
+            raise ValueError(
+                "no credentials in addresses, because Prefect stores them: set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD, or a password file of the database, where trainings run"
+            )
+        return url
 
 
 class StorageConfig(Section):

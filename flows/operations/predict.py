@@ -48,6 +48,16 @@ _COLUMNS = (
     "sound_reason",
     "frame_s",
 )
+#: Settings of ClipsConfig that bound what a film may cost.
+_LIMITS = (
+    "max_duration_s",
+    "max_pixels",
+    "max_streams",
+    "max_packets",
+    "max_clip_s",
+    "timeout_s",
+    "memory_mb",
+)
 #: Spans read together by one worker.
 _TOGETHER = 16
 
@@ -140,14 +150,19 @@ def _write(
 def settings_of(about: dict[str, Any]) -> ReadSettings:
     """How the faces and sounds of the model were read: see emodal_model.inference.metadata.
 
+    Limits of decoding protect this machine, so a model file may lower them and cannot raise them.
     Raises InputError for unknown settings.
     """
     try:
+        clips, own = ClipsConfig(**about.get("clips", {})), ClipsConfig()
+        lowest = {name: min(getattr(clips, name), getattr(own, name)) for name in _LIMITS}
         return ReadSettings(
-            ClipsConfig(**about.get("clips", {})),
+            clips.model_copy(update=lowest),
             FaceConfig(**about.get("face", {})),
             AudioConfig(**about.get("audio", {})),
         )
+    except TypeError as error:
+        raise InputError("the model's settings are not what emodal train writes: train it again") from error
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise InputError(
@@ -156,8 +171,14 @@ def settings_of(about: dict[str, Any]) -> ReadSettings:
 
 
 def labels_of(about: dict[str, Any]) -> LabelsConfig:
-    """The classes of a model, and the words for them in its dataset: see emodal_model.inference.metadata."""
-    return LabelsConfig(**{**about.get("label_settings", {}), "classes": tuple(about["labels"])})
+    """The classes of a model, and the words for them in its dataset: see emodal_model.inference.metadata.
+
+    Raises InputError if they cannot be classes, such as words with control characters.
+    """
+    try:
+        return LabelsConfig(**{**about.get("label_settings", {}), "classes": tuple(about["labels"])})
+    except (KeyError, TypeError, ValidationError) as error:
+        raise InputError("the model's classes are not what emodal train writes: train it again") from error
 
 
 def given_questions(

@@ -54,6 +54,30 @@ def test_a_wrong_setting_is_named_in_one_line(settings: list[str], message: str)
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "engine.mlflow=https://me:secret@host/mlflow",
+        "engine.mlflow=https://secret@host",
+        "engine.mlflow=postgresql://me:secret@host/mlflow",
+        "engine.report_url=https://me:secret@host",
+        "engine.dask_address=tcp://me:secret@host:8786",
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_shown(setting: str) -> None:
+    """Prefect's database and pages have the settings of every run."""
+    with pytest.raises(InputError, match="no credentials in addresses") as error:
+        load_config(None, [setting], **PATHS)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "uri", ["runs", "https://host:5000", "postgresql://me@host/mlflow", "sqlite:///runs/m.db"]
+)
+def test_an_address_without_a_password_is_taken(uri: str) -> None:
+    assert load_config(None, [f"engine.mlflow={uri}"], **PATHS).engine.mlflow == uri
+
+
 def test_everything_wrong_is_told_at_once_and_missing_paths_say_how_to_give_them() -> None:
     with pytest.raises(InputError) as error:
         load_config(None, ["split.seed=x", "face.gate=y"])

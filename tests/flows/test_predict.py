@@ -166,6 +166,34 @@ def test_a_film_is_read_with_the_settings_the_model_was_trained_with() -> None:
         settings_of({"audio": {"wavelets": 3}})
 
 
+def test_a_model_file_cannot_raise_the_limits_of_this_machine() -> None:
+    greedy = {
+        "memory_mb": 10**9,
+        "timeout_s": 1e9,
+        "max_pixels": 10**12,
+        "max_clip_s": 60.0,
+        "audio_mix": "dialogue",
+    }
+    settings = settings_of({"clips": greedy}).clips
+    own = ClipsConfig()
+    assert (settings.memory_mb, settings.timeout_s, settings.max_pixels) == (
+        own.memory_mb,
+        own.timeout_s,
+        own.max_pixels,
+    )
+    assert (settings.max_clip_s, settings.audio_mix) == (60.0, "dialogue")
+    with pytest.raises(InputError, match="settings are not what emodal train writes"):
+        settings_of({"clips": ["memory_mb"]})
+
+
+@pytest.mark.parametrize(
+    "about", [{}, {"labels": 3}, {"labels": ["a\x1b[2J", "b"]}, {"labels": ["a", "b"], "label_settings": 3}]
+)
+def test_classes_of_a_model_file_that_are_no_words_are_refused(about: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="classes are not what emodal train writes"):
+        labels_of(about)
+
+
 def test_the_table_has_empty_cells_where_there_is_no_answer() -> None:
     film = Path("a, b.mp4")
     questions = Questions(film, film, 9.0, [Question(Span(0, 1)), Question(Span(1, 2), "sad")], True, [])

@@ -130,3 +130,22 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "emodal.keras").write_bytes(b"not a zip file")
     with pytest.raises(ModelInputError, match="not a model of emodal train"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {},
+        {"labels": ["a", "h", "n"]},
+        {"labels": ["a", "h", "n", "n"]},
+        {"labels": ["a", "h", "n", "\x1b]0;title"]},
+        {"labels": "ahns"},
+        {"labels": ["a", "h", "n", "s"], "targets": ["valence"]},
+    ],
+)
+def test_names_that_are_not_those_of_the_outputs_are_refused(
+    about: dict[str, object], folder: Path, tmp_path: Path
+) -> None:
+    save(load(folder / "audio.keras").network, about, tmp_path / "audio.keras")
+    with pytest.raises(ModelInputError, match=r"do not name the . outputs of its network"):
+        load(tmp_path / "audio.keras")
