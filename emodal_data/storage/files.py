@@ -111,11 +111,16 @@ def explain_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise WorkError(f"{path}: the disk is full; free some space and run again, it resumes") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP):
             raise InputError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
         raise TransientError(f"{path}: {error.strerror or error}") from error
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error of the operating system says that there is no room."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_passing(error: BaseException | None) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emodal_data.core.errors import EmodalError, InputError, TransientError
-from emodal_data.storage.files import atomic_path
+from emodal_data.storage.files import atomic_path, is_disk_full
 from emodal_data.storage.urls import shown, url_of
 
 
@@ -193,7 +193,7 @@ def open_remote(path: Path) -> Iterator[tuple[Any, str]]:
     except ValueError as error:
         raise InputError(f"{url}: {_line(error)}") from error
     except Exception as error:  # every store has errors of its own
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise  # this machine's disk, not the store
         if "credential" in type(error).__name__.lower():
             raise InputError(f"{url}: no credentials found: {_line(error)}") from error

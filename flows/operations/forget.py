@@ -1,8 +1,8 @@
 """Take a film or a speaker out of a build, and search for what still names it. No film is read.
 
-Whole files go first, which makes room on a full disk. The new dataset is written and verified next, and put in its
-place last: until then the old one says which clips go, so a killed run is simply run again. The search does not need
-the dataset: it can be repeated at any time.
+Whole files go first, which makes room on a full disk; if that is not enough, the old report goes too. The new dataset
+is written and verified next, and put in its place last: until then the old one says which clips go, so a killed run is
+simply run again. The search does not need the dataset: it can be repeated at any time.
 """
 
 import posixpath
@@ -23,7 +23,13 @@ from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.schema import LEDGER, carried_columns
 from emodal_data.dataset.carried import PREFIX
-from emodal_data.dataset.folder import read_manifest, recovered_dataset, replace_dataset, staging_folder
+from emodal_data.dataset.folder import (
+    discard_staging,
+    read_manifest,
+    recovered_dataset,
+    replace_dataset,
+    staging_folder,
+)
 from emodal_data.dataset.integrity import forget_times
 from emodal_data.dataset.kept_split import forget_kept_clips
 from emodal_data.dataset.ledger import write_ledger
@@ -34,7 +40,7 @@ from emodal_data.dataset.split.leak_price import leak_price
 from emodal_data.dataset.split.leakage_check import check_shards
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.presentation.describe import describe_dataset
-from emodal_data.storage.files import explain_os_errors
+from emodal_data.storage.files import explain_os_errors, is_disk_full
 from emodal_data.storage.film_cache import cache_places, drop_cached
 from emodal_data.storage.remote import list_remote, read_remote
 from emodal_data.storage.urls import RemotePath, default_cache, local_path, shown, url_of
@@ -109,7 +115,7 @@ def forget(
     with workspace(out) as build, explain_os_errors(out), recovered_dataset(dataset):
         # A build replaces a link to a folder by a folder of its own; the one behind the link stays.
         behind = _datasets_beside(dataset.resolve()) if dataset.is_symlink() else []
-        places = [out, *also, *behind]
+        places = [*behind, out, *also]
         manifest, ledger = _read(dataset)
         catalogue = FilmCatalogue(out / "clips" / "films.json")
         gone = _find(out, film, speaker, ledger, manifest, catalogue, places)
@@ -123,7 +129,16 @@ def forget(
         # The ledger of a build that failed says nothing that the next build would not say again.
         (out / "failed-ledger.parquet").unlink(missing_ok=True)
         if not left.equals(ledger) or gone.marks.films & manifest.get("films", {}).keys():
-            fresh = _write_without(dataset, manifest, left, gone)
+            try:
+                fresh = _write_without(dataset, manifest, left, gone)
+            except WorkError as error:
+                if not is_disk_full(error.__cause__) or not any((out / "clips").glob("*/*.parquet")):
+                    raise
+                discard_staging(dataset)
+                shutil.rmtree(
+                    dataset / "report", ignore_errors=True
+                )  # made anew from the clip store in any case
+                fresh = _write_without(dataset, manifest, left, gone)
             forget_kept_clips(dataset, clips)
             forget_times(dataset)
             _put_in_place(fresh, dataset)

@@ -27,6 +27,7 @@ from emodal_data.presentation.formats import export_dataset
 from emodal_data.storage import files
 from emodal_data.storage.files import write_json
 from flows.operations.forget import forget
+from tests.folder_hashes import hashes
 from tests.published import fake_clips, written
 
 #: One film a shard: what is left alone can be seen.
@@ -283,7 +284,9 @@ def test_an_earlier_dataset_behind_a_link_is_searched(out: Path, tmp_path: Path)
     earlier.parent.mkdir(exist_ok=True)
     (out / "dataset").rename(earlier)
     (out / "dataset").symlink_to(earlier)
+    said = forget(out, film="f1.mp4", dry_run=True)
     done = forget(out, film="f1.mp4")
+    assert said == done
     assert not (out / "dataset").is_symlink() and not (out / ".dataset-old").is_symlink()
     assert verify_dataset(out / "dataset") == []
     assert {Path(line.split(": ")[0]).name for line in done.left} >= {"ledger.parquet", "manifest.json"}
@@ -384,25 +387,30 @@ def test_a_run_that_was_killed_anywhere_is_run_again(
     assert verify_dataset(out / "dataset") == []
 
 
-def test_on_a_full_disk_whole_files_make_room_first(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk has as much room as the film's clips take; a dataset that was begun takes none of it."""
-    reels = sum(path.stat().st_size for path in (out / "clips").glob("f1-*/*.parquet"))
+def test_on_a_full_disk_what_goes_makes_the_room(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never is more on the disk than before; what was begun and cannot be finished takes no room."""
 
-    def size() -> int:
-        return sum(path.stat().st_size for path in (out / "clips").rglob("*.parquet"))
+    def used_bytes() -> int:
+        states = [path.stat() for path in out.rglob("*") if path.is_file()]
+        return sum({state.st_ino: state.st_size for state in states}.values())
 
-    full = size()
-    write = files.sync
+    room_bytes = used_bytes() + 4096
+    sync_before = files.sync
 
     def sync(path: Path) -> None:
-        if size() > full - reels:
+        if used_bytes() > room_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write(path)
+        sync_before(path)
 
     monkeypatch.setattr(files, "sync", sync)
     assert forget(out, film="f1.mp4").left == []
-    monkeypatch.setattr(files, "sync", lambda path: sync(out / "nowhere"))
-    full = 0
+    assert verify_dataset(out / "dataset") == []
+    before, room_bytes = hashes(out / "dataset"), 0
     with pytest.raises(WorkError, match="the disk is full"):
         forget(out, film="f2.mp4")
     assert not (out / ".dataset-new").exists()
+    after = hashes(out / "dataset")
+    assert after == {name: digest for name, digest in before.items() if not name.startswith("report/")}
+    room_bytes = 2 * used_bytes()
+    assert forget(out, film="f2.mp4").left == []
+    assert verify_dataset(out / "dataset") == []
