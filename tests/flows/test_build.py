@@ -19,7 +19,7 @@ import pytest
 from emodal_data import read_split
 from emodal_data.audio_features import clip_features
 from emodal_data.core.config import SplitConfig
-from emodal_data.core.errors import InputError
+from emodal_data.core.errors import InputError, WorkError
 from emodal_model.core.config import ModelConfig
 from flows.cli.exits import clear_errors
 from flows.config.models import Config, EngineConfig
@@ -62,6 +62,23 @@ def test_workers_that_cannot_start_end_the_build_and_nothing_is_stored(
     assert [path.name for path in out.rglob("*") if path.is_file()] == [".lock"]
     Path(re.search(r"more in (\S+\.log)", line)[1]).unlink()  # type: ignore[index]
     assert build_and_train(config(few_films, out))["counts"]["dropped"].get("decoder_crashed") is None
+
+
+def test_a_full_disk_leaves_no_half_written_dataset_and_the_next_run_reads_nothing_again(
+    few_films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def full(path: Path, table: object) -> None:
+        assert any((out / ".dataset-new" / "data").iterdir())  # the shards were written
+        raise WorkError(f"{path}: the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(WorkError, match="the disk is full"):
+        patch.setattr("flows.operations.build.write_ledger", full)
+        build_and_train(config(few_films, out))
+    assert sorted(path.name for path in out.iterdir()) == [".lock", "clips"]
+    again = build_and_train(config(few_films, out))
+    assert (again["clips_read"], again["published"]) == (0, True)
 
 
 def ledger(out: Path) -> pd.DataFrame:
