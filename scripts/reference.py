@@ -74,8 +74,11 @@ def columns() -> str:
         "Columns that a setting adds:\n",
         _fields(pa.schema(schema.SHARD_OPTIONS.values())),
         "## Ledger: ledger.parquet\n",
-        "One line for every annotation row; other columns of the annotation file follow as text.\n",
+        "One line for every annotation row; other columns of the annotation file follow as text, annotator and\n"
+        "speaker last.\n",
         _fields(schema.LEDGER),
+        "Columns that folds, the search for cuts or a review add, and, after the others, what the label cell says:\n",
+        _fields(pa.schema([*schema.LEDGER_OPTIONS, *schema.LEDGER_LABELS])),
         "## Clip store: clips/*/*.parquet\n",
         "What was read from the films, before any threshold. Safe to delete.\n",
         _fields(schema.CLIP_STORE),

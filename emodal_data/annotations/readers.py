@@ -70,7 +70,7 @@ def read_table(path: Path, config: TableConfig, films: Path | None = None) -> pd
     films: the folder of films, for tables that are made of the paths of clips.
     Raises InputError with one line for each file that cannot be read, and if there are no rows at all.
     """
-    if config.pattern or config.regex:
+    if config.reads_names:
         return read_clip_folder(path, config, films)
     tables, errors = [], []
     for file in annotation_files(path, config):
@@ -116,7 +116,7 @@ def annotations_sha256(path: Path, config: TableConfig = AS_DOCUMENTED) -> str:
 
     Of a folder of clips the names alone: what is in the films is hashed elsewhere.
     """
-    if config.pattern or config.regex:
+    if config.reads_names:
         return hashlib.sha256("\n".join(clip_files(path)).encode()).hexdigest()
     if not path.is_dir():
         return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -121,8 +121,9 @@ class ClipsConfig(Section):
     own_overlap: Literal["tell", "drop"] = "tell"
     """A span that starts before an earlier one of the same speaker has ended: only tell of it, or drop it too."""
     verify: Annotated[int, Field(ge=0)] = 0
-    """Frames of each film that are compared with a whole decode from its start; on a difference, the whole film is
-    dropped (frame_uncertain). Decoding a film up to its last verified clip costs about a minute for an hour of 720p."""
+    """Clips of each film whose frame and sound are compared with a whole decode from its start; on a difference, the
+    whole film is dropped (frame_uncertain). Decoding a film up to its last verified clip costs about a minute for an
+    hour of 720p."""
     export: Literal["none", "exact", "copy"] = "none"
     """Also write each span as an mp4: "exact" encodes it again, "copy" is quick and starts at a keyframe."""
 
@@ -355,6 +356,11 @@ class TableConfig(Section):
         if self.unit == "frames" and self.frame_rate is None:
             raise ValueError('unit "frames" needs frame_rate')
         return self
+
+    @property
+    def reads_names(self) -> bool:
+        """Whether the rows come from the names of clips, and not from a table."""
+        return bool(self.pattern or self.regex)
 
 
 #: Tables with the columns that docs/annotations.md names.

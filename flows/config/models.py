@@ -72,7 +72,8 @@ class Config(DatasetConfig):
     films: Path
     """Folder with the films, or its URL."""
     annotations: Path
-    """File of spans (see docs/annotations.md for the formats), or a folder of such files; or the URL of either."""
+    """File of spans (see docs/annotations.md for the formats), a folder of such files, or, with table.pattern, a folder
+    of clips; or the URL of one of these."""
     out: Path
     """Folder of the build, or its URL."""
     overrides: tuple[Path, ...] = ()
@@ -94,8 +95,8 @@ class Config(DatasetConfig):
     def _find_local_copies(self) -> Self:
         """Replace each URL by the path of its copy, which depends on storage.cache."""
         for name in _LOCATIONS:
-            kind = NAMES if name == "films" else COPIES
-            copy = local_path(getattr(self, name), self.storage.cache, kind)
+            is_listed = name == "films" or (name == "annotations" and self.table.reads_names)
+            copy = local_path(getattr(self, name), self.storage.cache, NAMES if is_listed else COPIES)
             self.__dict__[name] = copy  # frozen, and not yet in use
         copies = tuple(local_path(path, self.storage.cache, COPIES) for path in self.overrides)
         self.__dict__["overrides"] = copies

@@ -59,7 +59,10 @@ def read_inputs(config: Config) -> BuildInputs:
 
     Raises InputError if annotations or overrides cannot be read, or lack a column that the settings name.
     """
-    pull(config.annotations)
+    if config.table.reads_names:
+        name_films(config.annotations)
+    else:
+        pull(config.annotations)
     for path in config.overrides:
         pull(path)
     read_overrides(config.overrides, config.labels)

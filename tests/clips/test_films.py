@@ -73,6 +73,13 @@ def test_no_name_leads_out_of_the_folder(films: Path) -> None:
         assert drop.value.reason is Reason.FILM_OUTSIDE_FOLDER
 
 
+def test_a_whole_path_through_a_link_to_the_folder_is_a_film_of_the_folder(films: Path) -> None:
+    link = films.parent / "films of the project"
+    link.symlink_to(films)
+    for folder in (films, link):
+        assert FilmIndex(link).find(str(folder / "s1" / "a.mkv")).file.name == "s1/a.mkv"
+
+
 def located(tmp_path: Path, films: list[str], table: str) -> pd.DataFrame:
     for name in films:
         (tmp_path / "films" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from emodal_data.core.errors import InputError
 from emodal_data.dataset.compare import compare_datasets, format_differences, is_equal
 from emodal_data.dataset.folder import previous_split
 from emodal_data.dataset.plan import plan_dataset
+from emodal_data.dataset.read import read_split
 from tests.published import fake_clips, publish, written
 
 CONFIG = DatasetConfig.model_validate({"split": {"allow_imbalance": True}})
@@ -81,6 +82,26 @@ def test_a_clip_that_is_dropped_now_says_why(one: Path, tmp_path: Path) -> None:
         "changed: f0.mp4 1.0-2.0 s: outcome dropped -> kept, reason face_blurred -> None"
         in format_differences(back)
     )
+
+
+def test_clips_that_are_validation_clips_now_are_named_with_both_splits(one: Path, tmp_path: Path) -> None:
+    """Their augmented samples are gone."""
+    config = CONFIG.model_copy(
+        update={"split": CONFIG.split.model_copy(update={"validation_fraction": 0.25})}
+    )
+    other = written(tmp_path, "dataset", config)
+    assert is_equal(compare_datasets(other, written(tmp_path / "again", "dataset", config)))
+    spans = {
+        (row["film"], row["start_s"])
+        for row in read_split(other, "validation").select(["film", "start_s"]).to_pylist()
+    }
+    assert len(spans) == 4
+    assert read_split(one, "validation").num_rows == 0
+    differences = compare_datasets(one, other)
+    assert differences["settings"] == {"split.validation_fraction": [0.0, 0.25]}
+    changed = {(span["film"], span["start_s"]): span["changed"] for span in differences["spans"]["changed"]}
+    assert changed == {span: {"split": ["train", "validation"], "contents": ["copies"]} for span in spans}
+    assert differences["samples"]["removed"] == 2 * len(spans)
 
 
 def test_a_label_a_picture_and_a_film_that_changed_are_told(one: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 import typer
 
 from emodal_data.clips.plan import clip_id_of
+from emodal_data.core.schema import CLIP_STORE, LEDGER, LEDGER_LABELS, LEDGER_OPTIONS, SHARD_OPTIONS
 from flows.cli import app
 from flows.cli.exits import clear_errors
 
@@ -151,7 +152,10 @@ def test_the_site_has_every_page_and_every_setting_reason_and_column(site: Path)
     settings = (site / "reference" / "settings.html").read_text()
     assert "min_landmark_score" in settings
     assert "face_turned_away" in (site / "reference" / "reasons.html").read_text()
-    assert "mirrored_fraction" in (site / "reference" / "columns.html").read_text()
+    columns = (site / "reference" / "columns.html").read_text()
+    ledger = [*LEDGER, *LEDGER_OPTIONS, *LEDGER_LABELS]
+    named = {field.name for field in (*SHARD_OPTIONS.values(), *CLIP_STORE, *ledger)}
+    assert {name for name in named if f"<code>{name}</code>" not in columns} == set()
 
 
 def test_the_navigation_names_every_page_and_no_other() -> None:

@@ -15,7 +15,7 @@ from emodal_data.dataset.verify import verify_dataset
 from flows.config.models import Config, EngineConfig, StorageConfig
 from flows.operations.build import build_and_train
 from flows.operations.forget import forget
-from flows.operations.plan import plan_result
+from flows.operations.plan import plan_result, read_inputs
 from tests.s3 import s3_server
 
 pytest.importorskip("s3fs", reason="s3fs comes with the extra s3")
@@ -91,6 +91,30 @@ def test_a_build_in_a_bucket_equals_the_one_on_disk(
     assert verify_dataset(open_dataset(f"{bucket}/out")) == []
     assert film not in set(read_split(f"{bucket}/out", "train")["film"].to_pylist())
     assert {name.split("/")[0] for name in hashes_at(f"{bucket}/out")} == {"clips", "dataset"}
+
+
+def test_a_folder_of_clips_in_a_bucket_is_a_table_of_its_names(
+    bucket: str, few_films: Path, tmp_path: Path
+) -> None:
+    store = fsspec.filesystem("s3")
+    films = sorted((few_films / "films").iterdir())
+    for label, film in zip(("happy", "sad", "angry"), films, strict=True):
+        store.put_file(str(film), f"{BUCKET}/corpus/clips/{label}/{film.name}")
+    named = {
+        "films": f"{bucket}/corpus",
+        "annotations": f"{bucket}/corpus/clips",
+        "table": {"pattern": "{label}/{name}"},
+    }
+    read = read_inputs(config(tmp_path, **named)).rows
+    assert read[["film", "label", "name"]].to_numpy().tolist() == sorted(
+        [f"clips/{label}/{film.name}", label, film.stem]
+        for label, film in zip(("happy", "sad", "angry"), films, strict=True)
+    )
+    assert read["reason"].isna().all()
+    # Names are listed; no film is copied for them.
+    assert (
+        sum(path.stat().st_blocks for path in tmp_path.rglob("*.m*") if path.suffix in (".mp4", ".mkv")) == 0
+    )
 
 
 def test_workers_of_a_cluster_bring_and_take_what_they_need(bucket: str, tmp_path: Path) -> None:

@@ -30,6 +30,13 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("dataset"), "dataset", config)
 
 
+@pytest.fixture(scope="module")
+def with_validation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with a validation split of a fifth of the clips."""
+    split = SplitConfig(group_by="clip", validation_fraction=0.2, allow_imbalance=True)
+    return written(tmp_path_factory.mktemp("validation"), "dataset", DatasetConfig(split=split))
+
+
 def exported(dataset: Path, to: str, out: Path) -> Path:
     export_dataset(dataset, to, out)
     return out
@@ -115,6 +122,35 @@ def test_tensorflow_reads_the_records_by_the_card_s_own_lines(dataset: Path, tmp
     assert found["short_term_features"].numpy().tolist() == rows[0]["short_term_features"]
     faces = list(names["faces"].as_numpy_iterator())
     assert np.array_equal(faces[0][:, :, 0], pixels(rows[0]["image"]["bytes"]))
+
+
+def test_the_validation_split_has_files_of_its_own_in_every_format(
+    with_validation: Path, tmp_path: Path
+) -> None:
+    import datasets
+    import tensorflow as tf
+    import webdataset
+
+    expected = {
+        split: [row["sample_id"] for row in samples(with_validation, split)]
+        for split in ("train", "validation", "test")
+    }
+    assert {split: len(names) for split, names in expected.items()} == {
+        "train": 33,
+        "validation": 3,
+        "test": 4,
+    }
+    hub = exported(with_validation, "huggingface", tmp_path / "hub")
+    loaded = datasets.load_dataset(str(hub), cache_dir=str(tmp_path / "cache"))
+    assert {split: part["sample_id"][:] for split, part in loaded.items()} == expected
+    tars = exported(with_validation, "webdataset", tmp_path / "tars")
+    records = exported(with_validation, "tfrecord", tmp_path / "records")
+    for split, names in expected.items():
+        tar = str(tars / f"{split}-00000-of-00001.tar")
+        assert [sample["__key__"] for sample in webdataset.WebDataset(tar, shardshuffle=False)] == names
+        file = str(records / f"{split}-00000-of-00001.tfrecord")
+        read = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(file)]
+        assert [one.features.feature["sample_id"].bytes_list.value[0].decode() for one in read] == names
 
 
 @given(
