@@ -15,7 +15,7 @@ from emodal_data.media import probe
 from emodal_data.storage.files import is_passing, write_bytes
 
 #: Raised when inspecting a film finds something else than before; the films in catalogues are then inspected again.
-INSPECTION_VERSION = 1
+INSPECTION_VERSION = 2
 
 #: Seconds a film may take to be hashed and its header read.
 INSPECT_TIMEOUT_S = 900.0

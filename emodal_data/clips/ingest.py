@@ -7,6 +7,7 @@ threshold reads no film again.
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeVar
 
 from emodal_data.audio_features.egemaps import egemaps_names
@@ -21,7 +22,7 @@ from emodal_data.clips.span_reading import (
     read_sound,
 )
 from emodal_data.clips.store import write_reel
-from emodal_data.core.config import AudioConfig, FaceConfig
+from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.region import parse_region
@@ -33,6 +34,7 @@ from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
 from emodal_data.media.guard import film_path
 from emodal_data.media.shots import crossed_cut_s
 from emodal_data.media.whole_decode import compare_frames
+from emodal_data.media.whole_sound import compare_sound, plain_sound
 from emodal_data.storage.files import is_passing
 
 #: Seconds that a whole decode may take for each second of film.
@@ -75,21 +77,35 @@ def read_reel(reel: Reel, settings: ReadSettings) -> None:
 
 
 def verified_rows(film: Film, rows: list[Row], reel: Reel, settings: ReadSettings) -> list[Row]:
-    """The rows of a reel, those of reel.verified with frame_uncertain where a whole decode gives another frame."""
+    """The rows of a reel, those of reel.verified with frame_uncertain where a whole decode gives another answer."""
     asked = {
         # The middle; or, where the surroundings were searched, the frame that was taken.
         row["frame_s"] if settings.face.frame_search_s else (row["start_s"] + row["end_s"]) / 2: row
         for row in rows
         if row["clip_id"] in reel.verified and row.get("frame_s") is not None
     }
-    if not asked or type(film) is not Film:  # a still picture, or sound alone
+    if type(film) is not Film:  # a still picture, or sound alone
         return rows
     path = film_path(reel.path, settings.films)
+    _verify_sound(film, path, [row for row in rows if row["clip_id"] in reel.verified], settings.clips)
+    if not asked:
+        return rows
     answered_s = {t_s: float(row["frame_s"]) for t_s, row in asked.items()}
     for difference in compare_frames(film, path, settings.clips, list(asked), answered_s):
         uncertain = {"reason": Reason.FRAME_UNCERTAIN.value, "detail": str(difference)}
         asked[difference.t_s].update(uncertain, measured=difference.plain_s)
     return rows
+
+
+def _verify_sound(film: Film, path: Path, rows: list[Row], config: ClipsConfig) -> None:
+    """Mark rows whose sound is not that of the whole track. The centre alone is not compared."""
+    heard = {(row["start_s"], row["end_s"]): row for row in rows if row.get("missing_samples") is not None}
+    if not heard or config.audio_mix != "downmix":
+        return
+    plain = plain_sound(path, config, max(end_s for _, end_s in heard))
+    for difference in compare_sound(film, plain, list(heard)):
+        uncertain = {"reason": Reason.FRAME_UNCERTAIN.value, "detail": str(difference)}
+        heard[difference.start_s, difference.end_s].update(uncertain, measured=difference.error)
 
 
 def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> None:

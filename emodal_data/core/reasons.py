@@ -113,7 +113,7 @@ ADVICE: dict[Reason, str] = {
     Reason.OVERLAPS_SAME_SPEAKER: "starts before an earlier span of the same speaker ends: correct one of them",
     Reason.CROSSES_SHOT_CUT: "the film cuts to another shot within the span: end or begin it at the cut",
     Reason.FRAME_UNREADABLE: "the picture is damaged there: use another copy of the film",
-    Reason.FRAME_UNCERTAIN: "a whole decode gives another frame: encode the film again; emodal doctor has details",
+    Reason.FRAME_UNCERTAIN: "frame or sound are not sure: encode the film again; emodal doctor has details",
     Reason.AUDIO_UNREADABLE: "the sound is damaged there: use another copy of the film",
     Reason.DECODER_CRASHED: "the file crashes its decoder: encode it again",
     Reason.DECODER_TIMED_OUT: "the file keeps its decoder busy too long: encode it again, or raise clips.timeout_s",

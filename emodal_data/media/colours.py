@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
+from emodal_data.media.programme_map import es_descriptors
 
 #: "Unspecified" of FFmpeg's enumerations of transfer functions, primaries and matrices; of ranges it is 0.
 _UNSPECIFIED = 2
@@ -18,7 +19,9 @@ _UNSPECIFIED = 2
 _DOLBY_DECODERS = ("hevc", "libdav1d", "av1", "h264")
 #: Codec tags of Dolby Vision tracks that players of ordinary HEVC and AV1 must leave alone.
 _DOLBY_TAGS = ("dvh1", "dvhe", "dav1", "dva1", "dvav")
-#: Bytes at the front of a Matroska file in which its tracks are described.
+#: Tag of the DOVI_video_stream_descriptor (Dolby Vision Streams Within the MPEG-2 Transport Stream Format, 3.2).
+_DOLBY_DESCRIPTOR = 0xB0
+#: Bytes at the front of a Matroska file in which its tracks are described, and of MPEG-TS with a table of programmes.
 _FRONT_BYTES = 2**18
 _MAX_MOOV_BYTES = 2**26
 _MAX_BOXES = 1000
@@ -61,7 +64,7 @@ def container_colours(path: Path, container: InputContainer, stream: VideoStream
         int(context.color_range),
     )
     if context.name in _DOLBY_DECODERS:
-        record = _dolby_record(path, container.format.name)
+        record = _dolby_record(path, container.format.name, stream.id)
         is_dolby_only = (
             record is None and context.codec_tag in _DOLBY_TAGS and colours.transfer == _UNSPECIFIED
         )
@@ -71,10 +74,11 @@ def container_colours(path: Path, container: InputContainer, stream: VideoStream
     return colours
 
 
-def _dolby_record(path: Path, container: str) -> tuple[int, int] | None:
+def _dolby_record(path: Path, container: str, stream_id: int) -> tuple[int, int] | None:
     """Profile and compatibility of the base layer, from a Dolby Vision configuration record; None without one.
 
     Dolby Vision Streams Within the ISO Base Media File Format, 3.2. Compatibility 0: no other decoder shows it.
+    stream_id: the PID in MPEG-TS, whose descriptor has the same bytes if it describes a base layer.
     """
     if container.startswith("mov"):
         header = _moov(path)
@@ -84,6 +88,9 @@ def _dolby_record(path: Path, container: str) -> tuple[int, int] | None:
         header = _front(path, _FRONT_BYTES)
         at = max(header.find(b"dvcC"), header.find(b"dvvC"))
         start = header.find(b"\x41\xed", at) + 3  # BlockAddIDExtraData, and one byte of length
+    elif container == "mpegts":
+        header = es_descriptors(_front(path, _FRONT_BYTES), stream_id).get(_DOLBY_DESCRIPTOR, b"")
+        at = start = 0
     else:
         return None
     if at < 0 or len(header) < start + 5:

@@ -16,13 +16,13 @@ from av.stream import Disposition, Stream
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
-from emodal_data.core.sizes import RATE_HZ
 from emodal_data.media.clock import Clock
 from emodal_data.media.film import Film
 from emodal_data.media.guard import can_decode, film_path, open_container
-from emodal_data.media.info import picture_stream, sound_stream
+from emodal_data.media.info import picture_stream, sound_of_the_picture, sound_stream
 from emodal_data.media.opening import open_film
 from emodal_data.media.whole_decode import compare_frames
+from emodal_data.media.whole_sound import compare_sound, plain_sound
 
 #: Transfer characteristics of H.273 that are high dynamic range.
 _HDR = {16: "PQ (HDR10, Dolby Vision)", 18: "HLG"}
@@ -31,8 +31,6 @@ _FULL_RANGE = 2
 _GAP = 5
 #: Seconds of sound that are asked at each place, and of the track that is decoded from its start to compare.
 _SOUND_S, _WHOLE_SOUND_S = 1.0, 600.0
-#: How far samples may differ: some codecs add noise.
-_SOUND_DIFFERENCE = 0.02
 #: Reasons of files that cannot be read at all; films with others can, and are refused.
 _NOT_READABLE = (Reason.FILM_MISSING, Reason.FILM_OUTSIDE_FOLDER, Reason.FILM_UNREADABLE)
 
@@ -89,9 +87,11 @@ def _examine(real: Path, config: ClipsConfig, frames: int, found: Examination) -
             _examine_streams(container, config, found)
             _examine_colours(container, found)
             _examine_clock(container, found)
+        with closing(open_container(real, config)) as container:
+            _examine_first_frame(container, found)
         times_s = _times_s(real.name, found.facts.get("last_frame_s", film.duration_s), frames)
         _check_frames(film, real, config, times_s, found)
-        _check_sound(film, times_s, found)
+        _check_sound(film, real, config, times_s, found)
 
 
 def _examine_streams(container: InputContainer, config: ClipsConfig, found: Examination) -> None:
@@ -111,6 +111,26 @@ def _examine_streams(container: InputContainer, config: ClipsConfig, found: Exam
         found.notes.append(
             f"other pictures or covers, which are not read: streams {', '.join(map(str, others))}"
         )
+    of_picture = sound_of_the_picture(container)
+    foreign = [str(stream.index) for stream in container.streams.audio if stream not in of_picture]
+    if foreign:
+        found.notes.append(
+            f"several programmes: sound of another one than the picture's, not read: streams {', '.join(foreign)}"
+        )
+
+
+def _examine_first_frame(container: InputContainer, found: Examination) -> None:
+    """What only a decoded frame says: how it is turned, and whether it is interlaced."""
+    try:
+        frame = next(container.decode(picture_stream(container)), None)
+    except (av.FFmpegError, ValueError):
+        return  # the comparison with a whole decode says what is wrong
+    if frame is None:
+        return
+    if frame.rotation:
+        found.notes.append(f"the picture is turned by {frame.rotation} degrees to be upright")
+    if frame.interlaced_frame:
+        found.notes.append("the picture is interlaced")
 
 
 def _stream_line(stream: Stream, is_chosen: bool) -> str:
@@ -198,25 +218,36 @@ def _check_frames(
     ]
 
 
-def _check_sound(film: Film, times_s: list[float], found: Examination) -> None:
+def _check_sound(
+    film: Film, path: Path, config: ClipsConfig, times_s: list[float], found: Examination
+) -> None:
     """Compare a second of sound at each time with the track as it is decoded from its start in one go."""
     end_s = min(film.duration_s, _WHOLE_SOUND_S)
     spans = [(t_s, t_s + _SOUND_S) for t_s in times_s if t_s + _SOUND_S <= end_s]
     try:
         sounds = [film.audio_span(*span) for span in spans]
-        whole = film.audio_span(0, end_s).samples
+        plain = plain_sound(path, config, end_s)
     except Dropped as dropped:
         if str(dropped) not in found.faults:
             found.faults.append(f"sound: {dropped}")
         return
     found.checked["sounds"] = len(spans)
+    found.facts["sound"] = ", then ".join(plain.formats)
+    if len(plain.formats) > 1:
+        found.notes.append(f"the sound changes: {found.facts['sound']}")
+    if nameless := [name for name in plain.formats if name.endswith(" channels")]:
+        channels = nameless[0].split(" Hz ")[1]
+        found.notes.append(
+            f"the sound does not say which channels it has: the usual ones of {channels} are assumed"
+        )
     torn = [sound.missing_samples for sound in sounds if sound.missing_samples]
     if torn:
         found.notes.append(
             f"sound is missing in {len(torn)} of {len(spans)} seconds, up to {max(torn)} samples"
         )
-    for (start_s, stop_s), sound in zip(spans, sounds, strict=True):
-        right = whole[round(start_s * RATE_HZ) : round(stop_s * RATE_HZ)]
-        difference = float(np.abs(sound.samples[: len(right)] - right).max(initial=0))
-        if difference > _SOUND_DIFFERENCE:
-            found.faults.append(f"sound at {start_s:.3f} s: off by {difference:.2g} from the whole track")
+    if alone := sum(sound.is_one_channel for sound in sounds):
+        found.notes.append(
+            f"channels of opposite phase cancel each other in {alone} of {len(spans)} seconds: "
+            "the centre or the loudest is taken there"
+        )
+    found.faults += [str(difference) for difference in compare_sound(film, plain, spans)]

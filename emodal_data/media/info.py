@@ -84,7 +84,7 @@ def sound_stream(container: InputContainer, choice: str) -> AudioStream:
     the number, of the picture's own programme if the file has several.
     Raises Dropped(NO_AUDIO) if there is no such track, InputError if the choice is none of these.
     """
-    streams = [s for s in _sound_of_the_picture(container) if can_decode(s)]
+    streams = [s for s in sound_of_the_picture(container) if can_decode(s)]
     found: list[AudioStream]
     if choice == "default":
         aside = Disposition.comment | Disposition.visual_impaired | Disposition.dub
@@ -103,7 +103,7 @@ def sound_stream(container: InputContainer, choice: str) -> AudioStream:
     return found[0]
 
 
-def _sound_of_the_picture(container: InputContainer) -> list[AudioStream]:
+def sound_of_the_picture(container: InputContainer) -> list[AudioStream]:
     """The sound tracks of the picture's own programme; in a container without programmes, all."""
     streams = list(container.streams.audio)
     if container.format.name != "mpegts" or not moving_pictures(container):

@@ -128,7 +128,7 @@ class _Columns:
             )
 
     def table(self, container: str) -> PacketTable:
-        """The finished table. container: name of the demuxer. Raises Dropped(CLOCK_DISCONTINUOUS)."""
+        """The finished table. container: name of the demuxer. Raises Dropped(CLOCK_DISCONTINUOUS, FRAME_UNCERTAIN)."""
         columns = np.array(self._pictures, np.int64).reshape(-1, 5).T
         pts, dts, place, size = (np.ascontiguousarray(column) for column in columns[:4])
         decoded_s, shown_s, is_picture, is_keyframe = np.array(self._times, np.float64).reshape(-1, 4).T
@@ -139,6 +139,14 @@ class _Columns:
             can_jump=container in JUMPING_DEMUXERS,
             has_dts=not container.startswith("matroska"),
         )
+        unstamped = int((pts == _NO_STAMP).sum())
+        if container == "mpeg" and self._display is None and unstamped:
+            raise Dropped(
+                Reason.FRAME_UNCERTAIN,
+                f"{unstamped} of {len(pts)} pictures share packs and have no time stamp, and only MPEG-1 and MPEG-2 "
+                "say their order",
+                float(unstamped),
+            )
         pts[damaged[times.is_picture]] = dts[damaged[times.is_picture]] = _NO_STAMP
         if self._display is not None:
             pts = self._display.stamps(pts, (place >= 0) & (pts != _NO_STAMP))
@@ -150,8 +158,8 @@ class _Columns:
 def read_table(path: Path, config: ClipsConfig, picture: int, sound: int | None) -> PacketTable:
     """The packets of a film, from a container of its own. picture, sound: indices of the streams.
 
-    A process keeps the tables of the films that it read last. Raises Dropped(CLOCK_DISCONTINUOUS, FILM_TOO_LARGE,
-    DECODER_TIMED_OUT) and as open_container.
+    A process keeps the tables of the films that it read last. Raises Dropped(CLOCK_DISCONTINUOUS, FRAME_UNCERTAIN,
+    FILM_TOO_LARGE, DECODER_TIMED_OUT) and as open_container.
     """
     stat = path.stat()
     return _read_table(path, config, picture, sound, stat.st_size, stat.st_mtime_ns)

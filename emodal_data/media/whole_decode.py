@@ -95,6 +95,7 @@ def plain_frames(path: Path, config: ClipsConfig, times_s: Sequence[float]) -> l
         guess = BestEffort()
         shown: tuple[float, VideoFrame, float] | None = None
         latest_s = back_until_s = -frame_s
+        length_s = frame_s  # of the frame before
 
         def answer(t_s: float) -> None:
             if shown is None:
@@ -103,9 +104,14 @@ def plain_frames(path: Path, config: ClipsConfig, times_s: Sequence[float]) -> l
             found.append(PlainFrame(t_s, shown[0], rgb, t_s > back_until_s))
 
         shapes = PixelShapes(container, stream)
+        is_ps = container.format.name == "mpeg"
         for frame in _decoded(container.demux(stream), shapes):
             stamp = guess.stamp(frame.pts, frame.dts)
-            t_s = latest_s + frame_s if stamp is None else float(clock.seconds(stamp))
+            t_s = latest_s + length_s if stamp is None else float(clock.seconds(stamp))
+            if is_ps and shown is not None and t_s < latest_s + length_s / 2:
+                t_s = (
+                    latest_s + length_s
+                )  # where a pack cuts a start code, FFmpeg gives the stamp to a neighbour
             while waiting and waiting[0] + float(GRAIN_S) < t_s:
                 answer(waiting.pop(0))
             if not waiting:
@@ -115,6 +121,7 @@ def plain_frames(path: Path, config: ClipsConfig, times_s: Sequence[float]) -> l
                 found = [one if one.t_s < t_s - frame_s else _unsure(one) for one in found]
                 continue
             latest_s, shown = t_s, (t_s, frame, shapes.of_frame(frame))
+            length_s = float((frame.duration or 0) * clock.tick_s) or frame_s
         for t_s in waiting:
             answer(t_s)
         return found

@@ -16,6 +16,7 @@ from emodal_data.clips.tables import PLANNED
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.reasons import Reason
 from emodal_data.media import Film, Frame
+from emodal_data.media.audio import AudioSpan
 from tests.clips.test_plan import plan
 from tests.media.films import Recipe, make_film
 from tests.published import complete
@@ -57,6 +58,22 @@ def test_a_wrong_frame_is_uncertain_and_both_answers_are_kept(reel: Reel) -> Non
     assert [row["reason"] for row in rows] == ["no_face", "frame_uncertain"]
     assert rows[1]["detail"] == "at 2.000 s: the frame of 2.080 s; a whole decode: the frame of 2.000 s"
     assert rows[1]["measured"] == pytest.approx(2.0)
+
+
+def test_another_sound_than_that_of_the_whole_track_is_uncertain(
+    reel: Reel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Film.audio_span
+
+    def late(film: Film, start_s: float, end_s: float) -> AudioSpan:
+        return right(film, start_s + 0.01, end_s + 0.01)
+
+    monkeypatch.setattr(Film, "audio_span", late)
+    read_reel(reel, SETTINGS)
+    rows = pq.read_table(reel.file).to_pylist()
+    assert [row["reason"] for row in rows] == ["no_face", "frame_uncertain"]
+    assert rows[1]["detail"].startswith("the sound at 1.500 s: off by 0.")
+    assert rows[1]["measured"] > 0.1
 
 
 @pytest.mark.usefixtures("late")

@@ -76,7 +76,7 @@ H263 = replace(SORENSON, video="h263", width=352, height=288)
 #: Codings, and the containers that hold them.
 CODINGS: dict[str, tuple[Recipe, str]] = {
     "h264-b0": (replace(X264, b_frames=0), "mp4 mkv avi ts flv"),
-    "h264-b2": (X264, "mp4 mov mkv avi ts m2ts mpg vob flv 3gp mxf"),
+    "h264-b2": (X264, "mp4 mov mkv avi ts m2ts flv 3gp mxf"),
     "h264-b4-pyramid": (
         replace(X264, video_options={"x264-params": "scenecut=0:bframes=4:b-pyramid=2:ref=4"}),
         "mp4 mkv avi ts",
@@ -209,9 +209,13 @@ def _odd_clocks() -> dict[str, Cell]:
         )
     whole = _in(X264, "mp4")
     cells |= {
+        "h264-b2/mp4 turned": Cell(replace(whole, rotation_deg=90)),
+        "h264-b2/mov upside down": Cell(replace(_in(X264, "mov"), rotation_deg=180)),
+        "h264-b2/mkv turned": Cell(replace(_in(X264, "mkv"), rotation_deg=-90)),
         "h264-b2/mp4 edit list": Cell(whole, copy, ".mp4"),
         "h264-b2/mp4 cut by edit list": Cell(whole, ("-ss", "1.3", *copy), ".mp4"),
         "h264-b2/mov negative start": Cell(whole, (*copy, "-avoid_negative_ts", "disabled"), ".mov"),
+        "h264-b2/mkv negative start": Cell(whole, (*copy, "-avoid_negative_ts", "disabled"), ".mkv"),
         "h264-b2/mp4 coarse clock": Cell(whole, (*copy, "-video_track_timescale", "1000"), ".mp4"),
         "h264-b2/mkv two sounds": Cell(whole, ("-map", "0:v", "-map", "0:a", "-map", "0:a", *copy), ".mkv"),
         "h264-b2/ts 33 bits wrap": Cell(
@@ -288,12 +292,13 @@ class WholeDecode:
     """Every frame of a film by plain PyAV: when it starts on the film clock in s, and its number. Ascending.
 
     unsure_s: spans in which stamps go back in the order of display, so that FFmpeg itself shows another frame than its
-    stamps say. Nothing is asked there.
+    stamps say. Nothing is asked there. quarter_turns: counter-clockwise, from the coded picture to the upright one.
     """
 
     starts_s: tuple[float, ...]
     numbers: tuple[int, ...]
     unsure_s: tuple[tuple[float, float], ...]
+    quarter_turns: int = 0
 
     def number_at(self, t_s: float) -> int:
         """The number of the last frame that starts at or before t_s."""
@@ -328,7 +333,10 @@ class BestEffort:
 
 
 def decode_whole(path: Path) -> WholeDecode:
-    """Decode the picture of a film from front to back. A frame without a stamp follows the one before, as in ffmpeg."""
+    """Decode the picture of a film from front to back. A frame without a stamp follows the one before, as in ffmpeg.
+
+    In MPEG-PS so does a frame whose stamp goes back: it is shown where its burnt-in number says.
+    """
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         start_s = Fraction(container.start_time or 0, 1_000_000)
@@ -338,13 +346,18 @@ def decode_whole(path: Path) -> WholeDecode:
         for frame in container.decode(stream):
             stamp = guess.stamp(frame.pts, frame.dts)
             t_s = latest_s + frame_s if stamp is None else float(stamp * stream.time_base - start_s)
+            if container.format.name == "mpeg" and shown and t_s < latest_s + frame_s / 2:
+                t_s = (
+                    latest_s + frame_s
+                )  # where a pack cuts a start code, FFmpeg gives the stamp to a neighbour
             if t_s <= latest_s and shown:
                 unsure.append((min(t_s, before_s), latest_s + 2 * frame_s))
             latest_s, before_s = max(latest_s, t_s), latest_s
             shown.append((t_s, number_in(frame.to_ndarray(format="rgb24"))))
+            quarter_turns = frame.rotation // 90
     shown.sort(key=lambda one: one[0])
     starts_s, numbers = zip(*shown, strict=True)
-    return WholeDecode(starts_s, numbers, tuple(unsure))
+    return WholeDecode(starts_s, numbers, tuple(unsure), quarter_turns)
 
 
 def whole_sound(path: Path) -> tuple[float, NDArray[np.float32], str]:
@@ -422,7 +435,7 @@ def ask_picture(path: Path, count: int = 40) -> Answers:
     def ask(film: Film, t_s: float, order: str) -> None:
         right = whole.number_at(t_s)
         try:
-            got: object = number_in(film.frame_at(t_s).rgb)
+            got: object = number_in(np.rot90(film.frame_at(t_s).rgb, -whole.quarter_turns))
         except Dropped as dropped:
             got = str(dropped)
         if got != right:

@@ -11,9 +11,12 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media import Film, Frame, open_film
+from emodal_data.media.audio import AudioSpan
 from emodal_data.media.doctor import examine_film
 from emodal_data.media.whole_decode import compare_frames, plain_frames
+from emodal_data.media.whole_sound import compare_sound, plain_sound
 from tests.media.films import Recipe, make_film
+from tests.media.tracks import ffmpeg
 
 CONFIG = ClipsConfig()
 
@@ -51,6 +54,91 @@ def test_a_varying_frame_rate_and_its_gaps_are_noted(tmp_path: Path) -> None:
 def test_a_film_without_sound_has_a_fault(tmp_path: Path) -> None:
     found = examine_film(make_film(tmp_path, Recipe(audio=None)), CONFIG)
     assert found.faults == ["no_audio: no sound track 'default' among 0"]
+
+
+def test_a_turned_picture_is_noted(tmp_path: Path) -> None:
+    found = examine_film(make_film(tmp_path, Recipe(rotation_deg=90)), CONFIG)
+    assert found.faults == []
+    assert found.notes == ["the picture is turned by 90 degrees to be upright"]
+
+
+def test_sound_of_another_programme_is_noted(tmp_path: Path) -> None:
+    film = make_film(tmp_path, Recipe(".ts", audio="mp2"))
+    path = tmp_path / "programmes.ts"
+    maps = ("-map", "0:v", "-map", "0:a", "-map", "0:a", "-c", "copy")
+    ffmpeg("-i", film, *maps, "-program", "st=0:st=1", "-program", "st=2", path)
+    found = examine_film(path, CONFIG)
+    assert found.faults == []
+    assert "several programmes: sound of another one than the picture's, not read: streams 2" in found.notes
+
+
+def test_channels_of_opposite_phase_are_noted_with_their_layout(tmp_path: Path) -> None:
+    plain, path = make_film(tmp_path, Recipe()), tmp_path / "opposite.mkv"
+    ffmpeg("-i", plain, "-c:v", "copy", "-af", "pan=stereo|c0=c0|c1=-1*c0", "-c:a", "flac", path)
+    found = examine_film(path, CONFIG)
+    assert found.faults == []
+    assert found.facts["sound"] == "48000 Hz stereo"
+    count = found.checked["sounds"]
+    assert count > 10
+    note = f"channels of opposite phase cancel each other in {count} of {count} seconds"
+    assert [one for one in found.notes if one.startswith(note)]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "layout", "named"),
+    [
+        (".mkv", "flac", "5.1", "5.1"),
+        (".mp4", "aac", "stereo", "stereo"),
+        (".ts", "ac3", "5.1", "5.1(side)"),
+        (".mkv", "pcm_s16le", "7.1", "8 channels"),
+    ],
+)
+@pytest.mark.parametrize("rate_hz", [48000, 44100])
+def test_the_sound_equals_the_whole_track(
+    suffix: str, codec: str, layout: str, named: str, rate_hz: int, tmp_path: Path
+) -> None:
+    made = Recipe(suffix, audio=codec, layout=layout, rate_hz=rate_hz, audio_start_s=Fraction(1, 3))
+    path = make_film(tmp_path, replace(made, audio_options={"aac_pns": "0"} if codec == "aac" else {}))
+    plain = plain_sound(path, CONFIG, 4.0)
+    assert plain.formats == (f"{rate_hz} Hz {named}",)
+    assert plain.is_sure.mean() > 0.9
+    with open_film(path) as film:
+        assert np.abs(plain.samples[8000:56000]).max() > 0.1
+        right = film.audio(0.5, 3.5)
+        np.testing.assert_allclose(right, plain.samples[8000:56000], atol=0.01)
+        assert compare_sound(film, plain, [(0.0, 1.0), (1.7, 2.5)]) == []
+
+
+def test_another_sound_is_found_by_the_whole_track(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, right = make_film(tmp_path, Recipe()), Film.audio_span
+    plain = plain_sound(path, CONFIG, 4.0)
+
+    def late(film: Film, start_s: float, end_s: float) -> AudioSpan:
+        return right(film, start_s + 0.002, end_s + 0.002)
+
+    monkeypatch.setattr(Film, "audio_span", late)
+    with open_film(path) as film:
+        found = compare_sound(film, plain, [(1.0, 1.5)])
+    assert [(one.start_s, one.end_s) for one in found] == [(1.0, 1.5)]
+    assert str(found[0]).startswith("the sound at 1.000 s: off by 0.")
+
+
+def test_channels_without_a_layout_and_a_change_of_it_are_noted(tmp_path: Path) -> None:
+    nameless = make_film(
+        tmp_path, Recipe(".mkv", audio="pcm_s16le", layout="7.1", audio_options={}), "nameless"
+    )
+    note = "the sound does not say which channels it has: the usual ones of 8 channels are assumed"
+    assert note in examine_film(nameless, CONFIG).notes
+    parts = [
+        make_film(tmp_path, Recipe(".ts", audio="ac3", layout=layout, audio_options={}), layout)
+        for layout in ("stereo", "5.1")
+    ]
+    ffmpeg("-i", parts[1], "-c", "copy", "-output_ts_offset", 4, tmp_path / "second.ts")
+    path = tmp_path / "changing.ts"
+    path.write_bytes(parts[0].read_bytes() + (tmp_path / "second.ts").read_bytes())
+    found = examine_film(path, CONFIG)
+    assert "the sound changes: 48000 Hz stereo, then 48000 Hz 5.1(side)" in found.notes
+    assert [fault for fault in found.faults if "sound" in fault] == []
 
 
 def test_what_is_no_film_is_said(tmp_path: Path) -> None:

@@ -184,6 +184,28 @@ def test_frames_that_share_a_pack_are_right_after_a_seek(suffix: str, codec: str
     assert wrong_answers(path, right) == NONE_WRONG
 
 
+@pytest.mark.parametrize("suffix", [".mpg", ".vob"])
+def test_pictures_without_stamps_of_a_codec_that_does_not_count_them_are_refused(
+    suffix: str, tmp_path: Path
+) -> None:
+    """FFmpeg shows some of these frames up to six frames late, and stamps alone do not tell which."""
+    options = {"x264-params": "scenecut=0:bframes=4:b-pyramid=2:ref=4:qp=33"}
+    path = make_film(tmp_path, Recipe(suffix, frames=90, audio="mp2", video_options=options))
+    with pytest.raises(Dropped) as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+    assert "of 90 pictures share packs and have no time stamp" in dropped.value.detail
+
+
+@pytest.mark.parametrize("suffix", [".mpg", ".vob"])
+def test_pictures_with_stamps_of_their_own_are_right_in_a_program_stream(suffix: str, tmp_path: Path) -> None:
+    options = {"x264-params": "scenecut=0:qp=10"}
+    path = make_film(tmp_path, Recipe(suffix, gop=1, b_frames=0, audio="mp2", video_options=options))
+    first_s, number = whole_decode(path)[0]
+    assert number == 0
+    assert wrong_answers(path, {float(first_s + Fraction(2 * k + 1, 50)): k for k in range(99)}) == NONE_WRONG
+
+
 @pytest.mark.parametrize("suffix", [".ts", ".m2ts", ".mpg", ".vob"])
 def test_parts_with_a_clock_each_are_refused_as_a_whole(suffix: str, tmp_path: Path) -> None:
     is_ps = suffix in (".mpg", ".vob")

@@ -245,6 +245,50 @@ def test_dolby_vision_is_read_by_its_base_layer_or_refused(
         assert "profile 5" in dropped.value.detail
 
 
+def with_dolby_descriptor(path: Path, compatibility: int) -> Path:
+    """Put a descriptor of Dolby Vision into every programme map of a transport stream, in place of its stuffing."""
+    size, before = (192, 4) if path.suffix == ".m2ts" else (188, 0)
+    profile = 8 if compatibility else 5
+    descriptor = bytes([0xB0, 5, 1, 0, profile << 1, 0b00001101, compatibility << 4])
+    data = bytearray(path.read_bytes())
+    for at in range(before, len(data), size):
+        packet = data[at : at + 188]
+        if packet[1] & 0x40 and packet[4:6] == b"\0\2":  # a section of a programme map
+            section = packet[5:]
+            length = int.from_bytes(section[1:3], "big") & 0xFFF
+            es = 12 + (int.from_bytes(section[10:12], "big") & 0xFFF)
+            es_length = (int.from_bytes(section[es + 3 : es + 5], "big") & 0xFFF) + len(descriptor)
+            body = bytearray(section[: es + 5] + descriptor + section[es + 5 : 3 + length - 4])
+            body[1:3] = (0xB000 | length + len(descriptor)).to_bytes(2, "big")
+            body[es + 3 : es + 5] = (0xF000 | es_length).to_bytes(2, "big")
+            body += crc_of_sections(body).to_bytes(4, "big")
+            data[at + 5 : at + 188] = body.ljust(183, b"\xff")
+    path.write_bytes(data)
+    return path
+
+
+def crc_of_sections(data: bytes) -> int:
+    """CRC-32 of ISO/IEC 13818-1, annex A."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)) & 0xFFFFFFFF
+    return crc
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".m2ts"])
+def test_dolby_vision_in_a_transport_stream_is_told_by_its_descriptor(suffix: str, tmp_path: Path) -> None:
+    options = {"x265-params": "log-level=none:pools=1", "preset": "ultrafast"}
+    made = Recipe(suffix, video="libx265", frames=30, audio=None, video_options=options)
+    with open_film(with_dolby_descriptor(make_film(tmp_path, made, "compatible"), 1)) as film:
+        assert number_in(film.frame_at(1.01).rgb) == 25
+    with pytest.raises(Dropped) as dropped:
+        open_film(with_dolby_descriptor(make_film(tmp_path, made, "alone"), 0))
+    assert dropped.value.reason == Reason.COLOUR_UNSUPPORTED
+    assert dropped.value.detail == "Dolby Vision profile 5: its picture is no YCbCr"
+
+
 def changing(folder: Path, first: tuple[str, ...], second: tuple[str, ...]) -> Path:
     """8 s of transport stream whose second half is encoded in another way."""
     plain = make_film(folder, Recipe(), "plain")
