@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emodal_data.audio_features.extract import Float32s, Speech, describe_speech
-from emodal_data.clips.gates import audio_gate, face_gate
+from emodal_data.clips.gates import audio_gate, face_gate, speaking_gate
 from emodal_data.clips.span_reading import (
     ReadSettings,
     SpanFace,
@@ -65,7 +65,7 @@ def extract_features_isolated(
 ) -> list[SpanFeatures]:
     """As extract_features, in a worker. If the worker crashes or hangs, only the span at fault gets that reason."""
     try:
-        return pool.run(settings.timeout_s(path, len(spans)), extract_features, path, spans, settings)
+        return pool.run(settings.timeout_s(path, spans), extract_features, path, spans, settings)
     except WorkerFailed as error:
         if len(spans) > 1:
             return [
@@ -78,32 +78,33 @@ def extract_features_isolated(
 
 def _read(film: Film, span: Span, backend: FaceBackend, settings: ReadSettings) -> SpanFeatures:
     """The features of one span. A half that is missing, or that a gate refuses, gets its reason; the other stays."""
-    features = SpanFeatures(span)
+    features, sound = SpanFeatures(span), None
     try:
-        seen = read_face(film, span, backend, settings.face)
+        sound = read_sound(film, span, settings.audio)
+        speech = _speech(sound, settings.audio)
+        features = replace(features, audio_features=speech.features, short_term=speech.short_term)
+    except Dropped as drop:
+        features = replace(features, sound_reason=drop.reason)
+    try:
+        seen = read_face(film, span, backend, settings.face, sound=sound)
         features = replace(features, frame_s=seen.frame.pts_s)
-        features = replace(features, image=_image(seen, settings.face))
+        return replace(features, image=_image(seen, settings.face))
     except Dropped as drop:
-        features = replace(features, face_reason=drop.reason)
-    try:
-        speech = _speech(read_sound(film, span), settings.audio)
-        return replace(features, audio_features=speech.features, short_term=speech.short_term)
-    except Dropped as drop:
-        return replace(features, sound_reason=drop.reason)
+        return replace(features, face_reason=drop.reason)
 
 
 def _image(seen: SpanFace, face: FaceConfig) -> NDArray[np.uint8]:
     """The frontal face. Raises Dropped if there is none or a gate refuses it."""
     if isinstance(seen.picture, Dropped):
         raise seen.picture
-    if verdict := face_gate(seen.picture.measures, face):
+    if verdict := face_gate(seen.picture.measures, face) or speaking_gate(seen.speaking, face):
         raise Dropped(verdict[0], measured=verdict[1])
     return seen.picture.image
 
 
 def _speech(sound: SpanSound, audio: AudioConfig) -> Speech:
     """The speech features of 16-bit sound, as the clip store keeps it. Raises Dropped if a gate refuses it."""
-    if verdict := audio_gate(sound.measures, audio, sound.missing_samples):
+    if verdict := audio_gate(sound.measures, audio, sound.missing_samples, sound.level):
         raise Dropped(verdict[0], measured=verdict[1])
     return describe_speech(sound.pcm, audio)
 

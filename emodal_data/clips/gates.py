@@ -4,6 +4,7 @@ A film is read once and everything is stored; the gates compare the stored measu
 is planned. So another threshold reads no film.
 """
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -13,11 +14,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from emodal_data.audio_features.quality import AudioMeasures
+from emodal_data.audio_features.voice_level import VoiceLevel
+from emodal_data.clips.speaking import SpeakingMeasures
 from emodal_data.clips.tables import GATED, MEASURED, PLANNED, checked
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig, Section
 from emodal_data.core.reasons import ADVICE, Reason, stage_of
+from emodal_data.core.schema import SPEAKING, VOICE_LEVEL
 from emodal_data.core.sizes import RATE_HZ
 from emodal_data.face import FaceMeasures
 
@@ -44,6 +49,10 @@ _PASSES: Final[Mapping[Direction, Callable[[Any, float], Any]]] = {
 
 #: Thresholds of settings that are words; any other word turns the gate off.
 _WORDS: Final = {"drop": 0.0}
+
+
+#: Thresholds that ask nothing at 0, although the measure may be missing.
+_OFF_AT_ZERO: Final = ("min_speaking", "min_speech_share")
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,8 @@ class Gate:
         if isinstance(section, FaceConfig) and section.gate == "score":
             return None
         value = getattr(section, key)
+        if value is None or (key in _OFF_AT_ZERO and not value):
+            return None
         return _WORDS.get(value) if isinstance(value, str) else float(value)
 
     def passes(self, value: Any, limit: float) -> Any:
@@ -107,6 +118,17 @@ FACE_GATES: Final = (
     _gate("outside_fraction", Direction.AT_MOST, "face.max_outside_fraction", Reason.FACE_CUT_BY_BORDER),
     _gate("dominance", Direction.AT_LEAST, "face.min_dominance", Reason.FACE_NOT_DOMINANT),
 )
+#: Of clips whose faces were followed; without that the settings have no threshold.
+SPEAKING_GATES: Final = (
+    _gate(
+        "score_off_screen",
+        Direction.AT_LEAST,
+        "face.min_speaking",
+        Reason.NOBODY_ON_SCREEN_SPEAKS,
+        "speaking_score",
+    ),
+    _gate("speaking_score", Direction.AT_LEAST, "face.min_speaking", Reason.SPEAKER_UNSURE),
+)
 SOUND_GATES: Final = (
     _gate("seconds", Direction.AT_LEAST, "audio.min_s", Reason.AUDIO_TOO_SHORT),
     _gate("seconds", Direction.AT_LEAST, "audio.window_s", Reason.AUDIO_TOO_SHORT),
@@ -117,16 +139,20 @@ SOUND_GATES: Final = (
     _gate("audio_is_constant", Direction.AT_MOST, 0.0, Reason.AUDIO_SILENT, "audio_rms"),
     _gate("audio_rms", Direction.AT_LEAST, "audio.min_rms", Reason.AUDIO_SILENT),
     _gate("audio_clipped_fraction", Direction.AT_MOST, "audio.max_clipped_fraction", Reason.AUDIO_CLIPPED),
+    _gate("speech_share", Direction.AT_LEAST, "audio.min_speech_share", Reason.AUDIO_LITTLE_SPEECH),
+    _gate("snr_db", Direction.AT_LEAST, "audio.min_snr_db", Reason.AUDIO_NOISY),
 )
 CUT_GATES: Final = (
     _gate("crosses_cut", Direction.AT_MOST, "clips.shot_cuts", Reason.CROSSES_SHOT_CUT, "cut_depth_s"),
 )
 #: All gates in the order in which a clip meets them; the first that it fails gives its reason.
-GATES: Final = (*LABEL_GATES, *FACE_GATES, *SOUND_GATES, *CUT_GATES)
+GATES: Final = (*LABEL_GATES, *FACE_GATES, *SPEAKING_GATES, *SOUND_GATES, *CUT_GATES)
 
 #: Measures that are computed from the columns of clips where they are not columns themselves.
 _DERIVED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "is_dropped_by_review": lambda clips: clips["review"] == "drop",
+    # The score of a face where nobody speaks; another face fails by its own score, for another reason.
+    "score_off_screen": lambda clips: np.where(clips["on_screen"] == "no", clips["speaking_score"], 1.0),
     "is_unlabelled": lambda clips: clips["label"].isna(),
     "seconds": lambda clips: clips["end_s"] - clips["start_s"],
     "missing_fraction": lambda clips: (
@@ -152,6 +178,10 @@ def apply_gates(
     # Identical films share a folder of the store: names come from the plan, measures from the store.
     table = clips.join(measures.drop(columns=["film", "start_s", "end_s"]))
     _drop_uncertain_films(table)
+    asked = [*(SPEAKING if face.tracks_faces else ()), *(VOICE_LEVEL if audio.measures else ())]
+    for field in asked:
+        if field.name not in table:  # no clip had a face or a sound
+            table[field.name] = None if field.type == pa.string() else np.nan
     if clip.shot_cuts == "ignore":
         table = table.drop(columns="shot_cut_s", errors="ignore")
     failed, measured = _first_failed(table, {"clips": clip, "face": face, "audio": audio})
@@ -182,10 +212,19 @@ def face_gate(measures: FaceMeasures, config: FaceConfig) -> Verdict | None:
     return _verdict(asdict(measures), FACE_GATES, {"face": config})
 
 
-def audio_gate(measures: AudioMeasures, config: AudioConfig, missing_samples: int = 0) -> Verdict | None:
-    """The first gate that a sound fails, and the measured value; None if it passes."""
+def speaking_gate(measures: SpeakingMeasures | None, config: FaceConfig) -> Verdict | None:
+    """The first gate that a face fails by what the voice says about it, and the measured value; None if it passes."""
+    missing = {"speaking_score": math.nan, "on_screen": None}
+    return _verdict(asdict(measures) if measures else missing, SPEAKING_GATES, {"face": config})
+
+
+def audio_gate(
+    measures: AudioMeasures, config: AudioConfig, missing_samples: int = 0, level: VoiceLevel | None = None
+) -> Verdict | None:
+    """The first gate that a sound fails, and the measured value; None if it passes. level: of audio.measures."""
     missing_fraction = missing_samples / (measures.seconds * RATE_HZ) if missing_samples else 0.0
     values = {"seconds": measures.seconds, "missing_fraction": missing_fraction, **stored_audio(measures)}
+    values |= stored_level(level or VoiceLevel(math.nan, None))
     return _verdict(values, SOUND_GATES, {"audio": config})
 
 
@@ -198,6 +237,11 @@ def stored_audio(measures: AudioMeasures) -> dict[str, float | bool]:
         "audio_is_constant": measures.is_constant,
         "audio_is_finite": measures.is_finite,
     }
+
+
+def stored_level(level: VoiceLevel) -> dict[str, float]:
+    """The estimates about a sound as columns of the clip store."""
+    return {"speech_share": level.speech_share, "snr_db": math.nan if level.snr_db is None else level.snr_db}
 
 
 def limits_of(measure: str, sections: Sections) -> tuple[float | None, float | None]:
@@ -256,8 +300,7 @@ def _verdict(values: Mapping[str, Any], gates: tuple[Gate, ...], sections: Secti
 
 
 def _column(clips: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = _value(clips, name).to_numpy(dtype=np.float64)
-    return values
+    return np.asarray(_value(clips, name), dtype=np.float64)
 
 
 def _value(values: Any, name: str) -> Any:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from emodal_data.audio_features.egemaps import egemaps_names
-from emodal_data.clips.gates import stored_audio
+from emodal_data.clips.gates import stored_audio, stored_level
 from emodal_data.clips.plan import Clip, Reel
 from emodal_data.clips.span_reading import (
     ReadSettings,
     SpanFace,
     SpanSound,
+    embedding,
     loaded_backend,
     read_face,
     read_sound,
@@ -28,6 +29,7 @@ from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.region import parse_region
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.face import FaceBackend, FacePicture
+from emodal_data.face.embedding import create_embedder
 from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.media import Film, open_film
 from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
@@ -50,6 +52,8 @@ T = TypeVar("T")
 def check_ready(face: FaceConfig, audio: AudioConfig) -> None:
     """Load what reading and publishing need. Raises InputError, saying what to install or which file is missing."""
     loaded_backend(face)
+    if face.persons:
+        create_embedder(face.embedder)
     if audio.egemaps:
         egemaps_names()
 
@@ -78,9 +82,10 @@ def read_reel(reel: Reel, settings: ReadSettings) -> None:
 
 def verified_rows(film: Film, rows: list[Row], reel: Reel, settings: ReadSettings) -> list[Row]:
     """The rows of a reel, those of reel.verified with frame_uncertain where a whole decode gives another answer."""
+    may_be_another = settings.face.frame_search_s > 0 or settings.face.choose == "speaking"
     asked = {
-        # The middle; or, where the surroundings were searched, the frame that was taken.
-        row["frame_s"] if settings.face.frame_search_s else (row["start_s"] + row["end_s"]) / 2: row
+        # The middle; or, where another frame may have been chosen, the frame that was taken.
+        row["frame_s"] if may_be_another else (row["start_s"] + row["end_s"]) / 2: row
         for row in rows
         if row["clip_id"] in reel.verified and row.get("frame_s") is not None
     }
@@ -113,7 +118,7 @@ def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> 
 
     After a crash each clip is tried once alone, and those that fail again get the reason. Errors as read_reel.
     """
-    timeout_s = settings.timeout_s(reel.path, len(reel.clips))
+    timeout_s = settings.timeout_s(reel.path, [clip.span for clip in reel.clips])
     if reel.verified:
         timeout_s += _WHOLE_DECODE_PATIENCE * reel.last_s
     try:
@@ -157,14 +162,15 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSetting
     Raises Dropped.
     """
     needs = settings.clips.modalities
-    sound = _half(needs, "audio", lambda: read_sound(film, clip.span))
-    region = parse_region(clip.face_region)
-    seen = _half(needs, "image", lambda: read_face(film, clip.span, backend, settings.face, region))
+    sound = _half(needs, "audio", lambda: read_sound(film, clip.span, settings.audio))
+    region, heard = parse_region(clip.face_region), sound if isinstance(sound, SpanSound) else None
+    seen = _half(needs, "image", lambda: read_face(film, clip.span, backend, settings.face, region, heard))
     row: Row = {}
     if isinstance(sound, SpanSound):
         row |= {"missing_samples": sound.missing_samples, "preview_sound": preview_sound(sound.pcm)}
     if isinstance(seen, SpanFace):
         row |= _seen(seen, clip)
+        row |= {} if seen.speaking is None else asdict(seen.speaking)
     picture = seen.picture if isinstance(seen, SpanFace) else seen
     faults = [half for half in (picture, sound) if isinstance(half, Dropped)]
     if faults and (
@@ -180,8 +186,11 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSetting
             "face_hash": face_hash(picture.image),
             "image": encode_png(picture.image),
         }
+        if settings.face.persons and isinstance(seen, SpanFace):
+            row["embedding"] = embedding(seen, backend, settings.face).tobytes()
     if isinstance(sound, SpanSound):
         row |= {**stored_audio(sound.measures), "audio": sound.pcm.tobytes()}
+        row |= {} if sound.level is None else stored_level(sound.level)
         if sound.is_one_channel:
             row["detail"] = ONE_CHANNEL
     return row

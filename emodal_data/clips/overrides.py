@@ -23,30 +23,36 @@ from emodal_data.core.reasons import stages
 from emodal_data.core.schema import vote_columns
 
 _NEEDED = ("clip_id", "decision")
-_DECISIONS = ("drop", "relabel")
+_DECISIONS = ("drop", "relabel", "person", "merge")
 
 
 @dataclass(frozen=True)
 class Override:
-    """A decision about a clip. label: the new class, when relabelled. author: who decided. path, row: its place."""
+    """A decision about a clip. label: the new class, when relabelled. author: who decided. path, row: its place.
+
+    person: the number of the clip's person, or of the person that all clips of the clip's person belong to ("merge").
+    """
 
     clip_id: str
-    decision: Literal["drop", "relabel"]
+    decision: Literal["drop", "relabel", "person", "merge"]
     label: str | None
     note: str | None
     film: str
     author: str
     path: Path
     row: int
+    person: str | None = None
 
     @property
     def verdict(self) -> str:
-        """The new class, or "drop"."""
-        return self.label or self.decision
+        """The new class, "drop", or the person."""
+        return self.label or (f"{self.decision} {self.person}" if self.person else self.decision)
 
 
 def read_overrides(paths: Sequence[Path], labels: LabelsConfig = DEFAULT_LABELS) -> list[Override]:
-    """The decisions in CSV files with the columns clip_id, decision (drop, relabel), label and note, in their order.
+    """The decisions in CSV files with the columns clip_id, decision, label and note, in their order.
+
+    Decisions are drop, relabel (to the class in label), person and merge (the number is in label).
 
     The column author says who decided; without it, the name of the file does. Raises InputError, naming file and row,
     for a column that is missing, for an unknown decision or label, and for a clip that an author decided twice.
@@ -85,7 +91,8 @@ def _read(path: Path, scheme: LabelScheme) -> Iterator[Override]:
 def override_plan(
     plan: Plan, overrides: Mapping[str, Override], labels: LabelsConfig = DEFAULT_LABELS
 ) -> Plan:
-    """The plan with decisions applied: labels changed, and the columns review, review_label, _author and _note.
+    """The plan with decisions applied: labels changed, and the columns review, review_label, _author and _note,
+    and review_person where persons are corrected.
 
     overrides: by clip_id. A relabelled clip has one vote, for its new label. A decision about a clip that is left out
     because of its span has no effect. Raises InputError for a clip that no row names, unless its film could not be read
@@ -111,6 +118,8 @@ def override_plan(
         "review_author": "author",
         "review_note": "note",
     }
+    if any(override.person for override in known.values()):
+        columns["review_person"] = "person"
     for name, column in columns.items():
         values = {clip_id: getattr(override, column) for clip_id, override in known.items()}
         clips[name] = (
@@ -165,6 +174,11 @@ def _override(path: Path, row: int, record: Mapping[str, str], scheme: LabelSche
         if (meant := scheme.class_named(label)) is None:
             raise InputError(f"{path}: row {row}: label {label!r} is none of {', '.join(scheme.classes)}")
         return Override(decision="relabel", label=meant, **rest)
+    if decision in ("person", "merge"):
+        if not label.isascii() or not label.isdigit() or int(label) == 0:
+            raise InputError(f"{path}: row {row}: label {label!r} is no number of a person: write one from 1")
+        kind: Literal["person", "merge"] = "person" if decision == "person" else "merge"
+        return Override(decision=kind, label=None, person=str(int(label)), **rest)
     near = difflib.get_close_matches(decision, _DECISIONS, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"{path}: row {row}: decision {decision!r} is neither drop nor relabel{hint}")
+    raise InputError(f"{path}: row {row}: decision {decision!r} is none of {', '.join(_DECISIONS)}{hint}")

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,14 @@ from emodal_data.clips.films import FilmFacts, FilmFile
 from emodal_data.clips.span_checks import check_spans
 from emodal_data.clips.store import Places, reel_file, store_folder, stored_clips
 from emodal_data.clips.tables import PLANNED, ROWS, checked
-from emodal_data.core.config import DEFAULT_LABELS, ClipsConfig, FaceConfig, LabelsConfig
+from emodal_data.core.config import (
+    DEFAULT_AUDIO,
+    DEFAULT_LABELS,
+    AudioConfig,
+    ClipsConfig,
+    FaceConfig,
+    LabelsConfig,
+)
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.file_types import STILL_SUFFIXES
 from emodal_data.core.labels import LabelScheme
@@ -171,6 +178,7 @@ def plan_build(
     face: FaceConfig,
     labels: LabelsConfig = DEFAULT_LABELS,
     relabelled: Set[str] = frozenset(),
+    audio: AudioConfig = DEFAULT_AUDIO,
 ) -> Plan:
     """Decide what to read.
 
@@ -187,7 +195,7 @@ def plan_build(
     table = _without_outsiders(rows, table, labels.classes, relabelled)
     table, warnings = check_spans(rows, table, facts, clips)
 
-    key = ingest_key(clips, face)
+    key = ingest_key(clips, face, audio)
     reels: list[Reel] = []
     places: dict[str, tuple[Path, int]] = {}
     for film, of_film in table.groupby("film", sort=True):
@@ -235,7 +243,11 @@ def reel_places(reel: Reel) -> Places:
     return {clip_id: place for clip_id, place in files.items() if place[0].exists()}
 
 
-def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
+#: Settings of the section face that are in the key only where they are used, or not at all.
+_SETTLED_APART: Final = ("track", "track_fps", "min_speaking", "persons", "embedder", "person_distance")
+
+
+def ingest_key(clips: ClipsConfig, face: FaceConfig, audio: AudioConfig = DEFAULT_AUDIO) -> str:
     """The hash of all settings that change what reading a clip yields; thresholds do not."""
     settings: dict[str, Any] = {
         "version": INGEST_VERSION,
@@ -245,7 +257,14 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig) -> str:
         ),
     }
     if face.frame_search_s:
-        settings["face"] = face.model_dump(exclude={"weights", "gate"})  # the search applies the gates
+        thresholds = face.model_dump(exclude={"weights", "gate", *_SETTLED_APART})
+        settings["face"] = thresholds  # the search applies the gates
+    if audio.measures:
+        settings["voice_level"] = True
+    if face.persons:
+        settings["embedder"] = face.embedder
+    if face.tracks_faces:
+        settings["track_fps"] = face.track_fps
     if clips.shot_cuts != "ignore":
         settings["shot_cuts"] = True
     if clips.verify:

@@ -5,23 +5,28 @@ A build and a prediction read spans with the same two functions; they differ onl
 
 import functools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from emodal_data.audio_features.quality import AudioMeasures, measure_audio
+from emodal_data.audio_features.voice_level import VoiceLevel, voice_level
 from emodal_data.clips.gates import face_gate
+from emodal_data.clips.speaker_reading import read_speakers
+from emodal_data.clips.speaking import SpeakingMeasures
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.region import Region
 from emodal_data.core.span import Span
-from emodal_data.face import FaceBackend, FacePicture, create_backend, find_face
+from emodal_data.face import Detection, FaceBackend, FacePicture, create_backend, find_face
+from emodal_data.face.embedding import Embedding, create_embedder
 from emodal_data.media import Film, Frame
 from emodal_data.media.encoders import pcm16
 from emodal_data.media.read_through import opening_patience_s
+from emodal_data.media.voice_activity import speech_in
 
 #: Frames are taken from the decoder no larger than this: the detector sees 256 px, the face picture 128 px.
 FACE_STAGE_SIDE_PX = 1280
@@ -31,6 +36,8 @@ _SEARCH_STEP_S = 0.1
 
 #: Seconds that each further span adds to the time limit of the first; one usually takes well under a second.
 _PATIENCE_S = 4.0
+#: Seconds that following the faces may take for each second of a span; it usually takes half a second for each face.
+_FOLLOWING_PATIENCE = 8.0
 
 
 @dataclass(frozen=True)
@@ -45,30 +52,34 @@ class ReadSettings:
     audio: AudioConfig
     films: Path | None = None
 
-    def timeout_s(self, film: Path, spans: int) -> float:
-        """The time limit in seconds of a worker that opens a film and reads this many spans of it."""
-        return self.clips.timeout_s + _PATIENCE_S * (spans - 1) + opening_patience_s(film)
+    def timeout_s(self, film: Path, spans: Sequence[Span]) -> float:
+        """The time limit in seconds of a worker that opens a film and reads these spans of it."""
+        following_s = sum(span.length_s for span in spans) if self.face.tracks_faces else 0.0
+        patience_s = _PATIENCE_S * (len(spans) - 1) + _FOLLOWING_PATIENCE * following_s
+        return self.clips.timeout_s + patience_s + opening_patience_s(film)
 
 
 @dataclass(frozen=True, eq=False)
 class SpanSound:
     """The sound of a span. pcm: (n,) at 16 kHz. missing_samples: those that the film does not have; they are zeros.
 
-    is_one_channel: the channels cancel each other, and one was taken.
+    is_one_channel: the channels cancel each other, and one was taken. level: where audio.measures asks for it.
     """
 
     pcm: npt.NDArray[np.int16]
     measures: AudioMeasures
     missing_samples: int
     is_one_channel: bool
+    level: VoiceLevel | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class SpanFace:
-    """The frame chosen for a span, and its face, or why it has none."""
+    """The frame chosen for a span, and its face, or why it has none. speaking: where faces were followed."""
 
     frame: Frame
     picture: FacePicture | Dropped
+    speaking: SpeakingMeasures | None = None
 
 
 @functools.cache
@@ -77,26 +88,67 @@ def loaded_backend(config: FaceConfig) -> FaceBackend:
     return create_backend(config.backend, config.weights, config.detector)
 
 
-def read_sound(film: Film, span: Span) -> SpanSound:
+def read_sound(film: Film, span: Span, audio: AudioConfig) -> SpanSound:
     """The sound of a span, without thresholds. Raises Dropped as Film.audio_span does."""
     sound = film.audio_span(span.start_s, span.end_s)
     wave = sound.samples / sound.full_scale  # a downmix of full channels exceeds 1, and 16 bits end there
-    return SpanSound(pcm16(wave), measure_audio(wave), sound.missing_samples, sound.is_one_channel)
+    level = voice_level(wave, speech_in([wave])) if audio.measures else None
+    return SpanSound(pcm16(wave), measure_audio(wave), sound.missing_samples, sound.is_one_channel, level)
 
 
 def read_face(
-    film: Film, span: Span, backend: FaceBackend, face: FaceConfig, region: Region | None = None
+    film: Film,
+    span: Span,
+    backend: FaceBackend,
+    face: FaceConfig,
+    region: Region | None = None,
+    sound: SpanSound | None = None,
 ) -> SpanFace:
     """The middle frame of a span and its face; with face.frame_search_s, the nearest frame with a face that passes.
 
-    region: where in the frame the face is looked for; None is everywhere. The gates choose the frame and refuse none.
+    region: where in the frame the face is looked for; None is everywhere. sound: what mouths are compared with, where
+    faces are followed; without it nobody speaks. The gates choose the frame and refuse none.
     Raises Dropped as Film.frame_at does.
     """
-    middle_s = (span.start_s + span.end_s) / 2
-    middle = _look(film, middle_s, backend, face, region)
+    if not face.tracks_faces:
+        return _search(film, span, backend, face, lambda _: region)
+    pcm = np.zeros(0, np.int16) if sound is None else sound.pcm
+    speakers = read_speakers(film, span, pcm, backend, face)
+    speaker = speakers.best(region) if face.choose == "speaking" else None
+    if speaker is None:
+        seen = _search(film, span, backend, face, lambda _: region)
+    else:
+        middle_s = speaker.nearest_s((span.start_s + span.end_s) / 2)
+        seen = _search(film, span, backend, face, speaker.region_at, middle_s)
+    if isinstance(seen.picture, Dropped):
+        return seen
+    of_face = seen.picture.measures
+    x_px, y_px = (of_face.x0 + of_face.x1) / 2, (of_face.y0 + of_face.y1) / 2
+    return replace(seen, speaking=speakers.of_face(x_px, y_px, seen.frame.pts_s))
+
+
+def embedding(seen: SpanFace, backend: FaceBackend, face: FaceConfig) -> Embedding:
+    """The embedding of the face that was found in the frame."""
+    assert not isinstance(seen.picture, Dropped)
+    measures, scale = seen.picture.measures, seen.frame.scale
+    box = measures.x0 * scale, measures.y0 * scale, measures.x1 * scale, measures.y1 * scale
+    found = backend.landmarks(seen.frame.rgb, Detection(box, measures.face_score))
+    return create_embedder(face.embedder)(seen.frame.rgb, found.landmarks68)
+
+
+def _search(
+    film: Film,
+    span: Span,
+    backend: FaceBackend,
+    face: FaceConfig,
+    region_at: Callable[[float], Region | None],
+    middle_s: float | None = None,
+) -> SpanFace:
+    middle_s = (span.start_s + span.end_s) / 2 if middle_s is None else middle_s
+    middle = _look(film, middle_s, backend, face, region_at(middle_s))
     if not _passes(middle, face):
         for t_s in _nearby_s(middle_s, span, face.frame_search_s):
-            other = _look(film, t_s, backend, face, region)
+            other = _look(film, t_s, backend, face, region_at(t_s))
             if _passes(other, face):
                 return other
     return middle

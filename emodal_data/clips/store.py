@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 
 from emodal_data.clips.tables import MEASURED, PAYLOAD, checked
 from emodal_data.core.errors import DamagedReel
-from emodal_data.core.schema import CLIP_STORE, stored_names, with_current_names
+from emodal_data.core.schema import CLIP_STORE, STORE_OPTIONS, stored_names, with_current_names
 from emodal_data.storage.files import atomic_path
 
 _SMALL = [name for name in CLIP_STORE.names if name not in PAYLOAD]
+_OPTIONS = [field.name for field in STORE_OPTIONS]
 
 #: Reels that are joined at a time: a clip takes three times the memory in thousands of small tables.
 _FILES_AT_ONCE = 256
@@ -45,8 +46,11 @@ def reel_file(folder: Path, settings_key: str, clip_ids: Iterable[str]) -> Path:
 
 
 def write_reel(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE; missing columns are null."""
-    table = pa.Table.from_pylist(list(rows), schema=CLIP_STORE)
+    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, and those of STORE_OPTIONS that any of
+    them has; missing columns are null.
+    """
+    more = [field for field in STORE_OPTIONS if any(field.name in row for row in rows)]
+    table = pa.Table.from_pylist(list(rows), schema=pa.schema([*CLIP_STORE, *more]))
     with atomic_path(path) as temporary:
         pq.write_table(
             table, temporary, compression="zstd", use_dictionary=REPEATED, write_page_checksum=True
@@ -144,21 +148,26 @@ def read_measures(places: Places) -> pd.DataFrame:
     store_files, store_rows = [], []
     some: list[pa.Table] = []
     for path in sorted({path for path, _ in places.values()}):
-        table = load_reel(path, _SMALL)
+        table = load_reel(path, [*_SMALL, *_OPTIONS])
         clip_ids = table["clip_id"].to_pylist()
         rows = [row for row, clip_id in enumerate(clip_ids) if places.get(clip_id) == (path, row)]
         some.append(table.take(pa.array(rows, pa.int64())) if len(rows) < len(clip_ids) else table)
         store_files += [path] * len(rows)
         store_rows += rows
         if len(some) == _FILES_AT_ONCE:
-            parts.append(pa.concat_tables(some).combine_chunks())
+            parts.append(_joined(some).combine_chunks())
             some = []
-    measures: pd.DataFrame = pa.concat_tables([*parts, *some]).to_pandas().set_index("clip_id")
+    measures: pd.DataFrame = _joined([*parts, *some]).to_pandas().set_index("clip_id")
     places_of = {
         "store_file": np.array(store_files, dtype=object),
         "store_row": np.array(store_rows, dtype=np.int64),
     }
     return checked(measures.assign(**places_of), MEASURED)
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """One table; a column that some lack is null there."""
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def read_payload(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes | None, bytes | None]]:

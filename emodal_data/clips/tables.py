@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from emodal_data.core.errors import WorkError
-from emodal_data.core.schema import CLIP_STORE, LEDGER, LEDGER_LABELS
+from emodal_data.core.schema import CLIP_STORE, LEDGER, LEDGER_LABELS, STORE_OPTIONS
 
 #: Pictures and sounds; every other column of the clip store is small.
 PAYLOAD: Final = ("image", "audio", "preview_frame", "preview_sound")
@@ -67,7 +67,8 @@ def _fields(schema: pa.Schema, names: Iterable[str]) -> list[pa.Field]:
 
 _SPAN: Final = ("film", "start_s", "end_s")
 _REVIEW: Final = [
-    pa.field(name, pa.string()) for name in ("review", "review_label", "review_author", "review_note")
+    pa.field(name, pa.string())
+    for name in ("review", "review_label", "review_author", "review_note", "review_person")
 ]
 
 #: The rows of the annotations with the clip of each, null if the row itself is at fault.
@@ -107,12 +108,12 @@ _PLACE: Final = (pa.field("store_file", pa.string()), pa.field("store_row", pa.i
 MEASURED: Final = Table(
     "measured clips",
     pa.schema([*(field for field in CLIP_STORE if field.name not in (*PAYLOAD, "clip_id")), *_PLACE]),
-    pa.schema([]),
+    pa.schema(STORE_OPTIONS),
 )
 
 #: Planned clips with their measures; reason, measured and detail are null for a clip that passed the gates.
 GATED: Final = PLANNED.with_columns(
     "gated clips",
     [field for field in MEASURED.columns if field.name not in (*_SPAN, "shot_cut_s")],
-    _fields(MEASURED.columns, ["shot_cut_s"]),
+    [*_fields(MEASURED.columns, ["shot_cut_s"]), *MEASURED.options],
 )

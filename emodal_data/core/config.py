@@ -139,8 +139,22 @@ class FaceConfig(Section):
     """Folder with the weights of the face_alignment backend; none: the package's own cache."""
     frontalization: Literal["rigid", "dense"] = "rigid"
     """Rigid fit of the 68 landmarks, or removal of the pose from a dense mesh (embedded backend only)."""
-    choose: Literal["largest", "central"] = "largest"
-    """Which face of the frame: the largest, as the poster says, or the most central."""
+    choose: Literal["largest", "central", "speaking"] = "largest"
+    """Which face of the frame: the largest, as the poster says, the most central, or the one that speaks."""
+    track: bool = False
+    """Follow all faces through the span and compare their mouths with the voice: columns speaking_score, on_screen and
+    others. choose = "speaking" does so, too."""
+    track_fps: Annotated[float, Field(ge=5, le=60)] = 25.0
+    """Frames a second that faces are followed in, at most those of the film. Lips move faster than 8 a second shows."""
+    persons: bool = False
+    """Number the persons whose faces are seen: column person, for split.group_by = "person". Computes an embedding of
+    each face, which is biometric data and stays in the clip store (docs/ethics.md). Needs the extra people."""
+    embedder: str = "dlib"
+    """What computes the embeddings: "dlib", or an entry point of the group emodal.face_embedders."""
+    person_distance: Annotated[float, Field(gt=0)] = 0.55
+    """Faces whose embeddings are nearer than this, on average, are one person."""
+    min_speaking: Fraction = 0.0
+    """Probability that the chosen face speaks (speaking_score); 0 asks nothing. Needs track or choose = "speaking"."""
     frame_search_s: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Look this far from the middle frame for a clear face; 0: the middle frame or nothing."""
     gate: Literal["drop", "score"] = "drop"
@@ -168,6 +182,17 @@ class FaceConfig(Section):
             raise ValueError('frontalization "dense" needs backend "embedded"')
         return self
 
+    @property
+    def tracks_faces(self) -> bool:
+        """Whether faces are followed through the span."""
+        return self.track or self.choose == "speaking"
+
+    @model_validator(mode="after")
+    def _speaking_needs_tracks(self) -> Self:
+        if self.min_speaking and not self.tracks_faces:
+            raise ValueError('min_speaking needs track = true or choose = "speaking"')
+        return self
+
 
 class AudioConfig(Section):
     """The 68 speech features and the sound they need."""
@@ -193,6 +218,23 @@ class AudioConfig(Section):
     """Root mean square below which a clip is silent (full scale is 1)."""
     max_clipped_fraction: Fraction = 0.05
     """Share of samples at full scale above which a clip is dropped."""
+    measures: bool = False
+    """Also estimate how much of the sound is speech, and how far it stands above the background: columns speech_share
+    and snr_db."""
+    min_speech_share: Fraction = 0.0
+    """Share of speech below which a clip is dropped; 0 asks nothing. Needs measures."""
+    min_snr_db: float | None = None
+    """Level of the speech above the background below which a clip is dropped, in dB. Needs measures."""
+
+    @model_validator(mode="after")
+    def _thresholds_need_measures(self) -> Self:
+        if (self.min_speech_share or self.min_snr_db is not None) and not self.measures:
+            raise ValueError("min_speech_share and min_snr_db need measures = true")
+        return self
+
+
+#: The sound of a build that does not set anything about it.
+DEFAULT_AUDIO: Final = AudioConfig()
 
 
 class SplitConfig(Section):

@@ -47,6 +47,8 @@ class Reason(StrEnum):
     FACE_TURNED_AWAY = "face_turned_away"
     FACE_CUT_BY_BORDER = "face_cut_by_border"
     FACE_NOT_DOMINANT = "face_not_dominant"
+    NOBODY_ON_SCREEN_SPEAKS = "nobody_on_screen_speaks"
+    SPEAKER_UNSURE = "speaker_unsure"
     # the sound
     AUDIO_TOO_SHORT = "audio_too_short"
     AUDIO_MISSING = "audio_missing"
@@ -54,6 +56,8 @@ class Reason(StrEnum):
     AUDIO_SILENT = "audio_silent"
     AUDIO_CONSTANT = "audio_constant"
     AUDIO_CLIPPED = "audio_clipped"
+    AUDIO_LITTLE_SPEECH = "audio_little_speech"
+    AUDIO_NOISY = "audio_noisy"
     # the dataset
     UNLABELLED = "unlabelled"
     UNLABELLED_IN_TEST_GROUP = "unlabelled_in_test_group"
@@ -126,12 +130,16 @@ ADVICE: dict[Reason, str] = {
     Reason.FACE_TURNED_AWAY: "raise face.max_yaw_deg or face.max_pitch_deg to keep turned faces",
     Reason.FACE_CUT_BY_BORDER: "raise face.max_outside_fraction to keep cut faces",
     Reason.FACE_NOT_DOMINANT: "several faces of like size: lower face.min_dominance to keep the largest anyway",
+    Reason.NOBODY_ON_SCREEN_SPEAKS: "no mouth of the shot moves with the voice: lower face.min_speaking to keep it",
+    Reason.SPEAKER_UNSURE: "mouth and voice do not say enough: lower face.min_speaking, or lengthen the span",
     Reason.AUDIO_TOO_SHORT: "the span is too short for speech features: lengthen it",
     Reason.AUDIO_MISSING: "the film has no sound in part of the span: move it, or raise audio.max_missing_fraction",
     Reason.AUDIO_NOT_FINITE: "the sound track decodes to NaN: use another copy",
     Reason.AUDIO_SILENT: "the span is silent: lower audio.min_rms to keep it",
     Reason.AUDIO_CONSTANT: "the sound is a constant: use another copy",
     Reason.AUDIO_CLIPPED: "the sound is clipped: raise audio.max_clipped_fraction to keep it",
+    Reason.AUDIO_LITTLE_SPEECH: "little of the sound is speech: lower audio.min_speech_share to keep it",
+    Reason.AUDIO_NOISY: "the speech is hardly above the background: lower audio.min_snr_db to keep it",
     Reason.UNLABELLED: "unlabelled spans are off: set clips.keep_unlabelled=true",
     Reason.SAME_AS_TEST_CLIP: "the same frame is in a test clip: is this film in the folder twice?",
     Reason.SAME_AS_VALIDATION_CLIP: "the same frame is in a validation clip: is this film in the folder twice?",

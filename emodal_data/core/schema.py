@@ -60,6 +60,37 @@ MORE_QUALITY: Final = (
     _field("audio_clipped_fraction", pa.float32(), "share of samples within 2 % of full scale"),
 )
 
+#: What the voice says about the face, where faces were followed (face.track); after the others in each file.
+SPEAKING: Final = (
+    _field("speaking_score", pa.float32(), "probability that this face speaks, from mouth and voice"),
+    _field(
+        "runner_up_score", pa.float32(), "the largest probability of another face of the shot; 0 without one"
+    ),
+    _field("voice_activity", pa.float32(), "share of the shot with a voice"),
+    _field("on_screen", pa.string(), "whether a face of the shot speaks: yes, no or unsure"),
+    _field("track_s", pa.float32(), "how long the face was followed within span and shot"),
+    _field("voice_lag_s", pa.float32(), "by how much the sound follows the mouth where they agree best"),
+    _field("mouth_movement", pa.float32(), "deviation of the mouth's opening, in distances between the eyes"),
+    _field("mouth_sync", pa.float32(), "correlation of the changes of mouth opening and loudness"),
+)
+
+#: Estimates about the sound, where they were asked for (audio.measures).
+VOICE_LEVEL: Final = (
+    _field(
+        "speech_share", pa.float32(), "share of the sound that the voice activity detector takes for speech"
+    ),
+    _field(
+        "snr_db", pa.float32(), "estimated level of the speech above the pauses, in dB; null without speech"
+    ),
+)
+
+#: Columns of the clip store that are there only where they were asked for.
+STORE_OPTIONS: Final = (
+    *SPEAKING,
+    *VOICE_LEVEL,
+    _field("embedding", pa.binary(), "embedding of the face, float32; biometric data"),
+)
+
 _SPAN: Final = (
     _field("film", pa.string(), "path of the film below the films folder", nullable=False),
     _field("start_s", pa.float64(), "start of the span on the film's clock"),
@@ -120,6 +151,8 @@ LEDGER: Final = pa.schema(
 LEDGER_OPTIONS: Final = (
     _field("fold", pa.int32(), "fold of the training side, when kept there"),
     _field("shot_cut_s", pa.float64(), "the cut to another shot that is deepest within the span"),
+    *SPEAKING,
+    *VOICE_LEVEL,
     _field("review", pa.string(), "what a reviewer decided about the clip: drop or relabel"),
     _field(
         "review_label", pa.string(), "label that the review gave the clip; that of the row stays in label"
@@ -187,6 +220,8 @@ SHARD_OPTIONS: Final = {
             pa.list_(pa.list_(pa.float32(), FEATURE_COUNT)),
             "34 short-term features and their deltas for every step of the sound",
         ),
+        *SPEAKING,
+        *VOICE_LEVEL,
     )
 }
 

@@ -29,7 +29,8 @@ _BINS, _MOST_VALUES = 20, 10
 
 def carried_names(config: DatasetConfig) -> tuple[str, ...]:
     """The columns that a build carries, targets first."""
-    return tuple(dict.fromkeys([*config.labels.targets, *config.shards.columns]))
+    persons = ["person"] if config.face.persons else []
+    return tuple(dict.fromkeys([*config.labels.targets, *config.shards.columns, *persons]))
 
 
 def check_carried(rows: pd.DataFrame, config: DatasetConfig) -> None:

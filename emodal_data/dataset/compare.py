@@ -11,7 +11,14 @@ import pyarrow.parquet as pq
 
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError
-from emodal_data.core.schema import QUALITY, RENAMED, carried_columns, with_current_names
+from emodal_data.core.schema import (
+    QUALITY,
+    RENAMED,
+    SPEAKING,
+    VOICE_LEVEL,
+    carried_columns,
+    with_current_names,
+)
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.read import read_samples
 
@@ -22,7 +29,12 @@ _PARTS = {
     "picture": ["image"],
     "sound": ["audio"],
     "speech features": ["audio_features", "short_term_features", "egemaps"],
-    "measures": ["frame_s", "label_confidence", "label_votes", *(field.name for field in QUALITY)],
+    "measures": [
+        "frame_s",
+        "label_confidence",
+        "label_votes",
+        *(field.name for field in (*QUALITY, *SPEAKING, *VOICE_LEVEL)),
+    ],
 }
 #: The part of the columns that were carried from the annotations, whichever they are.
 _CARRIED = "columns of the annotations"

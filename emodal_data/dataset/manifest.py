@@ -40,7 +40,7 @@ def make_manifest(
     return {
         "schema_version": SCHEMA_VERSION,
         "build_key": plan.key,
-        "ingest_key": ingest_key(config.clips, config.face),
+        "ingest_key": ingest_key(config.clips, config.face, config.audio),
         "contents_key": ShardSettings.of(config).derivation_key,
         "labels": list(config.labels.classes),
         **contents,

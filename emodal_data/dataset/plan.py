@@ -26,6 +26,7 @@ from emodal_data.dataset.augment.counts import plan_augmentations
 from emodal_data.dataset.carried import PREFIX, carry
 from emodal_data.dataset.chunking import chunk_boundaries
 from emodal_data.dataset.ledger import make_ledger
+from emodal_data.dataset.persons import add_persons
 from emodal_data.dataset.shards import Shard, shard_name
 from emodal_data.dataset.split.assignment import Split, split_clips, tally
 from emodal_data.dataset.split.folds import fold_clips
@@ -63,15 +64,20 @@ def plan_dataset(
     config: DatasetConfig,
     previous_split: Mapping[str, str] = MappingProxyType({}),
     previous_folds: Mapping[str, int] = MappingProxyType({}),
+    persons: Mapping[str, int] = MappingProxyType({}),
 ) -> DatasetPlan:
     """Choose the split and the augmented samples of the clips that passed the gates.
 
     rows: clips.tables.ROWS. clips: clips.tables.GATED. previous_split, previous_folds: from the functions of
-    these names.
+    these names; persons: from previous_persons.
     Raises WorkError if no labelled clip is left, InputError if the split is impossible or a column of it is missing.
     """
     checked(rows, ROWS)
-    clips = carry(rows, checked(clips, GATED).copy(deep=False), config)
+    clips = checked(clips, GATED).copy(deep=False)
+    if config.face.persons:
+        rows = add_persons(rows, clips, persons, config.face.person_distance)
+        clips = clips.drop(columns="embedding", errors="ignore")
+    clips = carry(rows, clips, config)
     official, folds = official_splits(rows, config.split), official_folds(rows, config.split)
     if official is not None:
         clips["official"] = official.reindex(clips.index).astype(object)
@@ -205,7 +211,7 @@ def _key(clips: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
         "version": importlib.metadata.version("emodal"),
         "schema": SCHEMA_VERSION,
         "features": FEATURES_VERSION,
-        "ingest": ingest_key(config.clips, config.face),
+        "ingest": ingest_key(config.clips, config.face, config.audio),
         "config": config.model_dump(mode="json"),
     }
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,9 @@ from emodal_data.core.schema import (
     DERIVED_COLUMNS,
     FEATURE_COUNT,
     SCHEMA_VERSION,
+    SPEAKING,
     SPLITS,
+    VOICE_LEVEL,
     shard_schema,
     vote_columns,
 )
@@ -34,6 +36,11 @@ from emodal_data.dataset.carried import PREFIX, carried_fields
 from emodal_data.dataset.reused_samples import ReusableSamples
 from emodal_data.dataset.sample import SampleSettings, make_sample
 from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha256, link_or_copy, sync
+
+#: Settings of the section audio that do not change the features of a sample.
+_NOT_DECISIVE: Final = {
+    *("min_s", "min_rms", "max_clipped_fraction", "measures", "min_speech_share", "min_snr_db"),
+}
 
 
 @dataclass(frozen=True)
@@ -75,16 +82,16 @@ class ShardSettings:
             "fold": config.split.folds is not None or config.split.fold_column is not None,
             "audio": config.shards.audio,
             "short_term_features": config.audio.short_term,
+            **{field.name: config.face.tracks_faces for field in SPEAKING},
+            **{field.name: config.audio.measures for field in VOICE_LEVEL},
         }
         options = tuple(name for name, wanted in asked.items() if wanted)
         contents = SampleSettings(config.audio, config.augment.seed, config.shards.audio)
         decisive = {
-            "audio": config.audio.model_dump(
-                mode="json", exclude={"min_s", "min_rms", "max_clipped_fraction"}
-            ),
+            "audio": config.audio.model_dump(mode="json", exclude=_NOT_DECISIVE),
             "augment_seed": contents.augment_seed,
             "with_sound": contents.with_sound,
-            "ingest": ingest_key(config.clips, config.face),
+            "ingest": ingest_key(config.clips, config.face, config.audio),
             "features": FEATURES_VERSION,
             "schema": SCHEMA_VERSION,
             "versions": package_versions(["opensmile", "pyAudioAnalysis"]),

@@ -9,6 +9,7 @@ from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.geometry import LANDMARKS68, CanonicalFace, canonical_face, vertex_normals
 from emodal_data.face.measures import FaceMeasures
 from emodal_data.face.pose import Pose, fit_pose
+from emodal_data.face.tracks import FaceTrack, Tracker
 from emodal_data.face.types import Detection, Face, FaceBackend, as_rgb
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "FaceBackend",
     "FaceMeasures",
     "FacePicture",
+    "FaceTrack",
     "Frontal",
     "Pose",
+    "Tracker",
     "as_rgb",
     "canonical_face",
     "create_backend",

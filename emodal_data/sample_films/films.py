@@ -20,6 +20,7 @@ from emodal_data.sample_films.actors import draw_actor
 from emodal_data.sample_films.encoder import write_film
 from emodal_data.sample_films.meshes import Floats
 from emodal_data.sample_films.portraits import portraits
+from emodal_data.sample_films.scenes import SceneStage, write_scenes
 from emodal_data.sample_films.script import CAST, write_script
 from emodal_data.sample_films.stage import Member, Stage, Take
 from emodal_data.sample_films.voice import draw_voice
@@ -64,10 +65,13 @@ def make_sample_films(
     clips_per_film: int = 12,
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
+    scenes: bool = False,
 ) -> None:
     """Write `films` films with known truth: folder/films/*, folder/annotations.csv, folder/truth.csv.
 
     The same arguments give the same bytes. on_progress: called with the number of films done and of all films.
+    scenes: films of the scenes in scenes.py instead, in which it matters who speaks: kind is the scene, and the box is
+    that of the face that speaks, empty if it is not shown.
     Raises InputError if a package with the material is missing, a number is too small or the folder cannot be
     written, WorkError if the disk is full.
     """
@@ -81,7 +85,10 @@ def make_sample_films(
     cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(min(films, os.cpu_count() or 1))
     try:
-        jobs = {pool.submit(_make_film, folder / "films", n, clips_per_film, seed): n for n in range(films)}
+        jobs = {
+            pool.submit(_make_film, folder / "films", n, clips_per_film, seed, scenes): n
+            for n in range(films)
+        }
         for job in as_completed(jobs):
             rows[jobs[job]] = job.result()
             if on_progress is not None:
@@ -98,16 +105,20 @@ def make_sample_films(
     )
 
 
-def _make_film(folder: Path, number: int, clips: int, seed: int) -> list[Truth]:
+def _make_film(folder: Path, number: int, clips: int, seed: int, scenes: bool) -> list[Truth]:
     rng = np.random.default_rng([seed, number])
     path = folder / f"film_{number:03d}.{CONTAINERS[number % len(CONTAINERS)]}"
     cast = [
         Member(f"s{number:03d}{letter}", draw_actor(int(portrait), rng), draw_voice(rng))
         for letter, portrait in zip("abc", rng.permutation(CAST), strict=True)
     ]
-    stage = Stage(cast, rng)
-    for shot in write_script(number, clips, seed, rng):
-        stage.shoot(shot)
+    stage = SceneStage(cast, rng) if scenes else Stage(cast, rng)
+    if isinstance(stage, SceneStage):
+        for scene, emotion in write_scenes(clips, rng):
+            stage.play(scene, emotion)
+    else:
+        for shot in write_script(number, clips, seed, rng):
+            stage.shoot(shot)
     with atomic_path(path) as temporary:
         write_film(temporary, path.suffix, stage.frames(), stage.track())
     start_s, frames_s = _clock(path)

@@ -8,7 +8,9 @@ from typing import Final, Literal
 
 import numpy as np
 
-Kind = Literal["good", "no_face", "turned", "silent"]
+#: Who is shown while somebody speaks; the last three do not show the speaker.
+Scene = Literal["talk", "two_shot", "eating_beside", "singing", "dubbed", "listener", "listeners", "chewing"]
+Kind = Literal["good", "no_face", "turned", "silent"] | Scene
 
 #: What the actors show.
 EMOTIONS: Final = ("angry", "happy", "neutral", "sad")

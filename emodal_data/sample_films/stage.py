@@ -97,10 +97,10 @@ class Stage:
     def _speech(self, shot: Shot) -> int:
         """A shot of one actor with one or more lines, or an insert if a line has kind no_face. Returns its frames."""
         rng, member = self._rng, self._cast[shot.lines[0].speaker]
-        framing = _framing(member.actor, rng)
+        framing = portrait_framing(member.actor, rng)
         shown = shot.lines[0].kind != "no_face"
         keys: list[Key] = []
-        mouth: list[Signal] = [np.zeros(_pause_frames(rng), np.float32)]
+        mouth: list[Signal] = [np.zeros(pause_frames(rng), np.float32)]
         at = len(mouth[0])
         for line in shot.lines:
             speech = speak(self._synthesizer, member.voice, line.emotion, rng)
@@ -113,9 +113,9 @@ class Stage:
             early, late = rng.uniform(0.0, SLACK_S, 2)
             span = round(start_s - early, 3), round(end_s + late, 3)
             middle = int(sum(span) / 2 * FPS) - self._frames
-            keys += _acting(line, (at, middle, at + length), rng)
+            keys += acting(line, (at, middle, at + length), rng)
             self.takes.append(Take(line, member, *span, (keys[-2], framing) if shown else None))
-            mouth += [mouth_opening(speech, FPS, length), np.zeros(_pause_frames(rng), np.float32)]
+            mouth += [mouth_opening(speech, FPS, length), np.zeros(pause_frames(rng), np.float32)]
             at += len(mouth[-2]) + len(mouth[-1])
         if shown:
             behind = self._backdrops[int(rng.integers(len(self._backdrops)))]
@@ -127,20 +127,28 @@ class Stage:
         return at
 
 
-def _pause_frames(rng: np.random.Generator) -> int:
+def pause_frames(rng: np.random.Generator) -> int:
+    """Frames of a pause."""
     return round(rng.uniform(*PAUSE_S) * FPS)
 
 
-def _framing(actor: Actor, rng: np.random.Generator) -> Framing:
+def portrait_framing(actor: Actor, rng: np.random.Generator) -> Framing:
     """A framing between a half-length shot and a close-up."""
     scale = float(rng.uniform(0.5, 0.95))
-    left = int(rng.uniform(0.33, 0.67) * SIZE[0] - actor.pivot_px[0] * scale) & ~1
-    # Eyes at two fifths of the picture's height, unless that would show the lower edge of the texture.
-    top = rng.uniform(0.36, 0.46) * SIZE[1] - actor.pivot_px[1] * scale
+    return framed(actor, scale, rng.uniform(0.33, 0.67), rng.uniform(0.36, 0.46))
+
+
+def framed(actor: Actor, scale: float, x: float, y: float) -> Framing:
+    """The framing with the eyes at x and y, in shares of the picture's sides.
+
+    They are higher or lower if otherwise the lower edge of the texture would show.
+    """
+    left = int(x * SIZE[0] - actor.pivot_px[0] * scale) & ~1
+    top = y * SIZE[1] - actor.pivot_px[1] * scale
     return Framing(scale, left, int(max(SIZE[1] - actor.size[1] * scale, top)) & ~1)
 
 
-def _acting(line: Line, frames: tuple[int, int, int], rng: np.random.Generator) -> list[Key]:
+def acting(line: Line, frames: tuple[int, int, int], rng: np.random.Generator) -> list[Key]:
     """Keys of the actor at the start, the middle and the end of a line."""
     shown = str(rng.choice(EMOTIONS)) if rng.random() < MASKED else line.emotion
     units = emotion_units(shown) * np.clip(rng.normal(0.85, 0.3), 0.0, 1.4)

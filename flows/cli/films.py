@@ -15,6 +15,12 @@ def sample_films(
     films: Annotated[int, typer.Option(min=1, help="Number of films.")] = 6,
     clips_per_film: Annotated[int, typer.Option(min=1, help="Annotated clips in each film.")] = 12,
     seed: Annotated[int, typer.Option(help="The same seed gives the same films.")] = 0,
+    scenes: Annotated[
+        bool,
+        typer.Option(
+            "--scenes", help="Scenes in which it matters who speaks: two people, listeners, dubbing."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make films with known truth, to try the pipeline on.
@@ -27,7 +33,12 @@ def sample_films(
     with watched_on_terminal() as terminal:
         terminal.stage("making films", films, "films")
         make_sample_films(
-            folder, films, clips_per_film, seed, on_progress=lambda done, total: terminal.advance()
+            folder,
+            films,
+            clips_per_film,
+            seed,
+            on_progress=lambda done, total: terminal.advance(),
+            scenes=scenes,
         )
     names = ("films", "annotations.csv", "truth.csv")
     print_result({"written": [str(folder / name) for name in names]}, str(folder), as_json)

@@ -32,6 +32,7 @@ from emodal_data.dataset.integrity import is_published, remember_times
 from emodal_data.dataset.kept_split import keep_split, read_kept_split, split_of_ledger
 from emodal_data.dataset.ledger import make_ledger, write_ledger
 from emodal_data.dataset.manifest import make_manifest
+from emodal_data.dataset.persons import previous_persons
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
@@ -222,7 +223,11 @@ def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPl
     measures = failed.mark(read_measures(all_places(plan)))
     clips = apply_gates(plan.clips, measures, config.clips, config.face, config.audio)
     del measures
-    before = previous_split(dataset, config.split), previous_folds(dataset, config.split)
+    before = (
+        previous_split(dataset, config.split),
+        previous_folds(dataset, config.split),
+        previous_persons(dataset),
+    )
     try:
         chosen = plan_dataset(plan.rows, clips, config.dataset, *before)
     except EmodalError as error:

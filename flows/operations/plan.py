@@ -22,6 +22,7 @@ from emodal_data.clips.reviewers import conflict_lines, review_summary, settle
 from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.dataset.carried import check_carried
 from emodal_data.dataset.folder import previous_split
+from emodal_data.dataset.persons import with_person_column
 from emodal_data.dataset.split.expected import expected_split
 from emodal_data.dataset.split.groups import check_columns
 from emodal_data.dataset.split.official import mark_unknown_splits, not_followed
@@ -68,6 +69,7 @@ def read_inputs(config: Config) -> BuildInputs:
     read_overrides(config.overrides, config.labels)
     name_films(config.films)
     rows = read_annotations(config.annotations, config.table, config.films, config.labels)
+    rows = with_person_column(rows, config.face)
     check_columns(rows, config.split)
     check_carried(rows, config)
     rows = mark_unknown_splits(rows, config.split)
@@ -92,7 +94,15 @@ def plan_reels(inputs: BuildInputs, facts: Mapping[str, FilmFacts], config: Conf
     relabelled = {clip_id for clip_id, override in decided.items() if override.label}
     store = out / "clips"
     plan = plan_build(
-        inputs.rows, inputs.files, facts, store, config.clips, config.face, config.labels, relabelled
+        inputs.rows,
+        inputs.files,
+        facts,
+        store,
+        config.clips,
+        config.face,
+        config.labels,
+        relabelled,
+        config.audio,
     )
     conflicts = conflict_lines(settled)
     plan = replace(plan, warnings=(*plan.warnings, *not_followed(plan.rows, config.split), *conflicts))

@@ -168,7 +168,9 @@ def test_a_clip_that_could_not_be_read_keeps_its_reason() -> None:
 
 
 def test_every_threshold_is_a_setting_and_its_advice_names_it() -> None:
-    sections = {"clips": ClipsConfig(shot_cuts="drop"), "face": FaceConfig(), "audio": AudioConfig()}
+    face = FaceConfig(track=True, min_speaking=0.5)
+    audio = AudioConfig(measures=True, min_speech_share=0.2, min_snr_db=5.0)
+    sections = {"clips": ClipsConfig(shot_cuts="drop"), "face": face, "audio": audio}
     for gate in GATES:
         assert gate.limit(sections) is not None
         assert gate.stage in stages()
@@ -177,18 +179,23 @@ def test_every_threshold_is_a_setting_and_its_advice_names_it() -> None:
 
 
 def test_the_report_shows_every_measure_that_has_a_threshold_with_that_threshold() -> None:
-    face, audio = FaceConfig(min_sharpness=0.07, max_yaw_deg=20.0), AudioConfig(min_s=0.02, window_s=0.1)
+    face = FaceConfig(min_sharpness=0.07, max_yaw_deg=20.0, track=True, min_speaking=0.5)
+    audio = AudioConfig(min_s=0.02, window_s=0.1, measures=True, min_snr_db=5.0)
     shown = {measure.column: (measure.low, measure.high) for measure in measures_of(face, audio)}
     assert shown["sharpness"] == (0.07, None)
     assert shown["yaw_deg"] == (-20.0, 20.0)
     assert shown["seconds"] == (0.1, None)
     assert shown["mirrored_fraction"] == (None, None)
+    assert shown["speaking_score"] == (0.5, None)
+    assert shown["snr_db"] == (5.0, None)
+    by_default = {measure.column for measure in measures_of(FaceConfig(), AudioConfig())}
+    assert by_default.isdisjoint(["speaking_score", "speech_share", "snr_db"])
     thresholds = {
         gate.measure
         for gate in GATES
         if isinstance(gate.threshold, str) and gate.threshold.split(".")[0] in ("face", "audio")
     }
-    assert thresholds <= shown.keys()
+    assert thresholds - {"score_off_screen"} <= shown.keys()  # which is the speaking_score of some clips
     assert limits_of("yaw_deg", {"face": FaceConfig(gate="score")}) == (None, None)
     assert {gate.direction for gate in GATES} == set(Direction)
 

@@ -59,13 +59,24 @@ def test_decisions_are_read_with_their_row_label_and_note(tmp_path: Path) -> Non
         Override("c1", "drop", None, 'two, "both" talk', "f.mp4", "overrides", path, 2),
         Override("c2", "relabel", "angry", None, "f.mp4", "overrides", path, 4),
     ]
+    path = csv_of(tmp_path, "c1,f.mp4,0,1,person,04,", "c2,f.mp4,1,2,merge,12,same actor")
+    persons = read_overrides([path])
+    assert [(one.decision, one.person, one.label, one.note) for one in persons] == [
+        ("person", "4", None, None),
+        ("merge", "12", None, "same actor"),
+    ]
+    assert [one.verdict for one in persons] == ["person 4", "merge 12"]
 
 
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (["c1,f.mp4,0,1,dorp,,"], "row 2: decision 'dorp' is neither drop nor relabel; did you mean 'drop'?"),
-        (["c1,f.mp4,0,1,drop,,", "c2,f.mp4,0,1,,sad,"], "row 3: decision '' is neither drop nor relabel"),
+        (
+            ["c1,f.mp4,0,1,dorp,,"],
+            "row 2: decision 'dorp' is none of drop, relabel, person, merge; did you mean",
+        ),
+        (["c1,f.mp4,0,1,person,Ada,"], "row 2: label 'Ada' is no number of a person: write one from 1"),
+        (["c1,f.mp4,0,1,drop,,", "c2,f.mp4,0,1,,sad,"], "row 3: decision '' is none of drop, relabel"),
         (["c1,f.mp4,0,1,relabel,bored,"], "row 2: label 'bored' is none of angry, happy, neutral, sad"),
         (["c1,f.mp4,0,1,relabel,,"], "row 2: label '' is none of angry"),
         (["c1,,,,drop,,", "c2,,,,drop,,", "c1,,,,drop,,"], "row 4: clip c1 is decided in row 2 already"),

@@ -134,13 +134,15 @@ def test_thresholds_of_faces_are_not_drawn_where_their_gate_is_off() -> None:
 
 
 def test_every_threshold_that_the_gates_know_is_drawn() -> None:
-    shown = {measure.column for measure in tallies.measures_of(FaceConfig(), AudioConfig()) if measure.limits}
+    face = FaceConfig(track=True, min_speaking=0.5)
+    audio = AudioConfig(measures=True, min_speech_share=0.2, min_snr_db=5.0)
+    shown = {measure.column for measure in tallies.measures_of(face, audio) if measure.limits}
     limits = [
         name
         for name in (*FaceConfig.model_fields, *AudioConfig.model_fields)
         if name.startswith(("min_", "max_"))
     ]
-    assert len(shown) == len(limits) == 12
+    assert len(shown) == len(limits) == 15
 
 
 def test_features_that_separate_the_classes_best_come_first(reported: Path) -> None:

@@ -14,11 +14,22 @@ import pyarrow.parquet as pq
 from emodal_data.annotations import count_votes, count_words
 from emodal_data.core.config import Resolve
 from emodal_data.core.reasons import Reason
-from emodal_data.core.schema import LEDGER, MORE_QUALITY, QUALITY, stored_names, with_current_names
+from emodal_data.core.schema import (
+    LEDGER,
+    MORE_QUALITY,
+    QUALITY,
+    SPEAKING,
+    VOICE_LEVEL,
+    stored_names,
+    with_current_names,
+)
 from emodal_data.dataset.read import read_samples
 
 #: The measures of a clip, in the order in which the report shows them.
 MEASURES = tuple(field.name for field in (*QUALITY, *MORE_QUALITY))
+
+#: Further ones, of builds that asked for them.
+_OPTIONAL = tuple(field.name for field in (*SPEAKING, *VOICE_LEVEL) if field.name != "on_screen")
 
 _REVIEW = ("review", "review_label", "review_author", "review_note")
 
@@ -27,6 +38,7 @@ def read_ledger(dataset: Path) -> pd.DataFrame:
     """The columns of the ledger that the report needs, one row for each annotation row."""
     wanted = [*LEDGER.names, *_REVIEW, "label_mapped_to", "annotator", "speaker"]
     present = pq.read_schema(dataset / "ledger.parquet").names
+    wanted += [name for name in (*_OPTIONAL, "on_screen") if name in present]
     columns = [name for name in stored_names(wanted, present) if name in present]
     table = pq.read_table(dataset / "ledger.parquet", columns=columns)
     ledger: pd.DataFrame = with_current_names(table).to_pandas()
@@ -90,7 +102,7 @@ def page_columns(clips: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
         }
     for name in ("start_s", "end_s", "frame_s"):
         columns[name] = _numbers(clips[name], "{:.3f}")
-    for name in ("measured", *MEASURES):
+    for name in ("measured", *MEASURES, *(name for name in _OPTIONAL if name in clips)):
         columns[name] = _numbers(clips[name], "{:.4g}")
     return columns
 

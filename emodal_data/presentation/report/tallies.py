@@ -61,12 +61,25 @@ _SHOWN = (
     ("audio_rms", "Loudness, full scale 1", True),
     ("audio_clipped_fraction", "Share of clipped samples", False),
 )
+#: Those that follow where faces were followed through the span.
+_SPEAKING = (
+    ("speaking_score", "Probability that the face speaks", False),
+    ("voice_activity", "Share of the shot with a voice", False),
+    ("mouth_movement", "Movement of the mouth, eye distances", True),
+    ("mouth_sync", "Correlation of mouth and voice", False),
+)
+#: Those of audio.measures.
+_VOICE_LEVEL = (
+    ("speech_share", "Share of speech", False),
+    ("snr_db", "Speech above the background, dB", False),
+)
 
 
 def measures_of(face: FaceConfig, audio: AudioConfig) -> list[Measure]:
     """The measures that the report shows, with the thresholds of a build's gates: none where a gate is off."""
     sections = {"face": face, "audio": audio}
-    return [Measure(column, title, *limits_of(column, sections), is_log) for column, title, is_log in _SHOWN]
+    shown = [*_SHOWN, *(_SPEAKING if face.tracks_faces else ()), *(_VOICE_LEVEL if audio.measures else ())]
+    return [Measure(column, title, *limits_of(column, sections), is_log) for column, title, is_log in shown]
 
 
 def funnel(ledger: pd.DataFrame) -> list[Row]:

@@ -1,0 +1,80 @@
+"""Reads the frames of a span for its faces and says who of them speaks: tracks within the shot of the middle frame."""
+
+import numpy as np
+
+from emodal_data.clips.speaking import SeenFaces, Speakers, score_tracks
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.sizes import RATE_HZ
+from emodal_data.core.span import Span
+from emodal_data.face import Detection, FaceBackend, Tracker
+from emodal_data.face.tracks import MIN_OVERLAP, overlap
+from emodal_data.media import Film
+from emodal_data.media.shots import cuts_between
+from emodal_data.media.voice_activity import speech_in
+
+#: Frames are taken from the decoder no larger than this.
+SIDE_PX = 1280
+#: The detector looks for faces so often; between, their landmarks are followed from frame to frame.
+DETECT_STEP_S = 0.12
+#: The largest faces of a frame that are followed.
+MAX_FACES = 4
+#: Landmarks with a lower score are no face any more.
+MIN_LANDMARK_SCORE = 0.2
+
+
+def read_speakers(
+    film: Film, span: Span, pcm: np.ndarray, backend: FaceBackend, face: FaceConfig
+) -> Speakers:
+    """The faces of a span, within the shot of its middle frame, and how well each fits the voice.
+
+    pcm: (n,) int16 at 16 kHz, the sound of the span; empty without sound. Raises Dropped as Film.frame_at does.
+    """
+    shot = middle_shot(film, span)
+    first, last = (round((t_s - span.start_s) * RATE_HZ) for t_s in (shot.start_s, shot.end_s))
+    wave = pcm[first:last].astype(np.float32) / np.float32(32768)
+    return score_tracks(read_tracks(film, shot, backend, face.track_fps), wave, shot, speech_in([wave]))
+
+
+def middle_shot(film: Film, span: Span) -> Span:
+    """The part of a span that lies in the shot of its middle frame; the whole span where cuts cannot be looked for."""
+    try:
+        cuts_s = cuts_between(film, span.start_s, span.end_s)
+    except Dropped:
+        return span
+    middle_s = (span.start_s + span.end_s) / 2
+    start_s = max((cut_s for cut_s in cuts_s if cut_s <= middle_s), default=span.start_s)
+    end_s = min((cut_s for cut_s in cuts_s if cut_s > middle_s), default=span.end_s)
+    return Span(start_s, end_s)
+
+
+def read_tracks(film: Film, shot: Span, backend: FaceBackend, fps: float) -> SeenFaces:
+    """The face tracks of a shot, from at most fps frames a second. Times are the middle of what a frame shows.
+
+    A frame that cannot be decoded is left out. Raises nothing of a single frame.
+    """
+    step_s = 1.0 / min(fps, film.info.fps or fps)
+    tracker, seen_s, detected_s = Tracker(), -np.inf, -np.inf
+    frame_px = 0.0, 0.0
+    for number in range(int(shot.length_s / step_s)):
+        try:
+            frame = film.frame_at(shot.start_s + (number + 0.5) * step_s, max_side_px=SIDE_PX)
+        except Dropped:
+            continue
+        if frame.pts_s == seen_s:
+            continue
+        seen_s, t_s = frame.pts_s, frame.pts_s + step_s / 2
+        frame_px = frame.rgb.shape[1] / frame.scale, frame.rgb.shape[0] / frame.scale
+        known = tracker.expected(t_s, frame.scale)
+        new: list[Detection] = []
+        if t_s - detected_s >= DETECT_STEP_S - step_s / 4:
+            # A known face keeps the crop of its own landmarks: the detector's boxes would make its lips tremble.
+            new, detected_s = [one for one in backend.detect(frame.rgb) if not _is_known(one, known)], t_s
+        faces = [backend.landmarks(frame.rgb, one) for one in [*known, *new][:MAX_FACES]]
+        clear = [one for one in faces if one.landmark_score >= MIN_LANDMARK_SCORE]
+        tracker.add(t_s, clear, frame.scale)
+    return SeenFaces(tracker.tracks, frame_px)
+
+
+def _is_known(detection: Detection, known: list[Detection]) -> bool:
+    return any(overlap(detection.box_xyxy, other.box_xyxy) >= MIN_OVERLAP for other in known)
