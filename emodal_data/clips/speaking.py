@@ -22,8 +22,10 @@ OnScreen = Literal["yes", "no", "unsure"]
 #: Correlation of the changes, of talkers with their own voice and with another's: mean, and its deviation over 3 s.
 #: Measured on real talkers, see docs/benchmarks/2026-11-29-speakers.md.
 _OWN_SYNC, _OTHER_SYNC, _SYNC_DEVIATION, _DEVIATION_OF_S = 0.40, 0.03, 0.21, 3.0
-#: Deviation of the mouth's opening, in distances between the eyes: listeners are below, talkers above.
-_STILL_MOUTH: Final = 0.014
+#: Movement of the mouth in distances between the eyes: listeners are below, talkers above (0.017 to 0.035).
+_STILL_MOUTH: Final = 0.009
+#: Movement is counted about the mean over this time: a smile that comes and goes is slower than speech.
+_SLOW_S: Final = 0.5
 #: Evidence of movement against and for speech, in nats: a still mouth does not speak, a moving one may chew.
 _STILL_NATS, _MOVING_NATS = -5.0, 1.0
 #: A span with less speech than this share has no voice that anybody could speak with.
@@ -45,7 +47,8 @@ class SpeakingMeasures:
     speaking_score: probability that this face speaks; runner_up_score: the largest of the other faces'.
     voice_activity: share of speech in the shot. on_screen: whether any face speaks. track_s: length of the face's
     track. voice_lag_s: by how much the sound follows the mouth at the best agreement. mouth_movement: deviation of the
-    mouth's opening, in distances between the eyes. mouth_sync: correlation of the changes of opening and loudness.
+    mouth's opening about its mean over half a second, in distances between the eyes. mouth_sync: correlation of the
+    changes of opening and loudness.
     """
 
     speaking_score: float
@@ -157,7 +160,14 @@ def _compare(track: FaceTrack, wave: npt.NDArray[np.float32], start_s: float) ->
     mouth = np.gradient(opening)
     sync = np.array([_correlation(mouth, voice[first:][: len(mouth)]) for first in range(2 * most + 1)])
     lags_s = np.arange(-most, most + 1, dtype=np.float64) * step_s
-    return _Comparison(float(opening.std()), lags_s, sync)
+    return _Comparison(_movement(opening, step_s), lags_s, sync)
+
+
+def _movement(opening: npt.NDArray[np.float64], step_s: float) -> float:
+    half = round(_SLOW_S / step_s / 2)
+    window = np.ones(2 * half + 1) / (2 * half + 1)
+    slow = np.convolve(np.pad(opening, half, mode="edge"), window, mode="valid")
+    return float((opening - slow).std())
 
 
 def _correlation(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:

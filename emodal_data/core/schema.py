@@ -70,7 +70,7 @@ SPEAKING: Final = (
     _field("on_screen", pa.string(), "whether a face of the shot speaks: yes, no or unsure"),
     _field("track_s", pa.float32(), "how long the face was followed within span and shot"),
     _field("voice_lag_s", pa.float32(), "by how much the sound follows the mouth where they agree best"),
-    _field("mouth_movement", pa.float32(), "deviation of the mouth's opening, in distances between the eyes"),
+    _field("mouth_movement", pa.float32(), "movement of the mouth's opening, in distances between the eyes"),
     _field("mouth_sync", pa.float32(), "correlation of the changes of mouth opening and loudness"),
 )
 

@@ -3,6 +3,7 @@
 Nothing is decoded here; emodal_data/clips/speaker_reading.py reads the frames of a span.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -75,7 +76,8 @@ class Tracker:
 
     def add(self, t_s: float, faces: Sequence[Face], scale: float = 1.0) -> None:
         """Add the faces of a frame, each to the track that it overlaps most, or to a new one."""
-        seen = [(_mesh_box(face, scale), mouth_opening(face.landmarks68)) for face in faces]
+        measured = [(_mesh_box(face, scale), mouth_opening(face.landmarks68)) for face in faces]
+        seen = [(box, opening) for box, opening in measured if math.isfinite(opening)]
         alive = [track for track in self.tracks if t_s - track.times_s[-1] <= MAX_GAP_S]
         pairs = sorted(
             (
