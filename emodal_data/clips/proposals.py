@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from emodal_data.clips.candidates import find_candidates
-from emodal_data.clips.extract import extract_features_isolated
+from emodal_data.clips.extract import SpanFeatures, extract_features_isolated
 from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.file_types import FILM_SUFFIXES
@@ -36,8 +36,8 @@ def list_films(films: Path) -> list[str]:
 
 def propose_spans(
     films: Path, film: str, wanted: int, settings: ReadSettings, pool: WorkerPool
-) -> list[Span]:
-    """At most `wanted` spans of a film, ascending, in milliseconds. film: path below `films`.
+) -> list[SpanFeatures]:
+    """At most `wanted` spans of a film with their features, ascending, in milliseconds. film: path below `films`.
 
     Raises Dropped for a film that cannot be used, or that crashes or hangs its decoder.
     """
@@ -50,11 +50,15 @@ def propose_spans(
     except WorkerFailed as error:
         raise Dropped(error.reason, f"{film}: {ADVICE[error.reason]}") from error
 
+    read: dict[Span, SpanFeatures] = {}
+
     def clear(spans: Sequence[Span]) -> list[bool]:
         seen = extract_features_isolated(path, spans, settings, pool)
+        read.update(zip(spans, seen, strict=True))
         return [one.image is not None and one.audio_features is not None for one in seen]
 
-    return choose([Span(round(s.start_s, 3), round(s.end_s, 3)) for s in found], wanted, clear)
+    candidates = [Span(round(s.start_s, 3), round(s.end_s, 3)) for s in found]
+    return [read[span] for span in choose(candidates, wanted, clear)]
 
 
 def choose(

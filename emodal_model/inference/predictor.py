@@ -78,6 +78,17 @@ class Predictor:
             audio_features = np.zeros((n, FEATURES), np.float32)
         return outputs_of(self.network, images, audio_features), head
 
+    def predict_with_codes(
+        self, images: Any = None, audio_features: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As predict, and (n, k) features in which similar samples are near each other.
+
+        They are EMODal's codes, or the log probabilities of a network that has no codes among its outputs.
+        """
+        outputs, head = self._outputs(images, audio_features)
+        codes = [outputs[name] for name in sorted(outputs) if name.endswith("_code")]
+        return outputs[head], np.concatenate(codes or [np.log(np.maximum(outputs[head], 1e-6))], axis=1)
+
     def predict_each(
         self, images: Sequence[np.ndarray | None], audio_features: Sequence[np.ndarray | None]
     ) -> list[Answer]:

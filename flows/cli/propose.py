@@ -15,6 +15,9 @@ def propose(
     no_clips: Annotated[
         bool, typer.Option("--no-clips", help="Only the table, no Label Studio project.")
     ] = False,
+    model: Annotated[
+        Path | None, typer.Option(help="Trained model: the spans that would teach it most come first.")
+    ] = None,
     config: ConfigFile = None,
     set_: Settings = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes; default: one a core.")] = None,
@@ -23,6 +26,9 @@ def propose(
     """Find spans worth annotating: 1 to 6 seconds of speech in one shot, one clear face, spread over each film.
 
     Writes annotations.csv with empty labels, and a Label Studio project: tasks.json, config.xml and the cut clips.
+    With --model, spans are ranked by how unsure the model is, how unlike the labelled clips they are, and how rare
+    their class is; the columns score and why of the table say so.
+
     What Label Studio exports as JSON is read by `emodal build --annotations`.
 
     Example: emodal propose --films films --out to-label --per-film 20
@@ -35,6 +41,10 @@ def propose(
     tree = load_config(config, set_ or [], films=films, annotations=annotations, out=out, workers=workers)
     on_this_machine(tree.out)
     with watched_on_terminal():
-        result = make_proposal(tree, per_film, with_clips=not no_clips)
+        result = make_proposal(tree, per_film, with_clips=not no_clips, model=model)
     lines = [f"{count:>6} spans  {film}" for film, count in result["spans"].items()]
+    lines += [
+        f"{one['film']} {one['span']['start_s']:g}-{one['span']['end_s']:g} s: {one['why']}"
+        for one in result["first"]
+    ]
     print_result(result, "\n".join([*lines, *result["files"]]), as_json)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,28 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     about = {"labels": LABELS, "clips": {}, "face": {"min_width_px": 40.0}, "audio": {"step_s": 0.03}}
     save(with_probabilities([(network, heads)]), about, out / "model" / "emodal.keras")
     return out
+
+
+def test_spans_that_would_teach_the_model_most_are_proposed_first_with_the_reason(
+    model: Path, sample_films: Path, tmp_path: Path
+) -> None:
+    (films := tmp_path / "films").mkdir()
+    for name in ("film_000.mp4", "film_002.mkv"):
+        shutil.copy(sample_films / "films" / name, films)
+    run = emodal(
+        *("propose", "--films", films, "--out", tmp_path / "out", "--per-film", 2, "--no-clips", "--json"),
+        *("--model", model),
+    )
+    assert run.returncode == 0, run.stderr
+    assert "its dataset is not there" in run.stderr
+    with (tmp_path / "out" / "annotations.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["film"] for row in rows].count("film_000.mp4") == 2
+    assert json.loads(run.stdout)["spans"] == {"film_000.mp4": 2, "film_002.mkv": 2}
+    scores = [float(row["score"]) for row in rows]
+    assert scores == sorted(scores, reverse=True) and scores[0] > 0
+    assert all(" % or " in row["why"] and "known clips" in row["why"] for row in rows)
+    assert {row["label"] for row in rows} == {""}
 
 
 @pytest.fixture
