@@ -1,9 +1,11 @@
 """The report of a training run: one self-contained HTML page that opens from disk."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -37,7 +39,8 @@ def write_report(
     """Write the page of a run.
 
     metrics: as in metrics.json. test: from evaluate.labelled_originals. outputs: of the main network for `test`.
-    answers: (n, classes) probabilities, as of Predictor.answers. dataset: the folder with the sounds of the mistakes.
+    answers: (n, classes) probabilities, as of Predictor.answers. dataset: the folder with the sounds of the mistakes,
+    and with the report that the page links to.
     Raises ModelWorkError if the page cannot be written.
     """
     mistakes = worst_mistakes(test, answers, dataset)
@@ -46,11 +49,13 @@ def write_report(
     if "audio_code" in outputs and pairs.sum() > 1:
         codes = outputs["audio_code"][pairs], outputs["image_code"][pairs]
         scatter = code_scatter(*codes, test.labels[pairs], test.classes)
-    write_text(path, render(metrics, mistakes, scatter))
+    write_text(path, render(metrics, mistakes, scatter, _report_of(dataset, path)))
 
 
-def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "") -> str:
-    """The whole page. scatter: SVG."""
+def render(
+    metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "", dataset_report: str = ""
+) -> str:
+    """The whole page. scatter: SVG. dataset_report: address of the report of the dataset."""
     networks = metrics["networks"]
     trained = [name for name in TRAINED if name in networks]
     main = trained[-1] if trained else None
@@ -66,7 +71,9 @@ def render(metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "
         labels=classes,
         colours=class_colours(classes),
         reliability={n: reliability_diagram(networks[n]["reliability"], TITLES[n]) for n in trained},
+        dataset_report=dataset_report,
         curves={name: _curve(name, run) for name, run in metrics["training"].items()},
+        kept={n: _kept(run, metrics["config"]["min_steps"]) for n, run in metrics["training"].items()},
         warm_ups={n: c for n, run in metrics["training"].items() if (c := _warm_up_curve(n, run))},
         repeats=_repeats_chart(metrics.get("repeats")),
         scatter=scatter,
@@ -84,7 +91,31 @@ def _curve(name: str, run: Mapping[str, Any]) -> str:
         for number, other in enumerate(run.get("other_members", []), start=2)
         for line in history_lines(other["history"])[0]
     ]
-    return curves([*others, own], run["best_epoch"], f"{own.name} of {TITLES.get(name, name)}", unit)
+    title = f"{own.name} of {TITLES.get(name, name)}"
+    return curves([*others, own], run["best_epoch"], title, unit, run.get("first_candidate", 1))
+
+
+def _kept(run: Mapping[str, Any], min_steps: int) -> str:
+    """Why the epoch whose weights were kept was kept."""
+    history, best, first = run["history"], run["best_epoch"], run.get("first_candidate", 1)
+    text = f"epoch {best} of {len(history)} was kept"
+    loss = history[best - 1]["validation_loss"] if 0 < best <= len(history) else None
+    if loss is None:
+        return text
+    text += f", with the lowest validation loss ({loss:.3f})"
+    return (
+        text
+        if first == 1
+        else f"{text} from epoch {first} on: before, fewer than {min_steps} steps were taken"
+    )
+
+
+def _report_of(dataset: Path | None, path: Path) -> str:
+    """The address of the dataset's report, relative to the page at `path`; empty if there is none."""
+    page = dataset / "report" / "index.html" if dataset else None
+    if page is None or not page.is_file():
+        return ""
+    return quote(Path(os.path.relpath(page.resolve(), path.parent.resolve())).as_posix())
 
 
 def _warm_up_curve(name: str, run: Mapping[str, Any]) -> str:

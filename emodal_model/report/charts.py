@@ -45,8 +45,11 @@ def reliability_diagram(points: Sequence[dict[str, float]], title: str) -> Marku
     return _svg(axes + diagonal + dots, f"Reliability of {title}: {values}")
 
 
-def curves(lines: Sequence[Line], best_epoch: int, title: str, unit: str) -> Markup:
-    """Curves over epochs on one scale, with a mark at the best epoch."""
+def curves(lines: Sequence[Line], best_epoch: int, title: str, unit: str, first_candidate: int = 1) -> Markup:
+    """Curves over epochs on one scale, with a mark at the best epoch.
+
+    first_candidate: the epochs before it, which could not be the best, are shaded.
+    """
     every = [value for line in lines for value in line.values]
     low, high = min(every), max(every)
     span = max(high - low, 1e-9)
@@ -64,9 +67,15 @@ def curves(lines: Sequence[Line], best_epoch: int, title: str, unit: str) -> Mar
         for line in lines
     )
     marks = ""
+    if first_candidate > 1:
+        width = place(first_candidate, low)[0] - _x(0)
+        marks = (
+            f'<rect x="{_x(0)}" y="{_y(1)}" width="{width:.1f}" height="{_y(0) - _y(1)}" fill="var(--line)" '
+            'fill-opacity=".5"><title>too few steps to be kept</title></rect>'
+        )
     if best_epoch:
         x = place(best_epoch, low)[0]
-        marks = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_y(0)}" y2="{_y(1)}" stroke="var(--two)" stroke-width="1.5"/>'
+        marks += f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_y(0)}" y2="{_y(1)}" stroke="var(--two)" stroke-width="1.5"/>'
     axes = _axes("epoch", ("1", str(epochs)), (f"{low:.2f}", f"{high:.2f}"), unit)
     ends = "; ".join(f"{line.name} from {line.values[0]:.2f} to {line.values[-1]:.2f}" for line in lines)
     return _svg(axes + marks + drawn, f"{title}: {ends}; best epoch {best_epoch}")

@@ -73,7 +73,8 @@ class EpochReport(Epoch):
 class Fitted:
     """A trained network (logits) with the weights of its best epoch, and its epochs.
 
-    warm_up: the epochs of the stages before the last. history, best_epoch: of the last stage.
+    warm_up: the epochs of the stages before the last. history, best_epoch, first_candidate: of the last stage; epochs
+    before first_candidate could not be the best.
     """
 
     network: Any
@@ -81,6 +82,7 @@ class Fitted:
     best_epoch: int = 0
     seconds: float = 0.0
     warm_up: list[Epoch] = field(default_factory=list)
+    first_candidate: int = 1
 
 
 def fit(
@@ -187,7 +189,7 @@ def fit(
     kept.set_weights(best_weights)
     last = [report for report in history if report.stage == "all"]
     warm_up = [report for report in history if report.stage != "all"]
-    return Fitted(kept, last, best_epoch, time.monotonic() - started_s, warm_up)
+    return Fitted(kept, last, best_epoch, time.monotonic() - started_s, warm_up, first_candidate)
 
 
 def _images_of(

@@ -361,6 +361,7 @@ def _summary(fitted: Fitted) -> dict[str, Any]:
     return {
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch,
+        "first_candidate": fitted.first_candidate,
         "parameters": sum(int(np.prod(variable.shape)) for variable in fitted.network.trainable_variables),
         "history": [asdict(report) for report in fitted.history],
         "warm_up": [asdict(report) for report in fitted.warm_up],

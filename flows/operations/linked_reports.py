@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from emodal_data.core.errors import EmodalError
 from emodal_data.dataset.integrity import TRAINING_SCRIPT
@@ -23,7 +24,8 @@ def show_training(dataset: Path, model: Path, metrics: dict[str, Any]) -> None:
     page = (dataset / TRAINING_SCRIPT).parent.parent
     if not page.is_dir() or url_of(dataset) is not None:
         return
-    report = Path(os.path.relpath((model / "report" / "index.html").resolve(), page.resolve())).as_posix()
+    path = os.path.relpath((model / "report" / "index.html").resolve(), page.resolve())
+    report = quote(Path(path).as_posix())
     answers = None
     if "suspects" in metrics:
         rows = read_suspects(model / SUSPECTS)

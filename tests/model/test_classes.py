@@ -131,7 +131,7 @@ def test_every_class_has_a_colour_of_its_own_and_the_default_ones_keep_theirs() 
     colours = class_colours(names)
     assert list(colours) == names
     assert len(set(colours.values())) == 64
-    assert (colours["angry"], colours["sad"]) == ("#d55e00", "#0072b2")
+    assert (colours["angry"], colours["sad"]) == ("#c8505a", "#3d7ea6")
     assert class_colours(LABELS) == dict(
-        zip(LABELS, ("#d55e00", "#e69f00", "#8c959f", "#0072b2"), strict=True)
+        zip(LABELS, ("#c8505a", "#b07d12", "#6f7f8c", "#3d7ea6"), strict=True)
     )

@@ -41,7 +41,7 @@ def metrics_of(probabilities: np.ndarray, labels: np.ndarray, **history: object)
         "training": {"emodal": {"history": [report, report], "best_epoch": 2}},
         "dataset": {"hash": "abc", "fit": side, "validation": side, "test": side, "unlabelled": side},
         "validation": {"group_by": "film", "note": ""},
-        "config": {"seed": 0},
+        "config": {"seed": 0, "min_steps": 100},
         "versions": {"python": "3"},
     }
 
@@ -154,6 +154,30 @@ def test_a_curve_has_a_point_an_epoch_and_a_mark_at_the_one_kept() -> None:
     assert f'x1="{points[1][0]:.1f}"' in mark
     assert ">1.00<" in chart and ">3.00<" in chart
     assert "from 3.00 to 2.00; best epoch 2" in chart
+
+
+def test_epochs_with_too_few_steps_are_shaded_and_the_page_says_why_an_epoch_was_kept() -> None:
+    metrics = metrics_of(np.eye(4)[TEST.labels], TEST.labels)
+    history = metrics["training"]["emodal"]["history"][0]
+    metrics["training"]["emodal"] |= {
+        "history": [history | {"validation_loss": loss} for loss in (0.5, 0.9, 0.7)],
+        "best_epoch": 3,
+        "first_candidate": 2,
+    }
+    text = render(metrics, [])
+    kept = "epoch 3 of 3 was kept, with the lowest validation loss (0.700) from epoch 2 on"
+    assert f"{kept}: before, fewer than 100 steps were taken" in text
+    shaded = next(part for part in text.split("<rect ") if "<title>too few steps" in part)
+    mark = next(part for part in text.split("<line ") if "var(--two)" in part)
+    left, width = (float(shaded.split(f'{name}="')[1].split('"')[0]) for name in ("x", "width"))
+    right = float(mark.split('x1="')[1].split('"')[0])
+    assert left + width == pytest.approx((left + right) / 2, abs=0.1)  # the second of three epochs
+
+
+def test_the_axes_of_a_confusion_matrix_are_named() -> None:
+    text = render(metrics_of(np.eye(4)[TEST.labels], TEST.labels), [])
+    assert '<th scope="colgroup" colspan="4" class="axis">predicted class</th>' in text
+    assert '<th scope="col">true class</th>' in text
 
 
 def test_the_warm_up_and_the_other_members_are_shown_beside_the_first() -> None:
