@@ -20,7 +20,7 @@ from flows.cli.exits import clear_errors, stop_at_once_on_signals
 from flows.cli.export import export
 from flows.cli.films import sample_films
 from flows.cli.init import init
-from flows.cli.model import evaluate, train
+from flows.cli.model import compare, evaluate, train
 from flows.cli.module_path import protect_children
 from flows.cli.predict import predict
 from flows.cli.propose import propose
@@ -40,6 +40,7 @@ app.command(short_help="What a build would do, and what is wrong.")(plan)
 app.command(short_help="What is odd about a film.")(doctor)
 app.command(short_help="Train on a dataset, and print the tables.")(train)
 app.command(short_help="Test a model on a dataset.")(evaluate)
+app.command(short_help="Two trainings on the same clips.")(compare)
 app.command(short_help="Ask a model about a film.")(predict)
 app.command(short_help="Set up a Prefect server to build every night.")(deploy)
 app.command(short_help="Check a dataset against its manifest.")(verify)

@@ -1,4 +1,4 @@
-"""`emodal train` and `emodal evaluate`."""
+"""`emodal train`, `emodal evaluate` and `emodal compare`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import emodal
-from flows.cli.options import ConfigFile, Json, Settings, print_result
+from flows.cli.options import ConfigFile, Json, Settings, model_in, print_result
 
 
 def train(
@@ -82,3 +82,20 @@ def evaluate(
         *([f"\npredictions  {file}"] if (file := metrics["predictions"]) else []),
     ]
     print_result(metrics, "\n".join(lines), as_json)
+
+
+def compare(
+    one: Annotated[Path, typer.Argument(metavar="MODEL_A", help="Model folder.")],
+    two: Annotated[Path, typer.Argument(metavar="MODEL_B", help="Another one.")],
+    as_json: Json = False,
+) -> None:
+    """Compare two trainings on the clips that both judged, and name the settings that differ.
+
+    With --folds in both, the clips of all folds; else those of the test split.
+
+    Example: emodal compare build/model build/other
+    """
+    from emodal_model.evaluation.compare import compare_trainings, format_comparison
+
+    result = compare_trainings(model_in(one), model_in(two))
+    print_result(result, format_comparison(result), as_json)

@@ -110,7 +110,7 @@ def test_every_command_of_the_pages_runs(folder: Path, line: str) -> None:
         "export",
     ):  # they want a folder of their own; several lines share a name
         shutil.rmtree(folder / out, ignore_errors=True)
-    if command == "diff":
+    if command in ("diff", "compare"):
         for name in arguments:
             shutil.copytree(folder / "build", folder / name, dirs_exist_ok=True)
     with clear_errors():
