@@ -1,11 +1,9 @@
 """The report of a training run: one self-contained HTML page that opens from disk."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
@@ -35,12 +33,13 @@ def write_report(
     outputs: Mapping[str, np.ndarray],
     answers: np.ndarray,
     dataset: Path | None = None,
+    dataset_report: str = "",
 ) -> None:
     """Write the page of a run.
 
     metrics: as in metrics.json. test: from evaluate.labelled_originals. outputs: of the main network for `test`.
-    answers: (n, classes) probabilities, as of Predictor.answers. dataset: the folder with the sounds of the mistakes,
-    and with the report that the page links to.
+    answers: (n, classes) probabilities, as of Predictor.answers. dataset: the folder with the sounds of the mistakes.
+    dataset_report: address of the report of the dataset; empty without one.
     Raises ModelWorkError if the page cannot be written.
     """
     mistakes = worst_mistakes(test, answers, dataset)
@@ -49,13 +48,13 @@ def write_report(
     if "audio_code" in outputs and pairs.sum() > 1:
         codes = outputs["audio_code"][pairs], outputs["image_code"][pairs]
         scatter = code_scatter(*codes, test.labels[pairs], test.classes)
-    write_text(path, render(metrics, mistakes, scatter, _report_of(dataset, path)))
+    write_text(path, render(metrics, mistakes, scatter, dataset_report))
 
 
 def render(
     metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "", dataset_report: str = ""
 ) -> str:
-    """The whole page. scatter: SVG. dataset_report: address of the report of the dataset."""
+    """The whole page. scatter: SVG. dataset_report: as in write_report."""
     networks = metrics["networks"]
     trained = [name for name in TRAINED if name in networks]
     main = trained[-1] if trained else None
@@ -108,14 +107,6 @@ def _kept(run: Mapping[str, Any], min_steps: int) -> str:
         if first == 1
         else f"{text} from epoch {first} on: before, fewer than {min_steps} steps were taken"
     )
-
-
-def _report_of(dataset: Path | None, path: Path) -> str:
-    """The address of the dataset's report, relative to the page at `path`; empty if there is none."""
-    page = dataset / "report" / "index.html" if dataset else None
-    if page is None or not page.is_file():
-        return ""
-    return quote(Path(os.path.relpath(page.resolve(), path.parent.resolve())).as_posix())
 
 
 def _warm_up_curve(name: str, run: Mapping[str, Any]) -> str:

@@ -130,7 +130,7 @@ def train(
         "versions": versions(),
         "git_revision": git_revision(),
     }
-    describe_run(unfinished, dataset, metrics, networks[-1], test)
+    describe_run(unfinished, dataset, metrics, networks[-1], test, out)
     _replace_run(unfinished, out)
     # Written last: a folder with metrics.json holds a finished run, and all its files are of that run.
     write_json(out / "metrics.json", metrics)
