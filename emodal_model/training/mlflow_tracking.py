@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EXPERIMENT = "emodal"
 #: The tags that identify a run: "run" of metrics.json, and the model folder.
 RUN, FOLDER = "emodal.run", "emodal.folder"
+#: The tag with the classes of the dataset, in the order of their numbers.
+CLASSES = "emodal.classes"
 #: Files of a model folder that are logged as artifacts.
 _FILES = ("metrics.json", "README.md", "report/index.html")
 #: The most metrics that MLflow accepts in one call.
@@ -153,7 +155,9 @@ class _Run:
             self._logged.update((name, step) for name, _, step in some)
 
     def finish(self, out: Path, metrics: Mapping[str, Any]) -> None:
-        """Log settings, table and files of the model folder, and mark the run as finished."""
+        """Log classes, settings, table and files of the model folder, and mark the run as finished."""
+        classes = next((list(scores["recall"]) for scores in metrics["networks"].values()), [])
+        self._client.set_tag(self._id, CLASSES, ", ".join(classes))
         self._client.log_dict(self._id, metrics["config"], "config.json")
         self._client.log_text(self._id, format_report(metrics), "table.txt")
         for name in _FILES:

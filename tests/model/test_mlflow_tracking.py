@@ -67,6 +67,7 @@ def test_a_training_is_one_run_with_its_settings_and_its_table(told: tuple) -> N
     assert run.data.metrics["test/audio/uar"] == pytest.approx(scores["uar"])
     assert run.data.tags["emodal.run"] == metrics["run"]
     assert run.data.tags["emodal.folder"] == str(model)
+    assert run.data.tags["emodal.classes"] == "angry, happy, neutral, sad"
 
 
 def test_every_epoch_of_every_member_is_in_the_curves(told: tuple) -> None:
