@@ -47,7 +47,7 @@ app.command(short_help="Check a dataset against its manifest.")(verify)
 app.command("leak-price", short_help="What a leaking split would seem to gain.")(leak_price)
 app.command(short_help="What differs between two builds, and why.")(diff)
 app.command("check-split", short_help="What is in two builds that belong together.")(check_split)
-app.command(short_help="Take a film or a speaker out of a build.")(forget)
+app.command(short_help="Take a film, a speaker or a person out of a build.")(forget)
 app.command(short_help="A dataset or a model for other programs.")(export)
 app.command("sample-films", short_help="Films with known truth, to try things on.")(sample_films)
 

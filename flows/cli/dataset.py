@@ -92,6 +92,7 @@ def forget(
     out: Annotated[Path, typer.Argument(help="Folder of a build.")],
     film: Annotated[str | None, typer.Option(help="Film, as its path below the films folder.")] = None,
     speaker: Annotated[str | None, typer.Option(help="Speaker, as the annotations name them.")] = None,
+    person: Annotated[int | None, typer.Option(help="Number of a person, as in the column person.")] = None,
     model: Annotated[
         bool, typer.Option("--model", help="Remove OUT/model too: it may have learnt from it.")
     ] = False,
@@ -105,7 +106,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove a film or a speaker from a build, then search every file for what names it. Reads no film.
+    """Remove a film, a speaker or a person from a build, then search every file for what names it. Reads no film.
 
     Ends with 1 if something still names it, and says where. May be repeated at any time. Take it out of the
     annotations too, or the next build brings it back.
@@ -117,7 +118,9 @@ def forget(
     from flows.operations.forget import forget as forget_in
 
     def run(only_say: bool) -> "Forgotten":
-        return forget_in(out, film, speaker, with_model=model, also=also or (), dry_run=only_say)
+        return forget_in(
+            out, film, speaker, with_model=model, also=also or (), dry_run=only_say, person=person
+        )
 
     def say(text: str) -> None:
         print(f"emodal: {text}", file=sys.stderr)

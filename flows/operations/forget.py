@@ -34,6 +34,7 @@ from emodal_data.dataset.integrity import forget_times
 from emodal_data.dataset.kept_split import forget_kept_clips
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import manifest_contents
+from emodal_data.dataset.persons import PERSON
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.shards import WrittenShard, copy_shards
 from emodal_data.dataset.split.leak_price import leak_price
@@ -91,12 +92,14 @@ def forget(
     with_model: bool = False,
     also: Sequence[Path] = (),
     dry_run: bool = False,
+    person: int | None = None,
 ) -> Forgotten:
-    """Remove a film or a speaker from the clip store, the exports, the dataset and the cached copies of a build.
+    """Remove a film, a speaker or a person from clip store, exports, dataset and cached copies of a build.
 
     film: its path below the films folder. The film's copies under other names go with it. The clips of a speaker go
     with all rows that speak of them, and so does everything in the store that the ledger does not name: nobody could
-    say whose it is. Shards that hold nothing of it keep their bytes. OUT/model goes as a whole, or stays as it is.
+    say whose it is. person: a number of the column person; the clips of that person go in the same way. Shards that
+    hold nothing of it keep their bytes. OUT/model goes as a whole, or stays as it is.
     also: further files and folders that are searched, such as exports; nothing in them is changed.
     dry_run: change nothing, and say what would go and what would be left.
     Every file of the build is searched afterwards, also for a name that the build does not know (any more).
@@ -104,8 +107,8 @@ def forget(
     """
     out = local_path(out)
     dataset = out / "dataset"
-    if (film is None) == (speaker is None):
-        raise InputError("give one of --film and --speaker")
+    if sum(one is not None for one in (film, speaker, person)) != 1:
+        raise InputError("give one of --film, --speaker and --person")
     if url_of(out) is None and not (dataset.exists() or (out / "clips").is_dir()):
         raise InputError(f"{out}: no build here; give the folder that holds dataset/ and clips/")
     for place in also:
@@ -118,7 +121,8 @@ def forget(
         places = [*behind, out, *also]
         manifest, ledger = _read(dataset)
         catalogue = FilmCatalogue(out / "clips" / "films.json")
-        gone = _find(out, film, speaker, ledger, manifest, catalogue, places)
+        of_person = frozenset() if person is None else _clips_of_person(ledger, person)
+        gone = _find(out, film, speaker, of_person, ledger, manifest, catalogue, places)
         if dry_run:
             return _would_be_forgotten(out, places, cache, ledger, gone, with_model)
         clips, left = gone.marks.clips, _rows_left(ledger, gone)
@@ -187,10 +191,24 @@ def _read(dataset: Path) -> tuple[dict[str, Any], pa.Table]:
         raise InputError(f"{dataset / 'ledger.parquet'}: cannot be read; build again first") from error
 
 
+def _clips_of_person(ledger: pa.Table, person: int) -> frozenset[str]:
+    """The clips whose face is that of a person. Raises InputError if there is no such person."""
+    if PERSON not in ledger.column_names:
+        raise InputError(
+            "--person: the persons of this build have no numbers; build it with face.persons = true"
+        )
+    rows = ledger.select(["clip_id", PERSON]).to_pylist()
+    clips = frozenset(row["clip_id"] for row in rows if row["clip_id"] and row[PERSON] == str(person))
+    if not clips:
+        raise InputError(f"--person {person}: this build has no such person")
+    return clips
+
+
 def _find(
     out: Path,
     film: str | None,
     speaker: str | None,
+    of_person: frozenset[str],
     ledger: pa.Table,
     manifest: dict[str, Any],
     catalogue: FilmCatalogue,
@@ -207,7 +225,7 @@ def _find(
         films = {_canonical(film)}
         digests = {hashes[name] for name in films if hashes.get(name)}
         films |= {name for name, digest in hashes.items() if digest in digests}
-    marks = Marks(frozenset(films), speaker, frozenset(digests))
+    marks = Marks(frozenset(films), speaker, frozenset(digests), clips=of_person)
     going = [row for row in rows if _Gone(marks, True).includes(row)]
     clips = {row["clip_id"] for row in going}
     is_known = bool(going or digests)
@@ -217,7 +235,7 @@ def _find(
         if of_film in films or digits in starts:
             is_known = True
             clips.add(clip_id)
-        if speaker is not None and clip_id not in named and is_known:
+        if (speaker is not None or of_person) and clip_id not in named and is_known:
             clips.add(clip_id)
     for path in found:
         clips |= clips_named_in(path, marks.films, speaker)

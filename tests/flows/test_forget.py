@@ -169,6 +169,26 @@ def test_a_forgotten_speaker_takes_clips_and_rows_with_them(out: Path) -> None:
     assert set(kept.splits) == set(read_samples(out / "dataset", [])["clip_id"])
 
 
+def test_a_forgotten_person_takes_the_clips_of_that_face_from_all_films(out: Path) -> None:
+    with pytest.raises(InputError, match=r"build it with face\.persons = true"):
+        forget(out, person=2)
+    path = out / "dataset" / "ledger.parquet"
+    ledger = pq.read_table(path)
+    person_of = {clips(1)[0]: "2", clips(3)[1]: "2", clips(3)[2]: "12"}
+    persons = [person_of.get(clip_id, "1") for clip_id in ledger["clip_id"].to_pylist()]
+    write_ledger(path, ledger.append_column("person", pa.array(persons)))
+    with pytest.raises(InputError, match="--person 7: this build has no such person"):
+        forget(out, person=7)
+    done = forget(out, person=2)
+    assert (done.rows, done.stored_clips, done.exports) == (2, 2, 2)
+    assert verify_dataset(out / "dataset") == []
+    left = set(read_samples(out / "dataset", [])["clip_id"])
+    assert left.isdisjoint([clips(1)[0], clips(3)[1]])
+    assert {clips(1)[1], clips(3)[0], clips(3)[2]} <= left
+    assert "2" not in pq.read_table(path)["person"].to_pylist()
+    assert not [clip for clip in (clips(1)[0], clips(3)[1]) if clip in bytes_of(out)]
+
+
 def test_a_clip_that_another_row_gives_to_the_speaker_goes_with_both_rows(out: Path) -> None:
     path = out / "dataset" / "ledger.parquet"
     ledger = pq.read_table(path)
