@@ -95,7 +95,8 @@ class FilmIndex:
         if not stat.S_ISREG(fact.st_mode):
             return None
         path = path if path.startswith(self._inside) else real
-        return FilmFile(path.removeprefix(self._inside), Path(path), fact.st_size, fact.st_mtime_ns)
+        name = path.removeprefix(self._inside)
+        return FilmFile(name, Path(path), fact.st_size, fact.st_mtime_ns, inode=fact.st_ino)
 
     def _real(self, folder: str) -> str:
         if folder not in self._folders:

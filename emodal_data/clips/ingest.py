@@ -5,12 +5,13 @@ threshold reads no film again.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from emodal_data.audio_features.egemaps import egemaps_names
+from emodal_data.clips.films import check_unchanged
 from emodal_data.clips.gates import stored_audio, stored_level
 from emodal_data.clips.plan import Clip, Reel
 from emodal_data.clips.span_reading import (
@@ -25,7 +26,7 @@ from emodal_data.clips.span_reading import (
 from emodal_data.clips.store import write_reel
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError
-from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.reasons import ADVICE, PASSING, Reason
 from emodal_data.core.region import parse_region
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.face import FaceBackend, FacePicture
@@ -33,7 +34,7 @@ from emodal_data.face.embedding import create_embedder
 from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.media import Film, open_film
 from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
-from emodal_data.media.guard import film_path
+from emodal_data.media.guard import film_path, limits_key
 from emodal_data.media.shots import crossed_cut_s
 from emodal_data.media.whole_decode import compare_frames
 from emodal_data.media.whole_sound import compare_sound, plain_sound
@@ -58,14 +59,17 @@ def check_ready(face: FaceConfig, audio: AudioConfig) -> None:
         egemaps_names()
 
 
-def read_reel(reel: Reel, settings: ReadSettings) -> None:
-    """Read the clips of a reel and write its file into the store.
+def read_reel(reel: Reel, settings: ReadSettings) -> list[Row]:
+    """Read the clips of a reel and write its file into the store. Returns clip_id, reason, measured and detail of those
+    that were dropped for a reason that may be gone next time: they are not stored.
 
     What is wrong with a clip or the film becomes the clip's reason. Raises InputError if the weights of the face
     backend are missing, WorkError if the file cannot be written, and TransientError if the film or its drive went away
-    since the film was inspected.
+    or the film was exchanged since it was hashed.
     """
     backend = loaded_backend(settings.face)
+    if reel.source:
+        check_unchanged(reel.source)
     try:
         with open_film(reel.path, root=settings.films, config=settings.clips) as film:
             rows = [
@@ -77,7 +81,18 @@ def read_reel(reel: Reel, settings: ReadSettings) -> None:
         if isinstance(error, Dropped) and _may_pass(error):
             raise TransientError(f"{reel.path}: {error.detail}") from error
         rows = list(failed_rows(reel, error))
-    write_reel(reel.file, rows)
+    if reel.source:
+        check_unchanged(reel.source)
+    return store_rows(reel, rows, settings)
+
+
+def store_rows(reel: Reel, rows: Sequence[Row], settings: ReadSettings) -> list[Row]:
+    """Write the rows of a reel that are settled. Returns the others, as read_reel does."""
+    settled = [row for row in rows if row.get("reason") not in PASSING]
+    if settled:
+        write_reel(reel.file, settled, limits_key(settings.clips))
+    names = ("clip_id", "reason", "measured", "detail")
+    return [{name: row.get(name) for name in names} for row in rows if row.get("reason") in PASSING]
 
 
 def verified_rows(film: Film, rows: list[Row], reel: Reel, settings: ReadSettings) -> list[Row]:
@@ -113,22 +128,23 @@ def _verify_sound(film: Film, path: Path, rows: list[Row], config: ClipsConfig) 
         heard[difference.start_s, difference.end_s].update(uncertain, measured=difference.error)
 
 
-def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> None:
+def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> list[Row]:
     """Read a reel in a worker. If the worker crashes or hangs, only the clip at fault is dropped.
 
-    After a crash each clip is tried once alone, and those that fail again get the reason. Errors as read_reel.
+    After a crash each clip is tried once alone, and those that fail again get the reason. Result and errors as of
+    read_reel and of WorkerPool.run.
     """
     timeout_s = settings.timeout_s(reel.path, [clip.span for clip in reel.clips])
     if reel.verified:
         timeout_s += _WHOLE_DECODE_PATIENCE * reel.last_s
     try:
-        pool.run(timeout_s, read_reel, reel, settings)
+        return pool.run(timeout_s, read_reel, reel, settings)
     except WorkerFailed as error:
-        if len(reel.clips) > 1:
-            for clip in reel.clips:
-                read_reel_isolated(reel.alone(clip), settings, pool)
-        else:
-            write_reel(reel.file, list(failed_rows(reel, Dropped(error.reason, ADVICE[error.reason]))))
+        if len(reel.clips) == 1:
+            failed = failed_rows(reel, Dropped(error.reason, ADVICE[error.reason]))
+            return store_rows(reel, list(failed), settings)
+        alone = (read_reel_isolated(reel.alone(clip), settings, pool) for clip in reel.clips)
+        return [row for rows in alone for row in rows]
 
 
 def failed_rows(reel: Reel, error: Exception) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from emodal_data.annotations.row_labels import words_outside
 from emodal_data.clips.film_index import FilmIndex, FoundFilm, split_word
 from emodal_data.clips.films import FilmFacts, FilmFile
 from emodal_data.clips.span_checks import check_spans
-from emodal_data.clips.store import Places, reel_file, store_folder, stored_clips
+from emodal_data.clips.store import Places, load_reel, reel_file, store_folder, stored_clips
 from emodal_data.clips.tables import PLANNED, ROWS, checked
 from emodal_data.core.config import (
     DEFAULT_AUDIO,
@@ -31,6 +31,7 @@ from emodal_data.core.file_types import STILL_SUFFIXES
 from emodal_data.core.labels import LabelScheme
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.span import Span
+from emodal_data.media.guard import limits_key
 from emodal_data.storage.film_cache import film_versions
 from emodal_data.storage.urls import shown
 
@@ -66,6 +67,8 @@ class Reel:
     file: Path
     verified: frozenset[str] = frozenset()
     """Clips whose frames are compared with a whole decode (clips.verify)."""
+    source: FilmFile | None = None
+    """The film's file as it was when it was hashed; None: it is not compared."""
 
     @property
     def settings_key(self) -> str:
@@ -95,6 +98,7 @@ class Plan:
     rows: tables.ROWS and the other columns of the annotations, with canonical film names and the reasons found so far.
     clips: tables.PLANNED. reels: what is still to be read. places: the clips that the store has already.
     films: SHA-256 of the content of each film in clips. warnings: what is odd about columns and spans, a line each.
+    limits: as media.guard.limits_key.
     """
 
     rows: pd.DataFrame
@@ -103,6 +107,7 @@ class Plan:
     places: Places
     films: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+    limits: str = ""
 
 
 def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[str, FilmFile]]:
@@ -195,13 +200,13 @@ def plan_build(
     table = _without_outsiders(rows, table, labels.classes, relabelled)
     table, warnings = check_spans(rows, table, facts, clips)
 
-    key = ingest_key(clips, face, audio)
+    key, limits = ingest_key(clips, face, audio), limits_key(clips)
     reels: list[Reel] = []
     places: dict[str, tuple[Path, int]] = {}
     for film, of_film in table.groupby("film", sort=True):
         name = str(film)
         folder = store_folder(store, name, facts[name].sha256)
-        stored = stored_clips(folder, key)
+        stored = stored_clips(folder, key, limits)
         clip_ids = of_film.index.tolist()
         places |= {clip_id: stored[clip_id] for clip_id in clip_ids if clip_id in stored}
         regions = _regions(of_film).tolist()
@@ -212,7 +217,7 @@ def plan_build(
             reel = tuple(todo[start : start + clips.reel_size])
             file = reel_file(folder, key, (clip.clip_id for clip in reel))
             mine = verified.intersection(clip.clip_id for clip in reel)
-            reels.append(Reel(name, files[name].path, reel, file, mine))
+            reels.append(Reel(name, files[name].path, reel, file, mine, files[name]))
     hashes = {name: facts[name].sha256 for name in table["film"].unique()}
     misspelt = [
         f"column {name!r} is only kept; did you mean {meant!r}?"
@@ -222,7 +227,7 @@ def plan_build(
     checked(table, PLANNED)
     odd = rows.attrs.get("warnings", ())
     warnings = (*odd, *misspelt, *_outside_lines(rows, LabelScheme.of(labels)), *warnings)
-    return Plan(rows, table, tuple(reels), places, hashes, warnings)
+    return Plan(rows, table, tuple(reels), places, hashes, warnings, limits)
 
 
 def all_places(plan: Plan) -> Places:
@@ -230,17 +235,23 @@ def all_places(plan: Plan) -> Places:
     folders = {(reel.file.parent, reel.settings_key) for reel in plan.reels}
     stored: dict[str, tuple[Path, int]] = {}
     for folder, key in sorted(folders):
-        stored |= stored_clips(folder, key)
+        stored |= stored_clips(folder, key, plan.limits)
     everywhere = stored | dict(plan.places)
     return {clip_id: everywhere[clip_id] for clip_id in plan.clips.index.tolist() if clip_id in everywhere}
 
 
 def reel_places(reel: Reel) -> Places:
-    """Where the clips of a reel that was read are: in its file, or after a crash each in a file of its own."""
-    files = {clip.clip_id: (reel.file, row) for row, clip in enumerate(reel.clips)}
-    if not reel.file.exists():
-        files = {clip.clip_id: (reel.alone(clip).file, 0) for clip in reel.clips}
-    return {clip_id: place for clip_id, place in files.items() if place[0].exists()}
+    """Where the clips of a reel that was read are: in its file, or after a crash each in a file of its own.
+
+    A clip that could not be read this time is left out.
+    """
+    files = [reel.file] if reel.file.exists() else [reel.alone(clip).file for clip in reel.clips]
+    return {
+        clip_id: (file, row)
+        for file in files
+        if file.exists()
+        for row, clip_id in enumerate(load_reel(file, ["clip_id"])["clip_id"].to_pylist())
+    }
 
 
 #: Settings of the section face that are in the key only where they are used, or not at all.

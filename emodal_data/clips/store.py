@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from emodal_data.clips.tables import MEASURED, PAYLOAD, checked
 from emodal_data.core.errors import DamagedReel
+from emodal_data.core.reasons import LIMITED, PASSING
 from emodal_data.core.schema import CLIP_STORE, STORE_OPTIONS, stored_names, with_current_names
 from emodal_data.storage.files import atomic_path
 
@@ -25,6 +26,9 @@ _OPTIONS = [field.name for field in STORE_OPTIONS]
 
 #: Reels that are joined at a time: a clip takes three times the memory in thousands of small tables.
 _FILES_AT_ONCE = 256
+
+#: Where the metadata of a file says the limits that its clips were read under.
+_LIMITS = b"limits"
 
 #: Columns with repeated values. A dictionary of the others would cost time and save nothing.
 REPEATED = ["film", "reason", "detail"]
@@ -45,12 +49,13 @@ def reel_file(folder: Path, settings_key: str, clip_ids: Iterable[str]) -> Path:
     return folder / f"{settings_key}-{key}.parquet"
 
 
-def write_reel(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_reel(path: Path, rows: Sequence[Mapping[str, Any]], limits: str = "") -> None:
     """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, and those of STORE_OPTIONS that any of
-    them has; missing columns are null.
+    them has; missing columns are null. limits: as limits_key when they were read.
     """
     more = [field for field in STORE_OPTIONS if any(field.name in row for row in rows)]
-    table = pa.Table.from_pylist(list(rows), schema=pa.schema([*CLIP_STORE, *more]))
+    schema = pa.schema([*CLIP_STORE, *more], metadata={_LIMITS: limits})
+    table = pa.Table.from_pylist(list(rows), schema=schema)
     with atomic_path(path) as temporary:
         pq.write_table(
             table, temporary, compression="zstd", use_dictionary=REPEATED, write_page_checksum=True
@@ -83,17 +88,29 @@ def remove_damaged(files: Iterable[Path]) -> list[Path]:
     return damaged
 
 
-def stored_clips(folder: Path, settings_key: str) -> dict[str, tuple[Path, int]]:
-    """Where the film's clips are: clip_id -> (file, row). A damaged file counts as absent; nothing is written."""
+def stored_clips(folder: Path, settings_key: str, limits: str | None = None) -> dict[str, tuple[Path, int]]:
+    """Where the film's clips are: clip_id -> (file, row). A damaged file counts as absent; nothing is written.
+
+    So does a clip that was dropped for a passing reason, as earlier versions stored it; and one that could not be read
+    under other limits than these, as limits_key; None: under any.
+    """
     places: dict[str, tuple[Path, int]] = {}
     for path in sorted(folder.glob(f"{settings_key}-*.parquet")):
         try:
-            clip_ids = load_reel(path, ["clip_id"])["clip_id"].to_pylist()
+            table = load_reel(path, ["clip_id", "reason"])
         except DamagedReel:
             continue
-        for row, clip_id in enumerate(clip_ids):
-            places.setdefault(clip_id, (path, row))
+        same_limits = limits in (None, _limits_of(table))
+        stale = PASSING if same_limits else PASSING | LIMITED
+        for row, (clip_id, reason) in enumerate(zip(*table.to_pydict().values(), strict=True)):
+            if reason not in stale:
+                places.setdefault(clip_id, (path, row))
     return places
+
+
+def _limits_of(table: pa.Table) -> str:
+    limits: bytes = (table.schema.metadata or {}).get(_LIMITS, b"")
+    return limits.decode()
 
 
 def find_places(store: Path, settings_key: str, clip_ids: Set[str]) -> dict[str, tuple[Path, int]]:
@@ -133,8 +150,10 @@ def remove_clips(store: Path, gone: Set[str]) -> int:
         elif going:
             shrunken.append(path)
     for path in shrunken:  # afterwards: on a full disk, there is room now
-        rows = [row for row in load_reel(path).to_pylist() if row["clip_id"] not in gone]
-        write_reel(reel_file(path.parent, path.name.split("-")[0], [row["clip_id"] for row in rows]), rows)
+        table = load_reel(path)
+        rows = [row for row in table.to_pylist() if row["clip_id"] not in gone]
+        file = reel_file(path.parent, path.name.split("-")[0], [row["clip_id"] for row in rows])
+        write_reel(file, rows, _limits_of(table))
         path.unlink()
     for folder in store.glob("*/"):
         if not any(folder.iterdir()):

@@ -9,9 +9,28 @@ EmodalError
 └── Dropped         one clip or one film cannot be used: it gets a line in the ledger, and the run continues
 """
 
+import errno
 from pathlib import Path
+from typing import Final
 
 from emodal_data.core.reasons import Reason
+
+#: What the system says if a drive or a network fails while a file is read.
+DRIVE_ERRORS: Final = frozenset(
+    (
+        errno.EIO,
+        errno.ESTALE,
+        errno.ENODEV,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+    )
+)
 
 
 class EmodalError(Exception):

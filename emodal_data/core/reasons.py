@@ -1,6 +1,7 @@
 """The closed list of reasons for dropping a clip, and what a user can do about each."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -66,6 +67,28 @@ class Reason(StrEnum):
     DROPPED_BY_REVIEW = "dropped_by_review"
 
 
+#: Reasons that may be gone next time although film and settings are the same: they are never stored.
+PASSING: Final = frozenset(
+    (
+        Reason.FILM_MISSING,
+        Reason.FILM_STILL_GROWING,
+        Reason.READ_FAILED,
+        Reason.DECODER_TIMED_OUT,
+        Reason.DECODER_OUT_OF_MEMORY,
+    )
+)
+
+#: Reasons that depend on a limit of the clips section or on FFmpeg: what is stored counts while these are the same.
+LIMITED: Final = frozenset(
+    (
+        Reason.FILM_UNREADABLE,
+        Reason.FILM_TOO_LARGE,
+        Reason.FRAME_UNREADABLE,
+        Reason.AUDIO_UNREADABLE,
+        Reason.DECODER_CRASHED,
+    )
+)
+
 #: The stages of a build, each with its first reason: the reasons above are in the order of the stages.
 _STAGES = {
     "annotation": Reason.BAD_TIME,
@@ -121,7 +144,7 @@ ADVICE: dict[Reason, str] = {
     Reason.AUDIO_UNREADABLE: "the sound is damaged there: use another copy of the film",
     Reason.DECODER_CRASHED: "the file crashes its decoder: encode it again",
     Reason.DECODER_TIMED_OUT: "the file keeps its decoder busy too long: encode it again, or raise clips.timeout_s",
-    Reason.DECODER_OUT_OF_MEMORY: "the file needs too much memory to decode: encode it again",
+    Reason.DECODER_OUT_OF_MEMORY: "the file needs too much memory to decode: encode it again, or raise clips.memory_mb",
     Reason.NO_FACE: "no face in the middle frame: move the span",
     Reason.FACE_SCORE_LOW: "the detector is unsure: lower face.min_score to keep such faces",
     Reason.LANDMARK_SCORE_LOW: "the landmarks are unsure: lower face.min_landmark_score to keep such faces",

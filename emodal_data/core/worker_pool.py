@@ -4,6 +4,7 @@ Decoders run C code on files from anywhere, so every film is read in such a work
 """
 
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import pebble
 
-from emodal_data.core.errors import WorkError, WorkersLost
+from emodal_data.core.errors import TransientError, WorkError, WorkersLost
 from emodal_data.core.reasons import Reason
 from emodal_data.core.worker_process import WorkerContext, start_worker
 
@@ -23,6 +24,22 @@ T = TypeVar("T")
 
 #: Times that workers may die while none of them has a call, before the run ends.
 _TRIES = 3
+
+
+#: Signals of a process that did wrong. Any other, such as SIGKILL of a system without memory, came from outside.
+_FAULTS = (
+    signal.SIGSEGV,
+    signal.SIGBUS,
+    signal.SIGABRT,
+    signal.SIGILL,
+    signal.SIGFPE,
+    signal.SIGSYS,
+    signal.SIGTRAP,
+)
+
+#: Workers that may be killed from outside, one after the other without a call that ends, before the run ends: this
+#: many, and twice the workers of the pool.
+_KILLS = 3
 
 
 class WorkerFailed(WorkError):
@@ -48,6 +65,7 @@ class WorkerPool:
         """File with the traces of workers that crashed or could not start; None if none left a trace."""
         self._workers, self._memory_mb = workers, memory_mb
         self._lock = threading.Lock()
+        self._kills = 0  # since a call ended
         self._traces = tempfile.TemporaryFile()  # noqa: SIM115  (workers write into it as long as the pool is open)
         self._pool = self._new_pool()
 
@@ -55,7 +73,8 @@ class WorkerPool:
         """Run a function in a worker and wait for it. Its own exceptions come back as they are.
 
         Raises WorkerFailed if the function crashed its worker, ran longer than timeout_s, or raised MemoryError;
-        WorkersLost if workers die before they can run it: they do not start, or something else ends them.
+        TransientError if something else killed the worker; WorkersLost if that happened to many in a row, or if
+        workers die before they can run it.
         """
         for _ in range(_TRIES):
             try:
@@ -74,6 +93,8 @@ class WorkerPool:
         try:
             result: T = future.result()
         except pebble.ProcessExpired as error:
+            if number := _killing_signal(error.exitcode):
+                raise self._killed(number) from error
             self._save_traces()
             trace = f"; its trace is in {self.fault_log}" if self.fault_log else ""
             message = f"a worker process died (exit code {error.exitcode}){trace}"
@@ -87,7 +108,21 @@ class WorkerPool:
         except BaseException:
             future.cancel()
             raise
+        self._kills = 0
         return result
+
+    def _killed(self, number: int) -> WorkError:
+        """The error of a call whose worker was ended by a signal that no fault of its own causes."""
+        with self._lock:
+            self._kills += 1
+            kills = self._kills
+        name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+        if kills >= _KILLS + 2 * self._workers:
+            return WorkersLost(
+                f"{kills} worker processes in a row were killed from outside ({name}): is there memory for "
+                f"{self._workers} of them? Use fewer (--workers), and run again: it resumes"
+            )
+        return TransientError(f"a worker process was killed from outside ({name}; is there enough memory?)")
 
     def _new_pool(self) -> pebble.ProcessPool:
         return pebble.ProcessPool(
@@ -129,3 +164,10 @@ class WorkerPool:
 def _stop(pool: pebble.ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call]
     pool.join(timeout=10)
+
+
+def _killing_signal(exitcode: int) -> int:
+    """The signal from outside that ended a worker; 0 if it ended by a fault of its own."""
+    if exitcode == signal.SIGTERM:  # pebble's workers exit with this number
+        return exitcode
+    return -exitcode if exitcode < 0 and -exitcode not in _FAULTS else 0

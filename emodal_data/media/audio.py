@@ -26,7 +26,7 @@ from emodal_data.media.audio_grid import FrameGrid, GridPlaces, OffGridError
 from emodal_data.media.audio_index import IndexPlaces, Run, TrackIndex
 from emodal_data.media.audio_window import BufferPool, Mixed, Track, Window
 from emodal_data.media.clock import Clock
-from emodal_data.media.guard import Budget, timed_out
+from emodal_data.media.guard import Budget, refuse_passing, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 
 #: Decoders need earlier frames: overlapping windows, the 80 ms of Opus, MP3's bit reservoir.
@@ -238,7 +238,8 @@ class AudioReader:
             except IndexError:  # a packet of a stream that FFmpeg found on the way, unknown to PyAV
                 packets = self._container.demux(self._stream)
                 continue
-            except (av.FFmpegError, OSError):
+            except (av.FFmpegError, OSError) as error:
+                refuse_passing(error)
                 return
             if packet is None:
                 return
@@ -258,7 +259,8 @@ class AudioReader:
                 frames: Sequence[AudioFrame | None]
                 try:
                     frames = decoder.decode(one)
-                except (av.FFmpegError, ValueError):
+                except (av.FFmpegError, ValueError) as error:
+                    refuse_passing(error)
                     frames = (None,)
                 if is_unsettled:
                     # A packet that decodes is a whole frame, to which the time stamp of its place belongs.

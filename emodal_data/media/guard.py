@@ -4,6 +4,8 @@ FFmpeg gets an open file descriptor and may use nothing else. It never sees a pa
 """
 
 import contextlib
+import hashlib
+import json
 import os
 import stat
 import time
@@ -18,8 +20,8 @@ from av.container import InputContainer
 from av.stream import Discard, Stream
 
 from emodal_data.core.config import ClipsConfig
-from emodal_data.core.errors import Dropped
-from emodal_data.core.reasons import Reason
+from emodal_data.core.errors import DRIVE_ERRORS, Dropped
+from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.media.file_kind import describe_file
 
 #: Demuxers of film containers. Playlists, image patterns, scripts and devices are not films.
@@ -37,7 +39,7 @@ def film_path(path: Path | str, root: Path | str | None = None) -> Path:
     """The film's real path, every link resolved.
 
     root: folder in which the film must lie; None: anywhere.
-    Raises Dropped(FILM_OUTSIDE_FOLDER, FILM_MISSING, FILM_UNREADABLE).
+    Raises Dropped(FILM_OUTSIDE_FOLDER, FILM_MISSING, FILM_UNREADABLE, READ_FAILED).
     """
     given = Path(path) if root is None else Path(root) / path
     try:
@@ -47,11 +49,9 @@ def film_path(path: Path | str, root: Path | str | None = None) -> Path:
         mode = real.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Dropped(Reason.FILM_MISSING, f"no file {str(path)!r}") from error
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # too long, a null byte, a loop of links, no permission
+    except PermissionError as error:
+        raise Dropped(Reason.READ_FAILED, f"{str(path)!r}: {error.strerror}") from error
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a null byte, a loop of links
         raise Dropped(Reason.FILM_UNREADABLE, f"{str(path)!r}: {error}") from error
     if not stat.S_ISREG(mode):
         raise Dropped(Reason.FILM_UNREADABLE, f"{str(path)!r} is not a file")
@@ -61,14 +61,15 @@ def film_path(path: Path | str, root: Path | str | None = None) -> Path:
 def open_container(path: Path, config: ClipsConfig) -> InputContainer:
     """A guarded FFmpeg input on a path from film_path().
 
-    Raises Dropped(FILM_MISSING, FILM_UNREADABLE, FILM_TOO_LARGE).
+    Raises Dropped(FILM_MISSING, FILM_UNREADABLE, FILM_TOO_LARGE, READ_FAILED, DECODER_TIMED_OUT,
+    DECODER_OUT_OF_MEMORY).
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise Dropped(Reason.FILM_MISSING, f"no file {str(path)!r}") from error
-    except OSError as error:
-        raise Dropped(Reason.FILM_UNREADABLE, f"{path.name!r}: {error}") from error
+    except OSError as error:  # no permission, too many open files: never a fault of the content
+        raise Dropped(Reason.READ_FAILED, f"{path.name!r}: {error.strerror or error}") from error
     options = {
         "fd": str(descriptor),
         "protocol_whitelist": ",".join(PROTOCOLS),
@@ -82,6 +83,8 @@ def open_container(path: Path, config: ClipsConfig) -> InputContainer:
         container = av.open("fd:", options=options, metadata_errors="replace", timeout=config.timeout_s)
     except av.error.ExitError as error:
         raise timed_out() from error
+    except MemoryError as error:
+        raise out_of_memory() from error
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
         if time.monotonic() > begin_s + config.timeout_s:  # some demuxers raise another error when stopped
             raise timed_out() from error
@@ -185,13 +188,37 @@ def timed_out() -> Dropped:
     return Dropped(Reason.DECODER_TIMED_OUT, "one clip needs more time than clips.timeout_s")
 
 
+def out_of_memory() -> Dropped:
+    """The error of a film or clip that the decoder has no memory for."""
+    return Dropped(Reason.DECODER_OUT_OF_MEMORY, ADVICE[Reason.DECODER_OUT_OF_MEMORY])
+
+
 @contextmanager
 def damage_is(reason: Reason, what: str) -> Iterator[None]:
-    """Turn errors of FFmpeg into Dropped(reason)."""
+    """Turn errors of FFmpeg into Dropped(reason), or as refuse_passing does."""
     try:
         yield
     except (av.FFmpegError, OSError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
+        refuse_passing(error)
         raise Dropped(reason, f"{what}: {_cause(error)}") from error
+
+
+def refuse_passing(error: BaseException) -> None:
+    """Raise Dropped(READ_FAILED) if the drive failed, Dropped(DECODER_OUT_OF_MEMORY) if memory did.
+
+    Neither is damage of the film, where reading goes on behind it.
+    """
+    if isinstance(error, MemoryError):
+        raise out_of_memory() from error
+    if isinstance(error, OSError) and error.errno in DRIVE_ERRORS:
+        raise Dropped(Reason.READ_FAILED, _cause(error)) from error
+
+
+def limits_key(config: ClipsConfig) -> str:
+    """The hash of what decides whether a film can be read: the limits of its size, and FFmpeg's version."""
+    limits = config.model_dump(include={"max_duration_s", "max_pixels", "max_streams", "max_packets"})
+    text = json.dumps({**limits, "ffmpeg": av.library_versions}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _what_is_wrong(path: Path, error: BaseException) -> str:

@@ -12,7 +12,7 @@ from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.audio import AudioSpan
 from emodal_data.media.film import Film, Frame
-from emodal_data.media.guard import check_length, damage_is, header_length_s, open_container
+from emodal_data.media.guard import check_length, damage_is, header_length_s, open_container, out_of_memory
 from emodal_data.media.info import FilmInfo, audio_tracks, sound_stream
 
 
@@ -51,7 +51,11 @@ class StillPicture(Film):
         self._path = path
         try:
             bgr = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-        except (OSError, cv2.error) as error:
+        except OSError as error:
+            raise Dropped(Reason.READ_FAILED, f"{path.name!r}: {error.strerror or error}") from error
+        except cv2.error as error:
+            if error.code == cv2.Error.STS_NO_MEM:
+                raise out_of_memory() from error
             raise Dropped(Reason.FILM_UNREADABLE, f"{path.name!r}: {error}") from error
         if bgr is None:
             raise Dropped(Reason.FILM_UNREADABLE, f"{path.name!r}: not a picture that can be decoded")

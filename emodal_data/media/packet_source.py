@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from emodal_data.media.clock import Clock
-from emodal_data.media.guard import Budget, timed_out
+from emodal_data.media.guard import Budget, refuse_passing, timed_out
 from emodal_data.media.packet_table import PacketTable
 from emodal_data.media.seeking import has_index, seek_before
 
@@ -88,7 +88,8 @@ class PacketSource:
             except IndexError:  # a packet of a stream that FFmpeg found on the way, unknown to PyAV
                 self._packets = self._container.demux(self._stream)
                 continue
-            except (av.FFmpegError, OSError):
+            except (av.FFmpegError, OSError) as error:
+                refuse_passing(error)
                 packet = None  # a torn file ends here
             if packet is None:
                 self._packets = None

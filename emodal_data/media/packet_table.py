@@ -25,7 +25,7 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.clock_check import PacketTimes, check_clock
-from emodal_data.media.guard import open_container, timed_out
+from emodal_data.media.guard import open_container, refuse_passing, timed_out
 from emodal_data.media.mpeg_display_order import MpegDisplayOrder
 from emodal_data.media.read_through import JUMPING_DEMUXERS, LISTED_DEMUXERS, patience_s
 
@@ -196,7 +196,8 @@ def _packets(container: InputContainer, streams: list[Stream], deadline_s: float
         except IndexError:  # a packet of a stream that FFmpeg found on the way, unknown to PyAV
             packets = container.demux(*streams)
             continue
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError) as error:
+            refuse_passing(error)
             return
         if packet is None:
             return

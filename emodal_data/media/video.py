@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.clock import Clock
-from emodal_data.media.guard import Budget
+from emodal_data.media.guard import Budget, refuse_passing
 from emodal_data.media.packet_source import PacketSource
 from emodal_data.media.packet_table import PacketTable
 from emodal_data.media.pixel_shape import PixelShapes
@@ -180,7 +180,8 @@ class VideoReader:
             context.skip_frame = "NONREF" if far else "DEFAULT"
         try:
             frames = packet.decode()
-        except (av.FFmpegError, ValueError):
+        except (av.FFmpegError, ValueError) as error:
+            refuse_passing(error)
             self._corrupt += 1
             return
         self._shapes.packet_decoded(pts)

@@ -11,32 +11,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from emodal_data.core.errors import InputError, TransientError, WorkError
+from emodal_data.core.errors import DRIVE_ERRORS, InputError, TransientError, WorkError
 
 #: Temporary files have this suffix, so that what a killed run left behind differs from results.
 TEMPORARY = ".tmp"
 
-_PASSING = frozenset(
-    (
-        errno.EIO,
-        errno.EAGAIN,
-        errno.EINTR,
-        errno.EBUSY,
-        errno.ENOMEM,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ESTALE,
-        errno.ENODEV,
-        errno.ENOTCONN,
-        errno.ETIMEDOUT,
-        errno.ECONNRESET,
-        errno.ECONNABORTED,
-        errno.EHOSTDOWN,
-        errno.EHOSTUNREACH,
-        errno.ENETDOWN,
-        errno.ENETUNREACH,
-    )
-)
+_PASSING = DRIVE_ERRORS | {
+    errno.EAGAIN,
+    errno.EINTR,
+    errno.EBUSY,
+    errno.ENOMEM,
+    errno.EMFILE,
+    errno.ENFILE,
+}
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emodal_data.core.errors import InputError
+from emodal_data.core.errors import InputError, TransientError
 from emodal_data.storage.remote import download, list_remote, remote_file
 from emodal_data.storage.sync import is_same, local_files
 from emodal_data.storage.urls import NAMES, READING, RemotePath, shown, url_of
@@ -57,12 +57,14 @@ def film_versions(films: Path) -> Callable[[Path], str]:
 
 
 @contextlib.contextmanager
-def film_at_hand(path: Path, films: Path, limit_gb: float) -> Iterator[tuple[Path, Path]]:
+def film_at_hand(path: Path, films: Path, limit_gb: float, version: str = "") -> Iterator[tuple[Path, Path]]:
     """A film to read and the folder it may not lead out of: itself, or a copy that stays while the block runs.
 
     films: the folder; if it stands for a URL, the film's path below it does too.
     limit_gb: room for copies on this machine; those not read for longest are removed for new ones.
-    Raises InputError or TransientError if the film cannot be fetched, WorkError if the disk is full.
+    version: what the store called the content that was hashed; empty: any.
+    Raises InputError or TransientError if the film cannot be fetched or has another version, WorkError if the disk is
+    full.
     """
     film = films.spelt(path) if isinstance(films, RemotePath) else path
     if not isinstance(film, RemotePath) or film.cache is None:
@@ -71,6 +73,8 @@ def film_at_hand(path: Path, films: Path, limit_gb: float) -> Iterator[tuple[Pat
     from filelock import FileLock
 
     fact = remote_file(film)
+    if version not in ("", fact.version):
+        raise TransientError(f"{shown(film)}: the file changed while it was read")
     folder = film.cache / _FILMS
     key = hashlib.sha256(f"{film.url} {fact.size_bytes} {fact.version}".encode()).hexdigest()[:24]
     copy = folder / key / film.name

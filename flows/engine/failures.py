@@ -1,9 +1,10 @@
-"""Films that failed for no fault of their own - a drive that went away, a lost worker - and how many a build stands.
+"""Films and clips that could not be read this time: a drive that went away, a lost worker, a time limit.
 
-What is wrong with a film itself is no failure: it becomes the reason of its rows.
+They are read again by the next run. What is wrong with a film itself is no failure: it becomes the reason of its rows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ class FailedFilms:
         """films: how many the build has. max_fraction: the share that may fail."""
         self._films, self._max_fraction = films, max_fraction
         self._errors: dict[str, str] = {}
-        self._clips: dict[str, str] = {}
+        self._clips: dict[str, tuple[str, str]] = {}
 
     def add(self, film: str, error: BaseException, clips: Iterable[Clip] = ()) -> None:
         """A film failed, and with it these clips.
@@ -31,13 +32,17 @@ class FailedFilms:
             raise error
         line = " ".join(str(error).split()) or type(error).__name__
         self._errors.setdefault(film, line)
-        self._clips |= dict.fromkeys((clip.clip_id for clip in clips), line)
+        self._clips |= {clip.clip_id: (Reason.READ_FAILED.value, line) for clip in clips}
         if len(self._errors) > self._max_fraction * self._films:
             family = InputError if isinstance(error, InputError) else WorkError
             raise family(
                 f"{len(self._errors)} of {self._films} films failed, more than engine.max_failed_fraction = "
                 f"{self._max_fraction:g} allows; run again, it goes on where it was. {film}: {line}"
             ) from error
+
+    def add_unread(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Clips of a film that was read could not be read this time: see clips.ingest.read_reel."""
+        self._clips |= {row["clip_id"]: (row["reason"], row["detail"]) for row in rows}
 
     def lines(self) -> list[str]:
         """What failed, a line a film."""
@@ -52,6 +57,5 @@ class FailedFilms:
         lost = list(self._clips)
         for column in ("reason", "detail"):
             marked[column] = marked[column].astype(object)
-        marked.loc[lost, "reason"] = Reason.READ_FAILED.value
-        marked.loc[lost, "detail"] = pd.Series(self._clips)
+        marked.loc[lost, ["reason", "detail"]] = list(self._clips.values())
         return marked

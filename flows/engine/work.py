@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emodal_data.clips.films import FilmFacts, FilmFile, inspect_guarded
-from emodal_data.clips.ingest import check_ready, read_reel_isolated
+from emodal_data.clips.ingest import Row, check_ready, read_reel_isolated
 from emodal_data.clips.mp4_exports import Export, write_exports
 from emodal_data.clips.plan import Reel
 from emodal_data.clips.span_reading import ReadSettings
@@ -36,16 +36,24 @@ def load_models(config: Config) -> None:
 
 def inspect_film(config: Config, film: FilmFile) -> FilmFacts:
     """Hash a film and read its header. Raises TransientError for what may be gone next time."""
-    with film_at_hand(film.path, config.films, config.storage.films_gb) as (path, films):
-        return inspect_guarded(replace(film, path=path), films, config.clips, workers(config))
+    with film_at_hand(film.path, config.films, config.storage.films_gb, film.version) as (path, films):
+        return inspect_guarded(_seen_here(film, path, config), films, config.clips, workers(config))
 
 
-def read_reel_on_worker(config: Config, reel: Reel) -> None:
-    """Read the clips of a reel into the clip store. Raises as emodal_data.clips.ingest.read_reel_isolated."""
-    with film_at_hand(reel.path, config.films, config.storage.films_gb) as (path, films):
+def read_reel_on_worker(config: Config, reel: Reel) -> list[Row]:
+    """Read the clips of a reel into the clip store. Result and errors as of clips.ingest.read_reel_isolated."""
+    version = reel.source.version if reel.source else ""
+    with film_at_hand(reel.path, config.films, config.storage.films_gb, version) as (path, films):
         settings = ReadSettings(config.clips, config.face, config.audio, films)
-        read_reel_isolated(replace(reel, path=path), settings, workers(config))
+        source = reel.source and _seen_here(reel.source, path, config)
+        unread = read_reel_isolated(replace(reel, path=path, source=source), settings, workers(config))
     send(reel.file.parent)
+    return unread
+
+
+def _seen_here(film: FilmFile, path: Path, config: Config) -> FilmFile:
+    """The film at its path on this machine; machines of a cluster may number its file differently."""
+    return replace(film, path=path, inode=0 if config.engine.dask_address else film.inode)
 
 
 def cut_clips(config: Config, export: Export) -> list[str]:

@@ -151,7 +151,7 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
     for future in as_completed(reels):
         reel = reels[future]
         try:
-            future.result()
+            failed.add_unread(future.result())
             fetch(list_remote(reel.file.parent))  # another machine may have read it
             done += len(reel.clips)
             kept += count_clear(reel, plan, config)

@@ -26,6 +26,7 @@ from emodal_data.dataset.persons import with_person_column
 from emodal_data.dataset.split.expected import expected_split
 from emodal_data.dataset.split.groups import check_columns
 from emodal_data.dataset.split.official import mark_unknown_splits, not_followed
+from emodal_data.media.guard import limits_key
 from emodal_data.storage.film_cache import film_at_hand, name_films
 from emodal_data.storage.sync import pull
 from emodal_data.storage.urls import READING, local_path
@@ -78,13 +79,13 @@ def read_inputs(config: Config) -> BuildInputs:
 
 def survey_films(inputs: BuildInputs, config: Config, out: Path) -> FilmSurvey:
     """Compare the films with the catalogue of a build's folder."""
-    catalogue = FilmCatalogue(out / "clips" / "films.json")
+    catalogue = FilmCatalogue(out / "clips" / "films.json", limits_key(config.clips))
     facts = {name: fact for name, file in inputs.files.items() if (fact := catalogue.known(file))}
     changed = sorted(inputs.files.keys() - facts.keys())
     facts |= still_growing([inputs.files[name] for name in changed], config.engine.settle_s, time.time())
-    return FilmSurvey(
-        catalogue, facts, changed, [inputs.files[name] for name in changed if name not in facts]
-    )
+    new = [inputs.files[name] for name in changed if name not in facts]
+    to_look_at = [replace(film, sha256=catalogue.known_sha256(film)) for film in new]
+    return FilmSurvey(catalogue, facts, changed, to_look_at)
 
 
 def plan_reels(inputs: BuildInputs, facts: Mapping[str, FilmFacts], config: Config, out: Path) -> Plan:
@@ -146,7 +147,7 @@ def _look_at(films: Sequence[FilmFile], config: Config) -> dict[str, FilmFacts]:
     pool = WorkerPool(config.worker_count, config.clips.memory_mb)
 
     def look(film: FilmFile) -> FilmFacts:
-        with film_at_hand(film.path, config.films, config.storage.films_gb) as (path, root):
+        with film_at_hand(film.path, config.films, config.storage.films_gb, film.version) as (path, root):
             return inspect_guarded(replace(film, path=path), root, config.clips, pool)
 
     try:

@@ -213,5 +213,5 @@ def test_the_frame_rate_is_part_of_what_is_known_of_a_film(tmp_path: Path) -> No
     _, files = locate_films(read_annotations(tmp_path / "spans.csv"), tmp_path / "films")
     seen = inspect_film(files["film.mp4"], tmp_path / "films", ClipsConfig())
     assert seen.fps == 25.0
-    FilmCatalogue(tmp_path / "films.json").keep({"film.mp4": seen})
-    assert FilmCatalogue(tmp_path / "films.json").known(files["film.mp4"]) == seen
+    FilmCatalogue(tmp_path / "films.json", seen.limits).keep({"film.mp4": seen})
+    assert FilmCatalogue(tmp_path / "films.json", seen.limits).known(files["film.mp4"]) == seen

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -17,9 +18,10 @@ import pytest
 
 from emodal_data.clips.films import FilmCatalogue, FilmFile, inspect_guarded
 from emodal_data.core.config import ClipsConfig
-from emodal_data.core.errors import Dropped, WorkersLost
+from emodal_data.core.errors import Dropped, TransientError, WorkersLost
 from emodal_data.core.reasons import Reason
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
+from emodal_data.media.guard import limits_key
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +191,38 @@ def test_workers_that_cannot_start_are_a_fault_of_the_run_and_leave_their_last_w
     assert capfd.readouterr().err == ""
 
 
+def end_by(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def test_a_worker_that_is_killed_from_outside_is_no_fault_of_its_film() -> None:
+    pool = WorkerPool(workers=1, memory_mb=512)
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        with pytest.raises(
+            TransientError, match=f"killed from outside .{number.name}; is there enough memory"
+        ):
+            pool.run(60, end_by, number)
+    assert pool.run(60, divmod, 7, 3) == (2, 1)
+    assert pool.fault_log is None
+    pool.close()
+
+
+def test_many_workers_killed_in_a_row_end_the_run_and_one_success_starts_the_count_anew() -> None:
+    pool = WorkerPool(workers=1, memory_mb=512)
+
+    def kill(times: int) -> None:
+        for _ in range(times):
+            with pytest.raises(TransientError):
+                pool.run(60, end_by, signal.SIGKILL)
+
+    kill(4)
+    assert pool.run(60, divmod, 7, 3) == (2, 1)
+    kill(4)
+    with pytest.raises(WorkersLost, match=r"^5 worker processes in a row were killed from outside .SIGKILL"):
+        pool.run(60, end_by, signal.SIGKILL)
+    pool.close()
+
+
 def test_a_film_that_crashes_the_look_at_it_is_named_and_not_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,10 +231,15 @@ def test_a_film_that_crashes_the_look_at_it_is_named_and_not_forgotten(
             raise self.error
 
     film, pool = FilmFile("a.mp4", tmp_path / "a.mp4", 3, 100), DeadPool()
-    catalogue = FilmCatalogue(tmp_path / "films.json")
-    for reason, is_kept in ((Reason.DECODER_CRASHED, True), (Reason.DECODER_TIMED_OUT, False)):
+    limits = limits_key(ClipsConfig())
+    catalogue = FilmCatalogue(tmp_path / "films.json", limits)
+    for reason, is_kept in (
+        (Reason.DECODER_CRASHED, True),
+        (Reason.DECODER_TIMED_OUT, False),
+        (Reason.DECODER_OUT_OF_MEMORY, False),
+    ):
         pool.error = WorkerFailed(reason, "a worker process died")
         facts = inspect_guarded(film, tmp_path, ClipsConfig(), pool)
         assert facts.reason == reason
         catalogue.keep({"a.mp4": facts})
-        assert (FilmCatalogue(tmp_path / "films.json").known(film) is not None) == is_kept
+        assert (FilmCatalogue(tmp_path / "films.json", limits).known(film) is not None) == is_kept
