@@ -3,8 +3,10 @@
 import difflib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -29,6 +31,11 @@ _TAKEN = {
     *REQUIRED,
     *OPTIONAL,
 }
+
+#: More than this is no table of annotations: columns, cells, and bytes of text.
+MAX_COLUMNS: Final = 10_000
+MAX_CELLS: Final = 100_000_000
+_MAX_BYTES: Final = 2**30
 
 #: Rows held as Python strings at a time; such strings take several times the memory of a table.
 _ROWS_AT_ONCE = 1 << 14
@@ -64,7 +71,8 @@ def _text_table(path: Path, names: list[str], rows: Iterator[Row]) -> tuple[pd.D
     """The cells without surrounding blanks, and the line of each row that is not empty."""
     schema = pa.schema([(name, pa.large_string()) for name in names])
     lines: list[int] = []
-    batches = []
+    batches: list[pa.RecordBatch] = []
+    cells_left, bytes_left = MAX_CELLS, _MAX_BYTES
     while part := list(itertools.islice(rows, _ROWS_AT_ONCE)):
         cells = []
         for line, values in part:
@@ -78,6 +86,16 @@ def _text_table(path: Path, names: list[str], rows: Iterator[Row]) -> tuple[pd.D
             cells.append(values)
         stripped = [[cell.strip() for cell in column] for column in _columns_of(cells, len(names))]
         batches.append(pa.record_batch(stripped, schema))
+        cells_left -= len(part) * len(names)
+        bytes_left -= batches[-1].nbytes
+        if cells_left < 0:
+            raise InputError(
+                f"{path}: has more than {MAX_CELLS:,} cells: remove rows and columns, or split it"
+            )
+        if bytes_left < 0:
+            raise InputError(
+                f"{path}: holds more than {_MAX_BYTES // 2**20:,} MB of text: remove columns, or split it"
+            )
     return pa.Table.from_batches(batches, schema).combine_chunks().to_pandas(), lines
 
 
@@ -108,9 +126,13 @@ def _columns_of(rows: list[Sequence[str]], count: int) -> Iterable[Sequence[str]
 def _unique_names(path: Path, header: list[str]) -> list[str]:
     """The names of the header, with numbers for those that are empty. Raises InputError if one appears twice."""
     known = {*REQUIRED, *OPTIONAL}
+    if len(header) > MAX_COLUMNS:
+        raise InputError(
+            f"{path}: has {len(header):,} columns, more than {MAX_COLUMNS:,}: remove those without use"
+        )
     names = [name or f"column_{index + 1}" for index, name in enumerate(header)]
     compared = [name.lower() if name.lower() in known else name for name in names]
-    if twice := {name for name in compared if compared.count(name) > 1}:
+    if twice := {name for name, count in Counter(compared).items() if count > 1}:
         raise InputError(f"{path}: the column {sorted(twice)[0]!r} appears twice in the header: rename one")
     return names
 

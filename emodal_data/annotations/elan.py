@@ -36,13 +36,14 @@ def read_elan(path: Path, film: str) -> Iterator[Row]:
         for kind in ("ALIGNABLE_ANNOTATION", "REF_ANNOTATION")
         for element in root.iter(kind)
     }
+    timed = _timed(annotations)
     yield 1, ["film", "start", "end", "label", "annotator", "speaker", "tier"]
     for tier in _label_tiers(path, root):
         names = [tier.get(name, "") for name in ("ANNOTATOR", "PARTICIPANT", "TIER_ID")]
         for annotation in (element for outer in tier.iter("ANNOTATION") for element in outer):
-            timed = _timed(annotation, annotations)
+            named = timed.get(annotation.get("ANNOTATION_ID", ""), annotation)
             start, end = (
-                _time_text(timed.get(f"TIME_SLOT_REF{n}", "none"), slots, origin_ms) for n in (1, 2)
+                _time_text(named.get(f"TIME_SLOT_REF{n}", "none"), slots, origin_ms) for n in (1, 2)
             )
             label = annotation.findtext("ANNOTATION_VALUE") or ""
             yield int(annotation.get("line", 0)), [film, start, end, label, *names]
@@ -89,10 +90,10 @@ def _film(path: Path, root: Element, film: str) -> tuple[str, int]:
     if not media:
         return film, 0
     name = file_name(media[0].get("MEDIA_URL", "")) or file_name(media[0].get("RELATIVE_MEDIA_URL", ""))
-    try:
-        return name or film, int(media[0].get("TIME_ORIGIN", 0))
-    except ValueError as error:
-        raise InputError(f"{path}: TIME_ORIGIN of its medium is not a whole number") from error
+    origin = media[0].get("TIME_ORIGIN", "0")
+    if not re.fullmatch(r"\s*[-+]?\d{1,15}\s*", origin):
+        raise InputError(f"{path}: TIME_ORIGIN of its medium is not a whole number")
+    return name or film, int(origin)
 
 
 def _label_tiers(path: Path, root: Element) -> list[Element]:
@@ -113,14 +114,19 @@ def _label_tiers(path: Path, root: Element) -> list[Element]:
     return used
 
 
-def _timed(annotation: Element, annotations: dict[str, Element]) -> Element:
-    """The annotation that has the times: this one, or the end of its chain of references."""
-    for _ in annotations:
-        parent = annotations.get(annotation.get("ANNOTATION_REF", ""))
-        if parent is None:
-            break
-        annotation = parent
-    return annotation
+def _timed(annotations: dict[str, Element]) -> dict[str, Element]:
+    """The annotation that has the times of each, by ID: itself, or the end of its chain of references."""
+    timed: dict[str, Element] = {}
+    for name in annotations:
+        chain: dict[str, None] = {}  # in order
+        while name not in timed and name not in chain:
+            chain[name] = None
+            parent = annotations[name].get("ANNOTATION_REF", "")
+            if parent not in annotations:
+                break
+            name = parent
+        timed |= dict.fromkeys(chain, timed.get(name, annotations[name]))
+    return timed
 
 
 def _time_text(slot: str, slots: dict[str, str | None], origin_ms: int) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 
 from emodal_data.annotations.audacity import is_label_track, read_audacity
+from emodal_data.annotations.bounded import BoundedReaders
 from emodal_data.annotations.clip_folders import clip_files, read_clip_folder
 from emodal_data.annotations.columns import KNOWN, Row, table_of_rows
 from emodal_data.annotations.elan import read_elan
@@ -48,6 +49,8 @@ _FORMATS: Final[dict[str, Callable[[Path, str], Iterable[Row]]]] = {
 _SUFFIXES: Final = tuple(dict.fromkeys((*_TABLES, *_FORMATS)))
 #: Other files in folders of annotations, which are ignored: films, preferences of ELAN, notes.
 _IGNORED: Final = FILM_SUFFIXES | SOUND_SUFFIXES | STILL_SUFFIXES | {".pfsx", ".etf", ".md"}
+#: Text tables up to this size are read in this process, in about a second.
+_SMALL_BYTES: Final = 8 * 2**20
 #: Names of text files for people that lie beside tables.
 _FOR_PEOPLE: Final = re.compile(r"(?i)(read[ _-]?me|licen[cs]e|notice|changelog|layout)\b.*")
 
@@ -73,11 +76,15 @@ def read_table(path: Path, config: TableConfig, films: Path | None = None) -> pd
     if config.reads_names:
         return read_clip_folder(path, config, films)
     tables, errors = [], []
-    for file in annotation_files(path, config):
-        try:
-            tables.append(_read_file(file, config))
-        except InputError as error:
-            errors.append(str(error))
+    with BoundedReaders() as readers:
+        for file in annotation_files(path, config):
+            try:
+                if _is_small_text(file):
+                    tables.append(_read_file(file, config))
+                else:
+                    tables.append(readers.read(file.path, _read_file, file, config))
+            except InputError as error:
+                errors.append(str(error))
     if errors:
         raise InputError("\n".join(errors))
     table = pd.concat(tables, ignore_index=True)
@@ -119,11 +126,16 @@ def annotations_sha256(path: Path, config: TableConfig = AS_DOCUMENTED) -> str:
     if config.reads_names:
         return hashlib.sha256("\n".join(clip_files(path)).encode()).hexdigest()
     if not path.is_dir():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _sha256(path)
     digest = hashlib.sha256()
     for file in annotation_files(path, config):
-        digest.update(f"{hashlib.sha256(file.path.read_bytes()).hexdigest()} {file.name}\n".encode())
+        digest.update(f"{_sha256(file.path)} {file.name}\n".encode())
     return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _named_files(path: Path, config: TableConfig) -> list[AnnotationFile]:
@@ -143,6 +155,17 @@ def _named_files(path: Path, config: TableConfig) -> list[AnnotationFile]:
     return found
 
 
+def _is_small_text(file: AnnotationFile) -> bool:
+    """Whether a file needs no worker: text tables without expressions of the user take time in proportion to size."""
+    try:
+        size_bytes = file.path.stat().st_size
+    except OSError:  # its reader says what is wrong
+        size_bytes = 0
+    return (
+        file.path.suffix.lower() in _TEXT_TABLES and size_bytes <= _SMALL_BYTES and not file.form.extract
+    ) or file.path.suffix.lower() not in _SUFFIXES
+
+
 def _is_mapped(form: TableFormat) -> bool:
     """Whether the format says that the file is a table, which its first line might not."""
     return bool(form.columns or form.delimiter or not form.header)
@@ -156,8 +179,13 @@ def _read_file(file: AnnotationFile, config: TableConfig) -> pd.DataFrame:
         raise InputError(f"{path}: no such annotation file")
     try:
         table = _read_rows(file, suffix, config)
+    except (InputError, MemoryError):
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # whatever a file can make a reader of its format do
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(f"{path}: not a sound {suffix} file: {said}") from error
     return table.assign(annotation_file=file.name) if file.name else table
 
 

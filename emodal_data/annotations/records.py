@@ -45,7 +45,7 @@ def read_json_lines(path: Path, encoding: str = "") -> Iterator[Row]:
 def _rows(records: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Row]:
     cells = [(number, dict(_flat(record))) for number, record in records]
     names = list(dict.fromkeys(name for _, record in cells for name in record))
-    yield 1, names
+    yield 1, names  # refused if there are too many, before a row has a cell for each
     for number, record in cells:
         yield number, [record.get(name, "") for name in names]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from emodal_data.annotations.columns import Row
+from emodal_data.annotations.columns import MAX_CELLS, Row
 from emodal_data.annotations.mapping import PLAIN, TableFormat
 from emodal_data.annotations.text import cell_text
 from emodal_data.annotations.times import WITHOUT_SECONDS
@@ -16,7 +16,9 @@ from emodal_data.core.errors import InputError
 
 #: Number formats that every workbook has and that show hours and minutes without seconds (ECMA-376, 18.8.30).
 _BUILT_IN_WITHOUT_SECONDS: Final = frozenset((18, 20, 22))
-_NOT_SHOWN: Final = re.compile(r'"[^"]*"|\\.|\[(?![hm]+\])[^\]]*\]')
+_NOT_SHOWN: Final = re.compile(r'"[^"]*"|\\.|\[(?![hm]+\])[^\[\]]*\]')
+#: A cell with content, in the XML of a sheet.
+_FILLED_CELL: Final = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"(?:>|[^<>]*[^/<>]>)')
 _CELL_NAME: Final = re.compile(r"([A-Z]+)(\d+)")
 
 
@@ -32,6 +34,7 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
     try:
         book = python_calamine.CalamineWorkbook.from_path(path)
         name = _sheet_name(path, book.sheet_names, form.sheet)
+        _refuse_far_cells(path, name)
         rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
         formulas, without_seconds = _odd_cells(path, name)
     except (
@@ -42,6 +45,10 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
         OSError,
     ) as error:
         raise InputError(f"{path}: not an XLSX file: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":  # of Rust, and no Exception
+            raise InputError(f"{path}: not a sound XLSX file: {error}; save it again, or as CSV") from error
+        raise
     for line, values in enumerate(rows, start=1):
         yield (
             line,
@@ -50,6 +57,24 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
                 or (_shown_without_seconds(value) if (line, column) in without_seconds else cell_text(value))
                 for column, value in enumerate(values)
             ],
+        )
+
+
+def _refuse_far_cells(path: Path, sheet: str) -> None:
+    """Raise InputError if a cell lies so far out that the table up to it, empty cells included, is too large."""
+    with zipfile.ZipFile(path) as book:
+        content = book.read(_part_of(book, sheet))
+    far_row, far_column, names = 0, 0, ["", ""]
+    for cell in _FILLED_CELL.finditer(content):
+        letters, digits = cell[1].decode(), cell[2].decode()
+        if int(digits) > far_row:
+            far_row, names[0] = int(digits), letters + digits
+        if _column_number(letters) >= far_column:
+            far_column, names[1] = _column_number(letters) + 1, letters + digits
+    if far_row * far_column > MAX_CELLS:
+        far = " and ".join(dict.fromkeys(names))
+        raise InputError(
+            f"{path}: sheet {sheet!r} has cells as far out as {far}: delete what is far from the table"
         )
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from emodal_data.annotations.columns import Row
 from emodal_data.annotations.text import lines
 
-_MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+# Tags do not hold the mark that opens one: searching for each mark's end through the whole cue would be quadratic.
+_MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^\s<>][^<>]*)>")
 #: WebVTT blocks that are not cues.
 _NO_CUE = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from emodal_data.annotations.columns import Row
+from emodal_data.annotations.columns import MAX_CELLS, Row
 from emodal_data.annotations.mapping import PLAIN, TableFormat
 from emodal_data.annotations.text import cell_text, decode
 from emodal_data.core.errors import InputError
 
+#: Rows of a Parquet file that are decoded at a time.
+_ROWS_AT_ONCE = 1 << 12
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
@@ -101,12 +103,17 @@ def read_parquet(path: Path) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            names, shape = file.schema_arrow.names, file.metadata
+            if shape.num_rows * len(names) > MAX_CELLS:
+                raise InputError(f"{path}: has {shape.num_rows:,} rows of {len(names):,} columns: split it")
+            yield 1, names
+            line = 2
+            for batch in file.iter_batches(_ROWS_AT_ONCE):
+                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    yield line, [cell_text(value) for value in values]
+                    line += 1
+    except pa.ArrowMemoryError:
+        raise
     except pa.ArrowException as error:
         raise InputError(f"{path}: not a Parquet file: {error}") from error
-    yield 1, table.column_names
-    line = 2
-    for batch in table.to_batches():
-        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield line, [cell_text(value) for value in values]
-            line += 1

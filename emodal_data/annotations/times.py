@@ -23,6 +23,8 @@ from emodal_data.core.reasons import ADVICE, Reason
 #: Columns that with_times adds: seconds (NaN where there is none), the fault of a row, and what was done to its start.
 TIME_COLUMNS: Final = ("start_s", "end_s", "time_fault", "time_note")
 
+#: Characters of a time at most: numbers with hundreds of digits are beyond what a float holds.
+_LONGEST: Final = 100
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:[.,]\d*)?)")
 _SECONDS = re.compile(r"\d+(?:[.,]\d*)?|[.,]\d+")
 _TIMECODE = re.compile(r"(\d+):(\d\d):(\d\d)([:;])(\d\d)")
@@ -81,6 +83,8 @@ def parse_time_s(text: str) -> float | None:
 
 def read_time(text: str, rules: TimeRules) -> float | str:
     """Seconds of a cell, negative before the film's beginning; or what is wrong with it, to follow the cell's text."""
+    if len(text) > _LONGEST:
+        return " is no time; " + ADVICE[Reason.BAD_TIME]
     if shown := _WITHOUT_SECONDS.fullmatch(text):
         hours, minutes = int(shown[1]), int(shown[2])
         return (
