@@ -10,7 +10,10 @@ from emodal_data.annotations.columns import MAX_CELLS, Row
 from emodal_data.annotations.mapping import PLAIN, TableFormat
 from emodal_data.annotations.text import cell_text, decode
 from emodal_data.core.errors import InputError
+from emodal_data.core.text import cell_as_meant
 
+#: How a cell begins that was kept from being a formula: see core.text.plain_cell.
+_NO_FORMULA = re.compile(r"'[=+\-@]")
 #: Rows of a Parquet file that are decoded at a time.
 _ROWS_AT_ONCE = 1 << 12
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -23,6 +26,13 @@ def read_csv(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
     delimiter, first = _delimiter(path, text, form), 1
     if sep := _SEP_LINE.match(text):
         text, first = text[sep.end() :], 2
+    rows = _rows(path, text, delimiter, first, form)
+    if _NO_FORMULA.search(text):
+        rows = ((line, [cell_as_meant(cell) for cell in values]) for line, values in rows)
+    yield from rows
+
+
+def _rows(path: Path, text: str, delimiter: str, first: int, form: TableFormat) -> Iterator[Row]:
     if delimiter == "whitespace":
         yield from _split_at_blanks(text, first)
     elif form.quotes == "never" or (form.quotes == "auto" and _is_unquoted(text, delimiter)):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES
+from emodal_data.core.text import plain_cell
 from emodal_data.corpora.corpus import Choices, Corpus, Row
 from emodal_data.corpora.folder import CorpusFolder
 from emodal_data.corpora.toml import toml_text
@@ -175,7 +176,7 @@ def _csv_text(table: CorpusTable) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows(table.rows)
+    writer.writerows([plain_cell(cell) for cell in row] for row in table.rows)
     return text.getvalue()
 
 

@@ -19,19 +19,40 @@ from emodal_data.core.errors import InputError
 from emodal_data.core.schema import SPLITS
 from emodal_data.dataset.kept_split import KeptSplit, kept_split_file, read_kept_split, split_of_ledger
 from emodal_data.dataset.seal import is_sealed
-from emodal_data.storage.files import explain_os_errors, file_sha256
+from emodal_data.storage.files import explain_os_errors, file_sha256, is_inside
 
 #: What a shard may be named. Names from a manifest are checked, so that none leads out of data/.
 _SHARD: Final = re.compile(rf"({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:
-    """The manifest of a dataset folder; empty if there is none."""
+    """The manifest of a dataset folder; empty if there is none. Raises InputError as parse_manifest."""
+    path = dataset / "manifest.json"
     try:
-        manifest = json.loads((dataset / "manifest.json").read_bytes())
-    except (OSError, ValueError):
+        return parse_manifest(path, path.read_bytes())
+    except OSError:
         return {}
-    return manifest if isinstance(manifest, dict) else {}
+
+
+def parse_manifest(path: Path, content: bytes) -> dict[str, Any]:
+    """A manifest from its bytes; empty if it is damaged: no JSON, or values of other types.
+
+    Raises InputError if it names a file outside the dataset.
+    """
+    try:
+        manifest = json.loads(content)
+        shards = [str(shard["name"]) for shard in manifest.get("shards", [])]
+        files = [str(name) for name in manifest.get("files", {})]
+        typed = all(
+            isinstance(manifest.get(name, {}), dict) for name in ("files", "counts", "config", "versions")
+        )
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return {}
+    if outside := [name for name in files if not is_inside(name)]:
+        raise InputError(f"{path}: names {outside[0]!r}, which is outside the dataset")
+    if outside := [name for name in shards if not is_inside(f"data/{name}")]:
+        raise InputError(f"{path}: names {outside[0]!r}, which is no shard")
+    return manifest if typed else {}
 
 
 def shard_paths(dataset: Path, split: str | None = None) -> list[Path]:

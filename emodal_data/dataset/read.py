@@ -1,6 +1,5 @@
 """Reading samples of a dataset folder: some columns of all samples for our own use, or one split for users."""
 
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 
 from emodal_data.core.errors import EmodalError, InputError, TransientError
 from emodal_data.core.schema import SHARD_OPTIONS, SPLITS, class_names, stored_names, with_current_names
-from emodal_data.dataset.folder import shard_paths
+from emodal_data.dataset.folder import parse_manifest, shard_paths
 from emodal_data.storage.remote import read_remote
 from emodal_data.storage.sync import pull
 from emodal_data.storage.urls import READING, local_path, shown, url_of
@@ -132,6 +131,9 @@ def open_dataset(location: Path | str) -> Path:
     raise TransientError(f"{shown(path)}: is being written; try again")
 
 
-def _is_whole(dataset: Path, manifest: bytes) -> bool:
-    shards = [(dataset / "data" / shard["name"], shard) for shard in json.loads(manifest)["shards"]]
-    return all(path.is_file() and path.stat().st_size == shard["size_bytes"] for path, shard in shards)
+def _is_whole(dataset: Path, content: bytes) -> bool:
+    manifest = parse_manifest(dataset / "manifest.json", content)
+    shards = [(dataset / "data" / shard["name"], shard) for shard in manifest.get("shards", [])]
+    return bool(manifest) and all(
+        path.is_file() and path.stat().st_size == shard.get("size_bytes") for path, shard in shards
+    )

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emodal_data.core.errors import DRIVE_ERRORS, InputError, TransientError, WorkError
@@ -133,3 +133,9 @@ def files_below(folder: Path) -> list[str]:
         inside = os.path.relpath(parent, folder).replace(os.sep, "/")
         found += names if inside == "." else [f"{inside}/{name}" for name in names]
     return sorted(found)
+
+
+def is_inside(name: str) -> bool:
+    """Whether a path that a file names stays in the folder that it is joined to."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name

@@ -86,8 +86,10 @@ def table(
     if facts:
         write_bytes(on_this_machine(facts), (facts_text(found) + "\n").encode())
         written.append(str(facts))
+    from emodal_data.core.text import printable
+
     for warning in made.warnings:
-        print(f"emodal: {warning}", file=sys.stderr)
+        print(f"emodal: {printable(warning)}", file=sys.stderr)
     counts = {"rows": len(made.rows), "films": made.films}
     lines = [
         f"{written[0]}: {counts['rows']} rows, {counts['films']} films",

@@ -106,7 +106,9 @@ def _about(most: int | None = None) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
+    from emodal_data.core.text import printable
+
     for line in message.splitlines():
-        print(f"emodal: {line}", file=sys.stderr)
+        print(f"emodal: {printable(line)}", file=sys.stderr)
     sys.stderr.flush()
     raise SystemExit(code)

@@ -27,7 +27,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 def print_result(result: Any, text: str, as_json: bool) -> None:
     """Print a result on standard output: as JSON for programs, or its text for people."""
-    print(json.dumps(result, indent=2, default=str) if as_json else text)
+    from emodal_data.core.text import printable
+
+    print(json.dumps(result, indent=2, default=str) if as_json else printable(text))
 
 
 def dataset_in(out: Path) -> Path:

@@ -25,6 +25,7 @@ from emodal_data.core.config import DEFAULT_LABELS, AudioConfig, ClipsConfig, Fa
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE
 from emodal_data.core.span import Span
+from emodal_data.core.text import plain_cell
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.media import probe
 from emodal_data.storage.files import write_bytes
@@ -306,8 +307,11 @@ def as_csv(lines: Sequence[dict[str, Any]], answers: Sequence[str]) -> str:
     writer = csv.DictWriter(
         text, [*names, "face_reason", "sound_reason", "frame_s"], lineterminator="\n", restval=""
     )
-    writer.writeheader()
-    writer.writerows(lines)
+    writer.writerow({name: plain_cell(name) for name in writer.fieldnames})
+    for line in lines:
+        writer.writerow(
+            {name: plain_cell(value) if isinstance(value, str) else value for name, value in line.items()}
+        )
     return text.getvalue()
 
 

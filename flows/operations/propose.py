@@ -20,6 +20,7 @@ from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, InputError, WorkError
 from emodal_data.core.span import Span
+from emodal_data.core.text import plain_cell
 from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.media.mp4 import export_clip
 from emodal_data.storage.files import atomic_path, write_bytes
@@ -170,8 +171,10 @@ def _table(proposed: Iterable[Proposed], ranked: bool) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*REQUIRED, *OPTIONAL, *(("score", "why") if ranked else ())])
     for one in proposed:
-        reasons = (one.score, one.why) if ranked else ()
-        writer.writerow([one.film, f"{one.span.start_s:.3f}", f"{one.span.end_s:.3f}", "", "", "", *reasons])
+        reasons = (one.score, plain_cell(one.why)) if ranked else ()
+        writer.writerow(
+            [plain_cell(one.film), f"{one.span.start_s:.3f}", f"{one.span.end_s:.3f}", "", "", "", *reasons]
+        )
     return text.getvalue()
 
 

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from emodal_data.core.text import printable
 from flows.progress.observer import observed_by
 
 #: What a stage of training is called behind the network's name: see emodal_model.training.stages.
@@ -89,7 +90,7 @@ class Terminal:
 
     def log(self, line: str) -> None:
         """Print a line above the bar."""
-        self.console.print(line, markup=False, soft_wrap=True)
+        self.console.print(printable(line), markup=False, soft_wrap=True)
 
     def finish_stage(self) -> None:
         """End the bar; without a terminal, say what the stage did in one line."""

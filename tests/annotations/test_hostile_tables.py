@@ -39,7 +39,9 @@ def test_a_spreadsheet_with_one_far_cell_names_the_cell(tmp_path: Path) -> None:
     book.active["XFD1048576"] = "here"
     path = tmp_path / "far.xlsx"
     book.save(path)
-    assert refused(path) == "sheet 'Sheet' has cells as far out as XFD1048576: delete what is far from the table"
+    assert (
+        refused(path) == "sheet 'Sheet' has cells as far out as XFD1048576: delete what is far from the table"
+    )
 
 
 def test_a_spreadsheet_whose_reader_panics_or_aborts_costs_no_process(tmp_path: Path) -> None:
@@ -86,7 +88,9 @@ def test_a_small_parquet_that_unfolds_to_gigabytes_is_refused(tmp_path: Path) ->
 
 def test_a_parquet_with_too_many_rows_is_refused_by_its_footer(tmp_path: Path) -> None:
     path = tmp_path / "long.parquet"
-    with pq.ParquetWriter(path, pa.schema([(n, pa.null()) for n in ("film", "start", "end", "label")])) as out:
+    with pq.ParquetWriter(
+        path, pa.schema([(n, pa.null()) for n in ("film", "start", "end", "label")])
+    ) as out:
         for _ in range(30):
             out.write_table(pa.table({n: pa.nulls(10**6) for n in ("film", "start", "end", "label")}))
     assert refused(path) == "has 30,000,000 rows of 4 columns: split it"
@@ -141,7 +145,9 @@ def test_a_reader_that_takes_too_long_or_crashes_is_one_line(
     path.write_text("")
     monkeypatch.setattr(bounded, "TIMEOUT_S", 1.0)
     with bounded.BoundedReaders() as readers:
-        with pytest.raises(InputError, match=r"a\.srt: takes longer to read than .* save it again, or as CSV"):
+        with pytest.raises(
+            InputError, match=r"a\.srt: takes longer to read than .* save it again, or as CSV"
+        ):
             readers.read(path, time.sleep, 60)
         with pytest.raises(InputError, match=r"a\.srt: its reader ended"):
             readers.read(path, crash)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from emodal_data.core.errors import InputError
+from emodal_data.storage.locks import exclusive
 from emodal_data.storage.workspace import workspace
 
 
@@ -42,3 +43,12 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"), workspace(tmp_path / "out"):
         pass
     assert mine.read_text() == "precious"
+
+
+def test_a_lock_that_is_a_link_is_refused_and_what_it_links_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".lock").symlink_to(tmp_path / "mine.txt")
+    with pytest.raises(InputError, match="cannot be written"), exclusive(tmp_path / "out"):
+        pass
+    assert (tmp_path / "mine.txt").read_text() == "precious"

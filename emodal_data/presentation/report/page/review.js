@@ -64,7 +64,9 @@ emodal.review = (() => {
   }
 
   function quoted(cell) {
-    const text = String(cell ?? "");
+    const written = String(cell ?? "");
+    // A spreadsheet would take it for a formula; the next build takes the mark out again.
+    const text = /^[=+\-@\t\r]/.test(written) && Number.isNaN(Number(written)) ? `'${written}` : written;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   }
 
