@@ -18,6 +18,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 
+from emodal_data.clips.store import read_measures
 from emodal_data.core.config import ClipsConfig, SplitConfig
 from emodal_data.core.errors import InputError, TransientError, WorkError
 from emodal_data.dataset.folder import read_manifest
@@ -275,6 +276,16 @@ def test_the_budget_counts_films_not_clips() -> None:
     assert failed.lines() == ["a.mp4 failed, the next run tries again: the drive is gone"]
     with pytest.raises(WorkError, match="2 of 10 films failed"):
         failed.add("b.mp4", TransientError("the drive is gone"))
+
+
+def test_a_clip_that_was_not_read_this_time_has_its_reason_and_its_film_did_not_fail() -> None:
+    failed = FailedFilms(films=1, max_fraction=0.0)
+    failed.add_unread(
+        [{"clip_id": "a", "reason": "decoder_timed_out", "measured": None, "detail": "too long"}]
+    )
+    measures = failed.mark(read_measures({}))
+    assert measures.loc["a", ["reason", "detail"]].tolist() == ["decoder_timed_out", "too long"]
+    assert failed.lines() == []
 
 
 def clip_readers(build: psutil.Process) -> list[psutil.Process]:
