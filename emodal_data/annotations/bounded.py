@@ -1,6 +1,6 @@
 """Reads annotation files under limits of time and memory, in a worker as films are: they may come from anywhere.
 
-Small text tables are read in this process: their readers take time and memory in proportion to the file's size.
+Small text files are read without it: their readers take time and memory in proportion to the file's size.
 """
 
 from collections.abc import Callable

@@ -49,8 +49,10 @@ _FORMATS: Final[dict[str, Callable[[Path, str], Iterable[Row]]]] = {
 _SUFFIXES: Final = tuple(dict.fromkeys((*_TABLES, *_FORMATS)))
 #: Other files in folders of annotations, which are ignored: films, preferences of ELAN, notes.
 _IGNORED: Final = FILM_SUFFIXES | SOUND_SUFFIXES | STILL_SUFFIXES | {".pfsx", ".etf", ".md"}
-#: Text tables up to this size are read in this process, in about a second.
-_SMALL_BYTES: Final = 8 * 2**20
+#: Text tables, and other text, up to these sizes are read in this process, in about a second.
+_SMALL_TABLE_BYTES, _SMALL_BYTES = 8 * 2**20, 2**20
+#: Libraries in C++ and Rust read these, and what such a file asks for has no relation to its size.
+_BINARY: Final = (".parquet", ".xlsx")
 #: Names of text files for people that lie beside tables.
 _FOR_PEOPLE: Final = re.compile(r"(?i)(read[ _-]?me|licen[cs]e|notice|changelog|layout)\b.*")
 
@@ -156,14 +158,14 @@ def _named_files(path: Path, config: TableConfig) -> list[AnnotationFile]:
 
 
 def _is_small_text(file: AnnotationFile) -> bool:
-    """Whether a file needs no worker: text tables without expressions of the user take time in proportion to size."""
+    """Whether a file needs no worker: readers of text take time in proportion to its size, but for a user's regex."""
+    suffix = file.path.suffix.lower()
     try:
         size_bytes = file.path.stat().st_size
     except OSError:  # its reader says what is wrong
         size_bytes = 0
-    return (
-        file.path.suffix.lower() in _TEXT_TABLES and size_bytes <= _SMALL_BYTES and not file.form.extract
-    ) or file.path.suffix.lower() not in _SUFFIXES
+    most_bytes = _SMALL_TABLE_BYTES if suffix in _TEXT_TABLES else _SMALL_BYTES
+    return suffix not in _BINARY and size_bytes <= most_bytes and not file.form.extract
 
 
 def _is_mapped(form: TableFormat) -> bool:
