@@ -83,7 +83,14 @@ CORPUS = Corpus(
     read=_read,
     classes=_THIRDS,
     targets=("valence", "arousal"),
-    options=(Option("labels", "thirds of the ranking by valence, or none", "thirds", ("thirds", "none")),),
+    options=(
+        Option(
+            "labels",
+            "thirds of the ranking by valence, or none: a table of targets, for which a build has no classes",
+            "thirds",
+            ("thirds", "none"),
+        ),
+    ),
     group_by="series",
     also_called=("liris", "accede"),
 )

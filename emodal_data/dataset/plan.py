@@ -89,7 +89,10 @@ def plan_dataset(
     passed = clips["reason"].isna()
     labelled = passed & clips["label"].notna()
     if not labelled.any():
-        raise WorkError("no labelled clip is left: see the reasons in the ledger")
+        why = "see the reasons in the ledger"
+        if clips["label"].isna().all() and config.labels.targets:
+            why = "no row has a label of labels.classes, and targets are learned beside classes"
+        raise WorkError(f"no labelled clip is left: {why}")
     ids = id_columns(rows, clips, config.split)
     # Only the columns that are needed: with all of them each selection would copy the whole table.
     clips["group"] = group_of(

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_data.annotations.cells import plain_name
 from emodal_data.clips.films import FilmCatalogue
 from emodal_data.clips.mp4_exports import remove_exports
 from emodal_data.clips.store import list_clips, remove_clips
@@ -216,6 +217,8 @@ def _find(
 ) -> _Gone:
     """Every name, hash and clip of what is to be forgotten, by whatever file of the places knows it."""
     rows = ledger.select(["film", "speaker", "clip_id"]).to_pylist()
+    if speaker is not None and speaker not in {row["speaker"] for row in rows}:
+        speaker = plain_name(speaker)  # as the build reads names
     hashes = dict(manifest.get("films", {})) | catalogue.hashes()
     found = {path for place in places for path in files_in(place)}
     for path in sorted(path for path in found if path.name == "manifest.json"):  # of an export, say

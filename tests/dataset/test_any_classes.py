@@ -11,7 +11,7 @@ import pytest
 from emodal_data import read_split
 from emodal_data.clips.gates import apply_gates
 from emodal_data.core.config import DatasetConfig, LabelsConfig
-from emodal_data.core.errors import InputError
+from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.label_words import PRESETS, SYNONYMS
 from emodal_data.core.labels import LabelScheme
 from emodal_data.core.schema import vote_columns
@@ -180,6 +180,15 @@ def test_a_column_that_cannot_be_carried_is_told(tmp_path: Path, change: dict[st
     with pytest.raises(InputError) as error:
         plan_dataset(rows, clear, config)
     assert str(error.value).startswith(told)
+
+
+def test_targets_without_a_label_are_no_dataset_and_the_error_says_so(tmp_path: Path) -> None:
+    config = DatasetConfig.model_validate({"labels": {"targets": ["valence"]}})
+    rows, clips, measures = fake_clips(tmp_path / "clips")
+    rows, clips = with_votes_for_labels(rows.assign(label=None, valence="0.5")), clips.assign(label=None)
+    clear = apply_gates(clips, measures, config.clips, config.face, config.audio)
+    with pytest.raises(WorkError, match="no row has a label of labels"):
+        plan_dataset(rows, clear, config)
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,21 @@ def test_a_clip_that_another_row_gives_to_the_speaker_goes_with_both_rows(out: P
     assert left == reel_file(left.parent, key, ["c0001", "c0002", "c0003"])
 
 
+@pytest.mark.parametrize(
+    ("in_ledger", "given"),
+    [("7", "7.0"), ("Zo\u00eb", "Zoe\u0308"), ("Anna Lee", " Anna  Lee"), ("7.0", "7.0")],
+)
+def test_a_speaker_is_forgotten_in_the_spelling_of_the_table(out: Path, in_ledger: str, given: str) -> None:
+    path = out / "dataset" / "ledger.parquet"
+    ledger = pq.read_table(path)
+    speakers = [in_ledger if name == "s2" else name for name in ledger["speaker"].to_pylist()]
+    column = ledger.schema.get_field_index("speaker")
+    write_ledger(path, ledger.set_column(column, "speaker", pa.array(speakers, pa.string())))
+    done = forget(out, speaker=given)
+    assert (done.is_known, done.rows) == (True, speakers.count(in_ledger))
+    assert in_ledger not in pq.read_table(path)["speaker"].to_pylist()
+
+
 def test_stored_clips_that_no_row_names_go_with_a_speaker_but_not_with_a_film(out: Path) -> None:
     fake_clips(out / "more", films=6)
     folder = store_folder(out / "clips", "f5.mp4", digest(5))
