@@ -13,7 +13,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 #: Votes with which the annotators' common confusions enter those of each: who voted little is taken for the average.
-COMMON_VOTES: Final = 1.0
+COMMON_VOTES: Final = 2.0
 _MOST_STEPS, _ENOUGH = 200, 1e-6
 
 

@@ -7,6 +7,7 @@ clips with that label (Northcutt, Jiang and Chuang, Confident Learning, JAIR 202
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,9 @@ _COLUMNS = (
     *("clip_id", "film", "start_s", "end_s", "speaker", "fold", "label", "label_probability"),
     *("answer", "answer_probability", "doubt", "is_suspect"),
 )
+#: Names of films, people and classes, which may begin like a formula.
+_NAMES: Final = ("film", "speaker", "label", "answer")
+_FORMULA: Final = re.compile("^'([=+@-])")
 
 
 def class_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -93,7 +97,9 @@ def write_suspects(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**row, "is_suspect": int(row["is_suspect"])} for row in rows)
+    for row in rows:
+        names = {name: _plain(row[name]) for name in _NAMES if row[name] is not None}
+        writer.writerow({**row, **names, "is_suspect": int(row["is_suspect"])})
     write_text(path, text.getvalue())
 
 
@@ -105,5 +111,11 @@ def read_suspects(path: Path) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = list(csv.DictReader(file))
     for row in rows:
         row.update({name: float(row[name]) for name in ("label_probability", "answer_probability", "doubt")})
+        row.update({name: _FORMULA.sub(r"\1", row[name]) for name in _NAMES})
         row["is_suspect"] = row["is_suspect"] == "1"
     return rows
+
+
+def _plain(name: str) -> str:
+    """A name as a cell that is no formula in a spreadsheet: with ' before =, +, - or @."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name

@@ -175,6 +175,14 @@ def test_a_reviewed_dataset_is_verified_shown_and_named_in_its_manifest(tmp_path
     assert clips.loc["c0000", ["kept", "review"]].tolist() == [False, "drop"]
     assert clips.loc["c0002", ["label", "votes", "review_label"]].tolist() == ["sad", "neutral 1", "sad"]
     assert page_columns(clips, DEFAULT_CLASSES)["review_note"]["values"] == ["looks down"]
+    page = (dataset / "report" / "index.html").read_text()
+    assert "2 clips were decided" in page
+    for clip_id, cells in {
+        "c0000": "<td>angry 1</td><td>dropped</td><td>overrides</td>",
+        "c0002": "<td>neutral 1</td><td>sad</td><td>overrides</td>",
+    }.items():
+        line = next(line for line in page.splitlines() if f'href="#clip={clip_id}"' in line)
+        assert cells in line
 
 
 def test_verify_sees_a_label_that_neither_votes_nor_review_gave(tmp_path: Path) -> None:

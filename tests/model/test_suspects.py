@@ -10,7 +10,13 @@ import pytest
 
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.evaluation.predictions import PREDICTIONS, Judged, read_predictions
-from emodal_model.evaluation.suspects import class_thresholds, count_suspects, find_suspects, read_suspects
+from emodal_model.evaluation.suspects import (
+    class_thresholds,
+    count_suspects,
+    find_suspects,
+    read_suspects,
+    write_suspects,
+)
 from emodal_model.evaluation.tables import format_report
 from flows.engine.trainings import train_all
 from tests.model.conftest import TINY, write_dataset
@@ -70,6 +76,16 @@ def test_a_class_without_clips_is_never_the_answer() -> None:
 def test_a_clip_without_an_answer_is_not_ranked() -> None:
     rows = find_suspects(judged([[np.nan, np.nan], [0.3, 0.7]], [0, 1]), {})
     assert [row["clip_id"] for row in rows] == ["c1"]
+
+
+def test_a_name_like_a_formula_is_text_in_the_file_and_read_as_it_was(tmp_path: Path) -> None:
+    rows = find_suspects(judged([[0.3, 0.7]], [1]), {})
+    rows[0] |= {"film": "=1+1.mp4", "speaker": "@ann", "label": "-1"}
+    write_suspects(tmp_path / "suspects.csv", rows)
+    text = (tmp_path / "suspects.csv").read_text()
+    assert ",'=1+1.mp4," in text and ",'@ann," in text and ",'-1," in text
+    (read,) = read_suspects(tmp_path / "suspects.csv")
+    assert (read["film"], read["speaker"], read["label"]) == ("=1+1.mp4", "@ann", "-1")
 
 
 def test_training_with_folds_ranks_each_clip_by_the_networks_that_held_out_its_group(tmp_path: Path) -> None:
