@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.core.config import FaceConfig
@@ -86,6 +87,26 @@ def _corrected(persons: Mapping[str, str], clips: pd.DataFrame) -> dict[str, str
     corrected = {clip_id: into.get(number, number) for clip_id, number in corrected.items()}
     single = decided.loc[decided["review"] == "person", "review_person"]
     return corrected | {str(clip_id): str(number) for clip_id, number in single.items()}
+
+
+def speaker_notes(ledger: pa.Table) -> list[str]:
+    """Where the speakers of the annotations and the persons seen disagree: a wrong face, or a wrong name.
+
+    A line for each speaker with several persons, with the number of clips of each, and for each person with several
+    speakers.
+    """
+    if PERSON not in ledger.column_names:
+        return []
+    both = ledger.select(["clip_id", "speaker", PERSON]).to_pandas()
+    both = both[both["speaker"].notna() & both[PERSON].fillna("").ne("")].drop_duplicates()
+    lines = []
+    for one, other in (("speaker", PERSON), (PERSON, "speaker")):
+        for name, values in both.groupby(one, sort=True)[other]:
+            counts = values.value_counts()
+            if len(counts) > 1:
+                of_each = ", ".join(f"{value} in {clips}" for value, clips in counts.items())
+                lines.append(f"{one} {name} has several {other}s, by clips: {of_each}")
+    return lines
 
 
 def previous_persons(dataset: Path) -> dict[str, int]:

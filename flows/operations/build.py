@@ -32,7 +32,7 @@ from emodal_data.dataset.integrity import is_published, remember_times
 from emodal_data.dataset.kept_split import keep_split, read_kept_split, split_of_ledger
 from emodal_data.dataset.ledger import make_ledger, write_ledger
 from emodal_data.dataset.manifest import make_manifest
-from emodal_data.dataset.persons import previous_persons
+from emodal_data.dataset.persons import previous_persons, speaker_notes
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
@@ -235,6 +235,9 @@ def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPl
         send(ledger_of_failure)
         raise type(error)(f"{error} (what became of every row: {shown(ledger_of_failure)})") from error
     ledger_of_failure.unlink(missing_ok=True)
+    if config.face.persons:
+        for line in speaker_notes(chosen.ledger):
+            observer().log(line)
     return chosen
 
 

@@ -2,11 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import InputError
-from emodal_data.dataset.persons import add_persons, number_persons, with_person_column
+from emodal_data.dataset.persons import (
+    add_persons,
+    number_persons,
+    speaker_notes,
+    with_person_column,
+)
 
 DISTANCE = 0.5
 
@@ -67,3 +73,15 @@ def test_a_review_merges_persons_and_gives_single_clips_to_another() -> None:
         review=[None, "merge", "person", None, None], review_person=[None, "3", "7", None, None]
     )
     assert add_persons(rows, reviewed, {}, DISTANCE)["person"].tolist() == ["1", "3", "7", "3", "3"]
+
+
+def test_speakers_and_persons_that_disagree_are_named_with_their_clips() -> None:
+    ledger = pa.table(
+        {
+            "clip_id": ["a", "a", "b", "c", "d", "e", "f"],
+            "speaker": ["anna", "anna", "anna", "anna", "ben", "ben", None],
+            "person": ["1", "1", "1", "2", "3", "", "1"],
+        }
+    )
+    assert speaker_notes(ledger) == ["speaker anna has several persons, by clips: 1 in 2, 2 in 1"]
+    assert speaker_notes(ledger.drop_columns("person")) == []
