@@ -22,10 +22,11 @@ SCENES: Final = get_args(Scene)
 #: Share of the mouth's opening that follows the loudness; the rest is articulation that loudness does not show. The
 #: correlation with the voice is then that of real talkers (docs/benchmarks/2026-11-29-speakers.md).
 FOLLOWS = 0.5
-#: Openings of talking and chewing mouths are widened by these, as wide as real ones are measured to be.
-TALKING_GAIN, CHEWING_GAIN = 2.0, 2.0
-#: Widest opening, in openings of the other sample films.
-WIDEST = 1.5
+#: Talking and chewing mouths open wider than those of the other sample films, by this factor: the mesh does not see
+#: openings below one half, and measures too little movement otherwise (real talkers: 0.017 to 0.035 eye distances).
+GAIN = 2.4
+#: Opening of a mouth that begins to speak, and the widest one, in openings of the other sample films.
+PARTED, WIDEST = 0.3, 2.0
 #: Pause between the two sentences of a line.
 BETWEEN_S = 0.1
 #: Lag of dubbed sound, to either side.
@@ -125,7 +126,8 @@ def _articulated(speech: Signal, frames: int, rng: np.random.Generator) -> Signa
     own = _smooth(rng.uniform(-0.6, 1.0, frames))
     spread = float(loud.std()) / max(float(own.std()), 1e-6)
     own = (own - own.mean()) * spread + loud.mean()
-    return _signal(TALKING_GAIN * (FOLLOWS * loud + (1 - FOLLOWS) * own * (loud > 0.05)))
+    opening = PARTED + GAIN * (FOLLOWS * loud + (1 - FOLLOWS) * own)
+    return _signal(opening * (loud > 0.05))
 
 
 def _idle(frames: int, rng: np.random.Generator) -> Signal:
@@ -139,7 +141,7 @@ def _chewing(frames: int, rng: np.random.Generator) -> Signal:
         0, 6.3
     )
     height = rng.uniform(0.25, 0.5) * (1 + 0.3 * _smooth(rng.normal(0.0, 1.0, frames)))
-    return _signal(CHEWING_GAIN * height * (1 + np.sin(phase)) / 2)
+    return _signal(GAIN * height * (1 + np.sin(phase)) / 2)
 
 
 def _signal(opening: Floats) -> Signal:
