@@ -188,7 +188,7 @@ def test_frames_that_share_a_pack_are_right_after_a_seek(suffix: str, codec: str
 def test_pictures_without_stamps_of_a_codec_that_does_not_count_them_are_refused(
     suffix: str, tmp_path: Path
 ) -> None:
-    """FFmpeg shows some of these frames up to six frames late, and stamps alone do not tell which."""
+    """FFmpeg gives some of these frames stamps that are up to six frames off, and nothing tells which."""
     options = {"x264-params": "scenecut=0:bframes=4:b-pyramid=2:ref=4:qp=33"}
     path = make_film(tmp_path, Recipe(suffix, frames=90, audio="mp2", video_options=options))
     with pytest.raises(Dropped) as dropped:
