@@ -147,7 +147,7 @@ def talkers(media: Path, fps: float) -> None:
     same = np.eye(len(paths), dtype=bool)
     for whose, which in (("own sound", same), ("another's", ~same)):
         said, sync = scores[which], table[which]
-        words = f"yes {np.mean(said >= 0.6):.2f}, no {np.mean(said <= 0.4):.2f}"
+        words = f"yes {np.mean(said >= 0.6):.2f}, no {np.mean(said <= 0.3):.2f}"
         print(f"{whose}: {words}, sync {sync.mean():.2f} +- {sync.std():.2f}")
     seconds = sum(one.shot.length_s for one in heard)
     print(f"CPU s a second of film: {sum(one.cpu_s for one in heard) / seconds:.2f}")

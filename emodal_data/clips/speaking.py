@@ -31,7 +31,7 @@ _STILL_NATS, _MOVING_NATS = -5.0, 1.0
 #: A span with less speech than this share has no voice that anybody could speak with.
 _MIN_VOICE: Final = 0.1
 #: Somebody on screen speaks from the first probability on, nobody up to the second.
-_YES, _NO = 0.6, 0.4
+_YES, _NO = 0.6, 0.3
 #: A track seen in fewer frames is not scored.
 _MIN_FRAMES: Final = 8
 #: Deviation of the lag between picture and sound of a film that was mastered with care.
