@@ -1,11 +1,14 @@
 """Numbers of persons: clusters of faces, the same after films were added, as a column that the split follows."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from emodal_data.core.config import FaceConfig
+from emodal_data.clips.gates import apply_gates
+from emodal_data.core.config import DatasetConfig, FaceConfig
 from emodal_data.core.errors import InputError
 from emodal_data.dataset.persons import (
     add_persons,
@@ -13,6 +16,8 @@ from emodal_data.dataset.persons import (
     speaker_notes,
     with_person_column,
 )
+from emodal_data.dataset.plan import plan_dataset
+from tests.published import fake_clips
 
 DISTANCE = 0.5
 
@@ -85,3 +90,24 @@ def test_speakers_and_persons_that_disagree_are_named_with_their_clips() -> None
     )
     assert speaker_notes(ledger) == ["speaker anna has several persons, by clips: 1 in 2, 2 in 1"]
     assert speaker_notes(ledger.drop_columns("person")) == []
+
+
+def test_a_dataset_has_the_numbers_in_splits_ledger_and_shards_and_the_embeddings_nowhere(
+    tmp_path: Path,
+) -> None:
+    config = DatasetConfig.model_validate(
+        {"face": {"persons": True}, "split": {"group_by": "person", "allow_imbalance": True}}
+    )
+    rows, clips, measures = fake_clips(tmp_path / "clips")
+    drawn = faces([number % 4 for number in range(len(measures))])
+    measures["embedding"] = drawn["embedding"].to_numpy()
+    rows = with_person_column(rows, config.face)
+    gated = apply_gates(clips, measures, config.clips, config.face, config.audio)
+    plan = plan_dataset(rows, gated, config)
+    assert "embedding" not in plan.clips
+    assert "embedding" not in plan.ledger.column_names
+    assert set(plan.ledger["person"].to_pylist()) == {"1", "2", "3", "4"}
+    assert plan.proof["columns"]["person"]["in_several_splits"] == 0
+    assert plan.clips["carried_person"].dtype == "Int64"
+    by_film = DatasetConfig.model_validate({"face": {"persons": True}, "split": {"allow_imbalance": True}})
+    assert plan_dataset(rows, gated, by_film).proof["columns"]["person"]["in_several_splits"] > 0
