@@ -3,11 +3,12 @@
 Decoders run C code on files from anywhere, so every film is read in such a worker and nowhere else.
 """
 
+import contextlib
 import os
 import signal
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -57,17 +58,20 @@ class WorkerFailed(WorkError):
 
 
 class WorkerPool:
-    """A fixed number of processes; one that dies or hangs is replaced, and the others are not affected."""
+    """Processes, started when there is work for them. One that dies or hangs is replaced; the others go on."""
 
     def __init__(self, workers: int, memory_mb: int) -> None:
-        """workers: processes. memory_mb: what each may allocate beyond what it starts with."""
+        """workers: most processes. memory_mb: what each may allocate beyond what it starts with."""
         self.fault_log: Path | None = None
         """File with the traces of workers that crashed or could not start; None if none left a trace."""
         self._workers, self._memory_mb = workers, memory_mb
         self._lock = threading.Lock()
         self._kills = 0  # since a call ended
         self._traces = tempfile.TemporaryFile()  # noqa: SIM115  (workers write into it as long as the pool is open)
-        self._pool = self._new_pool()
+        self._room = threading.Semaphore(workers)
+        # Pools of one process each, so that a call waits for no process that is not needed; the last used is the last.
+        self._pools: list[pebble.ProcessPool] = []
+        self._idle: list[pebble.ProcessPool] = []
 
     def run(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function in a worker and wait for it. Its own exceptions come back as they are.
@@ -77,18 +81,30 @@ class WorkerPool:
         workers die before they can run it.
         """
         for _ in range(_TRIES):
-            try:
-                return self._run(timeout_s, function, *args, **kwargs)
-            except BrokenProcessPool:
-                self._save_traces()
+            with self._process() as pool:
+                try:
+                    return self._run(pool, timeout_s, function, *args, **kwargs)
+                except BrokenProcessPool:
+                    self._save_traces()
         raise WorkersLost(f"worker processes end before they can work: {self._last_words()}")
 
     def close(self) -> None:
         """End the workers now; what they were doing is lost."""
-        _stop(self._pool)
+        with self._lock:
+            pools = self._pools.copy()
+        for pool in pools:
+            pool.stop()  # type: ignore[no-untyped-call]
+        for pool in pools:
+            pool.join(timeout=10)
 
-    def _run(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        pool = self._usable_pool()
+    def _run(
+        self,
+        pool: pebble.ProcessPool,
+        timeout_s: float,
+        function: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         future: Any = pool.schedule(function, args=list(args), kwargs=kwargs, timeout=timeout_s)
         try:
             result: T = future.result()
@@ -124,21 +140,31 @@ class WorkerPool:
             )
         return TransientError(f"a worker process was killed from outside ({name}; is there enough memory?)")
 
+    @contextlib.contextmanager
+    def _process(self) -> Iterator[pebble.ProcessPool]:
+        """A process that nobody else uses meanwhile: the one used last, because it has loaded most."""
+        with self._room:
+            with self._lock:
+                pool = self._idle.pop() if self._idle else self._new_pool()
+                if not pool.active:  # it died while it had no call, and takes no more work
+                    self._pools.remove(pool)
+                    pool.stop()  # type: ignore[no-untyped-call]
+                    pool = self._new_pool()
+            try:
+                yield pool
+            finally:
+                with self._lock:
+                    self._idle.append(pool)
+
     def _new_pool(self) -> pebble.ProcessPool:
-        return pebble.ProcessPool(
-            max_workers=self._workers,
+        pool = pebble.ProcessPool(
+            max_workers=1,
             context=WorkerContext(self._traces.fileno()),
             initializer=start_worker,
             initargs=(self._memory_mb, os.getpid()),
         )
-
-    def _usable_pool(self) -> pebble.ProcessPool:
-        """The pool; a new one if workers died while none had a call, because then it takes no more work."""
-        with self._lock:
-            if not self._pool.active:
-                _stop(self._pool)
-                self._pool = self._new_pool()
-            return self._pool
+        self._pools.append(pool)
+        return pool
 
     def _save_traces(self) -> None:
         """Copy what crashed workers wrote into a file that outlives the pool."""
@@ -159,11 +185,6 @@ class WorkerPool:
         if not lines:
             return f"is there memory for {self._workers} of them (--workers)?"
         return f"{lines[-1].strip()} (more in {self.fault_log})"
-
-
-def _stop(pool: pebble.ProcessPool) -> None:
-    pool.stop()  # type: ignore[no-untyped-call]
-    pool.join(timeout=10)
 
 
 def _killing_signal(exitcode: int) -> int:

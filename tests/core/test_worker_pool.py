@@ -176,6 +176,21 @@ def test_workers_started_from_several_threads_leave_the_environment_as_it_was(
     assert dict(os.environ) == before
 
 
+def children() -> set[int]:
+    return {child.pid for child in psutil.Process().children() if "spawn_main" in str(child.cmdline())}
+
+
+def test_processes_are_started_when_there_is_work_for_them_and_used_again() -> None:
+    others, pool = children(), WorkerPool(workers=4, memory_mb=512)
+    assert len({pool.run(60, os.getpid) for _ in range(4)}) == len(children() - others) == 1
+    with ThreadPoolExecutor(2) as threads:
+        for future in [threads.submit(pool.run, 60, time.sleep, 0.5) for _ in range(2)]:
+            future.result()
+    assert len(children() - others) == 2
+    pool.close()
+    assert children() == others
+
+
 def test_workers_that_cannot_start_are_a_fault_of_the_run_and_leave_their_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
