@@ -1,6 +1,7 @@
 """The price of a leak: what is known to leak scores high, what is honest does not, and the same every time."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,15 @@ def test_a_film_of_one_class_held_out_against_another_of_one_class_scores_nothin
     )
     assert told["film"] == {"nearest_neighbour": 0.0, "logistic_regression": 0.0}
     assert told["speaker"] == told["film"]
+    assert "person" not in told
+
+
+def test_persons_are_held_out_where_every_clip_has_a_number() -> None:
+    known = samples(told_by="film")
+    told = accuracies(replace(known, person=known.film))
+    assert told["person"] == told["film"]
+    without = np.where(known.clip == known.clip[0], "", known.film)
+    assert "person" not in accuracies(replace(known, person=without))
 
 
 CONFIG = DatasetConfig.model_validate({"report": {"leak_price": True}})

@@ -39,7 +39,7 @@ class Samples:
     """The samples of the audit.
 
     face: (n, pixels). speech: (n, 68). label: (n,) class numbers. augmentation_index: (n,), 0 is the original. clip,
-    film, speaker: (n,) names.
+    film, speaker, person: (n,) names; person is None if the persons have no numbers.
     """
 
     face: Vectors
@@ -49,15 +49,16 @@ class Samples:
     clip: Names
     film: Names
     speaker: Names
+    person: Names | None = None
 
 
 def leak_price(dataset: Path) -> dict[str, Any] | None:
     """What simple models score on a dataset that is split in several ways, the leaking ones first.
 
     Returns clips, samples, majority (share of the commonest class), and accuracy: for each way (augment_then_split,
-    clip, film, and speaker if every clip names one) and each model (nearest_neighbour, logistic_regression) the share
-    of held-out samples classified correctly. A way is null if the dataset lacks what it needs: augmented samples, or a
-    second film. None if the training split has fewer than two classes. Deterministic.
+    clip, film, and speaker and person if every clip has one) and each model (nearest_neighbour, logistic_regression)
+    the share of held-out samples classified correctly. A way is null if the dataset lacks what it needs: augmented
+    samples, or a second film. None if the training split has fewer than two classes. Deterministic.
     Raises InputError if the folder holds no dataset.
     """
     samples = _read(dataset)
@@ -80,6 +81,8 @@ def accuracies(samples: Samples) -> dict[str, dict[str, float] | None]:
     ways = {"augment_then_split": each, "clip": samples.clip, "film": samples.film}
     if (samples.speaker != "").all():
         ways["speaker"] = samples.speaker
+    if samples.person is not None and (samples.person != "").all():
+        ways["person"] = samples.person
     with threadpool_limits(1):  # the same sums in the same order on any number of cores
         return {
             way: None
@@ -103,7 +106,10 @@ def format_price(price: Mapping[str, Any]) -> str:
 def _read(dataset: Path) -> Samples | None:
     if not shard_paths(dataset):
         raise InputError(f"{dataset}: no dataset here; give the folder that holds data/ and manifest.json")
-    rows = read_samples(dataset, ["film", "speaker"])
+    names = ["film", "speaker"]
+    if "person" in pq.read_schema(next(iter(shard_paths(dataset)))).names:
+        names.append("person")
+    rows = read_samples(dataset, names)
     rows = rows[(rows["split"] == "train") & (rows["augmentation_index"] <= MOST_COPIES)]
     if rows["label"].nunique() < 2:
         return None
@@ -119,7 +125,7 @@ def _read(dataset: Path) -> Samples | None:
         speech,
         np.unique(rows["label"].to_numpy(dtype=str), return_inverse=True)[1].astype(np.int64),
         rows["augmentation_index"].to_numpy().astype(np.int64),
-        *(rows[name].fillna("").to_numpy(str) for name in ("clip_id", "film", "speaker")),
+        *(rows[name].astype(object).fillna("").to_numpy(str) for name in ("clip_id", *names)),
     )
 
 

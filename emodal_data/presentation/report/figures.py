@@ -20,6 +20,7 @@ WAYS = {
     "clip": "clips",
     "film": "films",
     "speaker": "speakers",
+    "person": "persons",
 }
 _OUTCOMES = {"kept": KEPT, "dropped": LOST}
 
