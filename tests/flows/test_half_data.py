@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from emodal_data import read_split
 from emodal_data.media import open_film
 
 #: Clips of the sample films that have a clear face and a voice are nearly all; these many are taken.
@@ -97,6 +98,46 @@ def test_with_any_each_clip_has_the_half_that_its_file_has(halves: Path) -> None
         timeout=300,
     )
     assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize(
+    ("modalities", "suffix", "network"), [("audio", ".wav", "audio"), ("image", ".jpg", "image")]
+)
+def test_a_corpus_of_one_half_becomes_a_dataset_and_a_network_of_that_half(
+    halves: Path, modalities: str, suffix: str, network: str
+) -> None:
+    table = pd.read_csv(halves / "spans.csv")
+    table[table["film"].str.endswith(suffix)].to_csv(halves / f"{modalities}.csv", index=False)
+    out = halves / f"only-{modalities}"
+    tiny = ("model.epochs=1", "model.members=1", "model.filters=[2,2,2]", "split.allow_imbalance=true")
+    settings = [*tiny, f"clips.modalities={modalities}", "split.test_fraction=0.4"]
+    command = [
+        "build",
+        "--films",
+        halves / "films",
+        "--annotations",
+        halves / f"{modalities}.csv",
+        "--out",
+        out,
+    ]
+    run = subprocess.run(
+        [sys.executable, "-m", "flows", *map(str, command), *(w for one in settings for w in ("--set", one))],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert run.returncode == 0, run.stderr
+    missing = "audio_features" if modalities == "image" else "image"
+    samples = [row for split in ("train", "test") for row in read_split(out, split).to_pylist()]
+    assert len({row["clip_id"] for row in samples}) >= CLIPS // 2 - 3
+    assert [row for row in samples if row[missing] is not None] == []
+    assert {Path(row["film"]).suffix for row in samples} == {suffix}
+    metrics = json.loads((out / "model" / "metrics.json").read_bytes())
+    assert list(metrics["training"]) == [network]
+    assert metrics["networks"][network]["n"] == read_split(out, "test").num_rows > 0
+    assert set(metrics["left_out"]) == {"emodal", "image" if network == "audio" else "audio"}
+    page = (out / "dataset" / "report" / "index.html").read_text()
+    assert "undefined" not in page and "NaN" not in page
 
 
 @pytest.mark.parametrize(
