@@ -14,6 +14,7 @@ from emodal_data.clips.tables import Table
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.reasons import Reason
+from emodal_data.core.schema import EXPRESSION_NAMES
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
@@ -36,6 +37,8 @@ CLEAR = {
     "residual_yaw_deg": 0.1,
     "dominance": 1.0,
     "outside_fraction": 0.0,
+    "blur_px": 0.2,
+    "view_score": 0.9,
     "x0": 10.0,
     "y0": 10.0,
     "x1": 210.0,
@@ -50,6 +53,7 @@ CLEAR = {
     "corrupt_frames": 0,
     "missing_samples": 0,
     "frame_width_px": 640.0,
+    **dict.fromkeys(EXPRESSION_NAMES, 0.25),
 }
 
 

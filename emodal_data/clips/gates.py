@@ -22,7 +22,7 @@ from emodal_data.clips.speaking import SpeakingMeasures
 from emodal_data.clips.tables import GATED, MEASURED, PLANNED, checked
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig, Section
 from emodal_data.core.reasons import ADVICE, Reason, stage_of
-from emodal_data.core.schema import SPEAKING, VOICE_LEVEL
+from emodal_data.core.schema import EXPRESSION_NAMES, SPEAKING, VOICE_LEVEL
 from emodal_data.core.sizes import RATE_HZ
 from emodal_data.face import FaceMeasures
 
@@ -113,10 +113,12 @@ FACE_GATES: Final = (
     _gate("landmark_score", Direction.AT_LEAST, "face.min_landmark_score", Reason.LANDMARK_SCORE_LOW),
     _gate("face_width_px", Direction.AT_LEAST, "face.min_width_px", Reason.FACE_TOO_SMALL),
     _gate("sharpness", Direction.AT_LEAST, "face.min_sharpness", Reason.FACE_BLURRED),
+    _gate("blur_px", Direction.AT_MOST, "face.max_blur_px", Reason.FACE_BLURRED),
     _gate("yaw_deg", Direction.WITHIN, "face.max_yaw_deg", Reason.FACE_TURNED_AWAY),
     _gate("pitch_deg", Direction.WITHIN, "face.max_pitch_deg", Reason.FACE_TURNED_AWAY),
     _gate("outside_fraction", Direction.AT_MOST, "face.max_outside_fraction", Reason.FACE_CUT_BY_BORDER),
     _gate("dominance", Direction.AT_LEAST, "face.min_dominance", Reason.FACE_NOT_DOMINANT),
+    _gate("view_score", Direction.AT_LEAST, "face.min_view_score", Reason.FACE_VIEW_BROKEN),
 )
 #: Of clips whose faces were followed; without that the settings have no threshold.
 SPEAKING_GATES: Final = (
@@ -184,6 +186,8 @@ def apply_gates(
             table[field.name] = None if field.type == pa.string() else np.nan
     if clip.shot_cuts == "ignore":
         table = table.drop(columns="shot_cut_s", errors="ignore")
+    if not face.measures:
+        table = table.drop(columns=EXPRESSION_NAMES, errors="ignore")
     failed, measured = _first_failed(table, {"clips": clip, "face": face, "audio": audio})
     dropped = failed >= 0
     if dropped.any():

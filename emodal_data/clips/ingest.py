@@ -199,6 +199,7 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSetting
     if isinstance(picture, FacePicture):
         row |= {
             **asdict(picture.measures),
+            **asdict(picture.expression),
             "face_hash": face_hash(picture.image),
             "image": encode_png(picture.image),
         }

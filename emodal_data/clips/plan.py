@@ -39,7 +39,7 @@ from emodal_data.storage.urls import shown
 _MOST_WORDS = 5
 
 #: Raised when reading a film yields other values; store files of earlier versions are then ignored.
-INGEST_VERSION = 7
+INGEST_VERSION = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,15 @@ def reel_places(reel: Reel) -> Places:
 
 
 #: Settings of the section face that are in the key only where they are used, or not at all.
-_SETTLED_APART: Final = ("track", "track_fps", "min_speaking", "persons", "embedder", "person_distance")
+_SETTLED_APART: Final = (
+    "track",
+    "track_fps",
+    "min_speaking",
+    "persons",
+    "embedder",
+    "person_distance",
+    "measures",
+)
 
 
 def ingest_key(clips: ClipsConfig, face: FaceConfig, audio: AudioConfig = DEFAULT_AUDIO) -> str:

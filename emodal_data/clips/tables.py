@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from emodal_data.core.errors import WorkError
-from emodal_data.core.schema import CLIP_STORE, LEDGER, LEDGER_LABELS, STORE_OPTIONS
+from emodal_data.core.schema import CLIP_STORE, EXPRESSION_NAMES, LEDGER, LEDGER_LABELS, STORE_OPTIONS
 
 #: Pictures and sounds; every other column of the clip store is small.
 PAYLOAD: Final = ("image", "audio", "preview_frame", "preview_sound")
@@ -111,9 +111,12 @@ MEASURED: Final = Table(
     pa.schema(STORE_OPTIONS),
 )
 
+#: Measures that clips have after the gates only where they were asked for.
+_ASKED_FOR: Final = ("shot_cut_s", *EXPRESSION_NAMES)
+
 #: Planned clips with their measures; reason, measured and detail are null for a clip that passed the gates.
 GATED: Final = PLANNED.with_columns(
     "gated clips",
-    [field for field in MEASURED.columns if field.name not in (*_SPAN, "shot_cut_s")],
-    [*_fields(MEASURED.columns, ["shot_cut_s"]), *MEASURED.options],
+    [field for field in MEASURED.columns if field.name not in (*_SPAN, *_ASKED_FOR)],
+    [*_fields(MEASURED.columns, _ASKED_FOR), *MEASURED.options],
 )

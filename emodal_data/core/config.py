@@ -4,6 +4,7 @@ flows/config/models.py joins them with those of the model and the engine to the 
 """
 
 import difflib
+import importlib.metadata
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
@@ -15,6 +16,9 @@ from emodal_data.core.label_words import DEFAULT_CLASSES, DROP, PRESETS, UNLABEL
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 SplitName = Literal["train", "validation", "test"]
 Resolve = Literal["majority", "dawid_skene"]
+
+#: The group of entry points by which packages add face backends.
+FACE_BACKENDS: Final = "emodal.face_backends"
 
 
 class Section(BaseModel):
@@ -131,8 +135,9 @@ class ClipsConfig(Section):
 class FaceConfig(Section):
     """Finding the face, the clear-face gate, and turning it to the front."""
 
-    backend: Literal["embedded", "face_alignment"] = "embedded"
-    """Detector and landmarks: models in the installed packages, or the face-alignment package."""
+    backend: str = "embedded"
+    """Detector and landmarks: embedded (models in the installed packages), face_alignment (that package), or the name
+    that an installed package gives a detector of its own by an entry point of the group emodal.face_backends."""
     detector: Literal["embedded", "sfd"] = "embedded"
     """Whose boxes the face_alignment backend takes: the embedded detector's, or its own SFD's (slow)."""
     weights: str | None = None
@@ -157,6 +162,8 @@ class FaceConfig(Section):
     """Probability that the chosen face speaks (speaking_score); 0 asks nothing. Needs track or choose = "speaking"."""
     frame_search_s: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Look this far from the middle frame for a clear face; 0: the middle frame or nothing."""
+    measures: bool = False
+    """Columns for the expression: opening of mouth and eyes, height of lip corners and brows, without the pose."""
     gate: Literal["drop", "score"] = "drop"
     """Drop faces that are not clear, or keep all and only record the measures."""
     min_score: Fraction = 0.6
@@ -165,8 +172,10 @@ class FaceConfig(Section):
     """Landmark score."""
     min_width_px: Annotated[float, Field(ge=0)] = 64.0
     """Width of the face box in the film's own pixels."""
-    min_sharpness: Annotated[float, Field(ge=0)] = 0.03
-    """Contrast-normalised variance of the Laplacian of the aligned face."""
+    max_blur_px: Annotated[float, Field(ge=0)] = 0.9
+    """Blur of the face's edges in pixels of its 128 px picture; light, contrast and noise hardly change it."""
+    min_sharpness: Annotated[float, Field(ge=0)] = 0.0
+    """Contrast-normalised variance of the Laplacian of the aligned face, which soft light lowers too; 0: no limit."""
     max_yaw_deg: Annotated[float, Field(ge=0, le=90)] = 45.0
     """Turn of the head to either side."""
     max_pitch_deg: Annotated[float, Field(ge=0, le=90)] = 30.0
@@ -175,6 +184,18 @@ class FaceConfig(Section):
     """Share of the face box beyond the frame's border."""
     min_dominance: Fraction = 0.0
     """Share of the largest face in the area of the two largest; 0.5 is a tie, 0 asks nothing."""
+    min_view_score: Fraction = 0.5
+    """Score of the frontal picture: low where a hand, hair or another head covers the face, or the view is torn."""
+
+    @field_validator("backend")
+    @classmethod
+    def _backend_exists(cls, name: str) -> str:
+        own = ["embedded", "face_alignment"]
+        if name not in own:
+            added = sorted(importlib.metadata.entry_points(group=FACE_BACKENDS).names)
+            if name not in added:
+                raise ValueError(f"no such backend; there are {', '.join([*own, *added])}")
+        return name
 
     @model_validator(mode="after")
     def _dense_needs_the_mesh(self) -> Self:

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     FACE_TURNED_AWAY = "face_turned_away"
     FACE_CUT_BY_BORDER = "face_cut_by_border"
     FACE_NOT_DOMINANT = "face_not_dominant"
+    FACE_VIEW_BROKEN = "face_view_broken"
     NOBODY_ON_SCREEN_SPEAKS = "nobody_on_screen_speaks"
     SPEAKER_UNSURE = "speaker_unsure"
     # the sound
@@ -149,10 +150,11 @@ ADVICE: dict[Reason, str] = {
     Reason.FACE_SCORE_LOW: "the detector is unsure: lower face.min_score to keep such faces",
     Reason.LANDMARK_SCORE_LOW: "the landmarks are unsure: lower face.min_landmark_score to keep such faces",
     Reason.FACE_TOO_SMALL: "lower face.min_width_px to keep small faces",
-    Reason.FACE_BLURRED: "lower face.min_sharpness to keep blurred faces",
+    Reason.FACE_BLURRED: "raise face.max_blur_px (or lower face.min_sharpness) to keep blurred faces",
     Reason.FACE_TURNED_AWAY: "raise face.max_yaw_deg or face.max_pitch_deg to keep turned faces",
     Reason.FACE_CUT_BY_BORDER: "raise face.max_outside_fraction to keep cut faces",
     Reason.FACE_NOT_DOMINANT: "several faces of like size: lower face.min_dominance to keep the largest anyway",
+    Reason.FACE_VIEW_BROKEN: "the face is covered or its frontal picture is torn: lower face.min_view_score to keep it",
     Reason.NOBODY_ON_SCREEN_SPEAKS: "no mouth of the shot moves with the voice: lower face.min_speaking to keep it",
     Reason.SPEAKER_UNSURE: "mouth and voice do not say enough: lower face.min_speaking, or lengthen the span",
     Reason.AUDIO_TOO_SHORT: "the span is too short for speech features: lengthen it",

@@ -55,10 +55,33 @@ MORE_QUALITY: Final = (
     _field("y0", pa.float32(), "upper edge of the face box in pixels of the film"),
     _field("x1", pa.float32(), "right edge of the face box in pixels of the film"),
     _field("y1", pa.float32(), "lower edge of the face box in pixels of the film"),
+    _field(
+        "blur_px",
+        pa.float32(),
+        "blur of the face's edges in pixels of the image, beyond the film's own pixels",
+    ),
+    _field("view_score", pa.float32(), "whether the frontal image shows a whole face, 0 to 1"),
     _field("audio_rms", pa.float32(), "root mean square of the sound, full scale 1"),
     _field("audio_peak", pa.float32(), "largest magnitude of the sound, full scale 1"),
     _field("audio_clipped_fraction", pa.float32(), "share of samples within 2 % of full scale"),
 )
+
+#: The expression of the face (see emodal_data/face/expression.py), in the ledger and the shards with face.measures.
+EXPRESSION: Final = tuple(
+    _field(name, pa.float32(), f"{about}, in distances between the eyes, the head's pose removed")
+    for name, about in (
+        ("mouth_opening", "distance of the inner lips"),
+        ("mouth_width", "distance of the lip corners"),
+        ("lip_corner_left", "height of the left lip corner (of the picture) above the middle of the lips"),
+        ("lip_corner_right", "height of the right lip corner above the middle of the lips"),
+        ("brow_left", "height of the left brow above its eye"),
+        ("brow_right", "height of the right brow above its eye"),
+        ("eye_left", "distance of the lids of the left eye"),
+        ("eye_right", "distance of the lids of the right eye"),
+    )
+)
+
+EXPRESSION_NAMES: Final = [field.name for field in EXPRESSION]
 
 #: What the voice says about the face, where faces were followed (face.track); after the others in each file.
 SPEAKING: Final = (
@@ -128,6 +151,7 @@ CLIP_STORE: Final = pa.schema(
         _field("shot_cut_s", pa.float64(), "cut within the span, where cuts were looked for"),
         _field("preview_frame", pa.binary(), "small JPEG of the whole frame, for the report"),
         _field("preview_sound", pa.binary(), "the sound as Opus in WebM, for the report"),
+        *EXPRESSION,
     ]
 )
 
@@ -151,6 +175,7 @@ LEDGER: Final = pa.schema(
 LEDGER_OPTIONS: Final = (
     _field("fold", pa.int32(), "fold of the training side, when kept there"),
     _field("shot_cut_s", pa.float64(), "the cut to another shot that is deepest within the span"),
+    *EXPRESSION,
     *SPEAKING,
     *VOICE_LEVEL,
     _field("review", pa.string(), "what a reviewer decided about the clip: drop or relabel"),
@@ -220,6 +245,7 @@ SHARD_OPTIONS: Final = {
             pa.list_(pa.list_(pa.float32(), FEATURE_COUNT)),
             "34 short-term features and their deltas for every step of the sound",
         ),
+        *EXPRESSION,
         *SPEAKING,
         *VOICE_LEVEL,
     )

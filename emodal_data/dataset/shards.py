@@ -22,6 +22,7 @@ from emodal_data.core.errors import WorkError
 from emodal_data.core.label_words import DEFAULT_CLASSES
 from emodal_data.core.schema import (
     DERIVED_COLUMNS,
+    EXPRESSION_NAMES,
     FEATURE_COUNT,
     SCHEMA_VERSION,
     SPEAKING,
@@ -82,6 +83,7 @@ class ShardSettings:
             "fold": config.split.folds is not None or config.split.fold_column is not None,
             "audio": config.shards.audio,
             "short_term_features": config.audio.short_term,
+            **dict.fromkeys(EXPRESSION_NAMES, config.face.measures),
             **{field.name: config.face.tracks_faces for field in SPEAKING},
             **{field.name: config.audio.measures for field in VOICE_LEVEL},
         }

@@ -3,7 +3,8 @@
 The names below are the room's public surface; everything else is private to it.
 """
 
-from emodal_data.face.backend import create_backend
+from emodal_data.face.backend import create_backend, find_faces
+from emodal_data.face.expression import Expression, measure_expression
 from emodal_data.face.find import FacePicture, find_face
 from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.geometry import LANDMARKS68, CanonicalFace, canonical_face, vertex_normals
@@ -16,6 +17,7 @@ __all__ = [
     "LANDMARKS68",
     "CanonicalFace",
     "Detection",
+    "Expression",
     "Face",
     "FaceBackend",
     "FaceMeasures",
@@ -28,7 +30,9 @@ __all__ = [
     "canonical_face",
     "create_backend",
     "find_face",
+    "find_faces",
     "fit_pose",
     "frontalize",
+    "measure_expression",
     "vertex_normals",
 ]

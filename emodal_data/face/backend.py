@@ -1,23 +1,32 @@
-"""Creates the face backend that the configuration names.
+"""Creates the face backend that the configuration names: one of this room, or one that an installed package adds.
 
 The backends are in embedded.py and face_alignment_backend.py, and are imported only when they are needed.
 """
 
+import importlib.metadata
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy.typing as npt
+
+from emodal_data.core.config import FACE_BACKENDS
 from emodal_data.core.errors import InputError
-from emodal_data.face.types import FaceBackend
+from emodal_data.face.types import Face, FaceBackend, as_rgb
 
 
 def create_backend(
     name: str, weights: str | Path | None = None, detector: Literal["embedded", "sfd"] = "embedded"
 ) -> FaceBackend:
-    """The backend called `name`: "embedded" or "face_alignment".
+    """The backend called `name`: "embedded", "face_alignment", or the name of an entry point of FACE_BACKENDS.
+
+    The entry point names a function without arguments that returns a FaceBackend:
+    `my_detector = "my_package.my_module:MyBackend"`.
 
     weights: folder with the files of the face_alignment backend; None: the package's own cache, filled from the
     network if necessary. detector: the detector of the face_alignment backend, the embedded one or its own SFD.
-    Raises InputError if a package or a weights file is missing; the message says which and what to do.
+    Raises InputError if a package or a weights file is missing, or an entry point cannot be used; the message says
+    which and what to do.
     """
     if name == "embedded":
         from emodal_data.face.embedded import EmbeddedBackend
@@ -27,4 +36,39 @@ def create_backend(
         from emodal_data.face.face_alignment_backend import FaceAlignmentBackend
 
         return FaceAlignmentBackend(Path(weights) if weights is not None else None, detector)
-    raise InputError(f"unknown face backend {name!r}: use embedded or face_alignment")
+    points = importlib.metadata.entry_points(group=FACE_BACKENDS)
+    if name not in points.names:
+        known = ", ".join(["embedded", "face_alignment", *sorted(points.names)])
+        raise InputError(f"unknown face backend {name!r}: use one of {known}")
+    return _plugged_in(points[name])
+
+
+def find_faces(rgb: npt.NDArray[Any], backend: FaceBackend | None = None) -> list[Face]:
+    """All faces of a picture with their landmarks, largest first.
+
+    rgb: (h, w, 3) uint8, or whatever as_rgb accepts. backend: the embedded one by default, loaded once in a process.
+    Raises InputError if rgb is no picture.
+    """
+    return (backend or _embedded()).faces(as_rgb(rgb))
+
+
+@cache
+def _embedded() -> FaceBackend:
+    return create_backend("embedded")
+
+
+def _plugged_in(point: importlib.metadata.EntryPoint) -> FaceBackend:
+    try:
+        backend: FaceBackend = point.load()()
+    except Exception as error:  # a plug-in is other people's code
+        raise InputError(
+            f"the plug-in {point.value} of the group {FACE_BACKENDS} cannot be loaded: {error}"
+        ) from error
+    missing = [
+        name for name in ("detect", "landmarks", "faces") if not callable(getattr(backend, name, None))
+    ]
+    if missing:
+        raise InputError(
+            f"the plug-in {point.value} of the group {FACE_BACKENDS} has no {' and no '.join(missing)}"
+        )
+    return backend

@@ -11,10 +11,13 @@ from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.core.region import Region, region_text
+from emodal_data.face.blur import blur_px
+from emodal_data.face.expression import Expression, measure_expression
 from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
 from emodal_data.face.pose import fit_pose, keypoint_yaw_deg
 from emodal_data.face.types import Detection, FaceBackend, Picture, as_rgb
+from emodal_data.face.view_score import view_score
 
 #: Boxes whose score is below this share of the frame's best score are neither chosen nor counted: a box with a low
 #: score (0.5 to 0.6) may be larger than the sure face (0.9) beside it. This is not a setting, because thresholds of
@@ -29,10 +32,11 @@ UPRIGHT_ROLL_DEG = 45.0
 
 @dataclass(frozen=True, eq=False)
 class FacePicture:
-    """The frontal face of a frame. image: (128, 128) uint8 gray. measures: see FaceMeasures."""
+    """The frontal face of a frame. image: (128, 128) uint8 gray. measures, expression: see their classes."""
 
     image: Picture
     measures: FaceMeasures
+    expression: Expression
 
 
 def find_face(
@@ -74,8 +78,10 @@ def find_face(
         y0=y0,
         x1=x1,
         y1=y1,
+        blur_px=blur_px(rgb, face.landmarks68, frontal.scale),
+        view_score=view_score(frontal.image),
     )
-    return FacePicture(frontal.image, measures)
+    return FacePicture(frontal.image, measures, measure_expression(face.landmarks68))
 
 
 def _within(detections: list[Detection], region: Region, rgb: Picture, scale: float) -> list[Detection]:

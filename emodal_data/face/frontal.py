@@ -38,7 +38,8 @@ class Frontal:
     """A face seen from the front.
 
     image: (128, 128) uint8 gray. yaw_deg, pitch_deg, roll_deg: the pose that was removed (see Pose).
-    mirrored_fraction: share of the face that was filled from its other side, 0 to 1.
+    mirrored_fraction: share of the face that was filled from its other side, 0 to 1. scale: pixels of the photo per
+    pixel of `image`.
     """
 
     image: Picture
@@ -46,6 +47,7 @@ class Frontal:
     pitch_deg: float
     roll_deg: float
     mirrored_fraction: float
+    scale: float
 
 
 def frontalize(picture: npt.NDArray[np.uint8], landmarks: Points) -> Frontal:
@@ -58,7 +60,8 @@ def frontalize(picture: npt.NDArray[np.uint8], landmarks: Points) -> Frontal:
     surface = canonical_surface()
     depth_cm = surface.with_depth_of(head.points_cm)
     where_x, where_y = _project(head.pose, surface, depth_cm)
-    image = _sample(picture, where_x, where_y, head.pose.scale_px_per_cm / PX_PER_CM)
+    scale = head.pose.scale_px_per_cm / PX_PER_CM
+    image = _sample(picture, where_x, where_y, scale)
     height, width = picture.shape[:2]
     in_picture = (where_x >= 0) & (where_x <= width - 1) & (where_y >= 0) & (where_y <= height - 1)
     seen = _seen(surface.x_cm, depth_cm, math.radians(head.pose.yaw_deg)) * in_picture
@@ -66,7 +69,7 @@ def frontalize(picture: npt.NDArray[np.uint8], landmarks: Points) -> Frontal:
     image, mirrored = _fill_from_other_side(image, seen)
     fraction = float((mirrored * surface.inside).sum() / surface.inside.sum())
     rounded = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-    return Frontal(rounded, head.pose.yaw_deg, head.pose.pitch_deg, head.pose.roll_deg, fraction)
+    return Frontal(rounded, head.pose.yaw_deg, head.pose.pitch_deg, head.pose.roll_deg, fraction, scale)
 
 
 def _project(pose: Pose, surface: Surface, depth_cm: Grid) -> tuple[Grid, Grid]:

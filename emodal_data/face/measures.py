@@ -20,7 +20,8 @@ class FaceMeasures:
     detector's keypoints. mirrored_fraction: share of the frontal face filled from its other side.
     residual_yaw_deg: yaw still measured in the frontal face. faces_in_frame: number of faces found. dominance: the
     area of this face as a share of its own and the largest other face's (1 if alone, 0.5 for a tie).
-    outside_fraction: share of the box beyond the frame. x0, y0, x1, y1: the box.
+    outside_fraction: share of the box beyond the frame. x0, y0, x1, y1: the box. blur_px: blur of the face's edges in
+    pixels of the frontal picture (see blur.py). view_score: whether the frontal picture shows a whole face, 0 to 1.
     """
 
     face_score: float
@@ -39,6 +40,8 @@ class FaceMeasures:
     y0: float
     x1: float
     y1: float
+    blur_px: float
+    view_score: float
 
 
 def sharpness(image: Picture) -> float:

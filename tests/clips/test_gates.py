@@ -24,6 +24,8 @@ NEAR = {
     "yaw_deg": [-90.0, -45.0, 0.0, 45.0, 60.0],
     "pitch_deg": [-40.0, -30.0, 0.0, 30.0, 31.0],
     "outside_fraction": [0.0, 0.25, 0.5],
+    "blur_px": [0.0, 0.9, 1.1],
+    "view_score": [0.1, 0.5, 0.9],
     "dominance": [0.4, 0.5, 1.0],
     "missing_samples": [0.0, 800.0, 4000.0],
     "audio_rms": [0.0, 1e-4, 0.1],
@@ -36,6 +38,7 @@ NEAR = {
 CLEAR = {
     **{"face_score": 0.9, "landmark_score": 0.9, "face_width_px": 200.0, "sharpness": 0.2, "yaw_deg": 0.0},
     **{"pitch_deg": 0.0, "outside_fraction": 0.0, "dominance": 1.0, "missing_samples": 0.0},
+    **{"blur_px": 0.1, "view_score": 0.9},
     **{"audio_rms": 0.1, "audio_peak": 0.5},
     **{"audio_clipped_fraction": 0.0, "audio_is_constant": False, "audio_is_finite": True},
     **{"shot_cut_s": np.nan},
@@ -95,6 +98,7 @@ def verdict(
             (Reason.LANDMARK_SCORE_LOW, "landmark_score", clip["landmark_score"] >= face.min_landmark_score),
             (Reason.FACE_TOO_SMALL, "face_width_px", clip["face_width_px"] >= face.min_width_px),
             (Reason.FACE_BLURRED, "sharpness", clip["sharpness"] >= face.min_sharpness),
+            (Reason.FACE_BLURRED, "blur_px", clip["blur_px"] <= face.max_blur_px),
             (Reason.FACE_TURNED_AWAY, "yaw_deg", abs(clip["yaw_deg"]) <= face.max_yaw_deg),
             (Reason.FACE_TURNED_AWAY, "pitch_deg", abs(clip["pitch_deg"]) <= face.max_pitch_deg),
             (
@@ -103,6 +107,7 @@ def verdict(
                 clip["outside_fraction"] <= face.max_outside_fraction,
             ),
             (Reason.FACE_NOT_DOMINANT, "dominance", clip["dominance"] >= face.min_dominance),
+            (Reason.FACE_VIEW_BROKEN, "view_score", clip["view_score"] >= face.min_view_score),
         ):
             if not passes:
                 return reason, clip[name]

@@ -22,12 +22,14 @@ from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.worker_pool import WorkerFailed
-from emodal_data.face import FaceMeasures, FacePicture
+from emodal_data.face import Expression, FaceMeasures, FacePicture
 from emodal_data.media import AudioSpan, Frame
 from emodal_data.media.encoders import pcm16
 from tests.media.films import Recipe, make_film
 
-MEASURES = FaceMeasures(0.9, 0.9, 200.0, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 1, 1.0, 0.0, 0.0, 0.0, 200.0, 200.0)
+MEASURES = FaceMeasures(
+    0.9, 0.9, 200.0, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 1, 1.0, 0.0, 0.0, 0.0, 200.0, 200.0, 0.1, 0.9
+)
 
 
 def reel(folder: Path, count: int) -> Reel:
@@ -172,7 +174,9 @@ class FilmOfOneFace:
 def found(rgb: np.ndarray, *_: Any, **__: Any) -> FacePicture:
     if not rgb.any():
         raise Dropped(Reason.NO_FACE, "nobody there")
-    return FacePicture(image=np.zeros((128, 128), np.uint8), measures=MEASURES)
+    return FacePicture(
+        image=np.zeros((128, 128), np.uint8), measures=MEASURES, expression=Expression(*[0.3] * 8)
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from emodal_data.face.measures import outside_fraction, sharpness
 CLEAR = FaceMeasures(
     face_score=0.9, landmark_score=0.99, face_width_px=200.0, sharpness=0.1, yaw_deg=5.0, pitch_deg=-3.0, roll_deg=2.0,
     mirrored_fraction=0.0, residual_yaw_deg=0.5, faces_in_frame=1, dominance=1.0, outside_fraction=0.0,
-    x0=100.0, y0=100.0, x1=300.0, y1=300.0,
+    x0=100.0, y0=100.0, x1=300.0, y1=300.0, blur_px=0.2, view_score=0.9,
 )  # fmt: skip
 
 
@@ -25,10 +25,11 @@ CLEAR = FaceMeasures(
         ("face_score", 0.59, Reason.FACE_SCORE_LOW),
         ("landmark_score", 0.49, Reason.LANDMARK_SCORE_LOW),
         ("face_width_px", 63.9, Reason.FACE_TOO_SMALL),
-        ("sharpness", 0.001, Reason.FACE_BLURRED),
+        ("blur_px", 0.91, Reason.FACE_BLURRED),
         ("yaw_deg", -45.1, Reason.FACE_TURNED_AWAY),
         ("pitch_deg", 30.1, Reason.FACE_TURNED_AWAY),
         ("outside_fraction", 0.26, Reason.FACE_CUT_BY_BORDER),
+        ("view_score", 0.49, Reason.FACE_VIEW_BROKEN),
         ("sharpness", float("nan"), Reason.FACE_BLURRED),
     ],
 )
@@ -55,6 +56,12 @@ def test_dominance_is_asked_for_only_by_config():
     tie = dataclasses.replace(CLEAR, dominance=0.5, faces_in_frame=2)
     assert face_gate(tie, FaceConfig()) is None
     assert face_gate(tie, FaceConfig(min_dominance=0.6)) == (Reason.FACE_NOT_DOMINANT, 0.5)
+
+
+def test_a_share_of_detail_is_asked_for_only_by_config():
+    soft = dataclasses.replace(CLEAR, sharpness=0.02)
+    assert face_gate(soft, FaceConfig()) is None
+    assert face_gate(soft, FaceConfig(min_sharpness=0.03)) == (Reason.FACE_BLURRED, 0.02)
 
 
 def test_the_score_mode_keeps_every_face():

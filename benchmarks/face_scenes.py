@@ -1,0 +1,254 @@
+"""Draws faces of known pose behind hands, hair, microphones, glasses and other heads, bowed, side-lit and blocky.
+
+The truth of a scene is the same face seen from the front without anything before it; `is_broken` compares.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from emodal_data.face import LANDMARKS68, frontalize
+from emodal_data.face.surface import canonical_surface
+from tests.face.rendered import PX_PER_CM as CM
+from tests.face.rendered import SIZE_PX, Actor
+
+SURFACE = canonical_surface()
+CORE = SURFACE.inside & (np.abs(SURFACE.x_cm) < 5.5) & (SURFACE.y_cm > -8)
+#: What can be before a face; scenes of the other kinds show all of it.
+OCCLUDERS = ("hand at the cheek", "hand at the mouth", "hand at the eye", "hair", "microphone", "other head")
+KINDS = ("clear", "glasses", "bowed or raised", "side light", "half in shadow", "blocks", *OCCLUDERS)
+#: Shares of the core that are covered, and the difference from the truth (see difference), of whole and broken views.
+WHOLE, BROKEN = (0.02, 0.7), (0.08, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A frame of a face. rgb: (400, 400, 3). covered: (400, 400) 255 where something is before the face.
+
+    truth: (128, 128) the frontal picture of the bare face. landmarks: (468, 2) exact pixels.
+    """
+
+    kind: str
+    rgb: np.ndarray
+    covered: np.ndarray
+    truth: np.ndarray
+    landmarks: np.ndarray
+    yaw_deg: float
+    pitch_deg: float
+
+
+def draw_scene(actor: Actor, kind: str, rng: np.random.Generator) -> Scene:
+    yaw, pitch, roll = rng.uniform(-42, 42), rng.uniform(-12, 12), rng.uniform(-12, 12)
+    if kind == "bowed or raised":
+        yaw, pitch = rng.uniform(-30, 30), rng.choice([-1, 1]) * rng.uniform(15, 35)
+    open_cm = max(0.0, rng.normal(0, 0.7))
+    lamp = {"side light": "side", "half in shadow": "half"}.get(kind, "side" if rng.random() < 0.25 else "")
+    lit = _lit(actor, lamp, rng)
+    drawn, straight = lit.draw(yaw, pitch, roll, open_cm), lit.draw(open_cm=open_cm)
+    bare, points = drawn.rgb, drawn.landmarks468
+    near = -1 if yaw > 0 else 1  # the side of the picture with the half that is seen better
+    side = near if rng.random() < 0.7 else -near
+    rgb, front = bare, straight.rgb
+    if kind == "glasses":
+        style = rng.uniform([10, 0.12], [60, 0.35])
+        rgb, front = _glasses(bare, points, *style), _glasses(front, straight.landmarks468, *style)
+    elif kind.startswith("hand"):
+        cheek = points[205 if side < 0 else 425] * 0.6 + points[123 if side < 0 else 352] * 0.4
+        place = {"cheek": cheek, "mouth": points[13], "eye": points[159 if side < 0 else 386]}[
+            kind.split()[-1]
+        ]
+        rgb = _hand(bare, points, place + rng.normal(0, 0.6 * CM, 2), rng)
+    elif kind == "hair":
+        rgb = _hair(bare, points, side, rng.uniform(0.1, 0.9), rng)
+    elif kind == "microphone":
+        place = points[17] + np.array([rng.normal(0, 0.8), rng.uniform(-1.5, 4)]) * CM
+        rgb = _microphone(bare, place, rng)
+    elif kind == "other head":
+        rgb = _other_head(bare, points, side, rng.uniform(0.1, 0.95), rng)
+    covered = np.zeros(bare.shape[:2], np.uint8)
+    if kind in OCCLUDERS:
+        covered[np.abs(rgb.astype(int) - bare).max(axis=2) > 6] = 255
+    truth = frontalize(front, straight.landmarks468[LANDMARKS68]).image
+    return Scene(kind, _encoded(rgb, kind, rng), covered, truth, points, yaw, pitch)
+
+
+def is_broken(image: np.ndarray, scene: Scene, landmarks68: np.ndarray) -> bool | None:
+    """Whether a frontal picture of the scene is broken; None if it lies between whole and broken.
+
+    landmarks68: those that the picture was made with: they also carry the cover into it, mirrored like the face.
+    """
+    covered = float((frontalize(scene.covered, landmarks68).image[CORE] > 100).mean())
+    differs = difference(image, scene.truth)
+    if covered >= BROKEN[0] or differs >= BROKEN[1]:
+        return True
+    return False if covered <= WHOLE[0] and differs <= WHOLE[1] else None
+
+
+def difference(image: np.ndarray, truth: np.ndarray) -> float:
+    """Mean squared difference of the worst eighth of 16 px blocks of the core, in local contrasts.
+
+    Each block may lie 3 px elsewhere, and the whole face 6 px: landmarks err, and proportions look like a nod.
+    """
+    here, there = _local_contrast(image), _local_contrast(truth)
+    margin = 9
+    wide = cv2.copyMakeBorder(there, *[margin] * 4, cv2.BORDER_REPLICATE)
+
+    def shifted(down: int, right: int) -> np.ndarray:
+        return (here - wide[margin + down :, margin + right :][:128, :128]) ** 2
+
+    moves = [(down, right) for down in range(-6, 7, 2) for right in range(-4, 5, 2)]
+    best_down, best_right = min(moves, key=lambda move: shifted(*move)[CORE].mean())
+    least = np.min(
+        [
+            cv2.blur(shifted(down, right), (16, 16))
+            for down in range(best_down - 3, best_down + 4)
+            for right in range(best_right - 3, best_right + 4)
+        ],
+        axis=0,
+    )
+    blocks = [
+        least[y + 8, x + 8]
+        for y in range(0, 113, 8)
+        for x in range(0, 113, 8)
+        if CORE[y : y + 16, x : x + 16].mean() > 0.7
+    ]
+    return float(np.mean(sorted(blocks)[-max(3, len(blocks) // 8) :]))
+
+
+def _local_contrast(image: np.ndarray) -> np.ndarray:
+    smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.5)
+    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), 14)
+    return detail / (np.sqrt(cv2.GaussianBlur(detail**2, (0, 0), 20)) + 6)
+
+
+def _lit(actor: Actor, lamp: str, rng: np.random.Generator) -> Actor:
+    """The actor with light painted on the face, so that it turns with it."""
+    if not lamp:
+        return actor
+    places = actor.places[:468]
+    low, size = places.min(axis=0), np.ptp(places, axis=0)
+    height, width = actor.photo.shape[:2]
+    x = ((np.arange(width) - low[0]) / size[0] * 2 - 1)[np.newaxis]
+    y = ((np.arange(height) - low[1]) / size[1] * 2 - 1)[:, np.newaxis]
+    side = rng.choice([-1, 1])
+    if lamp == "side":
+        light = 1 + 0.45 * side * np.clip(x, -1.2, 1.2) + 0 * y
+    else:
+        light = 0.3 + 0.7 / (1 + np.exp(-6 * (x * side + 0.3 * y * rng.uniform(-1, 1))))
+    lit = copy.copy(actor)
+    lit.photo = np.clip(actor.photo * light[..., np.newaxis], 0, 255).astype(np.uint8)
+    return lit
+
+
+def _encoded(rgb: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """The frame after compression: strong blocks at half to full size, or little."""
+    size = rgb.shape[1::-1]
+    quality = rng.uniform(50, 95)
+    if kind == "blocks":
+        scale, quality = rng.uniform(0.5, 1.0), rng.uniform(12, 40)
+        rgb = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    _, coded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR_RGB)
+    return decoded if decoded.shape[1::-1] == size else cv2.resize(decoded, size)
+
+
+def _pasted(rgb: np.ndarray, mask: np.ndarray, colour: np.ndarray, soft_px: float = 0.8) -> np.ndarray:
+    """The picture with a colour, or another picture, where the mask is 255, over a soft border."""
+    share = cv2.GaussianBlur(mask, (0, 0), soft_px).astype(np.float32)[..., np.newaxis] / 255
+    return np.clip(rgb * (1 - share) + colour * share, 0, 255).astype(np.uint8)
+
+
+def _hand(rgb: np.ndarray, points: np.ndarray, tip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A palm and four fingers in about the colour of the face, shaded at their edges, each with a shadow."""
+    x, y = points[[50, 280, 101, 330, 6, 197]].astype(int).clip(0, SIZE_PX - 1).T
+    colour = np.median(rgb[y, x], axis=0) * rng.uniform(0.75, 1.15) * rng.uniform(0.94, 1.06, 3)
+    angle, radius = rng.uniform(-0.5, 0.5) - np.pi / 2, rng.uniform(0.75, 0.95) * CM
+    along = np.array([np.cos(angle), np.sin(angle)])
+    across = np.array([-along[1], along[0]])
+    base = tip - along * 2 * CM
+    parts = [(base - along * 4 * CM, base - along * CM, 3.3 * CM)]
+    for finger, longer in enumerate((-0.6, 0.3, 0.4, -0.9)):
+        start = base + across * ((finger - 1.5) * 1.75 * radius + rng.normal(0, 0.1 * radius))
+        spread = 0.06 * (finger - 1.5)
+        way = along * np.cos(spread) + across * np.sin(spread)
+        parts.append((start - along * CM, start + way * (5.5 + longer) * CM * rng.uniform(0.6, 1.0), radius))
+    texture = 2 * cv2.GaussianBlur(rng.normal(0, 4, rgb.shape[:2]), (0, 0), 2)[..., np.newaxis]
+    for start, end, width in parts:
+        mask = np.zeros(rgb.shape[:2], np.uint8)
+        ends = [tuple(np.round(point * 8).astype(int)) for point in (start, end)]
+        cv2.line(mask, *ends, 255, max(1, int(2 * width)), cv2.LINE_AA, 3)
+        shadow = 0.25 * cv2.GaussianBlur(mask, (0, 0), 5).astype(np.float32) / 255 * (mask < 128)
+        inward = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3) / (0.7 * radius)
+        shade = 0.62 + 0.38 * np.clip(inward, 0, 1)[..., np.newaxis]
+        rgb = _pasted(rgb * (1 - shadow[..., np.newaxis]), mask, colour * shade + texture)
+    return rgb
+
+
+def _hair(
+    rgb: np.ndarray, points: np.ndarray, side: int, reach: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Strands that hang down from above the forehead, from the edge of the face as far as `reach` of its half."""
+    out = np.ascontiguousarray(rgb)
+    colour = np.array(_hair_colour(rng))
+    edge, middle, top = points[127 if side < 0 else 356, 0], points[6, 0], points[10, 1]
+    span = sorted([edge + side * 1.5 * CM, edge * (1 - reach) + middle * reach])
+    along = np.linspace(0, 1, 14)
+    for _ in range(220):
+        x = (
+            rng.uniform(*span)
+            + (0.8 * np.sin(2 * along + rng.uniform(0, 1)) + rng.normal(0, 0.2) * along) * CM
+        )
+        y = top - 2 * CM + rng.uniform(-1, 1) * CM + along * rng.uniform(9, 17) * CM
+        strand = np.round(np.stack([x, y], axis=1) * 8).astype(np.int32)
+        tone = np.clip(colour * rng.uniform(0.5, 1.5), 0, 255).tolist()
+        cv2.polylines(out, [strand], False, tone, int(rng.choice([1, 2, 3])), cv2.LINE_AA, 3)
+    return out
+
+
+def _microphone(rgb: np.ndarray, place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    out = np.ascontiguousarray(rgb)
+    tone, radius = rng.uniform(20, 70), rng.uniform(1.3, 2.0) * CM
+    end = place + np.array([rng.uniform(-4, 4), 12]) * CM
+    middle = tuple(place.astype(int))
+    cv2.line(out, middle, tuple(end.astype(int)), (0.6 * tone,) * 3, int(0.9 * radius), cv2.LINE_AA)
+    head = np.zeros(out.shape[:2], np.uint8)
+    cv2.ellipse(head, middle, (int(radius), int(1.25 * radius)), rng.uniform(-20, 20), 0, 360, 255, -1)
+    grid = tone * cv2.GaussianBlur(rng.uniform(0.6, 1.6, out.shape[:2]), (0, 0), 1)
+    shine = tuple((place - [0.35 * radius, 0.5 * radius]).astype(int))
+    out = _pasted(out, head, grid[..., np.newaxis])
+    cv2.ellipse(
+        out, shine, (int(0.3 * radius), int(0.4 * radius)), 0, 0, 360, (tone + 70,) * 3, -1, cv2.LINE_AA
+    )
+    return out
+
+
+def _glasses(rgb: np.ndarray, points: np.ndarray, tone: float, thick_cm: float) -> np.ndarray:
+    frame = np.zeros(rgb.shape[:2], np.uint8)
+    thick = max(1, int(thick_cm * CM))
+    for inner, outer, temple in ((133, 33, 127), (362, 263, 356)):
+        middle = (points[inner] + points[outer]) / 2 + [0, 0.2 * CM]
+        half = int(max(3, 0.85 * np.linalg.norm(points[inner] - points[outer])))
+        cv2.ellipse(frame, tuple(middle.astype(int)), (half, int(2 * CM)), 0, 0, 360, 255, thick, cv2.LINE_AA)
+        cv2.line(frame, *(tuple(points[p].astype(int)) for p in (outer, temple)), 255, thick, cv2.LINE_AA)
+    cv2.line(frame, *(tuple(points[p].astype(int)) for p in (133, 362)), 255, thick, cv2.LINE_AA)
+    return _pasted(rgb, frame, np.array(tone), 0.3)
+
+
+def _other_head(
+    rgb: np.ndarray, points: np.ndarray, side: int, reach: float, rng: np.random.Generator
+) -> np.ndarray:
+    """The back of a head in front, out of focus, from the edge of the face as far as `reach` of its half."""
+    edge, middle = points[127 if side < 0 else 356, 0], points[6, 0]
+    x = edge * (1 - reach) + middle * reach + side * 7.5 * CM
+    y = points[1, 1] + rng.uniform(-1, 5) * CM
+    mask = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.ellipse(mask, (round(x), round(y)), (int(7.5 * CM), int(10 * CM)), 0, 0, 360, 255, -1)
+    cv2.rectangle(mask, (int(x - 9 * CM), int(y + 8 * CM)), (int(x + 9 * CM), SIZE_PX - 1), 255, -1)
+    texture = cv2.GaussianBlur(rng.normal(0, 60, rgb.shape[:2]), (0, 0), sigmaX=1.2, sigmaY=8)
+    return _pasted(rgb, mask, _hair_colour(rng) + texture[..., np.newaxis], rng.uniform(1, 4))
+
+
+def _hair_colour(rng: np.random.Generator) -> np.ndarray:
+    return rng.choice([[40.0, 28, 20], [90, 60, 35], [25, 22, 22], [170, 140, 90]])

@@ -1,0 +1,51 @@
+"""The score of a frontal picture: whether it shows a whole face, or one that is covered or torn.
+
+A small network looks at the picture alone. benchmarks/view_score.py trains it on drawn faces behind hands, hair,
+microphones, glasses and other heads; docs/benchmarks/2026-11-29-faces.md has its errors. Landmarks found again in the
+picture and the difference of its halves tell far less: the mesh draws a likely face over a hand.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from emodal_data.face.models import Model, Tensor, sigmoid
+from emodal_data.face.types import Picture
+
+_FILE = Path(__file__).with_name("view_score.tflite")
+#: Side of the network's input.
+_SIDE_PX = 64
+#: Gaussian scales, in pixels of the input, of the local mean and contrast that are taken out: what light does.
+_MEAN_PX, _CONTRAST_PX = 8.0, 12.0
+#: Contrast in gray levels that keeps noise in flat parts small; and the largest value of the input.
+_LEAST_CONTRAST, _LARGEST = 6.0, 3.0
+#: Added to the network's log-odds: a score below 0.5 then has 2 % of the whole faces of people unknown to it.
+_OFFSET = 2.75
+
+
+def view_score(image: Picture) -> float:
+    """Whether a frontal picture shows a whole face, 0 to 1; the mean over the picture and its mirror image.
+
+    image: (128, 128) uint8 gray, as frontalize gives it. Low: a hand, hair, a microphone or another head covers the
+    face or was mirrored onto it, or the view is torn.
+    """
+    model, normal = _model(), normalised(image)
+    logits = [float(model(np.ascontiguousarray(view))[0].ravel()[0]) for view in (normal, normal[:, ::-1])]
+    return float(sigmoid(np.array(sum(logits) / 2 + _OFFSET, dtype=np.float32)))
+
+
+def normalised(image: npt.NDArray[np.uint8]) -> Tensor:
+    """The network's input, (64, 64, 1): the picture without its low-order light, in local contrasts, -3 to 3."""
+    small = cv2.resize(image.astype(np.float32), (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
+    detail = small - cv2.GaussianBlur(small, (0, 0), _MEAN_PX)
+    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _CONTRAST_PX))
+    values = np.clip(detail / (contrast + np.float32(_LEAST_CONTRAST)), -_LARGEST, _LARGEST)
+    return np.asarray(values[:, :, np.newaxis], dtype=np.float32)
+
+
+@cache
+def _model() -> Model:
+    return Model(_FILE)

@@ -1,0 +1,87 @@
+"""Faces in a picture by one function, and detectors that installed packages add."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import InputError
+from emodal_data.face import canonical_face, create_backend, find_face, find_faces, frontalize
+from emodal_data.face.geometry import LANDMARKS68
+
+#: A whole plug-in: a face in the middle of every picture, as large as the picture allows.
+TOY = """
+import numpy as np
+from emodal_data.face import LANDMARKS68, Detection, Face, canonical_face
+
+class Middle:
+    def detect(self, rgb):
+        height, width = rgb.shape[:2]
+        side = min(height, width) / 2
+        left, top = (width - side) / 2, (height - side) / 2
+        return [Detection((left, top, left + side, top + side), 0.8)]
+
+    def landmarks(self, rgb, detection):
+        x0, y0, x1, y1 = detection.box_xyxy
+        points = canonical_face().vertices_cm[LANDMARKS68][:, :2] * [1, -1] * (x1 - x0) / 16
+        return Face(detection.box_xyxy, detection.score, points + [(x0 + x1) / 2, (y0 + y1) / 2], 1.0)
+
+    def faces(self, rgb):
+        return [self.landmarks(rgb, detection) for detection in self.detect(rgb)]
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution with three entry points, as pip would install it, on sys.path."""
+    (tmp_path / "toy_faces.py").write_text(TOY)
+    about = tmp_path / "toy_faces-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-faces\nVersion: 1.0\n")
+    points = "middle = toy_faces:Middle\nabsent = toy_faces:Nothing\nempty = builtins:object\n"
+    (about / "entry_points.txt").write_text(f"[emodal.face_backends]\n{points}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "toy_faces", raising=False)
+
+
+def test_a_picture_gives_its_faces_and_a_face_its_frontal_view(photo):
+    (face,) = find_faces(photo)
+    assert face.box_xyxy[2] - face.box_xyxy[0] == pytest.approx(104, abs=5)
+    frontal = frontalize(photo, face.landmarks68)
+    assert frontal.image.shape == (128, 128)
+    assert abs(frontal.yaw_deg) < 5
+    (rgba,) = find_faces(np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)]))
+    assert rgba.box_xyxy == face.box_xyxy
+
+
+def test_the_detector_of_an_installed_package_is_used_by_its_name(toy):
+    config = FaceConfig(backend="middle")
+    found = find_face(np.full((240, 320, 3), 90, np.uint8), create_backend(config.backend), config)
+    assert (found.measures.x0, found.measures.x1) == (100.0, 220.0)
+    assert found.measures.face_score == pytest.approx(0.8)
+    assert abs(found.measures.yaw_deg) < 1
+    (face,) = find_faces(np.zeros((200, 200, 3), np.uint8), create_backend("middle"))
+    expected = canonical_face().vertices_cm[LANDMARKS68][:, :2] * [1, -1] * 100 / 16 + 100
+    np.testing.assert_allclose(face.landmarks68, expected)
+
+
+def test_a_backend_that_does_not_exist_is_refused_with_the_names_of_those_that_do(toy):
+    with pytest.raises(
+        ValueError, match="no such backend; there are embedded, face_alignment, absent, empty"
+    ):
+        FaceConfig(backend="middel")
+    with pytest.raises(
+        InputError, match="unknown face backend 'middel': use one of embedded, face_alignment"
+    ):
+        create_backend("middel")
+
+
+def test_a_plug_in_that_cannot_be_used_says_why(toy):
+    with pytest.raises(InputError, match=r"the plug-in toy_faces:Nothing .* cannot be loaded: .*Nothing"):
+        create_backend("absent")
+    with pytest.raises(
+        InputError, match=r"builtins:object of .* has no detect and no landmarks and no faces"
+    ):
+        create_backend("empty")
