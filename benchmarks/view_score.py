@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 from matplotlib.cbook import get_sample_data
 from skimage import data
 
@@ -98,19 +99,25 @@ def read_scenes(files: list[Path]) -> dict[str, np.ndarray]:
 class Pictures:
     """Frontal pictures, whole and broken: drawn scenes, mixed people, and covers painted on frontal views."""
 
-    def __init__(self, scenes: dict[str, np.ndarray], seed: int) -> None:
+    def __init__(
+        self, scenes: dict[str, np.ndarray], seed: int, more_whole: np.ndarray | None = None
+    ) -> None:
         self.rng = np.random.default_rng(seed)
         passed = scenes["reason"] == ""
         images = scenes["image"].astype(np.float32)
         self.whole, self.broken = (images[passed & (scenes["broken"] == value)] for value in (0, 1))
         bare = scenes["truth"][passed & (scenes["kind"] != "glasses")].astype(np.float32)
+        if more_whole is not None:
+            self.whole = np.concatenate([self.whole, more_whole])
         self.faces = np.concatenate([self.whole, bare])
 
     def draw(self) -> tuple[np.ndarray, bool]:
         rng = self.rng
         choice = rng.random()
-        if choice < 0.25:
+        if choice < 0.22:
             return self._varied(self._one(self.broken)), True
+        if choice < 0.3:
+            return self._varied(self.torn(self._with_glasses(self._mixed(), 0.15))), True
         if choice < 0.5:
             while True:
                 image, covered = self._covered(self._with_glasses(self._mixed(), 0.15))
@@ -196,6 +203,25 @@ class Pictures:
             share = 1 - share if rng.random() < 0.5 else share
             image, cover = (view * (1 - share) + view[:, ::-1] * share for view in (image, cover))
         return image.clip(0, 255).astype(np.float32), float((cover[CORE] > 0.5).mean())
+
+    def torn(self, image: np.ndarray) -> np.ndarray:
+        """The picture with a part at another place, as wrong landmarks leave it, or with streaks."""
+        rng = self.rng
+        image = image.copy()
+        is_right, far = rng.random() < 0.5, int(rng.choice([-1, 1]) * rng.uniform(8, 24))
+        kind = rng.choice(["half up or down", "half aside", "lower part aside", "streaks"])
+        if kind == "streaks":
+            first, last = int(rng.uniform(68, 80)), int(rng.uniform(92, 112))
+            image[first:last] = image[first] + rng.normal(0, 2, (last - first, 1))
+        elif kind == "lower part aside":
+            first = int(rng.uniform(66, 84))
+            image[first:] = np.roll(image, far, axis=1)[first:]
+        else:
+            border = int(rng.uniform(52, 76))
+            moved = np.roll(image, far, axis=0 if kind == "half up or down" else 1)
+            part = slice(border, None) if is_right else slice(None, border)
+            image[:, part] = moved[:, part]
+        return image
 
     def _strands(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rng = self.rng
@@ -293,12 +319,25 @@ class Pictures:
         return parts
 
 
-def train(files: list[Path], model: Path, pictures: int, epochs: int) -> None:
+def images_of(dataset: Path) -> np.ndarray:
+    """The frontal pictures of a dataset without its augmented samples, each three times: they are few."""
+    coded = [
+        row["image"]["bytes"]
+        for file in sorted((dataset / "data").glob("*.parquet"))
+        for row in pq.read_table(file, columns=["image", "augmentation"]).to_pylist()
+        if row["augmentation"] == "none"
+    ]
+    images = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE) for png in coded]
+    return np.array(images * 3, dtype=np.float32)
+
+
+def train(files: list[Path], model: Path, pictures: int, epochs: int, dataset: Path | None) -> None:
     import tensorflow as tf
     from tensorflow import keras
 
     keras.utils.set_random_seed(0)
-    start, source = time.perf_counter(), Pictures(read_scenes(files), seed=5)
+    whole = None if dataset is None else images_of(dataset)
+    start, source = time.perf_counter(), Pictures(read_scenes(files), 5, whole)
     inputs, labels = np.empty((pictures, 64, 64, 1), np.float32), np.empty(pictures, np.float32)
     for number in range(pictures):
         image, broken = source.draw()
@@ -338,6 +377,9 @@ def judge(files: list[Path]) -> None:
             f"| {kind} | {whole.sum()} | {_share(low[whole])} | {bad.sum()} | {(bad & ~passed).sum()} |"
             f" {left.sum()} | {_share(low[left])} | {_share((low | ~passed)[bad])} |"
         )
+    pictures = Pictures(scenes, seed=9)
+    torn = [view_score(pictures.torn(image).clip(0, 255).astype(np.uint8)) for image in pictures.whole]
+    print(f"\nTorn on purpose: {_share(np.array(torn) < 0.5)} of {len(torn)} dropped.")
     print(
         "\n| threshold | whole dropped | broken dropped, of those passed on | of all broken |\n|---|---|---|---|"
     )
@@ -369,13 +411,14 @@ def main() -> None:
     training.add_argument("--model", type=Path, required=True)
     training.add_argument("--pictures", type=int, default=22_000)
     training.add_argument("--epochs", type=int, default=10)
+    training.add_argument("--whole", type=Path, help="a dataset of sample films, whose faces are whole")
     judging = steps.add_parser("judge")
     judging.add_argument("files", type=Path, nargs="+")
     asked = parser.parse_args()
     if asked.step == "scenes":
         write_scenes(asked.file, asked.photos, asked.people, asked.seed, asked.count)
     elif asked.step == "train":
-        train(asked.files, asked.model, asked.pictures, asked.epochs)
+        train(asked.files, asked.model, asked.pictures, asked.epochs, asked.whole)
     else:
         judge(asked.files)
 

@@ -68,7 +68,7 @@ def test_another_seed_of_augmentation_changes_the_copies_and_nothing_else(one: P
 
 def test_a_clip_that_is_dropped_now_says_why(one: Path, tmp_path: Path) -> None:
     def blur(rows: pd.DataFrame, clips: pd.DataFrame, measures: pd.DataFrame) -> None:
-        measures.loc["c0001", "sharpness"] = 0.001
+        measures.loc["c0001", "blur_px"] = 5.0
 
     two = changed(one, tmp_path, blur)
     (span,) = compare_datasets(one, two)["spans"]["changed"]

@@ -67,13 +67,13 @@ def test_it_opens_from_disk_and_loads_nothing_from_the_network(page: "Page", rep
 def test_every_chart_is_drawn_with_its_thresholds(page: "Page") -> None:
     page.wait_for_selector(DRAWN)
     figures = page.locator("[data-figure]")
-    assert figures.count() == 5 + 13
+    assert figures.count() == 5 + 15
     assert page.locator("[data-figure] svg").count() == figures.count()
     rules = {
         name: page.locator(f"[data-figure=measure-{name}] .mark-rule.role-mark line").count()
-        for name in ("yaw_deg", "sharpness")
+        for name in ("yaw_deg", "blur_px")
     }
-    assert rules == {"yaw_deg": 2, "sharpness": 1}
+    assert rules == {"yaw_deg": 2, "blur_px": 1}
     labels = page.eval_on_selector_all(
         "[data-figure][role=graphics-document]", "all => all.map((one) => one.getAttribute('aria-label'))"
     )
