@@ -401,7 +401,7 @@ def test_a_name_that_the_build_does_not_know_is_searched_for_and_changes_nothing
             0,
         )
         assert done.left == []
-    with pytest.raises(InputError, match="one of --film and --speaker"):
+    with pytest.raises(InputError, match="one of --film, --speaker and --person"):
         forget(out)
     with pytest.raises(InputError, match="no build here"):
         forget(out / "absent", film="f1.mp4")
