@@ -1,4 +1,4 @@
-"""Decisions of a review, made in the report: clips to drop, and clips to relabel.
+"""Decisions of a review: clips to drop, and clips to relabel.
 
 They are applied to the plan of a build, after the votes and before the gates. They read no film.
 """
@@ -24,6 +24,10 @@ from emodal_data.core.schema import vote_columns
 
 _NEEDED = ("clip_id", "decision")
 _DECISIONS = ("drop", "relabel", "person", "merge")
+#: The column of a file that decisions are appended to: of an author's rows about a clip the last one counts.
+DECIDED_AT = "decided_at"
+#: The decision of such a file that takes back the author's decision about the clip.
+UNDO = "undo"
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,10 @@ def read_overrides(paths: Sequence[Path], labels: LabelsConfig = DEFAULT_LABELS)
 
     Decisions are drop, relabel (to the class in label), person and merge (the number is in label).
 
-    The column author says who decided; without it, the name of the file does. Raises InputError, naming file and row,
-    for a column that is missing, for an unknown decision or label, and for a clip that an author decided twice.
+    The column author says who decided; without it, the name of the file does. In a file with the column decided_at,
+    to which `emodal review` appends, the last row of an author about a clip counts, and undo takes it back.
+    Raises InputError, naming file and row, for a column that is missing, for an unknown decision or label, and for a
+    clip that an author decided twice.
     """
     overrides: dict[tuple[str, str], Override] = {}
     scheme = LabelScheme.of(labels)
@@ -82,10 +88,23 @@ def _read(path: Path, scheme: LabelScheme) -> Iterator[Override]:
     for name in _NEEDED:
         if name not in names:
             raise InputError(f"{path}: no column {name!r} in the header ({', '.join(header)})")
-    for row, cells in rows:
-        if any(cells):
-            record = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
-            yield _override(path, row, record, scheme)
+    records = [
+        (row, {name: cell.strip() for name, cell in zip(names, cells, strict=False)})
+        for row, cells in rows
+        if any(cells)
+    ]
+    for row, record in _last(records) if DECIDED_AT in names else records:
+        yield _override(path, row, record, scheme)
+
+
+def _last(records: Sequence[tuple[int, dict[str, str]]]) -> list[tuple[int, dict[str, str]]]:
+    """The last record of each author about each clip, in the order of the file, without what was taken back."""
+    last: dict[tuple[str, str], tuple[int, dict[str, str]]] = {}
+    for row, record in records:
+        key = record.get("clip_id", ""), record.get("author", "")
+        last.pop(key, None)
+        last[key] = (row, record)
+    return [(row, record) for row, record in last.values() if record.get("decision", "").lower() != UNDO]
 
 
 def override_plan(

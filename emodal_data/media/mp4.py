@@ -1,4 +1,4 @@
-"""Writes spans as mp4 files for people to watch. The pipeline never reads them.
+"""Writes spans as mp4 or WebM files for people to watch. The pipeline never reads them.
 
 ffmpeg-python writes the command line. We run it ourselves with a time limit, because its run() waits for ever.
 """
@@ -18,9 +18,11 @@ from emodal_data.core.reasons import Reason
 from emodal_data.media.guard import DEMUXERS, film_path, open_container
 from emodal_data.media.info import picture_stream, sound_stream
 
-#: How a span is written: encoded again and frame-exact, or its packets unchanged from the previous keyframe on.
+#: How a span is written: encoded again and frame-exact, its packets unchanged from the previous keyframe on, or
+#: frame-exact and small for a browser.
 _CODECS: dict[str, dict[str, str | int]] = {
     "exact": {
+        "format": "mp4",
         "vcodec": "libx264",
         "preset": "veryfast",
         "crf": 18,
@@ -28,7 +30,21 @@ _CODECS: dict[str, dict[str, str | int]] = {
         "threads": 1,  # the other cores have other clips
         "acodec": "aac",
     },
-    "copy": {"c": "copy"},
+    "copy": {"format": "mp4", "c": "copy"},
+    "browser": {
+        "format": "webm",
+        "vf": "scale='min(640,iw)':'min(640,ih)':force_original_aspect_ratio=decrease:force_divisible_by=2",
+        "vcodec": "libvpx",
+        "deadline": "realtime",
+        "cpu-used": 8,
+        "crf": 12,
+        "b:v": "2M",
+        "pix_fmt": "yuv420p",
+        "threads": 1,
+        "acodec": "libopus",
+        "ac": 2,
+        "b:a": "96k",
+    },
 }
 _STDERR_SHOWN = 300
 
@@ -50,11 +66,24 @@ def export_clip(
     if config.export == "none":
         return
     film = film_path(path, root)
-    run_bounded(clip_command(film, start_s, end_s, to, config), config.timeout_s)
+    run_bounded(clip_command(film, start_s, end_s, to, config, config.export), config.timeout_s)
 
 
-def clip_command(film: Path, start_s: float, end_s: float, to: Path, config: ClipsConfig) -> list[str]:
-    """The ffmpeg command for one span: the film's picture and the sound track of the configuration."""
+def export_for_browser(
+    path: Path | str, start_s: float, end_s: float, to: Path, *, root: Path | None = None, config: ClipsConfig
+) -> None:
+    """Write start_s to end_s of a film to a small WebM that every browser plays; to and errors as in export_clip."""
+    film = film_path(path, root)
+    run_bounded(clip_command(film, start_s, end_s, to, config, "browser"), config.timeout_s)
+
+
+def clip_command(
+    film: Path, start_s: float, end_s: float, to: Path, config: ClipsConfig, way: str
+) -> list[str]:
+    """The ffmpeg command for one span: the film's picture and the sound track of the configuration.
+
+    way: "exact", "copy" or "browser".
+    """
     with open_container(film, config) as container:
         tracks = [picture_stream(container).index]
         if container.streams.audio:
@@ -68,7 +97,7 @@ def clip_command(film: Path, start_s: float, end_s: float, to: Path, config: Cli
         threads=1,
     )
     streams = [source[str(track)] for track in tracks]
-    made = ffmpeg.output(*streams, f"file:{to}", format="mp4", **_CODECS[config.export]).global_args(
+    made = ffmpeg.output(*streams, f"file:{to}", **_CODECS[way]).global_args(
         "-hide_banner", "-loglevel", "error", "-nostdin"
     )
     return cast(list[str], made.compile(cmd=find_ffmpeg(), overwrite_output=True))
@@ -84,7 +113,7 @@ def find_ffmpeg() -> str:
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
-        raise WorkError("clips.export needs ffmpeg: install it, or set clips.export=none") from error
+        raise WorkError("cutting clips needs ffmpeg: install it, or set clips.export=none") from error
 
 
 def run_bounded(command: list[str], timeout_s: float) -> None:

@@ -24,6 +24,7 @@ from flows.cli.model import compare, evaluate, train
 from flows.cli.module_path import protect_children
 from flows.cli.predict import predict
 from flows.cli.propose import propose
+from flows.cli.review import review
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +38,7 @@ app.add_typer(corpus, name="corpus", short_help="Public corpora as a table and a
 app.command(short_help="Spans of films worth annotating.")(propose)
 app.command(short_help="Films and annotations to a dataset and a model.")(build)
 app.command(short_help="What a build would do, and what is wrong.")(plan)
+app.command(short_help="Watch clips and label them by keys.")(review)
 app.command(short_help="What is odd about a film.")(doctor)
 app.command(short_help="Train on a dataset, and print the tables.")(train)
 app.command(short_help="Test a model on a dataset.")(evaluate)

@@ -90,6 +90,24 @@ def test_a_wrong_decision_is_told_with_file_and_row(tmp_path: Path, lines: list[
     assert "\n" not in str(error.value)
 
 
+def test_of_decisions_that_were_appended_an_author_s_last_one_about_a_clip_counts(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.csv"
+    path.write_text(
+        "clip_id,decision,label,author,decided_at\n"
+        "c1,relabel,sad,anna,2026-11-29T10:00:00\n"
+        "c2,drop,,anna,2026-11-29T10:00:01\n"
+        "c1,drop,,ben,2026-11-29T10:00:02\n"
+        "c3,relabel,happy,anna,2026-11-29T10:00:03\n"
+        "c1,relabel,angry,anna,2026-11-29T10:00:04\n"
+        "c2,undo,,anna,2026-11-29T10:00:05\n"
+    )
+    assert [(one.clip_id, one.verdict, one.author, one.row) for one in read_overrides([path])] == [
+        ("c1", "drop", "ben", 4),
+        ("c3", "happy", "anna", 5),
+        ("c1", "angry", "anna", 6),
+    ]
+
+
 def test_a_file_that_is_no_table_of_decisions_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.csv: cannot be read: No such file"):
         read_overrides([tmp_path / "absent.csv"])

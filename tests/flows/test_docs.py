@@ -30,6 +30,7 @@ PAGES = [ROOT / "README.md", *sorted(set((ROOT / "docs").glob("*.md")) - {ROOT /
 #: Commands that other tests run, because they need more than a folder.
 ELSEWHERE = {
     "deploy": "test_deploy.py, with a server",
+    "review": "test_review.py, with a browser",
     "sample-films": "the fixture sample_films",
     "check-split": "test_cli.py, with two builds",
 }

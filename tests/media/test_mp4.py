@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media import open_film
-from emodal_data.media.mp4 import clip_command, export_clip, run_bounded
+from emodal_data.media.mp4 import clip_command, export_clip, export_for_browser, run_bounded
 from tests.media.films import Recipe, make_film, number_in
 from tests.media.hostile import HLS
 
@@ -29,6 +30,21 @@ def test_an_exact_clip_holds_the_frames_of_the_span(tmp_path: Path) -> None:
     with open_film(clip) as made:
         assert made.duration_s == pytest.approx(1.2, abs=0.03)
         assert len(made.audio(0.0, 1.2)) == 19200
+
+
+def test_a_clip_for_a_browser_holds_the_frames_and_the_sound_of_the_span_in_free_codecs(
+    tmp_path: Path,
+) -> None:
+    film = make_film(tmp_path, Recipe(".mkv"))
+    clip = tmp_path / "clip.webm"
+    export_for_browser(film, 1.0, 2.2, clip, config=ClipsConfig())
+    assert pictures(clip) == list(range(25, 55))
+    with av.open(str(clip)) as made:
+        assert [stream.codec_context.name for stream in made.streams] == ["vp8", "opus"]
+        assert made.duration == pytest.approx(1_200_000, abs=30_000)
+    with open_film(film) as whole, open_film(clip) as made:
+        shifts = np.correlate(whole.audio(1.0, 2.2), made.audio(0.0, 1.2), mode="same")
+    assert abs(int(np.argmax(shifts)) - len(shifts) // 2) <= 16  # a millisecond
 
 
 def test_a_copied_clip_holds_the_film_s_own_packets(tmp_path: Path) -> None:
@@ -75,7 +91,7 @@ def test_odd_names_are_exported(tmp_path: Path) -> None:
 
 def test_the_chosen_sound_track_is_exported(tmp_path: Path) -> None:
     film = make_film(tmp_path, Recipe())
-    command = clip_command(film, 1.0, 2.0, tmp_path / "x.mp4", ClipsConfig(export="exact"))
+    command = clip_command(film, 1.0, 2.0, tmp_path / "x.mp4", ClipsConfig(), "exact")
     assert [command[i + 1] for i, word in enumerate(command) if word == "-map"] == ["0:0", "0:1"]
 
 

@@ -25,7 +25,7 @@ def write_training(
     answer, label_probability, answer_probability, doubt and is_suspect, as JSON values; None keeps those of an earlier
     training. dataset_hash: of the dataset that the answers are from.
     """
-    known = {"answers": {}, "dataset_hash": None} | _read(dataset / TRAINING_SCRIPT)
+    known = {"answers": {}, "dataset_hash": None} | read_training(dataset)
     if answers is not None:
         known |= {"answers": dict(answers), "dataset_hash": dataset_hash}
     write_bytes(dataset / TRAINING_SCRIPT, script(_NAME, known | {"report": report}))
@@ -33,15 +33,16 @@ def write_training(
 
 def carry_training(before: Path | None, dataset: Path, clip_ids: Iterable[str]) -> None:
     """Write what the report of the previous dataset shows of a training, for the clips that are still there."""
-    known = _read(before / TRAINING_SCRIPT) if before else {}
+    known = read_training(before) if before else {}
     answers = known.get("answers", {})
     left = {clip_id: answers[clip_id] for clip_id in clip_ids if clip_id in answers}
     write_training(dataset, known.get("report"), left, known.get("dataset_hash"))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_training(dataset: Path) -> dict[str, Any]:
+    """What write_training wrote: report, answers and dataset_hash; empty if there is nothing."""
     try:
-        text = path.read_text(encoding="utf-8").partition(",")[2].rpartition(",")[0]
+        text = (dataset / TRAINING_SCRIPT).read_text(encoding="utf-8").partition(",")[2].rpartition(",")[0]
         value = json.loads(text)
     except (OSError, ValueError):
         return {}

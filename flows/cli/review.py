@@ -1,0 +1,55 @@
+"""`emodal review`."""
+
+import getpass
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import ConfigFile, Films, Settings
+
+
+def review(
+    place: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", help="Folder of a build or of `emodal propose`, or an annotation file."
+        ),
+    ],
+    films: Films = None,
+    reviewer: Annotated[
+        str | None, typer.Option(help="Your name, the author of your decisions; default: the user's.")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="File for the decisions; default: overrides.csv in OUT, or labels.csv for spans."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of this machine; 0: a free one.")] = 0,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    config: ConfigFile = None,
+    set_: Settings = None,
+) -> None:
+    """Watch clips and decide with a key: a label, or drop. Every decision is saved at once. Ctrl-C ends it.
+
+    The page is for this machine alone and sends nothing elsewhere. Decisions about a build go to OUT/overrides.csv,
+    which `emodal build --overrides` reads; labels of spans go to labels.csv, which `--annotations` reads.
+
+    Example: emodal review build --films films --reviewer anna
+    """
+    from flows.config.load import load_config
+    from flows.review.serve import is_table, review, table_of
+
+    out, annotations = (place.parent, table_of(place)) if is_table(place) else (place, place)
+    tree = load_config(config, set_ or [], films=films, annotations=annotations, out=out)
+
+    def started(address: str, file: Path) -> None:
+        option = "--annotations" if is_table(place) else "--overrides"
+        print(
+            f"{address}\ndecisions are saved in {file}; read them with: emodal build ... {option} {file}",
+            flush=True,
+        )
+        if open_:
+            webbrowser.open(address)
+
+    review(place, tree, reviewer or getpass.getuser(), to, port, started)

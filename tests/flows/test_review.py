@@ -1,0 +1,379 @@
+"""`emodal review` in a real browser: clips play, keys decide, and no decision is lost."""
+
+import contextlib
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import pytest
+
+from emodal_data.annotations import read_annotations
+from emodal_data.clips.overrides import read_overrides
+from emodal_data.storage.workspace import workspace
+from tests.media.films import Recipe, make_film
+from tests.presentation.conftest import write_fake_report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[2]
+#: Three seconds of the film are four spans of these lengths.
+SPANS = [("0.4", "1.0"), ("1.0", "2.2"), ("2.2", "2.6"), ("3.0", "3.6")]
+HOSTILE_NAME = 'a <img src=x onerror="document.title=1"> & b.mkv'
+
+
+@dataclass
+class Review:
+    """A running `emodal review`. address: with the token."""
+
+    process: "subprocess.Popen[str]"
+    address: str
+
+    def stop(self) -> None:
+        """Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """films/ with two films."""
+    films = tmp_path_factory.mktemp("review") / "films"
+    films.mkdir()
+    make_film(films, Recipe(".mkv")).rename(films / "a.mkv")
+    make_film(films, Recipe(".mkv")).rename(films / HOSTILE_NAME)
+    return films
+
+
+@pytest.fixture
+def spans(tmp_path: Path) -> Path:
+    """A table of candidates, as `emodal propose` writes it with a model."""
+    path = tmp_path / "annotations.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["film", "start", "end", "label", "annotator", "speaker", "score", "why"])
+        for start, end in SPANS:
+            writer.writerow(["a.mkv", start, end, "", "", "ada", "0.9", "unsure"])
+        writer.writerow([HOSTILE_NAME, "0.4", "1.0", "", "", "<b>bo</b>", "0.1", "rare"])
+    return path
+
+
+@contextlib.contextmanager
+def review(place: Path, films: Path, *options: str, reviewer: str = "anna") -> Iterator[Review]:
+    """A server in a process of its own."""
+    command = [sys.executable, "-m", "flows", "review", str(place), "--films", str(films)]
+    process = subprocess.Popen(
+        [*command, "--reviewer", reviewer, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield Review(process, process.stdout.readline().strip())
+    finally:
+        process.kill()
+        process.wait()
+
+
+def opened(browser: "Browser", running: Review, **looks: Any) -> "Page":
+    page = browser.new_page(**({"viewport": {"width": 1280, "height": 900}} | looks))
+    page.heard = []  # type: ignore[attr-defined]
+    page.on("console", lambda message: page.heard.append(message.text))  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: page.heard.append(str(error)))  # type: ignore[attr-defined]
+    page.goto(running.address)
+    page.wait_for_selector("body[data-ready=yes]")
+    return page
+
+
+def press(page: "Page", *keys: str) -> None:
+    """Press keys one after the other, and wait until the page has done what they ask for."""
+    for key in keys:
+        page.keyboard.press(key)
+    page.evaluate("new Promise((done) => setTimeout(done, 400))")
+
+
+def at(page: "Page") -> str:
+    return page.inner_text("#clip-title")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def labels(path: Path) -> list[tuple[str, str, str]]:
+    return [(row["start"], row["label"], row["annotator"]) for row in rows(path)]
+
+
+def test_a_clip_plays_and_a_key_labels_it_and_goes_on(browser: "Browser", folder: Path, spans: Path) -> None:
+    with review(spans, folder) as running:
+        page = opened(browser, running)
+        page.wait_for_selector("video[data-shown^=clip]")
+        assert at(page) == "a.mkv, 0:00.40–0:01.00"
+        assert page.evaluate("video.duration") == pytest.approx(0.6, abs=0.03)
+        assert page.evaluate("[video.videoWidth > 0, video.error]") == [True, None]
+        press(page, "c")
+        page.wait_for_selector("video[data-shown$='/2']")
+        assert page.evaluate("video.duration") == pytest.approx(0.4 + 0.6 + 2, abs=0.05)
+        page.keyboard.press(" ")
+        press(page, "1")
+        assert at(page) == "a.mkv, 0:01.00–0:02.20"
+        page.wait_for_selector("video[data-shown$='/2']")
+        assert page.evaluate("video.currentTime") > 0
+        press(page, "d", "4")
+        assert at(page) == "a.mkv, 0:03.00–0:03.60"
+        assert page.inner_text("#progress") == "3 of 5 decided."
+        assert labels(spans.with_name("labels.csv")) == [("0.4", "angry", "anna"), ("2.2", "sad", "anna")]
+        assert page.heard == []  # type: ignore[attr-defined]
+        page.close()
+    found = read_annotations(spans.with_name("labels.csv"))
+    assert found["reason"].isna().all()
+    assert found[["film", "label", "annotator", "speaker", "why"]].values.tolist() == [
+        ["a.mkv", "angry", "anna", "ada", "unsure"],
+        ["a.mkv", "sad", "anna", "ada", "unsure"],
+    ]
+
+
+def test_keys_pressed_faster_than_decisions_are_saved_are_for_one_clip_each(
+    browser: "Browser", folder: Path, spans: Path
+) -> None:
+    with review(spans, folder) as running:
+        page = opened(browser, running)
+        press(page, "1", "2", "3", "4", "d")
+        assert [label for _, label, _ in labels(spans.with_name("labels.csv"))] == [
+            "angry",
+            "happy",
+            "neutral",
+            "sad",
+        ]
+        assert page.inner_text("#progress") == "5 of 5 decided."
+        page.close()
+
+
+def test_undo_goes_back_step_by_step_and_zero_takes_the_decision_of_a_clip_away(
+    browser: "Browser", folder: Path, spans: Path
+) -> None:
+    with review(spans, folder) as running:
+        page = opened(browser, running)
+        press(page, "1", "2", "u")
+        assert at(page) == "a.mkv, 0:01.00–0:02.20"
+        assert labels(spans.with_name("labels.csv")) == [("0.4", "angry", "anna")]
+        press(page, "ArrowLeft", "3", "u")  # a change of mind is taken back to the first decision
+        assert labels(spans.with_name("labels.csv")) == [("0.4", "angry", "anna")]
+        press(page, "0")
+        assert labels(spans.with_name("labels.csv")) == []
+        assert page.inner_text("#progress") == "0 of 5 decided."
+        page.close()
+
+
+def test_all_clips_that_a_filter_leaves_are_decided_at_once_and_undone_at_once(
+    browser: "Browser", folder: Path, spans: Path
+) -> None:
+    with review(spans, folder) as running:
+        page = opened(browser, running)
+        page.select_option("#filters [name=film]", "a.mkv")
+        assert page.inner_text("#count") == "4 of 5 clips"
+        page.select_option("#bulk select", "sad")
+        page.click("#apply")
+        assert page.inner_text("#confirm-title") == "Label as sad: 4 clips?"
+        page.click("text=Cancel")
+        page.click("#apply")
+        page.click("#yes")
+        press(page)
+        assert [label for _, label, _ in labels(spans.with_name("labels.csv"))] == ["sad"] * 4
+        press(page, "u")
+        assert labels(spans.with_name("labels.csv")) == []
+        page.fill("#filters [name=text]", "BO</b>")
+        page.select_option("#filters [name=film]", "all")
+        assert page.inner_text("#count") == "1 of 5 clips"
+        assert at(page).startswith("a <img")  # names are text
+        assert page.title() == f"Review: {spans}"
+        page.close()
+
+
+def test_reviewers_see_how_much_they_agree_but_not_what_others_said_before_they_decided(
+    browser: "Browser", folder: Path, spans: Path
+) -> None:
+    with review(spans, folder) as first, review(spans, folder, reviewer="ben") as second:
+        anna, ben = opened(browser, first), opened(browser, second)
+        press(anna, "1", "2")
+        ben.wait_for_timeout(2500)
+        assert "anna" not in ben.inner_text("#work")
+        press(ben, "1", "4", "ArrowLeft")
+        assert ben.inner_text("#others") == "Others: anna: happy"
+        assert "2 reviewers agree on 1 of 2 clips" in ben.inner_text("#progress")
+        ben.select_option("#filters [name=reviewers]", "disagree")
+        assert ben.inner_text("#count") == "1 of 5 clips"
+        anna.wait_for_timeout(2500)
+        assert "2 reviewers agree on 1 of 2 clips" in anna.inner_text("#progress")
+        anna.close()
+        ben.close()
+    assert sorted(labels(spans.with_name("labels.csv"))) == [
+        ("0.4", "angry", "anna"),
+        ("0.4", "angry", "ben"),
+        ("1.0", "happy", "anna"),
+        ("1.0", "sad", "ben"),
+    ]
+
+
+def test_a_review_that_is_killed_loses_no_decision_and_resumes_where_it_was(
+    browser: "Browser", folder: Path, spans: Path
+) -> None:
+    with review(spans, folder) as running:
+        page = opened(browser, running)
+        press(page, "1", "2")
+        for process in psutil.Process(running.process.pid).children(recursive=True):
+            process.kill()
+        running.process.kill()
+        running.process.wait()
+        press(page, "3")
+        assert page.inner_text("#trouble").startswith("Not saved: emodal review is not running any more.")
+        assert at(page) == "a.mkv, 0:02.20–0:02.60"
+        page.close()
+    with review(spans, folder) as running:
+        page = opened(browser, running)
+        assert page.inner_text("#progress") == "2 of 5 decided."
+        assert at(page) == "a.mkv, 0:02.20–0:02.60"
+        press(page, "3", "u", "u")
+        assert labels(spans.with_name("labels.csv")) == [("0.4", "angry", "anna")]
+        page.close()
+
+
+def test_ctrl_c_ends_it_and_removes_what_was_cut(
+    folder: Path, spans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with review(spans, folder) as running:
+        clip = httpx.get(f"{running.address}data").json()["clips"][0]["clip_id"]
+        answer = httpx.get(f"{running.address}clip/{clip}/0", timeout=60)
+        assert answer.headers["content-type"] == "video/webm"
+        assert len(list(tmp_path.glob("emodal-review-*/*.webm"))) == 1
+        running.stop()
+        assert running.process.returncode == 130
+    assert list(tmp_path.glob("emodal-review-*")) == []
+
+
+@pytest.mark.parametrize("classes", [2, 12])
+def test_any_number_of_classes_has_keys(browser: "Browser", folder: Path, spans: Path, classes: int) -> None:
+    names = [f"class {n}" for n in range(1, classes + 1)]
+    with review(spans, folder, "--set", f"labels.classes={names}") as running:
+        page = opened(browser, running)
+        assert page.locator("#labels button").count() == classes + 1
+        press(page, *("12" if classes == 12 else "2"))
+        page.keyboard.press("1")
+        page.wait_for_timeout(1000)  # it may become 10, 11 or 12
+        assert [label for _, label, _ in labels(spans.with_name("labels.csv"))] == [names[-1], names[0]]
+        page.close()
+
+
+def test_it_can_be_used_without_a_mouse_and_by_screen_readers(
+    browser: "Browser", folder: Path, spans: Path
+) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing"
+    )
+    with review(spans, folder) as running:
+        for look in (
+            {"color_scheme": "light"},
+            {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}},
+        ):
+            page = opened(browser, running, bypass_csp=True, **look)
+            page.wait_for_selector("video[data-shown^=clip]")
+            found = axe.Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+            width = look.get("viewport", {"width": 1280})["width"]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.close()
+        page = opened(browser, running)
+        reached = set()
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            reached.add(
+                page.evaluate(
+                    "document.activeElement.id || document.activeElement.name || document.activeElement.tagName"
+                )
+            )
+        assert {"note", "next", "context", "advance", "film", "text", "apply"} <= reached
+        page.focus("#note")
+        page.keyboard.type("2 people talk")
+        press(page, "Enter", "2")
+        assert rows(spans.with_name("labels.csv"))[0]["note"] == "2 people talk"
+        page.focus("#apply")
+        press(page, "Enter")
+        page.keyboard.press("Escape")
+        press(page, "u")
+        assert page.inner_text("#progress") == "0 of 5 decided."
+        page.close()
+
+
+def test_requests_without_the_token_or_for_another_host_get_nothing(folder: Path, spans: Path) -> None:
+    with review(spans, folder) as running:
+        address = running.address
+        base = address.rsplit("/", 2)[0]
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", address)
+        assert httpx.get(address).status_code == 200
+        port = int(base.rsplit(":", 1)[1])
+        for url, headers in (
+            (base, {}),
+            (f"{base}/data", {}),
+            (f"{base}/{'x' * 32}/data", {}),
+            (f"{address}data", {"Host": "evil.example"}),
+            (f"{address}data", {"Host": f"evil.example:{port}"}),
+            (f"{address}data", {"Host": f"127.0.0.1@evil.example:{port}"}),
+        ):
+            answer = httpx.get(url, headers=headers)
+            assert (answer.status_code, answer.content) == (404, b""), url
+        for place in ("clip/..%2F..%2Fetc%2Fpasswd/0", "review.py", "..%2Fapp.py"):
+            assert httpx.get(address + place).status_code == 404
+        assert httpx.get(f"{address}data", headers={"Host": f"localhost:{port}"}).status_code == 200
+        listening = psutil.Process(running.process.pid).net_connections(kind="inet")
+        assert {one.laddr.ip for one in listening if one.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+        policy = httpx.get(address).headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
+
+
+def test_wrong_decisions_are_refused_and_nothing_is_written(folder: Path, spans: Path) -> None:
+    with review(spans, folder) as running:
+        clip = httpx.get(f"{running.address}data").json()["clips"][0]["clip_id"]
+        for asked, told in (
+            ({"clip_ids": ["nobody"], "decision": "drop"}, "there is no clip 'nobody'"),
+            ({"clip_ids": [clip], "decision": "dorp"}, "decision 'dorp' is none of relabel, drop, undo"),
+            ({"clip_ids": [clip], "decision": "relabel", "label": "bored"}, "label 'bored' is no class"),
+            ({"decision": "drop"}, "a decision names clip_ids and decision"),
+        ):
+            answer = httpx.post(f"{running.address}decide", json=asked)
+            assert answer.status_code == 400
+            assert told in answer.json()["error"]
+        assert httpx.post(f"{running.address}decide", content=b"{").json()["error"] == "not valid JSON"
+    assert not spans.with_name("labels.csv").exists()
+
+
+def test_the_clips_of_a_build_are_reviewed_while_a_build_runs_the_most_doubtful_first(
+    browser: "Browser", folder: Path, tmp_path: Path
+) -> None:
+    write_fake_report(tmp_path / "build")
+    films = tmp_path / "films"
+    films.mkdir()
+    os.link(folder / "a.mkv", films / "f0.mp4")
+    with workspace(tmp_path / "build"), review(tmp_path / "build", films) as running:
+        page = opened(browser, running)
+        # Annotators disagree about c0000 and tie on it; a clip whose label nobody doubts comes later.
+        assert at(page) == "f0.mp4, 0:00.00–0:01.00"
+        assert "votes: angry 1, sad 1" in page.inner_text("#facts")
+        press(page, "2")
+        page.select_option("#filters [name=film]", "f2.mp4")
+        page.wait_for_selector("#screen-note:has-text('This clip cannot be shown')")
+        press(page, "d")
+        page.close()
+    decided = read_overrides([tmp_path / "build" / "overrides.csv"])
+    assert [(one.clip_id, one.verdict, one.author) for one in decided] == [
+        ("c0000", "happy", "anna"),
+        ("c0200", "drop", "anna"),
+    ]
