@@ -56,8 +56,10 @@ class Decisions:
         if file.exists():
             with explain_os_errors(file), file.open("rb") as old:
                 first = old.readline()
-            if first.strip() != _HEADER.strip():
+            if first.strip() != _HEADER.strip() and not _HEADER.startswith(first):
                 raise InputError(f"{file}: is no file that emodal review appends to; choose another --to")
+            with self._lock:
+                _append(file, b"")  # what was left unfinished
         else:
             with explain_os_errors(file):
                 file.parent.mkdir(parents=True, exist_ok=True)
