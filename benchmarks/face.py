@@ -36,6 +36,7 @@ from emodal_data.face import (
     fit_pose,
     frontalize,
 )
+from emodal_data.face.blur import blur_px
 from emodal_data.face.frontal import _fill_from_other_side, _seen
 from emodal_data.face.measures import sharpness
 from emodal_data.face.pose import fit_head
@@ -250,6 +251,81 @@ def limits(backend: FaceBackend, people: list[tuple[np.ndarray, Detection]]) -> 
         yield f"| {share} | {low:.3f}, {middle:.3f}, {high:.3f} |"
 
 
+#: What is done to a sharp face: title, and a function of the picture, the face's width and random numbers.
+SPOILT: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] = {
+    "sharp": lambda x, width, rng: x,
+    "soft light, 0.3 of the detail": lambda x, width, rng: in_soft_light(x, width, 0.3),
+    "soft light, 0.15": lambda x, width, rng: in_soft_light(x, width, 0.15),
+    "noise of 8 gray levels": lambda x, width, rng: x + rng.normal(0, 8, x.shape),
+    "JPEG of quality 35": lambda x, width, rng: jpeg(x),
+    "blurred by 0.5 % of the width": lambda x, width, rng: cv2.GaussianBlur(x, (0, 0), 0.005 * width),
+    "blurred by 1 %": lambda x, width, rng: cv2.GaussianBlur(x, (0, 0), 0.01 * width),
+    "2 %": lambda x, width, rng: cv2.GaussianBlur(x, (0, 0), 0.02 * width),
+    "3 %": lambda x, width, rng: cv2.GaussianBlur(x, (0, 0), 0.03 * width),
+    "2 % in soft light": lambda x, width, rng: in_soft_light(
+        cv2.GaussianBlur(x, (0, 0), 0.02 * width), width, 0.3
+    ),
+    "2 % with noise of 5": lambda x, width, rng: (
+        cv2.GaussianBlur(x, (0, 0), 0.02 * width) + rng.normal(0, 5, x.shape)
+    ),
+    "enlarged from half": lambda x, width, rng: enlarged(x, 2),
+    "enlarged from a third": lambda x, width, rng: enlarged(x, 3),
+}
+
+
+def in_soft_light(picture: np.ndarray, width: int, share: float) -> np.ndarray:
+    """The picture with a share of the detail finer than an eighth of the face's width."""
+    large = cv2.GaussianBlur(picture, (0, 0), width / 8)
+    return large + (picture - large) * share
+
+
+def jpeg(picture: np.ndarray) -> np.ndarray:
+    coded = cv2.imencode(".jpg", picture.clip(0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 35])[1]
+    return cv2.imdecode(coded, cv2.IMREAD_COLOR).astype(np.float32)
+
+
+def enlarged(picture: np.ndarray, times: float) -> np.ndarray:
+    small = cv2.resize(picture, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def blur(backend: FaceBackend, people: list[tuple[np.ndarray, Detection]]) -> Iterator[str]:
+    """blur_px and what the gates drop, of faces of 160 px and more shrunk to several widths and spoilt."""
+    widths, rng = (64, 100, 160, 230), np.random.default_rng(0)
+    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for photo, detection in people:
+        x0, y0, x1, y1 = detection.box_xyxy
+        margin = 0.85 * (x1 - x0)
+        top, left = max(0, int(y0 - margin)), max(0, int(x0 - margin))
+        part = photo[top : int(y1 + margin), left : int(x1 + margin)]
+        for width in widths:
+            scale = width / detection.width_px
+            if detection.width_px < 160 or scale > 1.02:
+                continue
+            small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            faces = backend.faces(small)
+            if not faces:
+                continue
+            marks = faces[0].landmarks68
+            for title, spoil in SPOILT.items():
+                spoilt = spoil(small.astype(np.float32), width, rng).clip(0, 255).astype(np.uint8)
+                frontal = frontalize(spoilt, marks)
+                found.setdefault((title, width), []).append(
+                    (blur_px(spoilt, marks, frontal.scale), sharpness(frontal.image))
+                )
+    counts = {width: len(found.get(("sharp", width), [])) for width in widths}
+    yield "Median of blur_px / share dropped by face.max_blur_px / share with a sharpness below 0.03.\n"
+    yield f"| | {' | '.join(f'{width} px ({counts[width]})' for width in widths)} |\n|---|---|---|---|---|"
+    for title in SPOILT:
+        cells = []
+        for width in widths:
+            if counts[width]:
+                blurs, sharp = np.array(found[title, width]).T
+                dropped, dropped_before = np.mean(blurs > CONFIG.max_blur_px), np.mean(sharp < 0.03)
+                cells.append(f"{np.median(blurs):.2f} / {dropped:.0%} / {dropped_before:.0%}")
+        yield f"| {title} | {' | '.join(cells)} |"
+
+
 def film_actors(count: int) -> list[Callable[[float], np.ndarray]]:
     """Actors of sample films, each rendered in a frame of a film at a yaw."""
     drawers = []
@@ -295,6 +371,7 @@ def main() -> None:
         ),
         ("Yaw of 12 actors of sample films drawn at known poses (medians)", yaws(backend, film_actors(12))),
         ("Where the gate's limits lie", limits(backend, people)),
+        ("Blur", blur(backend, people)),
     ):
         with threadpool_limits(1):  # as the workers of a build have it
             body += ["", f"## {title}", "", *lines]

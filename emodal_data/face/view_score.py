@@ -23,7 +23,7 @@ _MEAN_PX, _CONTRAST_PX = 8.0, 12.0
 #: Contrast in gray levels that keeps noise in flat parts small; and the largest value of the input.
 _LEAST_CONTRAST, _LARGEST = 6.0, 3.0
 #: Added to the network's log-odds: a score below 0.5 then has 2 % of the whole faces of people unknown to it.
-_OFFSET = 2.75
+_OFFSET = 2.0
 
 
 def view_score(image: Picture) -> float:
