@@ -1,4 +1,4 @@
-"""A build with seven classes, valence and arousal through the command: every file, and the report in a browser."""
+"""Seven classes, valence and arousal through the command: build, report, network and every export."""
 
 import csv
 import json
@@ -27,6 +27,15 @@ WORDS = {
 }
 
 
+TARGETS = ("valence", "arousal")
+#: Networks that are trained in seconds, and know next to nothing.
+TINY = [
+    word
+    for setting in ("epochs=1", "members=1", "filters=[2,2,2]", f"targets={json.dumps(TARGETS)}")
+    for word in ("--set", f"model.{setting}")
+]
+
+
 @pytest.fixture(scope="module")
 def built(few_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("seven")
@@ -40,7 +49,7 @@ def built(few_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer.writerow({**row, "label": list(WORDS)[n % 7], **values})
     run = emodal(
         *("build", "--films", few_films / "films", "--annotations", folder / "spans.csv"),
-        *("--out", folder / "out", "--no-train", "--set", "labels.preset=ekman7"),
+        *("--out", folder / "out", "--set", "labels.preset=ekman7", *TINY),
         *("--set", 'labels.targets=["valence", "arousal"]', "--set", 'shards.columns=["text"]'),
         *("--set", "split.allow_imbalance=true", "--set", "face.gate=score"),
     )
@@ -68,12 +77,45 @@ def test_the_ledger_has_the_word_and_the_class_and_shards_have_the_numbers(built
         assert sample["text"] == f"line {n}"
 
 
-def test_the_commands_take_a_dataset_of_seven_classes(built: Path, tmp_path: Path) -> None:
+def test_the_exported_network_answers_with_seven_classes_and_two_values(built: Path, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime comes with the extra onnx")
+    run = emodal("export", built.parent / "model", "--to", "onnx", "--out", tmp_path, "--json")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["largest_difference"] < 1e-4
+    session = onnxruntime.InferenceSession(str(tmp_path / "emodal.onnx"), providers=["CPUExecutionProvider"])
+    shapes = {output.name: output.shape[1:] for output in session.get_outputs()}
+    assert [shapes[name] for name in ("both", "audio", "image")] == [[7], [7], [7]]
+    assert shapes["both_values"] == [2]
+    about = json.loads(session.get_modelmeta().custom_metadata_map["emodal"])
+    assert (about["labels"], about["targets"]) == (sorted(WORDS.values()), list(TARGETS))
+
+
+def test_every_export_of_the_dataset_has_the_classes_and_the_targets(built: Path, tmp_path: Path) -> None:
+    import datasets
+    import tensorflow as tf
+    import webdataset
+
     assert emodal("verify", built).returncode == 0
     assert emodal("diff", built, built).stdout.startswith("equal")
-    run = emodal("export", built, "--to", "huggingface", "--out", tmp_path / "hub")
-    assert run.returncode == 0, run.stderr
-    assert (tmp_path / "hub" / "README.md").read_text().count("| surprise |") >= 1
+    samples = read_split(built, "train").to_pylist()
+    for to in ("huggingface", "webdataset", "tfrecord"):
+        run = emodal("export", built, "--to", to, "--out", tmp_path / to)
+        assert run.returncode == 0, run.stderr
+        assert (tmp_path / to / "README.md").read_text().count("| surprise |") >= 1
+    hub = datasets.load_dataset(str(tmp_path / "huggingface"), cache_dir=str(tmp_path / "cache"))["train"]
+    assert hub.features["label"].names == sorted(WORDS.values())
+    tar = str(tmp_path / "webdataset" / "train-00000-of-00001.tar")
+    read = [json.loads(one["json"]) for one in webdataset.WebDataset(tar, shardshuffle=False)]
+    file = str(tmp_path / "tfrecord" / "train-00000-of-00001.tfrecord")
+    records = [
+        tf.train.Example.FromString(one.numpy()).features.feature for one in tf.data.TFRecordDataset(file)
+    ]
+    for name in ("label", *TARGETS):
+        wanted = [sample[name] for sample in samples]
+        assert hub[name][:] == wanted
+        assert [one[name] for one in read] == pytest.approx(wanted)
+        kind = "int64_list" if name == "label" else "float_list"
+        assert [getattr(one[name], kind).value[0] for one in records] == pytest.approx(wanted)
 
 
 def test_the_report_shows_seven_classes_and_the_columns(browser: "Browser", built: Path) -> None:
