@@ -1,4 +1,4 @@
-"""Seven classes, valence and arousal through the command: build, report, network and every export."""
+"""Seven classes, valence and arousal through the command: build, report, networks and every export."""
 
 import csv
 import json
@@ -52,6 +52,7 @@ def built(few_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         *("--out", folder / "out", "--set", "labels.preset=ekman7", *TINY),
         *("--set", 'labels.targets=["valence", "arousal"]', "--set", 'shards.columns=["text"]'),
         *("--set", "split.allow_imbalance=true", "--set", "face.gate=score"),
+        *("--set", "split.group_by=clip", "--set", "split.test_fraction=0.34"),
     )
     assert run.returncode == 0, run.stderr
     return folder / "out" / "dataset"
@@ -75,6 +76,21 @@ def test_the_ledger_has_the_word_and_the_class_and_shards_have_the_numbers(built
         assert sample["valence"] == pytest.approx(n / 10 - 0.5, abs=1e-6)
         assert sample["arousal"] == pytest.approx((n % 10) / 10, abs=1e-6)
         assert sample["text"] == f"line {n}"
+
+
+def test_networks_learn_the_classes_and_the_targets_of_the_dataset(built: Path) -> None:
+    classes = sorted(WORDS.values())
+    metrics = json.loads((built.parent / "model" / "metrics.json").read_bytes())
+    tested = sum(metrics["dataset"]["test"]["classes"].values())
+    assert tested == read_split(built, "test").num_rows > 0
+    for name in ("audio", "image", "emodal"):
+        assert list(metrics["networks"][name]["recall"]) == classes
+        assert len(metrics["networks"][name]["confusion"]) == 7
+        for target in TARGETS:
+            scores = metrics["targets"][target][name]
+            assert (scores["n"], scores["rmse"] >= 0) == (tested, True)
+    again = json.loads(emodal("evaluate", built.parent / "model", built, "--json").stdout)
+    assert again["targets"]["valence"]["emodal"] == metrics["targets"]["valence"]["emodal"]
 
 
 def test_the_exported_network_answers_with_seven_classes_and_two_values(built: Path, tmp_path: Path) -> None:

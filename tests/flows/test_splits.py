@@ -1,5 +1,6 @@
 """Splits through the command: an official split, what plan says of speakers, and a split that is lost."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -61,3 +62,36 @@ def test_an_official_split_is_followed_and_survives_the_loss_of_the_dataset_s_ow
     assert lost.returncode == 2
     assert "its split is not known" in lost.stderr
     assert "set split.keep_sides=false to split anew" in lost.stderr
+
+
+def test_training_validates_and_tests_on_the_official_split_and_on_official_folds(
+    few_films: Path, spans: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(spans, dtype=str, keep_default_na=False)
+    film = table["film"].map({name: n for n, name in enumerate(sorted(table["film"].unique()))})
+    held = table.groupby("film").cumcount().map(lambda n: "dev" if n % 2 else "test")
+    table["split"] = held.where(film == 2, "train")
+    table["fold"] = film.map({0: "A", 1: "B", 2: ""})
+    table.to_csv(tmp_path / "spans.csv", index=False)
+    out, tiny = tmp_path / "out", ("epochs=1", "members=1", "filters=[2,2,2]", "name=audio")
+    built = emodal(
+        *("build", "--films", few_films / "films", "--annotations", tmp_path / "spans.csv", "--out", out),
+        *("--no-train", "--set", "split.column=split", "--set", "split.fold_column=fold"),
+    )
+    assert built.returncode == 0, built.stderr
+    settings = [word for setting in tiny for word in ("--set", setting)]
+    trained = emodal("train", out / "dataset", "--out", out / "model", "--folds", "--json", *settings)
+    assert trained.returncode == 0, trained.stderr
+    metrics = json.loads((out / "model" / "metrics.json").read_bytes())
+    clips = {
+        split: set(read_split(out, split)["clip_id"].to_pylist()) for split in ("train", "validation", "test")
+    }
+    assert metrics["validation"]["group_by"] == "split"
+    assert metrics["dataset"]["validation"]["clips"] == len(clips["validation"])
+    assert metrics["dataset"]["fit"]["clips"] == len(clips["train"])
+    predicted = pq.read_table(out / "model" / "predictions.parquet")["clip_id"].to_pylist()
+    assert set(predicted) == clips["test"]
+    # Of two folds, each is tested by a network that was trained on the other.
+    folds = json.loads(trained.stdout)["pooled"]
+    assert folds["keys"] == [0, 1]
+    assert folds["networks"]["audio"]["n"] == len(clips["train"])
