@@ -6,6 +6,10 @@ SAMPLES := demo/samples
 BUILD := demo/build
 BENCH_OUT := docs/benchmarks
 
+# The tests of docs/security.md.
+ADVERSARY := $(addprefix tests/,service/test_other_origin.py service/test_compose.py flows/test_allowed_roots.py \
+	flows/test_hostile_build.py flows/test_kills.py flows/test_forget.py)
+
 .PHONY: setup browser demo test lint docs bench bench-check clean
 
 INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
@@ -41,6 +45,10 @@ test: setup browser
 # Every codec in every container: about two minutes of CPU.
 test-media: setup
 	EMODAL_MATRIX=all $(BIN)/python -m pytest -n logical --maxprocesses 4 tests/media
+
+# What docs/security.md promises: pages of other origins, crafted tables and films, damage, kills.
+test-adversary: setup browser
+	$(BIN)/python -m pytest $(ADVERSARY)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from prefect.states import Completed
 
 from emodal_data.dataset.folder import read_manifest
 from flows.config.models import Config
+from flows.engine.allowed_roots import check_roots
 from flows.engine.tasks import prefect_threads
 from flows.operations.build import build
 from flows.progress.dataset_event import announce_dataset
@@ -27,6 +28,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
     Returns counts of the manifest, clips_read, published, warnings, and metrics where it trained itself: a run of a
     deployment announces its dataset instead, and training is a run of its own. Raises InputError or WorkError.
     """
+    check_roots(config.locations())
     with observed_in_prefect(config.engine.report_url):
         result = build(config, prefect_threads)
     lines = dataset_lines(result)

@@ -5,8 +5,10 @@ from typing import Any
 
 from prefect import flow
 
+from emodal_data.storage.urls import local_path, shown
 from emodal_model.core.config import ModelConfig
 from flows.config.models import EngineConfig
+from flows.engine.allowed_roots import check_roots
 from flows.operations.train import train_dataset
 from flows.progress.prefect_run import observed_in_prefect
 
@@ -26,7 +28,9 @@ def train_emodal(
 
     engine, workers: where several seeds are trained, and how many at a time.
     Returns the metrics. A finished training of this very dataset with these settings is not repeated.
-    Raises ModelError if the dataset cannot be trained on.
+    Raises ModelError if the dataset cannot be trained on, InputError for a place outside the deployment's roots.
     """
+    places = {"dataset": shown(local_path(dataset)), "out": shown(local_path(out))}
+    check_roots(places | engine.locations())
     with observed_in_prefect(engine.report_url):
         return train_dataset(dataset, out, config, engine, workers)

@@ -378,6 +378,13 @@ class TableFile(Section):
     encoding: str | None = None
     """As table.encoding."""
 
+    @field_validator("path")
+    @classmethod
+    def _stays_in_the_folder(cls, path: str) -> str:
+        if path.startswith("/") or ".." in path.split("/"):
+            raise ValueError(f"{path} leads out of the folder of the annotations: name a file within it")
+        return path
+
 
 class TableConfig(Section):
     """Reading annotation tables that have other names and formats, and folders of clips without a table."""

@@ -21,7 +21,8 @@ def deploy(
     """Set up the Prefect server of PREFECT_API_URL: work pool, deployments, schedule, automations.
 
     Run it again to change something: the same arguments leave the same state. Paths are those of the machine that
-    runs the worker.
+    runs the worker. If there is no secret for the server (PREFECT_API_AUTH_STRING), one is made and kept in Prefect's
+    profile.
 
     Example: emodal deploy --films /data/films --annotations /data/spans.csv --out /data/build
     """
@@ -39,10 +40,17 @@ def deploy(
 
 def _text(result: dict[str, object]) -> str:
     when = f"at {result['cron']}" if result["cron"] else "when asked"
+    secret = f"the secret of the server is in {result['secret']}"
+    if result["unprotected"]:
+        secret += (
+            ", but the server does not ask for it, so any web page can start builds: start the server again, with "
+            "PREFECT_SERVER_API_AUTH_STRING as in docs/deploying.md"
+        )
     return "\n".join(
         [
             f"{result['server']} builds {when}, and trains when the dataset changed",
             f"prefect worker start --pool {result['work_pool']}    on the machine with the films",
             "prefect deployment run build-dataset    to build now",
+            secret,
         ]
     )

@@ -42,6 +42,17 @@ class EngineConfig(Section):
     report_url: str | None = None
     """Address under which OUT is served, such as http://127.0.0.1:8080, for links in Prefect's pages; none: the
     path."""
+    allowed_roots: tuple[str, ...] = ()
+    """Folders, files and beginnings of URLs outside which a run of a deployment neither reads nor writes. `emodal
+    deploy` sets what its configuration names unless set; a run cannot change those of its deployment."""
+
+    def locations(self) -> dict[str, str]:
+        """The places that the settings name, paths and URLs, by setting."""
+        scheduler = self.dask_address or ""
+        if scheduler and "://" not in scheduler:
+            scheduler = f"tcp://{scheduler}"
+        named = {"engine.mlflow": self.mlflow, "engine.dask_address": scheduler}
+        return {name: place for name, place in named.items() if place}
 
     @field_validator("mlflow", "report_url", "dask_address")
     @classmethod
@@ -117,12 +128,22 @@ class Config(DatasetConfig):
             update={**absolute, "overrides": tuple(path.absolute() for path in self.overrides)}
         )
 
+    def locations(self) -> dict[str, str]:
+        """The places that the settings name, paths and URLs, by setting."""
+        named = {name: getattr(self, name) for name in _LOCATIONS} | {"storage.cache": self.storage.cache}
+        places = {name: shown(path) for name, path in named.items() if path}
+        if self.face.weights:
+            places["face.weights"] = self.face.weights
+        return places | self.engine.locations()
+
     def on_a_schedule(self) -> "Config":
-        """The same build for a server: absolute paths, and a settling time for new films."""
-        engine = self.engine
-        if "settle_s" not in engine.model_fields_set:
-            engine = engine.model_copy(update={"settle_s": SCHEDULED_SETTLE_S})
-        return self.with_absolute_paths().model_copy(update={"engine": engine})
+        """The same build for a server: absolute paths, a settling time for new films, and the roots of its runs."""
+        config = self.with_absolute_paths()
+        places = dict.fromkeys(config.locations().values())
+        roots = (place if "://" in place else os.path.abspath(place) for place in places)  # noqa: PTH100
+        defaults = {"settle_s": SCHEDULED_SETTLE_S, "allowed_roots": tuple(roots)}
+        unset = {name: value for name, value in defaults.items() if name not in self.engine.model_fields_set}
+        return config.model_copy(update={"engine": self.engine.model_copy(update=unset)})
 
     @property
     def worker_count(self) -> int:

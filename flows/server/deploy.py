@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
@@ -19,13 +19,15 @@ from prefect.events.schemas.automations import AutomationCore, Posture
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_PLUGINS_ENABLED, update_current_profile
 from prefect.types.entrypoint import EntrypointType
-from prefect.workers.process import ProcessWorker
+from prefect.variables import Variable
 
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.storage.urls import shown
 from flows.build_dataset import WITH_WARNINGS, build_dataset
 from flows.config.models import Config
 from flows.progress.dataset_event import DATASET_READY, TRAIN_LABEL
+from flows.server.access import ensure_secret, is_open
+from flows.server.environment import check_server
 from flows.train_emodal import train_emodal
 
 WORK_POOL = "emodal"
@@ -44,21 +46,44 @@ RUN_ENVIRONMENT = {
     "PREFECT_PLUGINS_ENABLED": "false",
 }
 
+#: The Prefect variable that holds RUN_ENVIRONMENT.
+ENVIRONMENT_VARIABLE = "emodal_run_environment"
+_PLACEHOLDER = f"prefect.variables.{ENVIRONMENT_VARIABLE}"
+
+#: What a worker runs. Whoever starts a run can set nothing of it: the server accepts no job variables. Some requests it
+#: does not check, and a worker merges a job variable `env` into an environment that is written in the template. So the
+#: template names a Prefect variable; the placeholder has to be declared, with a schema that no value fulfils.
+JOB_TEMPLATE = {
+    "job_configuration": {
+        "command": None,
+        "env": f"{{{{ {_PLACEHOLDER} }}}}",
+        "stream_output": True,
+        "working_dir": None,
+    },
+    "variables": {"type": "object", "properties": {_PLACEHOLDER: {"not": {}}}, "additionalProperties": False},
+}
+
 _LIVES_OR_ENDED = ("heartbeat", "Completed", WITH_WARNINGS, "Failed", "Cancelled", "Crashed")
 
 
 def deploy(config: Config, cron: str | None, timezone: str = "UTC") -> dict[str, Any]:
     """Make the server of PREFECT_API_URL ready for builds with this configuration.
 
-    cron: when to build, none: only when asked. Returns what is there now, by name.
-    Raises InputError if no server is named or the schedule is wrong, WorkError if the server does not do it.
+    cron: when to build, none: only when asked. Returns what is there now, by name; where the secret of the server is;
+    and whether the server answers without it, too.
+    Raises InputError if no server is named, or the secret or the schedule is wrong; WorkError if the server fails.
     """
     url = PREFECT_API_URL.value()
     if not url:
         raise InputError("no server: set PREFECT_API_URL, for example to http://127.0.0.1:4200/api")
     schedule = _schedule(cron, timezone)
     try:
+        is_unprotected = is_open(url)
+        if not is_unprotected:
+            check_server(url)
+        secret = ensure_secret(url)
         with get_client(sync_client=True) as client:
+            Variable.set(ENVIRONMENT_VARIABLE, dict(RUN_ENVIRONMENT), overwrite=True)
             _ensure_work_pool(client)
             build = _build_deployment(config, schedule).apply()
             train = _train_deployment(config).apply()
@@ -77,6 +102,8 @@ def deploy(config: Config, cron: str | None, timezone: str = "UTC") -> dict[str,
         "deployments": {"build-dataset": str(build), "train-emodal": str(train)},
         "automations": [TRAIN_AUTOMATION, HEARTBEAT_AUTOMATION],
         "cron": cron,
+        "secret": secret,
+        "unprotected": is_unprotected,
     }
 
 
@@ -90,18 +117,19 @@ def _schedule(cron: str | None, timezone: str) -> list[CronSchedule]:
 
 
 def _ensure_work_pool(client: SyncPrefectClient) -> None:
-    """Make the pool; one that is there stays as its owner set it."""
+    """Make the pool, or give the one that is there the job template; its limit and its pause stay."""
     try:
         kind = client.read_work_pool(WORK_POOL).type
-        if kind != "process":
-            raise InputError(f"the server has a work pool {WORK_POOL} of type {kind}: rename or delete it")
     except ObjectNotFound:
-        template = ProcessWorker.get_default_base_job_template()
         description = "Machines that build EMODal datasets and train on them."
         pool = WorkPoolCreate(
-            name=WORK_POOL, type="process", base_job_template=template, description=description
+            name=WORK_POOL, type="process", base_job_template=JOB_TEMPLATE, description=description
         )
         client.create_work_pool(pool)
+        return
+    if kind != "process":
+        raise InputError(f"the server has a work pool {WORK_POOL} of type {kind}: rename or delete it")
+    client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
 
 
 def _build_deployment(config: Config, schedules: list[CronSchedule]) -> RunnerDeployment:
@@ -121,6 +149,7 @@ def _train_deployment(config: Config) -> RunnerDeployment:
             "dataset": shown(config.out / "dataset"),
             "out": shown(config.out / "model"),
             "config": config.model.model_dump(mode="json", exclude_unset=True),
+            "engine": {"allowed_roots": list(config.engine.allowed_roots)},
         },
     )
 
@@ -137,7 +166,6 @@ def _deployment(
         schedules=schedules or [],
         concurrency_limit=1,  # a second run waits for its turn
         work_pool_name=WORK_POOL,
-        job_variables={"env": RUN_ENVIRONMENT},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     return deployment

@@ -1,5 +1,6 @@
 """What `emodal deploy` leaves on a server, and that doing it twice leaves the same."""
 
+import asyncio
 import os
 import pty
 import subprocess
@@ -11,19 +12,30 @@ from typing import Any
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
     PREFECT_PLUGINS_ENABLED,
     PREFECT_PROFILES_PATH,
+    PREFECT_SERVER_API_AUTH_STRING,
+    PREFECT_SERVER_CORS_ALLOWED_ORIGINS,
+    PREFECT_SERVER_CSRF_PROTECTION_ENABLED,
     load_current_profile,
     temporary_settings,
 )
+from prefect.workers.process import ProcessWorker
 
 from emodal_data.core.errors import InputError, WorkError
 from flows.config.load import load_config
 from flows.config.models import Config
-from flows.server.deploy import HEARTBEAT_AUTOMATION, TRAIN_AUTOMATION, WORK_POOL, deploy
+from flows.server.deploy import (
+    HEARTBEAT_AUTOMATION,
+    RUN_ENVIRONMENT,
+    TRAIN_AUTOMATION,
+    WORK_POOL,
+    deploy,
+)
 from flows.server.short_names import full_name
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +126,14 @@ def test_the_parameters_hold_what_was_set_and_paths_that_hold_anywhere(config: C
         "out": str(config.out),
         "clips": {"reel_size": 8},
         "model": {"epochs": 3},
-        "engine": {"settle_s": 120.0},
+        "engine": {
+            "settle_s": 120.0,
+            "allowed_roots": [
+                str(Path("films").absolute()),
+                str(Path("spans.csv").absolute()),
+                str(config.out),
+            ],
+        },
     }
 
 
@@ -144,6 +163,44 @@ def test_the_file_for_prefect_deploy_says_the_same(client: SyncPrefectClient) ->
 def test_the_bare_name_is_turned_on_in_the_profile(own_profile: Path, config: Config) -> None:
     deploy(config, None)
     assert load_current_profile().settings[PREFECT_PLUGINS_ENABLED] in (True, "True", "true")
+
+
+def test_a_secret_is_made_once_and_kept_where_only_its_owner_reads_it(
+    own_profile: Path, config: Config
+) -> None:
+    made = deploy(config, None)
+    assert (made["secret"], made["unprotected"]) == (str(own_profile), True)
+    assert own_profile.stat().st_mode & 0o777 == 0o600
+    settings = load_current_profile().settings
+    secret = settings[PREFECT_API_AUTH_STRING]
+    assert len(secret) > 40 and secret == settings[PREFECT_SERVER_API_AUTH_STRING]
+    assert settings[PREFECT_SERVER_CSRF_PROTECTION_ENABLED] in (True, "True", "true")
+    port = PREFECT_API_URL.value().split(":")[2].removesuffix("/api")
+    origins = settings[PREFECT_SERVER_CORS_ALLOWED_ORIGINS]
+    assert origins == f"http://127.0.0.1:{port},http://localhost:{port}"
+    deploy(config, None)
+    assert load_current_profile().settings[PREFECT_API_AUTH_STRING] == secret
+
+
+def test_a_secret_of_the_environment_is_used_and_none_is_made(own_profile: Path, config: Config) -> None:
+    with temporary_settings({PREFECT_API_AUTH_STRING: "a:b"}):
+        assert deploy(config, None)["secret"] == "PREFECT_API_AUTH_STRING"
+    assert PREFECT_API_AUTH_STRING not in load_current_profile().settings
+
+
+def test_a_pool_that_let_callers_set_the_command_gets_the_template_without_and_keeps_its_limit(
+    client: SyncPrefectClient, config: Config
+) -> None:
+    deploy(config, None)
+    template = ProcessWorker.get_default_base_job_template()
+    client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template, concurrency_limit=7))
+    deploy(config, None)
+    pool = client.read_work_pool(WORK_POOL)
+    assert pool.concurrency_limit == 7
+    wanted = {"command": "touch x", "env": {"PYTHONPATH": "/tmp"}, "env.HOME": "/tmp", "working_dir": "/"}
+    make = ProcessWorker.job_configuration.from_template_and_values
+    job = asyncio.run(make(pool.base_job_template, wanted))
+    assert (job.command, job.env, job.working_dir) == (None, RUN_ENVIRONMENT, None)
 
 
 def test_a_pool_of_another_type_is_named_and_left_alone(client: SyncPrefectClient, config: Config) -> None:

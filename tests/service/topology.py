@@ -18,7 +18,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import httpx
 import psutil
 import pytest
 import yaml
@@ -80,8 +82,9 @@ class Stack:
         self.folder, self.logs = folder, folder / "logs"
         self.logs.mkdir()
         self._services = read_compose()["services"]
-        self._variables = {"POSTGRES_PASSWORD": uuid.uuid4().hex, "EMODAL_FILMS": str(films)} | variables
-        self.password = self._variables["POSTGRES_PASSWORD"]
+        passwords = {name: uuid.uuid4().hex for name in ("POSTGRES_PASSWORD", "PREFECT_PASSWORD")}
+        self._variables = passwords | {"EMODAL_FILMS": str(films)} | variables
+        self.passwords = [self._variables[name] for name in passwords]
         self._paths = {"/data/films": str(films), "/data/build": str(build)}
         self._ports = {port: str(free_port()) for port in ("5432", "4200", "8080", "8000")}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -90,6 +93,11 @@ class Stack:
     @property
     def api_url(self) -> str:
         return self.environment("worker")["PREFECT_API_URL"]
+
+    def auth(self) -> tuple[str, str]:
+        """User and password of the API, as the worker has them."""
+        user, _, password = self.environment("worker")["PREFECT_API_AUTH_STRING"].partition(":")
+        return user, password
 
     @property
     def ui_url(self) -> str:
@@ -213,6 +221,35 @@ class Stack:
         return re.sub(
             "|".join(rf"\b{port}\b" for port in self._ports), lambda match: self._ports[match[0]], text
         )
+
+
+class Api:
+    """The server as a test asks it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def __call__(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.ask(method, path, body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """The answer as it comes, be it a refusal."""
+        client = str(uuid.uuid4())
+        with httpx.Client(base_url=self._stack.api_url, auth=self._stack.auth(), timeout=30) as api:
+            token = api.get("/csrf-token", params={"client": client}).json()["token"]
+            headers = {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
+            return api.request(method, path, json=body, headers=headers)
+
+    def runs(self, flow: str, **states: list[str]) -> list[dict[str, Any]]:
+        wanted = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC"}
+        found: list[dict[str, Any]] = self("POST", "/flow_runs/filter", wanted)
+        return [run for run in found if run["state_type"] in states.get("in_state", [run["state_type"]])]
+
+    def state(self, run: str) -> str:
+        with_state: dict[str, Any] = self("GET", f"/flow_runs/{UUID(run)}")
+        return str(with_state["state_type"])
 
 
 class Postgres:
