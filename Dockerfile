@@ -3,11 +3,14 @@ FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/emodal
 WORKDIR /source
-COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
+COPY pyproject.toml requirements-image.txt README.md LICENSE NOTICE ./
+# Every file is the one of its hash; then the program itself, built with what is there.
+RUN /opt/emodal/bin/pip install --require-hashes --requirement requirements-image.txt
+COPY emodal emodal
 COPY emodal_data emodal_data
 COPY emodal_model emodal_model
 COPY flows flows
-RUN /opt/emodal/bin/pip install --constraint constraints.txt '.[dask]' \
+RUN /opt/emodal/bin/pip install --no-deps --no-build-isolation . \
     && find /opt/emodal -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} +
 
 FROM python:3.11-slim-bookworm

@@ -10,7 +10,7 @@ BENCH_OUT := docs/benchmarks
 ADVERSARY := $(addprefix tests/,service/test_other_origin.py service/test_compose.py flows/test_allowed_roots.py \
 	flows/test_hostile_build.py flows/test_kills.py flows/test_forget.py)
 
-.PHONY: setup browser demo test lint docs bench bench-check clean
+.PHONY: setup browser demo test test-media test-adversary lint licences sbom docs bench bench-check clean
 
 INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
@@ -55,6 +55,27 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The licences of what a default installation brings; NOTICE has what is inside of the packages.
+licences: setup
+	@$(BIN)/python scripts/licences.py
+
+# Tools of a release, in an environment of their own.
+$(VENV)-release/bin/uv:
+	$(PYTHON) -m venv $(VENV)-release
+	$(VENV)-release/bin/python -m pip install --quiet --disable-pip-version-check uv cyclonedx-bom
+
+# The packages of the image with their hashes, at the versions of constraints.txt.
+requirements-image.txt: pyproject.toml constraints.txt | $(VENV)-release/bin/uv
+	$(VENV)-release/bin/uv pip compile pyproject.toml --extra dask --constraint constraints.txt --generate-hashes \
+		--no-annotate --no-header --python-version 3.11 --python-platform x86_64-manylinux_2_28 --quiet --output-file $@
+	printf '%s\n' "# Made by make $@." | cat - $@ > $@.tmp && mv $@.tmp $@
+
+# The bill of materials of the image, as CycloneDX: a file of a release.
+sbom: requirements-image.txt | $(VENV)-release/bin/uv
+	mkdir -p dist
+	$(VENV)-release/bin/cyclonedx-py requirements requirements-image.txt --pyproject pyproject.toml \
+		--output-reproducible --of JSON --output-file dist/emodal.cdx.json
+
 docs: setup
 	$(BIN)/python scripts/reference.py
 	$(BIN)/zensical build --strict
@@ -81,4 +102,4 @@ bench-check: setup
 	$(BIN)/python benchmarks/check.py
 
 clean:
-	rm -rf $(VENV) demo site docs/reference .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-release dist demo site docs/reference .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,7 @@
 """A page of another origin, open in a browser of the machine, gets nothing from the stack and moves nothing."""
 
 import http.server
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from tests.service.topology import Api, Stack, wait_until
+from tests.service.topology import ROOT, Api, Stack, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.timeout(600)
+
+#: A password as .env may have it in single quotes.
+ANY = 'p@ss:w/rd%41#?&= "é$x\\'
 
 #: What the page tries; each answer is what it learns, or the error that the browser reports.
 ATTACK = """
@@ -64,7 +68,7 @@ def stack(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     rows = pd.read_csv(sample_films / "annotations.csv", dtype=str, keep_default_na=False)
     shutil.copy(sample_films / "films" / rows["film"].iloc[0], films)
     rows[rows["film"] == rows["film"].iloc[0]].to_csv(films / "annotations.csv", index=False)
-    stack = Stack(folder, films, folder / "build", EMODAL_CRON="0 0 29 2 *")
+    stack = Stack(folder, films, folder / "build", EMODAL_CRON="0 0 29 2 *", POSTGRES_PASSWORD=ANY)
     try:
         stack.start_healthy("postgres")
         stack.start_healthy("server", timeout_s=240)
@@ -260,3 +264,31 @@ def test_an_event_of_somebody_with_the_secret_trains_only_inside_the_roots(
     (run,) = api.runs("train-emodal")
     assert f"dataset = {tmp_path}: outside the deployment's engine.allowed_roots" in run["state"]["message"]
     assert not (tmp_path / "model").exists()
+
+
+def test_the_database_has_any_password_and_no_log_has_one(stack: Stack) -> None:
+    assert stack.passwords[0] == ANY
+    for path in stack.logs.iterdir():
+        text = path.read_text(errors="replace")
+        assert not any(password in text for password in stack.passwords)
+
+
+def test_a_backup_of_the_database_is_restored_as_the_documentation_says(stack: Stack, api: Api) -> None:
+    """Last in this file: it restarts the server."""
+    lines = re.findall(
+        r"docker compose exec -T postgres (pg_.*)", (ROOT / "docs" / "deploying.md").read_text()
+    )
+    backup, restore = lines
+    before = {found["id"]: found["name"] for found in api("POST", "/deployments/filter", {})}
+    runs = {run["id"]: run["state_type"] for run in api.runs("train-emodal")}
+    stack.in_postgres(backup)
+    for deployment in before:
+        api("DELETE", f"/deployments/{deployment}")
+    assert api("POST", "/deployments/filter", {}) == []
+
+    stack.kill("server")
+    stack.in_postgres(restore)
+    stack.start_healthy("server", timeout_s=240)
+    assert {found["id"]: found["name"] for found in api("POST", "/deployments/filter", {})} == before
+    assert {run["id"]: run["state_type"] for run in api.runs("train-emodal")} == runs
+    assert len(api("POST", "/automations/filter", {})) == 2

@@ -150,14 +150,22 @@ class Stack:
         kind, *test = self._services[service]["healthcheck"]["test"]
         assert kind == "CMD"
         command = [sys.executable if part == "python" else self._here(part) for part in test]
-        environment = self.environment(service)
-        if self._postgres:
-            environment |= {"PGHOST": "127.0.0.1", "PGPORT": self._ports["5432"]}
-            environment["PATH"] = f"{self._postgres.programs}{os.pathsep}{environment['PATH']}"
-        return (
-            subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False).returncode
-            == 0
-        )
+        environment = self.environment(service) | self._inside_postgres()
+        check = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+        return check.returncode == 0
+
+    def _inside_postgres(self) -> dict[str, str]:
+        """What the database's programs need here to find it, as inside its container."""
+        if not self._postgres:
+            return {}
+        path = f"{self._postgres.programs}{os.pathsep}{os.environ['PATH']}"
+        return {"PGHOST": "127.0.0.1", "PGPORT": self._ports["5432"], "PATH": path}
+
+    def in_postgres(self, line: str) -> None:
+        """Run a line of a shell as `docker compose exec -T postgres` does, in the folder of the stack."""
+        environment = self.environment("postgres") | self._inside_postgres()
+        environment["PGPASSWORD"] = environment["POSTGRES_PASSWORD"]  # inside its container it asks for none
+        subprocess.run(["bash", "-c", line], env=environment, cwd=self.folder, timeout=120, check=True)
 
     def run(self, service: str, *command: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command as `docker compose exec SERVICE` does; without one, the service's own, to its end."""
@@ -217,7 +225,9 @@ class Stack:
         text = interpolate(str(text), self._variables)
         for there, here in self._paths.items():
             text = text.replace(there, here)
-        text = re.sub(r"\b(server|postgres)(?=:\d)", "127.0.0.1", text).replace("0.0.0.0", "127.0.0.1")
+        text = re.sub(r"\b(server|postgres)(?=:\d)|^postgres$", "127.0.0.1", text).replace(
+            "0.0.0.0", "127.0.0.1"
+        )
         return re.sub(
             "|".join(rf"\b{port}\b" for port in self._ports), lambda match: self._ports[match[0]], text
         )
