@@ -65,5 +65,5 @@ def origins(url: str) -> list[str]:
 
 def is_open(url: str) -> bool:
     """Whether the server answers who does not say the secret. Raises httpx.TransportError if it does not answer."""
-    answer = httpx.get(f"{url}/admin/version", timeout=ANSWER_TIMEOUT_S)
+    answer = httpx.get(f"{url.rstrip('/')}/admin/version", timeout=ANSWER_TIMEOUT_S)
     return answer.status_code == httpx.codes.OK
