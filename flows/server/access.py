@@ -24,11 +24,6 @@ from flows.server.environment import ANSWER_TIMEOUT_S
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
-def new_secret() -> str:
-    """A secret for Prefect's API, as USER:PASSWORD."""
-    return f"emodal:{secrets.token_urlsafe(32)}"
-
-
 def ensure_secret(url: str) -> str:
     """Let the client have a secret for the server at url; returns where it is: a file, or a setting's name.
 
@@ -42,7 +37,7 @@ def ensure_secret(url: str) -> str:
         return str(profiles)
     if PREFECT_API_AUTH_STRING.value():
         return PREFECT_API_AUTH_STRING.name
-    secret = new_secret()
+    secret = f"emodal:{secrets.token_urlsafe(32)}"
     update_current_profile(
         {
             PREFECT_API_AUTH_STRING: secret,

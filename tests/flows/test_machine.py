@@ -216,27 +216,3 @@ def test_this_machine_is_asked_without_a_proxy_and_others_as_before(monkeypatch:
         assert os.environ["http_proxy"] == NOBODY
         assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "example.org,127.0.0.1,localhost,::1"
     assert dict(os.environ) == before
-
-
-def test_the_server_that_a_build_starts_answers_nobody_without_its_secret(tmp_path: Path) -> None:
-    code = """
-from flows.server.environment import prepare_prefect
-prepare_prefect()
-import httpx
-from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL
-from flows.server.local_server import local_server
-with local_server(), get_client(sync_client=True) as client:
-    print(len(client.read_flow_runs(limit=1)))
-    print(httpx.post(f"{PREFECT_API_URL.value()}/flow_runs/filter", json={}).status_code)
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert run.stdout == "0\n401\n", run.stderr
