@@ -225,7 +225,7 @@ def test_a_worker_ignores_job_variables_that_the_server_does_not_check(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["films", "annotations", "out", "overrides"])
+@pytest.mark.parametrize("name", ["films", "annotations", "out"])
 def test_a_run_that_names_a_place_outside_the_roots_fails_before_it_reads_or_writes(
     stack: Stack, api: Api, deployments: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
