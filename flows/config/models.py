@@ -132,6 +132,7 @@ class Config(DatasetConfig):
         """The places that the settings name, paths and URLs, by setting."""
         named = {name: getattr(self, name) for name in _LOCATIONS} | {"storage.cache": self.storage.cache}
         places = {name: shown(path) for name, path in named.items() if path}
+        places |= {f"overrides[{n}]": shown(path) for n, path in enumerate(self.overrides)}
         if self.face.weights:
             places["face.weights"] = self.face.weights
         return places | self.engine.locations()

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from emodal_data.core.errors import InputError
 from flows.config.load import load_config
+from flows.config.models import Config
 from flows.engine.allowed_roots import refuse_outside
 
 
@@ -64,16 +66,34 @@ def test_every_setting_that_names_a_place_is_checked_and_a_root_of_the_deploymen
         "engine.mlflow=https://mlflow",
         "engine.dask_address=host:8786",
     ]
-    paths = {"films": "s3://bucket/films", "annotations": "/a.csv", "out": "/o", "overrides": "/d.csv"}
+    paths = {"films": "s3://bucket/films", "annotations": "/a.csv", "out": "/o"}
+    settings.append('overrides=["/d.csv", "s3://bucket/e.csv"]')
     config = load_config(None, settings, **{name: Path(path) for name, path in paths.items()})
     assert config.locations() == {
         **paths,
+        "overrides[0]": "/d.csv",
+        "overrides[1]": "s3://bucket/e.csv",
         "storage.cache": "/c",
         "face.weights": "/w",
         "engine.mlflow": "https://mlflow",
         "engine.dask_address": "tcp://host:8786",
     }
     assert set(config.on_a_schedule().engine.allowed_roots) == set(config.locations().values())
+
+
+def test_no_setting_names_a_path_that_is_not_checked() -> None:
+    """A new setting of this kind belongs into Config.locations."""
+
+    def paths_below(section: type[BaseModel], name: str = "") -> set[str]:
+        found = set()
+        for key, field in section.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                found |= paths_below(field.annotation, f"{name}{key}.")
+            elif "Path" in str(field.annotation):
+                found.add(f"{name}{key}")
+        return found
+
+    assert paths_below(Config) == {"films", "annotations", "out", "overrides", "storage.cache"}
 
 
 def test_roots_that_were_set_stay(tmp_path: Path) -> None:
