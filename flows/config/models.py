@@ -123,10 +123,10 @@ class Config(DatasetConfig):
 
     def with_absolute_paths(self) -> "Config":
         """The same build with absolute paths, for processes with another working folder."""
-        absolute = {name: getattr(self, name).absolute() for name in _LOCATIONS}
-        return self.model_copy(
-            update={**absolute, "overrides": tuple(path.absolute() for path in self.overrides)}
-        )
+        absolute: dict[str, Any] = {name: getattr(self, name).absolute() for name in _LOCATIONS}
+        if self.overrides:  # else it would count as set
+            absolute["overrides"] = tuple(path.absolute() for path in self.overrides)
+        return self.model_copy(update=absolute)
 
     def locations(self) -> dict[str, str]:
         """The places that the settings name, paths and URLs, by setting."""
