@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emodal_data.clips.gates import apply_gates
@@ -17,6 +18,16 @@ def write_fake_report(folder: Path, films: int = 8, per_film: int = 12) -> Path:
     """A dataset with its report: 96 clips, every eighth without a face, some turned away, some with two votes."""
     config = DatasetConfig()
     rows, clips, measures = fake_clips(folder / "clips", films, per_film)
+    for column in (
+        "face_score",
+        "face_width_px",
+        "blur_px",
+        "sharpness",
+        "yaw_deg",
+        "pitch_deg",
+        "audio_rms",
+    ):
+        measures[column] *= np.linspace(1, 1.05, len(measures))
     measures.loc["c0100", "yaw_deg"] = -61.5
     clips.loc["c0101", ["label", "tied"]] = [None, True]
     second = rows.iloc[[0, 13]].assign(annotator="ben", label=["sad", "sad"], row=[900, 901])

@@ -18,6 +18,7 @@ from emodal_data.dataset.split.notes import split_rule, split_warnings
 from emodal_data.presentation.report import figures, tallies
 from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
 from emodal_data.presentation.report.colours import class_colours
+from emodal_data.presentation.report.command import build_command
 from emodal_data.presentation.report.pictures import CLIPS_PER_SHEET, Sheet, script, write_pictures
 from emodal_data.presentation.report.training import carry_training
 from emodal_data.presentation.templates import render
@@ -33,6 +34,7 @@ _SOURCES = (
         "data/figures.js",
         "data/training.js",
         "app/clips.js",
+        "app/place.js",
     ),
     *("app/review.js", "app/sheet.js", "app/filters.js", "app/clip.js", "app/figures.js", "app/page.js"),
 )
@@ -82,13 +84,17 @@ def _count(
 ) -> dict[str, Any]:
     seconds = clips["end_s"] - clips["start_s"]
     timed = clips.assign(seconds=seconds, missing_fraction=clips["missing_samples"] / (seconds * RATE_HZ))
-    histograms = [(measure, tallies.histogram(timed, measure)) for measure in measures]
+    single = {measure.column: tallies.single_value(timed, measure) for measure in measures}
+    histograms = [
+        (measure, tallies.histogram(timed, measure)) for measure in measures if single[measure.column] is None
+    ]
     return {
         "funnel": tallies.funnel(ledger),
         "reasons": tallies.reason_rows(ledger, clips),
         "films": tallies.film_rows(ledger, clips, labels),
         "classes": tallies.class_rows(clips, labels),
         "histograms": [(measure, rows) for measure, rows in histograms if rows],
+        "single": [(measure, value) for measure in measures if (value := single[measure.column]) is not None],
         "features": tallies.feature_rows(folder),
         "decisions": tallies.decision_rows(clips),
     }
@@ -135,6 +141,8 @@ def _page(**values: Any) -> str:
         columns=values["manifest"].get("columns", {}),
         ways=figures.WAYS,
         proof=proof,
+        command=build_command(values["manifest"]["config"]),
+        version=values["manifest"].get("versions", {}).get("emodal"),
         split_rule=split_rule(values["manifest"]),
         split_notes=split_warnings(values["manifest"]),
         sources=_SOURCES,

@@ -53,7 +53,8 @@ def clip_table(
     """One row for each clip, indexed by clip_id, ordered by film and time.
 
     Columns: film, start_s, end_s, frame_s, speaker, label (as published; for a dropped clip, as reviewed or voted),
-    votes (such as "angry 2, sad 1"), kept, split, reason, measured, detail, those of the review, and MEASURES.
+    votes (such as "angry 2, sad 1"), annotators (names, a line each), kept, split, reason, measured, detail, those of
+    the review, and MEASURES.
     ledger: from read_ledger. resolve: as labels.resolve.
     """
     # Clips whose label is outside the classes are not read: they have nothing to show.
@@ -69,6 +70,9 @@ def clip_table(
     clips["kept"] = clips.pop("outcome") == "kept"
     clips["speaker"] = votes.clips["speaker"]
     clips["votes"] = _votes(rows.drop(index=votes.repeated), classes).reindex(clips.index)
+    named = rows[rows["annotator"].notna() & (rows["annotator"] != "")]
+    names = named.groupby("clip_id")["annotator"].agg(lambda of_clip: "\n".join(sorted(set(of_clip))))
+    clips["annotators"] = names.reindex(clips.index)
     published = read_samples(dataset, []).drop_duplicates("clip_id").set_index("clip_id")["label"]
     voted = votes.clips["label"].reindex(clips.index).astype(object)
     decided = clips["review_label"].astype(object).where(clips["review_label"].notna(), voted)
@@ -93,7 +97,7 @@ def page_columns(clips: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     Columns with few distinct values are {"values": [...], "codes": [...]}, with code -1 for null.
     """
     columns: dict[str, Any] = {"clip_id": clips.index.tolist(), "kept": clips["kept"].astype(int).tolist()}
-    for name in ("film", "speaker", "label", "votes", "split", "reason", "detail", *_REVIEW):
+    for name in ("film", "speaker", "annotators", "label", "votes", "split", "reason", "detail", *_REVIEW):
         known = list(classes) if name == "label" else None
         category = pd.Categorical(clips[name], categories=known)
         columns[name] = {

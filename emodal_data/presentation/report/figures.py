@@ -192,7 +192,7 @@ def column_figure(name: str, column: Mapping[str, Any]) -> Spec:
         mark={"type": "bar", "color": KEPT, "height": {"band": 0.75}},
         height=24 * max(len(rows), 1),
         encoding={
-            "y": _nominal("value", [row["value"] for row in rows]) | {"axis": {"labelLimit": 220}},
+            "y": _nominal("value", [row["value"] for row in rows]),
             "x": _quantity("clips", "clips"),
             "tooltip": [{"field": field} for field in ("value", "clips")],
         },
@@ -251,7 +251,7 @@ def _by_film(
         mark={"type": "bar", "height": {"band": 0.8}, "cursor": "pointer"},
         height=22 * len({row["film"] for row in rows}),
         encoding={
-            "y": {"field": "film", "type": "nominal", "title": None, "axis": {"labelLimit": 220}},
+            "y": {"field": "film", "type": "nominal", "title": None},
             "x": _quantity(count, title),
             "color": _colour(split, colours),
             "tooltip": [{"field": name} for name in ("film", split, count)],

@@ -181,6 +181,12 @@ def histogram(clips: pd.DataFrame, measure: Measure) -> list[Row]:
     return rows
 
 
+def single_value(clips: pd.DataFrame, measure: Measure) -> float | None:
+    """The value that all clips have that were measured; None if they differ, or none was measured."""
+    values = clips[measure.column].astype(float).dropna().unique()
+    return float(values[0]) if len(values) == 1 else None
+
+
 def _edges(values: np.ndarray, measure: Measure) -> np.ndarray:
     """Edges of the bins, wide enough to show the thresholds."""
     inner = np.quantile(values, (0.005, 0.995))

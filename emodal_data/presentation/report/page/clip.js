@@ -20,6 +20,8 @@ emodal.dialog = (() => {
   async function show() {
     const clip = shown[place];
     byId("clip-title").textContent = table.title(clip);
+    emodal.place.opened(clip.clip_id);
+    byId("link").href = emodal.place.link(clip.clip_id);
     byId("before").disabled = place === 0;
     byId("after").disabled = place === shown.length - 1;
     table.showFace(byId("face"), clip);
@@ -160,6 +162,7 @@ emodal.dialog = (() => {
     byId("clip").onkeydown = onKey;
     byId("clip").onclose = () => {
       byId("sound").replaceChildren(); // stops the sound
+      emodal.place.opened(null);
       document.querySelector(`#sheet [data-clip="${shown[place].clip_id}"]`)?.focus();
     };
   }

@@ -1,17 +1,24 @@
 // Starts the page when the data is loaded.
+const asked = emodal.place.read();
+emodal.place.start();
 emodal.review.start();
 emodal.sheet.start();
 emodal.dialog.start();
 emodal.filters.start();
 emodal.figures.start();
-// A link to one clip, such as index.html#clip=3ba7c8376610a97cfdbe.
-function openLinked() {
+function openLinked(values) {
   const { clips } = emodal.table;
-  const place = clips.findIndex((clip) => location.hash === `#clip=${clip.clip_id}`);
+  const place = clips.findIndex((clip) => clip.clip_id === values.get("clip"));
   if (place >= 0) emodal.dialog.open(clips, place);
 }
-addEventListener("hashchange", openLinked);
-openLinked();
+addEventListener("hashchange", () => {
+  const values = emodal.place.read();
+  if (document.getElementById(location.hash.slice(1)) === null) {
+    if (!values.has("clip")) emodal.filters.restore(values);
+    openLinked(values);
+  }
+});
+openLinked(asked);
 // Opens all details before printing.
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;

@@ -74,6 +74,7 @@ emodal.review = (() => {
     const url = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
     emodal.element("a", { href: url, download: "overrides.csv" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    document.getElementById("after-download").hidden = false;
   }
 
   function showBar() {
