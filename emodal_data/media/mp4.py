@@ -16,7 +16,7 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, WorkError
 from emodal_data.core.reasons import Reason
 from emodal_data.media.guard import DEMUXERS, film_path, open_container
-from emodal_data.media.info import picture_stream, sound_stream
+from emodal_data.media.info import moving_pictures, picture_stream, sound_stream
 
 #: How a span is written: encoded again and frame-exact, its packets unchanged from the previous keyframe on, or
 #: frame-exact and small for a browser.
@@ -72,7 +72,10 @@ def export_clip(
 def export_for_browser(
     path: Path | str, start_s: float, end_s: float, to: Path, *, root: Path | None = None, config: ClipsConfig
 ) -> None:
-    """Write start_s to end_s of a film to a small WebM that every browser plays; to and errors as in export_clip."""
+    """Write start_s to end_s of a film to a small WebM that every browser plays; a sound file to its sound.
+
+    to, errors: as in export_clip.
+    """
     film = film_path(path, root)
     run_bounded(clip_command(film, start_s, end_s, to, config, "browser"), config.timeout_s)
 
@@ -85,7 +88,8 @@ def clip_command(
     way: "exact", "copy" or "browser".
     """
     with open_container(film, config) as container:
-        tracks = [picture_stream(container).index]
+        is_sound_alone = way == "browser" and not moving_pictures(container)
+        tracks = [] if is_sound_alone else [picture_stream(container).index]
         if container.streams.audio:
             tracks.append(sound_stream(container, config.audio_track).index)
     source = ffmpeg.input(

@@ -101,9 +101,7 @@ def clips_of_rows(rows: pd.DataFrame, table: Path, labels: LabelsConfig, opening
             ReviewClip(clip_id, *span, _text(row["label"]), speaker, note=extra.get("why", ""), row=extra),
         )
     lost = len(rows) - len(good)
-    left_out = (
-        (f"{lost} rows are not shown: they are whole files, or wrong; see emodal plan",) if lost else ()
-    )
+    left_out = (f"Rows not shown, as whole files or wrong: {lost} (see emodal plan).",) if lost else ()
     return Reviewed(str(table), tuple(clips.values()), labels, opening, left_out)
 
 

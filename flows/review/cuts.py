@@ -1,6 +1,9 @@
 """Clips cut from their films on demand, as small WebM files in a temporary folder."""
 
+import contextlib
+import os
 import shutil
+import tempfile
 import threading
 from collections import defaultdict
 from pathlib import Path
@@ -15,6 +18,27 @@ from flows.review.clips import ReviewClip
 #: Cuts that stay on disk, about 0.3 MB each; the oldest go first.
 KEPT = 300
 _START_S = 60.0
+_PREFIX = "emodal-review-"
+
+
+def new_folder() -> Path:
+    """A temporary folder for cuts, named after this process; those of processes that were killed are removed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        number = folder.name.removeprefix(_PREFIX).split("-")[0]
+        with contextlib.suppress(OSError):
+            if number.isdigit() and folder.stat().st_uid == os.getuid() and not _is_running(int(number)):
+                shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class Cuts:

@@ -2,7 +2,6 @@
 
 import secrets
 import socket
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from flows.operations.plan import read_inputs
 from flows.operations.propose import ANNOTATIONS
 from flows.review.app import make_app
 from flows.review.clips import Reviewed, clips_of_dataset, clips_of_rows
-from flows.review.cuts import Cuts
+from flows.review.cuts import Cuts, new_folder
 from flows.review.decisions import Decisions
 from flows.review.session import Session
 
@@ -79,8 +78,7 @@ def review(
             listener.listen()  # who reads the address may connect at once
         except OSError as error:
             raise InputError(f"--port {port}: {error.strerror}; choose another") from error
-        folder = Path(tempfile.mkdtemp(prefix="emodal-review-"))
-        cuts = Cuts(folder, config.films.resolve(), config.storage.films_gb, reviewed.opening, _WORKERS)
+        cuts = Cuts(new_folder(), config.films.resolve(), config.storage.films_gb, reviewed.opening, _WORKERS)
         token = secrets.token_urlsafe(24)
         server = uvicorn.Server(
             uvicorn.Config(

@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
+import fsspec
 import httpx
 import psutil
 import pytest
 
 from emodal_data.annotations import read_annotations
 from emodal_data.clips.overrides import read_overrides
+from emodal_data.presentation.report.training import write_training
 from emodal_data.storage.workspace import workspace
+from flows.review.clips import clips_of_dataset
 from tests.media.films import Recipe, make_film
 from tests.presentation.conftest import write_fake_report
+from tests.s3 import s3_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -68,7 +73,7 @@ def spans(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def review(place: Path, films: Path, *options: str, reviewer: str = "anna") -> Iterator[Review]:
+def review(place: Path, films: Path | str, *options: str, reviewer: str = "anna") -> Iterator[Review]:
     """A server in a process of its own."""
     command = [sys.executable, "-m", "flows", "review", str(place), "--films", str(films)]
     process = subprocess.Popen(
@@ -224,8 +229,9 @@ def test_reviewers_see_how_much_they_agree_but_not_what_others_said_before_they_
 
 
 def test_a_review_that_is_killed_loses_no_decision_and_resumes_where_it_was(
-    browser: "Browser", folder: Path, spans: Path
+    browser: "Browser", folder: Path, spans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with review(spans, folder) as running:
         page = opened(browser, running)
         press(page, "1", "2")
@@ -233,6 +239,7 @@ def test_a_review_that_is_killed_loses_no_decision_and_resumes_where_it_was(
             process.kill()
         running.process.kill()
         running.process.wait()
+        left = list(tmp_path.glob("emodal-review-*"))
         press(page, "3")
         assert page.inner_text("#trouble").startswith("Not saved: emodal review is not running any more.")
         assert at(page) == "a.mkv, 0:02.20–0:02.60"
@@ -241,6 +248,8 @@ def test_a_review_that_is_killed_loses_no_decision_and_resumes_where_it_was(
         page = opened(browser, running)
         assert page.inner_text("#progress") == "2 of 5 decided."
         assert at(page) == "a.mkv, 0:02.20–0:02.60"
+        assert len(left) == 1
+        assert left != list(tmp_path.glob("emodal-review-*"))  # clips of films do not stay
         press(page, "3", "u", "u")
         assert labels(spans.with_name("labels.csv")) == [("0.4", "angry", "anna")]
         page.close()
@@ -377,3 +386,36 @@ def test_the_clips_of_a_build_are_reviewed_while_a_build_runs_the_most_doubtful_
         ("c0000", "happy", "anna"),
         ("c0200", "drop", "anna"),
     ]
+
+
+def test_clips_that_networks_answer_otherwise_come_first(tmp_path: Path) -> None:
+    dataset = write_fake_report(tmp_path / "build")
+    answer = {"label": "happy", "answer": "sad", "label_probability": 0.1, "answer_probability": 0.83}
+    changed = answer | {"label": "angry", "doubt": 0.99}  # c0002 is neutral by now
+    write_training(dataset, None, {"c0105": answer | {"doubt": 0.9}, "c0002": changed}, "0" * 64)
+    reviewed = clips_of_dataset(dataset)
+    first = reviewed.clips[0]
+    assert (first.clip_id, first.label, first.doubt) == ("c0105", "happy", 0.9)
+    assert first.note == "votes: happy 1; networks: sad 83 %"
+    assert [clip.clip_id for clip in reviewed.clips[1:3]] == ["c0000", "c0101"]  # annotators disagree
+    assert {clip.doubt for clip in reviewed.clips[3:]} == {None}
+    assert len(reviewed.clips) == 96
+
+
+def test_clips_of_films_in_a_bucket_are_cut(
+    folder: Path, spans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("s3fs", reason="s3fs comes with the extra s3")
+    pytest.importorskip("moto", reason="moto comes with the extra dev")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with s3_server():
+        fsspec.filesystem("s3").put_file(str(folder / "a.mkv"), "films-and-faces/deep/a.mkv")
+        with review(spans, "s3://films-and-faces/deep") as running:
+            shown = httpx.get(f"{running.address}data").json()
+            assert [clip["film"] for clip in shown["clips"]] == ["a.mkv"] * 4
+            assert shown["left_out"] == ["Rows not shown, as whole files or wrong: 1 (see emodal plan)."]
+            clip = shown["clips"][1]["clip_id"]
+            film = httpx.get(f"{running.address}clip/{clip}/0", timeout=60).content
+    (tmp_path / "clip.webm").write_bytes(film)
+    with av.open(str(tmp_path / "clip.webm")) as made:
+        assert len(list(made.decode(video=0))) == 30

@@ -47,6 +47,18 @@ def test_a_clip_for_a_browser_holds_the_frames_and_the_sound_of_the_span_in_free
     assert abs(int(np.argmax(shifts)) - len(shifts) // 2) <= 16  # a millisecond
 
 
+def test_a_sound_file_is_sound_alone_for_a_browser_and_no_mp4(tmp_path: Path) -> None:
+    film = make_film(tmp_path, Recipe(".mkv", video=None))
+    clip = tmp_path / "clip.webm"
+    export_for_browser(film, 1.0, 2.2, clip, config=ClipsConfig())
+    with av.open(str(clip)) as made:
+        assert [stream.codec_context.name for stream in made.streams] == ["opus"]
+        assert made.duration == pytest.approx(1_200_000, abs=30_000)
+    with pytest.raises(Dropped) as dropped:
+        export_clip(film, 1.0, 2.2, tmp_path / "clip.mp4", config=ClipsConfig(export="exact"))
+    assert dropped.value.reason == Reason.NO_VIDEO
+
+
 def test_a_copied_clip_holds_the_film_s_own_packets(tmp_path: Path) -> None:
     film = make_film(tmp_path, Recipe())
     clip = tmp_path / "clip.mp4"
