@@ -29,6 +29,7 @@ def predict(
     result = emodal.predict(model, film, annotations, out)
     if not result["spans"]:
         print("emodal: no span to ask about; give some with --annotations", file=sys.stderr)
-    from flows.operations.predict import as_csv
+    from flows.operations.predict import answer_columns, as_csv
 
-    print_result(result, as_csv(result["spans"], result["labels"]).rstrip("\n"), as_json)
+    columns = answer_columns(result["labels"], result["targets"])
+    print_result(result, as_csv(result["spans"], columns).rstrip("\n"), as_json)

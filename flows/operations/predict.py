@@ -174,10 +174,12 @@ def settings_of(about: dict[str, Any]) -> ReadSettings:
 def labels_of(about: dict[str, Any]) -> LabelsConfig:
     """The classes of a model, and the words for them in its dataset: see emodal_model.inference.metadata.
 
+    Spans that are asked about need not have the targets of the dataset.
     Raises InputError if they cannot be classes, such as words with control characters.
     """
     try:
-        return LabelsConfig(**{**about.get("label_settings", {}), "classes": tuple(about["labels"])})
+        own = {"classes": tuple(about["labels"]), "targets": ()}
+        return LabelsConfig(**{**about.get("label_settings", {}), **own})
     except (KeyError, TypeError, ValidationError) as error:
         raise InputError("the model's classes are not what emodal train writes: train it again") from error
 

@@ -1,4 +1,4 @@
-"""Seven classes, valence and arousal through the command: build, report, networks and every export."""
+"""Seven classes, valence and arousal through the command: build, report, networks, predictions and every export."""
 
 import csv
 import json
@@ -91,6 +91,19 @@ def test_networks_learn_the_classes_and_the_targets_of_the_dataset(built: Path) 
             assert (scores["n"], scores["rmse"] >= 0) == (tested, True)
     again = json.loads(emodal("evaluate", built.parent / "model", built, "--json").stdout)
     assert again["targets"]["valence"]["emodal"] == metrics["targets"]["valence"]["emodal"]
+
+
+def test_a_prediction_names_every_class_and_target(built: Path, few_films: Path, tmp_path: Path) -> None:
+    film = min((few_films / "films").iterdir())
+    (tmp_path / "spans.csv").write_text(f"film,start,end,label\n{film.name},0.5,2.5,\n")
+    run = emodal("predict", built.parent, film, "--annotations", tmp_path / "spans.csv", "--json")
+    assert run.returncode == 0, run.stderr
+    answer = json.loads(run.stdout)
+    assert (answer["labels"], answer["targets"]) == (sorted(WORDS.values()), list(TARGETS))
+    (line,) = answer["spans"]
+    assert sum(line[name] for name in answer["labels"]) == pytest.approx(1.0, abs=1e-3)
+    assert line["predicted"] == max(answer["labels"], key=lambda name: line[name])
+    assert all(-10 < line[target] < 10 for target in TARGETS)
 
 
 def test_the_exported_network_answers_with_seven_classes_and_two_values(built: Path, tmp_path: Path) -> None:
