@@ -15,7 +15,7 @@ ADVERSARY := $(addprefix tests/,service/test_other_origin.py service/test_compos
 .PHONY: setup browser demo test test-media test-adversary lint licences sbom docs bench bench-check clean
 
 INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 
 # The marker files are newer than their dependencies, so nothing is installed twice.
 $(VENV)/installed-demo: pyproject.toml constraints.txt

@@ -22,6 +22,7 @@ import av
 import ffmpeg
 import imageio_ffmpeg
 import numpy as np
+from sheet import NOT_IN_SEARCH
 
 from emodal_data.media import open_film
 
@@ -346,7 +347,7 @@ def main() -> None:
         memory_mb = memory_over_a_long_film(folder)
     text = report(rows, speedup, memory_mb, given.seconds)
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / f"{datetime.date.today()}-media.md").write_text(text)
+    (given.out / f"{datetime.date.today()}-media.md").write_text(NOT_IN_SEARCH + text)
     print(text)
 
 

@@ -6,6 +6,9 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+#: The search of the documentation leaves measurements out.
+NOT_IN_SEARCH = "---\nsearch:\n  exclude: true\n---\n\n"
+
 
 def machine(*packages: str) -> str:
     """Facts about the machine, and the versions of packages that matter to the numbers."""
@@ -21,4 +24,4 @@ def finish(name: str, title: str, body: str, out: Path | None) -> None:
     print(text)
     if out:
         out.mkdir(parents=True, exist_ok=True)
-        (out / f"{today}-{name}.md").write_text(text)
+        (out / f"{today}-{name}.md").write_text(NOT_IN_SEARCH + text)

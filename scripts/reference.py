@@ -1,12 +1,18 @@
-"""Writes the pages of docs/reference/ from the code: commands, settings, columns, reasons. `make docs` runs it."""
+"""Writes the pages of docs/reference/ from the code, and the changelog into it. `make docs` runs it."""
 
+import ast
+import inspect
+import pkgutil
+import re
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import typer
 
+import emodal
 from emodal_data.audio_features import FEATURE_NAMES
 from emodal_data.clips.gates import GATES, Gate
 from emodal_data.core import schema
@@ -16,6 +22,18 @@ from flows.cli import app
 from flows.config.reference import settings_sections
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+#: What may be used alone, by the path that people import.
+DATA_FUNCTIONS = (
+    "emodal_data.read_split",
+    "emodal_data.media.open_film",
+    "emodal_data.media.Film.frame_at",
+    "emodal_data.media.Film.audio",
+    "emodal_data.face.create_backend",
+    "emodal_data.face.find_faces",
+    "emodal_data.face.frontalize",
+    "emodal_data.audio_features.clip_features",
+)
+MODEL_FUNCTIONS = ("emodal_model.load", "emodal_model.losses.h_score")
 _MADE = "<!-- Made by scripts/reference.py: change the code, not this page. -->\n\n"
 
 
@@ -26,6 +44,8 @@ def pages() -> dict[str, str]:
         "settings.md": settings(),
         "columns.md": columns(),
         "reasons.md": reasons(),
+        "python.md": python(),
+        "changelog.md": (FOLDER.parents[1] / "CHANGELOG.md").read_text(encoding="utf-8"),
     }
     return {name: _MADE + text.rstrip() + "\n" for name, text in texts.items()}
 
@@ -100,6 +120,34 @@ def reasons() -> str:
         "A measure that is not a number passes none.\n\n"
         + _table(["stage", "measure", "passes if it is", "else the reason is"], gates)
     )
+
+
+def python() -> str:
+    """The public functions and classes, from their docstrings."""
+    names = [f"emodal.{name}" for name in (*emodal.__all__, "Dataset.split") if name != "__version__"]
+    return "\n".join([
+        "# Python API\n\nFor people who call emodal from a script or a notebook. `emodal` has a function for each\n"
+        "command that is used most; the lines that begin with `>>>` are run by the tests. Below are the parts of\n"
+        "`emodal_data` and `emodal_model` that may be used alone. Everything else may change.\n\n## emodal\n",
+        *map(_documented, sorted(names, key=str.lower)),
+        "## emodal_data\n",
+        *map(_documented, DATA_FUNCTIONS),
+        "## emodal_model\n",
+        *map(_documented, MODEL_FUNCTIONS),
+    ])  # fmt: skip
+
+
+def _documented(path: str) -> str:
+    """A function or class with its signature, text and examples."""
+    thing = pkgutil.resolve_name(path)
+    node = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
+    signature = path
+    if isinstance(node, ast.FunctionDef):
+        signature += f"({ast.unparse(node.args)}) -> {ast.unparse(node.returns or ast.Constant(None))}"
+        signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", signature.replace("(self, ", "("))
+    text, found, examples = inspect.cleandoc(thing.__doc__ or "").partition(">>>")
+    shown = f"\n```pycon\n{found}{examples}\n```\n" if found else ""
+    return f"### {path}\n\n```python\n{signature}\n```\n\n{text.strip()}\n{shown}"
 
 
 def _threshold(gate: Gate) -> str:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from emodal_model.core.errors import ModelInputError
+
 
 @contextmanager
 def _environment(**defaults: str) -> Iterator[None]:
@@ -37,8 +39,11 @@ def without_stderr() -> Iterator[None]:
 
 # Both read these variables once, when they are imported; programs that this process starts do not inherit them.
 with _environment(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"), without_stderr():
-    import keras
-    import tensorflow as tf
+    try:
+        import keras
+        import tensorflow as tf
+    except ImportError as error:
+        raise ModelInputError("networks need TensorFlow: pip install tensorflow") from error
 
     tf.get_logger().setLevel("ERROR")
     for _gpu in tf.config.list_physical_devices("GPU"):

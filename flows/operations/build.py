@@ -206,7 +206,7 @@ def publish(
         review_summary(read_overrides(config.overrides, config.labels)),
     )
     if config.report.leak_price:
-        observer().stage("measuring the price of a leak", 1, "dataset")
+        observer().stage("leakage audit", 1, "dataset")
         manifest["leak_price"] = run_on_this_machine(config, measure_leak_price, folder)
         observer().advance()
     write_ledger(folder / "ledger.parquet", chosen.ledger)

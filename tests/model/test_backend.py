@@ -33,3 +33,13 @@ def test_the_import_is_quiet_and_leaves_the_environment_as_it_was() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("tensorflow set()\n", "")
+
+
+def test_without_tensorflow_the_error_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        "from emodal_model.core.errors import ModelInputError\n"
+        "try:\n    import emodal_model.core.backend\nexcept ModelInputError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "networks need TensorFlow: pip install tensorflow\n"

@@ -68,7 +68,7 @@ emodal.dialog = (() => {
       networks: answer(clip),
       votes: clip.votes,
       speaker: clip.speaker,
-      side: clip.split,
+      split: clip.split,
       frame: clip.frame_s === null ? null : `${clip.frame_s} s`,
       clip: clip.clip_id,
     };
