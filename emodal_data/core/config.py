@@ -120,10 +120,10 @@ class ClipsConfig(Section):
     (a stereo track stored as 5.1) are mixed down all the same; of channels that cancel each other, the centre or the
     loudest is taken."""
     shot_cuts: Literal["ignore", "tell", "drop"] = "ignore"
-    """Spans that go on over a cut to another shot: tell of them in the ledger, or drop them too. Looking for cuts
+    """Spans that cross a cut to another shot: note them in the ledger, or drop them too. Looking for cuts
     decodes every frame of the spans."""
     own_overlap: Literal["tell", "drop"] = "tell"
-    """A span that starts before an earlier one of the same speaker has ended: only tell of it, or drop it too."""
+    """A span that overlaps an earlier one of the same speaker: note it in the ledger, or drop it too."""
     verify: Annotated[int, Field(ge=0)] = 0
     """Clips of each film whose frame and sound are compared with a whole decode from its start; on a difference, the
     whole film is dropped (frame_uncertain). Decoding a film up to its last verified clip costs about a minute for an
@@ -240,7 +240,7 @@ class AudioConfig(Section):
     max_clipped_fraction: Fraction = 0.05
     """Share of samples at full scale above which a clip is dropped."""
     measures: bool = False
-    """Also estimate how much of the sound is speech, and how far it stands above the background: columns speech_share
+    """Also estimate how much of the sound is speech, and its level above the background: columns speech_share
     and snr_db."""
     min_speech_share: Fraction = 0.0
     """Share of speech below which a clip is dropped; 0 asks nothing. Needs measures."""
@@ -313,7 +313,7 @@ class AugmentConfig(Section):
     per_clip: Annotated[int, Field(ge=0, le=100)] = 2
     """Augmented samples of each training clip, unless target_size is set."""
     target_size: Annotated[int, Field(gt=0)] | None = None
-    """Labelled samples after augmentation, originals and test side included (the poster: 11606); unlabelled clips come
+    """Labelled samples after augmentation, originals and test split included (the poster: 11606); unlabelled clips come
     on top."""
     balance: bool = False
     """Augment the rarest classes first, with the same number in all; else augment all clips alike."""
@@ -344,7 +344,7 @@ class ReportConfig(Section):
     sound: bool = True
     """Play the sound of a clip."""
     leak_price: bool = False
-    """Measure on the training side what a leaking split would seem to gain, and put it into manifest and card."""
+    """Run the leakage audit on the training split, and put its result into manifest and card."""
 
 
 class CardConfig(Section):

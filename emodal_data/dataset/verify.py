@@ -156,7 +156,7 @@ def _relabelled(ledger: pa.Table) -> dict[str, str]:
 
 
 def _fold_problems(dataset: Path) -> list[str]:
-    """Folds, where they were asked for: none of them in the test side, no clip in two, and as in the ledger."""
+    """Folds, if the settings ask for them: no test clip is in one, no clip is in two, and the ledger agrees."""
     samples = read_samples(dataset, ["fold"])
     if "fold" not in samples:
         return []

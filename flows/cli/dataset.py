@@ -34,7 +34,7 @@ def leak_price(
     out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
     as_json: Json = False,
 ) -> None:
-    """Say what simple models would seem to reach if this dataset were split with a leak, and what they reach without.
+    """Leakage audit: the accuracy of simple models with a leaking split of this dataset, and with one that does not leak.
 
     Example: emodal leak-price build
     """
@@ -46,7 +46,7 @@ def leak_price(
     price = measure(dataset)
     if price is None:
         raise InputError(
-            f"{dataset}: fewer than two classes on the training side: there is nothing to tell apart"
+            f"{dataset}: fewer than two classes in the training split: there is nothing to classify"
         )
     print_result(price, format_price(price), as_json)
 

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 import typer
 
-STOPPED = "emodal: stopped; run the same command again, it goes on where it was"
+STOPPED = "emodal: stopped; run the same command again, it resumes where it stopped"
 #: Exit code of `emodal plan --strict` if a row cannot be used.
 UNUSABLE_ROWS = 3
 #: Packages whose versions a report of a fault names.

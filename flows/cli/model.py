@@ -19,7 +19,7 @@ def train(
         ),
     ] = None,
     folds: Annotated[
-        bool, typer.Option("--folds", help="Also hold out each fold of the training side in turn.")
+        bool, typer.Option("--folds", help="Also hold out each fold of the training split in turn.")
     ] = False,
     sweep: Annotated[
         list[str] | None,
@@ -70,7 +70,7 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Test a model on the test side of a dataset.
+    """Test a model on the test split of a dataset.
 
     Example: emodal evaluate build/model other-build/dataset
     """

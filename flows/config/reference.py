@@ -1,6 +1,6 @@
-"""Every setting of the configuration as people read it: what `emodal init` writes and docs/configuration.md shows.
+"""Describes every setting for emodal.toml (`emodal init`) and docs/reference/settings.md.
 
-It is read off the JSON schema of flows.config.Config, so it cannot lag behind the models.
+The source is the JSON schema of Config, so the descriptions always fit the models.
 """
 
 import json
@@ -13,7 +13,7 @@ from flows.config.models import Config
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. default: as TOML, or None where there is none. kind: which values it takes, in words."""
+    """One setting. default: as TOML, or None. kind: the allowed values, in words."""
 
     key: str
     kind: str
@@ -32,7 +32,7 @@ class SettingsSection:
 
 
 def settings_sections() -> list[SettingsSection]:
-    """All settings, in the order of the models."""
+    """All sections with their settings, in the order of the models."""
     schema = Config.model_json_schema()
     top, sections = [], []
     for name, field in schema["properties"].items():
@@ -55,7 +55,7 @@ def _settings(model: Mapping[str, Any]) -> Iterator[Setting]:
 
 
 def _kind(field: Mapping[str, Any]) -> str:
-    """Which values a field of a JSON schema takes, in words."""
+    """The allowed values of a field of a JSON schema, in words."""
     if "anyOf" in field:
         return " or ".join(_kind(one) for one in field["anyOf"] if one.get("type") != "null")
     if "enum" in field or "const" in field:

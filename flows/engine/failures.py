@@ -37,7 +37,7 @@ class FailedFilms:
             family = InputError if isinstance(error, InputError) else WorkError
             raise family(
                 f"{len(self._errors)} of {self._films} films failed, more than engine.max_failed_fraction = "
-                f"{self._max_fraction:g} allows; run again, it goes on where it was. {film}: {line}"
+                f"{self._max_fraction:g} allows; run it again, it resumes where it stopped. {film}: {line}"
             ) from error
 
     def add_unread(self, rows: Iterable[Mapping[str, Any]]) -> None:

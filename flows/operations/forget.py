@@ -1,8 +1,8 @@
-"""Take a film or a speaker out of a build, and search for what still names it. No film is read.
+"""Removes a film, a speaker or a person from a build, and searches for what still names it. No film is read.
 
-Whole files go first, which makes room on a full disk; if that is not enough, the old report goes too. The new dataset
-is written and verified next, and put in its place last: until then the old one says which clips go, so a killed run is
-simply run again. The search does not need the dataset: it can be repeated at any time.
+Whole files are removed first, which makes room on a full disk; if that is not enough, the old report is removed too.
+Then the new dataset is written and verified. It replaces the old one last, because the old one lists the clips to
+remove: a killed run can be repeated. The search does not need the dataset, so it can be repeated at any time.
 """
 
 import posixpath
@@ -69,17 +69,17 @@ class Forgotten:
 
 @dataclass(frozen=True)
 class _Gone:
-    """What is to be forgotten: a speaker, or a film under all its names, with their clips."""
+    """What is removed: a speaker, or a film under all its names, with their clips."""
 
     marks: Marks
     is_known: bool
 
     def includes(self, row: dict[str, Any]) -> bool:
-        """Whether a row of the ledger goes: it is of the film, of the speaker, or of a clip that goes."""
+        """Whether a row of the ledger is removed: it is about the film, the speaker, or a clip that is removed."""
         name, marks = _canonical(row["film"]), self.marks
         return (
             name in marks.films
-            # A row at fault keeps the name that its author wrote: without folders, or without suffix.
+            # A row that cannot be used has the name as its author wrote it: without folders, or without suffix.
             or (row["clip_id"] is None and any(_is_short_for(name, film) for film in marks.films))
             or (marks.speaker is not None and row["speaker"] == marks.speaker)
             or row["clip_id"] in marks.clips
@@ -97,13 +97,13 @@ def forget(
 ) -> Forgotten:
     """Remove a film, a speaker or a person from clip store, exports, dataset and cached copies of a build.
 
-    film: its path below the films folder. The film's copies under other names go with it. The clips of a speaker go
-    with all rows that speak of them, and so does everything in the store that the ledger does not name: nobody could
-    say whose it is. person: a number of the column person; the clips of that person go in the same way. Shards that
-    hold nothing of it keep their bytes. OUT/model goes as a whole, or stays as it is.
+    film: its path below the films folder; copies of the film under other names are removed too. speaker: all rows about
+    the speaker's clips are removed, and everything in the store that the ledger does not name, because its speaker is
+    unknown. person: a number of the column person; treated like a speaker. Shards without removed clips keep their
+    bytes. with_model: remove OUT/model as a whole.
     also: further files and folders that are searched, such as exports; nothing in them is changed.
-    dry_run: change nothing, and say what would go and what would be left.
-    Every file of the build is searched afterwards, also for a name that the build does not know (any more).
+    dry_run: change nothing; return what would be removed and what would be left.
+    Every file of the build is searched afterwards, also for a name that the build does not know.
     Raises InputError if there is no build, WorkError if the new dataset would be wrong or the disk is full.
     """
     out = local_path(out)
@@ -117,7 +117,7 @@ def forget(
             raise InputError(f"{place}: not there; --also names a file or folder to search")
     cache = out.cache if isinstance(out, RemotePath) and out.cache else default_cache()
     with workspace(out) as build, explain_os_errors(out), recovered_dataset(dataset):
-        # A build replaces a link to a folder by a folder of its own; the one behind the link stays.
+        # A build replaces a link to a folder by a folder of its own; the linked folder stays.
         behind = _datasets_beside(dataset.resolve()) if dataset.is_symlink() else []
         places = [*behind, out, *also]
         manifest, ledger = _read(dataset)
@@ -131,7 +131,7 @@ def forget(
         if with_model and (out / "model").exists():
             shutil.rmtree(out / "model")
         stored = remove_clips(out / "clips", clips) if clips else 0
-        # The ledger of a build that failed says nothing that the next build would not say again.
+        # The next build writes the ledger of a failed build again.
         (out / "failed-ledger.parquet").unlink(missing_ok=True)
         if not left.equals(ledger) or gone.marks.films & manifest.get("films", {}).keys():
             try:
@@ -160,7 +160,7 @@ def forget(
 def _would_be_forgotten(
     out: Path, places: Sequence[Path], cache: Path, ledger: pa.Table, gone: _Gone, with_model: bool
 ) -> Forgotten:
-    """What forget would do."""
+    """What forget would remove and leave."""
     clips = gone.marks.clips
     rows = sum(gone.includes(row) for row in ledger.select(["film", "speaker", "clip_id"]).to_pylist())
     manifest = read_manifest(out / "dataset")
@@ -215,7 +215,7 @@ def _find(
     catalogue: FilmCatalogue,
     places: Sequence[Path],
 ) -> _Gone:
-    """Every name, hash and clip of what is to be forgotten, by whatever file of the places knows it."""
+    """Every name, hash and clip of what is removed, from all files that know one of them."""
     rows = ledger.select(["film", "speaker", "clip_id"]).to_pylist()
     if speaker is not None and speaker not in {row["speaker"] for row in rows}:
         speaker = plain_name(speaker)  # as the build reads names
@@ -275,7 +275,7 @@ def _is_short_for(name: str, film: str) -> bool:
 
 
 def _rows_left(ledger: pa.Table, gone: _Gone) -> pa.Table:
-    """The ledger without the rows that go; free text of other rows that names what is forgotten becomes null."""
+    """The ledger without the removed rows; free text of other rows that names what is removed becomes null."""
     rows = ledger.select(["film", "speaker", "clip_id"]).to_pylist()
     left = ledger.filter(pa.array([not gone.includes(row) for row in rows], pa.bool_()))
     for index, column in enumerate(left.schema):
@@ -310,7 +310,7 @@ def _write_without(dataset: Path, manifest: dict[str, Any], ledger: pa.Table, go
     if "leak_price" in manifest:
         contents["leak_price"] = leak_price(folder)
     write_ledger(folder / "ledger.parquet", ledger)
-    # No inputs lead to this dataset by themselves: the next build makes its own.
+    # No inputs give this dataset, so the next build must not take it for its own.
     fresh = manifest | contents | {"build_key": None}
     describe_dataset(folder, fresh, dataset.parent / "clips", dataset)
     problems = verify_dataset(folder)
@@ -327,7 +327,7 @@ def _samples(folder: Path) -> pd.DataFrame:
 
 
 def _proof(folder: Path, manifest: dict[str, Any], ledger: pa.Table) -> dict[str, Any]:
-    """The proof of what is left. Where an earlier version proved less, its own still holds, but not its counts."""
+    """The leakage check of what is left. If an earlier version checked less, its result is kept without its counts."""
     try:
         config = SplitConfig.model_validate(manifest["config"].get("split", {}))
         return check_shards(folder, config, ledger.to_pandas())
@@ -346,7 +346,7 @@ def _put_in_place(fresh: Path | None, dataset: Path) -> None:
 
 
 def _traces(places: Sequence[Path], marks: Marks) -> Iterator[Trace]:
-    """What names it in files of the places, each searched once, with those in the report's own scripts left out."""
+    """Traces in the files of the places. Each file is searched once; the report's own scripts are left out."""
     searched: set[Path] = set()
     for place in places:
         files = [path for path in files_in(place) if path.resolve() not in searched and not _is_script(path)]
@@ -355,12 +355,12 @@ def _traces(places: Sequence[Path], marks: Marks) -> Iterator[Trace]:
 
 
 def _is_script(path: Path) -> bool:
-    """Whether a file is a script of the report's page: the same for every build, and full of short words."""
+    """Whether a file is a script of the report: the same for every build, and likely to contain any short name."""
     return path.parent.name == "app" and path.suffix in (".js", ".css")
 
 
 def _traces_at_url(out: Path, marks: Marks) -> Iterator[Trace]:
-    """What names it in files at the URL of a build that have no local copy: they are no part of the build."""
+    """Traces in files at the URL of a build that have no local copy: they are not part of the build."""
     for path in sorted(list_remote(out, with_hidden=True)):
         if not path.exists() and path != out / ".lock":
             if marks.are_in_text(path.relative_to(out).as_posix()):
@@ -370,7 +370,7 @@ def _traces_at_url(out: Path, marks: Marks) -> Iterator[Trace]:
 
 
 def _cached(cache: Path, marks: Marks) -> list[Path]:
-    """Files of the cache that name it or are it: all of them can be fetched again."""
+    """Cached files that contain it or name it. All of them can be fetched again."""
     names = {PurePosixPath(film).name for film in marks.films}
     found = []
     for place in cache_places(cache):

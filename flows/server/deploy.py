@@ -1,6 +1,6 @@
-"""What a Prefect server has to know for builds to run there: work pool, deployments, automations.
+"""Registers on a Prefect server what builds need there: work pool, deployments, automations.
 
-Doing it twice leaves the same state. What it makes is known by name, so that a second time changes instead of adding.
+A second call leaves the same state: each object is found by its name and updated.
 """
 
 import importlib.metadata
@@ -34,9 +34,9 @@ WORK_POOL = "emodal"
 TRAIN_AUTOMATION = "emodal: a new dataset is trained on"
 HEARTBEAT_AUTOMATION = "emodal: a run without heartbeat has crashed"
 
-#: A running flow says so this often; Prefect allows no less.
+#: A running flow sends a heartbeat this often; Prefect allows no shorter interval.
 HEARTBEAT_S = 30
-#: A flow that said nothing for so long is dead.
+#: A flow without a heartbeat for this long has crashed.
 SILENCE_S = 90
 
 #: The environment of a run. It types no names; and plug-ins may not be loaded where Prefect looks for cancelled runs.
@@ -69,8 +69,8 @@ _LIVES_OR_ENDED = ("heartbeat", "Completed", WITH_WARNINGS, "Failed", "Cancelled
 def deploy(config: Config, cron: str | None, timezone: str = "UTC") -> dict[str, Any]:
     """Make the server of PREFECT_API_URL ready for builds with this configuration.
 
-    cron: when to build, none: only when asked. Returns what is there now, by name; where the secret of the server is;
-    and whether the server answers without it, too.
+    cron: schedule of the builds; None: builds are started by hand. Returns what the server has now, by name; where its
+    secret is; and whether the server also answers without the secret.
     Raises InputError if no server is named, or the secret or the schedule is wrong; WorkError if the server fails.
     """
     url = PREFECT_API_URL.value()
@@ -135,7 +135,7 @@ def _ensure_work_pool(client: SyncPrefectClient) -> None:
 def _build_deployment(config: Config, schedules: list[CronSchedule]) -> RunnerDeployment:
     return _deployment(
         build_dataset,
-        "Films and annotations in, a dataset out. Reads only what is new.",
+        "Builds a dataset from films and annotations, and reads only films and spans that are new. See docs/deploying.md.",
         {"config": config.model_dump(mode="json", exclude_unset=True)},
         schedules,
     )
@@ -144,7 +144,7 @@ def _build_deployment(config: Config, schedules: list[CronSchedule]) -> RunnerDe
 def _train_deployment(config: Config) -> RunnerDeployment:
     return _deployment(
         train_emodal,
-        "Trains EMODal on a dataset; started by the event that a new one is ready.",
+        "Trains EMODal on a dataset. Starts when a build announces a new dataset. See docs/using-the-model.md.",
         {
             "dataset": shown(config.out / "dataset"),
             "out": shown(config.out / "model"),
@@ -203,7 +203,7 @@ def _train_automation(train_id: Any) -> AutomationCore:
 
 
 def _heartbeat_automation() -> AutomationCore:
-    """Prefect's server has none of its own: a run whose machine went away would be Running for ever."""
+    """Without it, a run whose machine is gone would stay Running: Prefect's server does not watch heartbeats itself."""
     flows = [build_dataset.name, train_emodal.name]
     return AutomationCore(
         name=HEARTBEAT_AUTOMATION,
@@ -223,14 +223,14 @@ def _heartbeat_automation() -> AutomationCore:
                 state=StateType.CRASHED,
                 name=None,
                 force=False,
-                message=f"No heartbeat for {SILENCE_S} s: its machine or process is gone. Retry goes on where it was.",
+                message=f"No heartbeat for {SILENCE_S} s: its machine or process is gone. Retry the run: it resumes.",
             )
         ],
     )
 
 
 def _ensure_automation(client: SyncPrefectClient, automation: AutomationCore) -> None:
-    """Create the automation, or change the one of its name; copies that somebody made are removed."""
+    """Create the automation, or update the one of its name; further ones of that name are removed."""
     there = client.read_automations_by_name(automation.name)
     if not there:
         client.create_automation(automation)

@@ -76,7 +76,7 @@ def test_one_film_cannot_be_split_by_film() -> None:
 def test_a_class_that_one_side_would_lack_stops_the_build() -> None:
     films = [f"f{i}" for i in range(10) for _ in range(4)]
     labels = (["angry"] + ["happy", "neutral", "sad"]) + ["happy", "neutral", "sad", "sad"] * 9
-    with pytest.raises(InputError, match=r"leave no angry clip on the \w+ side \(of 1\)"):
+    with pytest.raises(InputError, match=r"leave no angry clip in the \w+ split \(of 1\)"):
         split(clips(films, labels), SplitConfig())
 
 

@@ -1,4 +1,4 @@
-"""Folds of the training side: groups whole, classes even, old clips stay, and the proof covers them."""
+"""Folds of the training split: groups whole, classes even, old clips stay, and the proof covers them."""
 
 import json
 from pathlib import Path
@@ -111,7 +111,7 @@ def test_an_unlabelled_clip_is_in_the_fold_of_its_group_or_in_none() -> None:
 
 
 def test_too_few_groups_are_refused_with_how_many_there_are() -> None:
-    with pytest.raises(InputError, match=r"split\.folds = 5: the training side has only 4 film groups"):
+    with pytest.raises(InputError, match=r"split\.folds = 5: the training split has only 4 film groups"):
         folded(random_clips(4, 10, seed=0))
 
 

@@ -214,7 +214,7 @@ def test_a_stopped_build_goes_on_and_ends_with_the_same_bytes(
         assert build.returncode == 130
         assert (
             told.strip().splitlines()[-1]
-            == "emodal: stopped; run the same command again, it goes on where it was"
+            == "emodal: stopped; run the same command again, it resumes where it stopped"
         )
     assert psutil.wait_procs(family, timeout=30)[1] == [], "processes were left behind"
     result = build_and_train(config(sample_films, out))

@@ -122,7 +122,7 @@ def test_ctrl_c_gives_the_terminal_its_cursor_back(tmp_path: Path) -> None:
     assert said.rindex(b"\x1b[?25h") > said.rindex(b"\x1b[?25l")
 
 
-STOPPED = "emodal: stopped; run the same command again, it goes on where it was"
+STOPPED = "emodal: stopped; run the same command again, it resumes where it stopped"
 
 
 def test_every_command_can_answer_in_json() -> None:

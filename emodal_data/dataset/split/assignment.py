@@ -159,7 +159,7 @@ def _refuse_imbalance(split: Split, groups: int, config: SplitConfig) -> None:
     }
     for name, (share, fraction) in wanted.items():
         if abs(share - fraction) > config.tolerance:
-            put = f"{share:.1%} of the clips on the {name} side instead of {fraction:.1%}"
+            put = f"{share:.1%} of the clips in the {name} split instead of {fraction:.1%}"
             raise InputError(f"split: {where} can only put {put}; {hint}")
     wanted_splits = {name for name, (_, fraction) in wanted.items() if fraction}
     if sum(fraction for _, fraction in wanted.values()) < 1:
@@ -169,5 +169,5 @@ def _refuse_imbalance(split: Split, groups: int, config: SplitConfig) -> None:
         for side in (name for name in ("train", "validation", "test") if name in wanted_splits):
             if total > 0 and not counts.get(side):
                 raise InputError(
-                    f"split: {where} leave no {label} clip on the {side} side (of {total}); {hint}"
+                    f"split: {where} leave no {label} clip in the {side} split (of {total}); {hint}"
                 )

@@ -33,7 +33,7 @@ def fold_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str, 
     groups = len(np.unique(block[labelled]))
     if groups < config.folds:
         raise InputError(
-            f"split.folds = {config.folds}: the training side has only {groups} "
+            f"split.folds = {config.folds}: the training split has only {groups} "
             f"{' or '.join(config.groups)} groups (those that share a face count as one); ask for fewer folds"
         )
     fixed = np.array([previous.get(clip_id, -1) for clip_id in clips.index[labelled]])
