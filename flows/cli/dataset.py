@@ -34,7 +34,7 @@ def leak_price(
     out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
     as_json: Json = False,
 ) -> None:
-    """Leakage audit: the accuracy of simple models with a leaking split of this dataset, and with one that does not leak.
+    """Leakage audit: the accuracy of simple models on a leaking split of this dataset, and on one without leaks.
 
     Example: emodal leak-price build
     """

@@ -135,7 +135,7 @@ def _ensure_work_pool(client: SyncPrefectClient) -> None:
 def _build_deployment(config: Config, schedules: list[CronSchedule]) -> RunnerDeployment:
     return _deployment(
         build_dataset,
-        "Builds a dataset from films and annotations, and reads only films and spans that are new. See docs/deploying.md.",
+        "Builds a dataset from films and annotations. Reads only new films and spans. See docs/deploying.md.",
         {"config": config.model_dump(mode="json", exclude_unset=True)},
         schedules,
     )
