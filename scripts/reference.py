@@ -145,6 +145,11 @@ def _documented(path: str) -> str:
     if isinstance(node, ast.FunctionDef):
         signature += f"({ast.unparse(node.args)}) -> {ast.unparse(node.returns or ast.Constant(None))}"
         signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", signature.replace("(self, ", "("))
+        if len(signature) > 80:  # one argument a line
+            signature = re.sub(
+                r", (?=\*|\w+: )|\((?=\w+: )|(?=\) ->)", lambda m: f"{m[0].rstrip()}\n    ", signature
+            )
+            signature = signature.replace("\n    )", "\n)")
     text, found, examples = inspect.cleandoc(thing.__doc__ or "").partition(">>>")
     shown = f"\n```pycon\n{found}{examples}\n```\n" if found else ""
     return f"### {path}\n\n```python\n{signature}\n```\n\n{text.strip()}\n{shown}"
