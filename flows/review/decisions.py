@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock
 
@@ -22,6 +23,8 @@ from emodal_data.storage.files import explain_os_errors, write_bytes
 from flows.review.clips import ReviewClip
 
 COLUMNS = ("clip_id", "film", "start", "end", "decision", "label", "author", "note", DECIDED_AT)
+#: Bytes of the longest line.
+_LONGEST = 65_536
 _HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
@@ -50,7 +53,7 @@ class Decisions:
         self.file, self.table = file, table
         self._labels, self._clips = labels, clips
         self._lock = FileLock(file.with_name(f".{file.name}.lock"))
-        self._read: tuple[str, list[Override]] | None = None
+        self._read: tuple[str, dict[tuple[str, str], Override]] = ("0", {})
         if table is not None and table.exists() and not file.exists():
             raise InputError(f"{table}: already there, and not made by a review; choose another --to")
         if file.exists():
@@ -79,10 +82,10 @@ class Decisions:
     def standing(self) -> list[Override]:
         """The decisions that count, of all reviewers."""
         version = self.version
-        if self._read is None or self._read[0] != version:
+        if self._read[0] != version:
             decided = read_overrides([self.file], self._labels) if version != "0" else []
-            self._read = (version, decided)
-        return self._read[1]
+            self._read = (version, {(one.clip_id, one.author): one for one in decided})
+        return list(self._read[1].values())
 
     def add(self, author: str, verdicts: Sequence[tuple[str, Verdict]]) -> None:
         """Append an author's verdicts, clip_id and verdict each, in one write.
@@ -98,8 +101,26 @@ class Decisions:
             span = (clip.film, repr(clip.start_s), repr(clip.end_s))
             writer.writerow([clip_id, *span, verdict.decision, verdict.label, author, note, now])
         with self._lock:
+            before = self.version
             _append(self.file, text.getvalue().encode())
+            if self._read[0] == before:  # nobody else decided meanwhile: the file need not be read again
+                self._read = (self.version, self._with(author, verdicts))
             self._write_table()
+
+    def _with(self, author: str, verdicts: Sequence[tuple[str, Verdict]]) -> dict[tuple[str, str], Override]:
+        """The decisions that were read, and those that were appended since then."""
+        standing = dict(self._read[1])
+        for clip_id, verdict in verdicts:
+            standing.pop((clip_id, author), None)
+            if verdict.decision == UNDO:
+                continue
+            decision: Literal["relabel", "drop"] = "relabel" if verdict.label else "drop"
+            note = " ".join(verdict.note.split()) or None
+            film = self._clips[clip_id].film
+            standing[clip_id, author] = Override(
+                clip_id, decision, verdict.label or None, note, film, author, self.file, 0
+            )
+        return standing
 
     def _write_table(self) -> None:
         """Write the annotation table of the candidates: a row for each label that a reviewer gave."""
@@ -124,7 +145,8 @@ def _append(file: Path, lines: bytes) -> None:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             size = os.fstat(descriptor).st_size
-            whole = os.pread(descriptor, size, 0).rfind(b"\n") + 1
+            first = max(0, size - _LONGEST)
+            whole = first + os.pread(descriptor, _LONGEST, first).rfind(b"\n") + 1
             data = lines if whole else _HEADER + lines
             try:
                 os.ftruncate(descriptor, whole)

@@ -82,7 +82,11 @@ def review(
         token = secrets.token_urlsafe(24)
         server = uvicorn.Server(
             uvicorn.Config(
-                make_app(session, cuts, token), log_level="error", access_log=False, server_header=False
+                make_app(session, cuts, token),
+                log_level="error",
+                access_log=False,  # an address has the token
+                server_header=False,
+                ws="none",
             )
         )
         started(f"http://{_HOST}:{listener.getsockname()[1]}/{token}/", table or file)

@@ -75,3 +75,19 @@ def test_files_that_a_review_did_not_make_are_left_alone(tmp_path: Path) -> None
     (tmp_path / "labels.csv").write_text("film,start,end,label\na.mkv,0,1,sad\n")
     with pytest.raises(InputError, match=r"labels\.csv: already there, and not made by a review"):
         decisions(tmp_path, tmp_path / "labels.csv")
+
+
+def test_decisions_that_are_remembered_are_those_of_the_file(tmp_path: Path) -> None:
+    one, other = decisions(tmp_path), decisions(tmp_path)
+    one.add("anna", [("c1", SAD), ("c2", Verdict("drop", note=" not \n clear "))])
+    other.add("ben", [("c1", Verdict("relabel", "happy"))])
+    one.add("anna", [("c3", SAD), ("c1", Verdict("undo"))])
+    other.add("ben", [("c1", SAD)])
+    again = [(d.clip_id, d.verdict, d.author, d.note) for d in decisions(tmp_path).standing()]
+    assert again == [
+        ("c2", "drop", "anna", "not clear"),
+        ("c3", "sad", "anna", None),
+        ("c1", "sad", "ben", None),
+    ]
+    for file in (one, other):
+        assert [(d.clip_id, d.verdict, d.author, d.note) for d in file.standing()] == again

@@ -12,7 +12,7 @@ emodal.figures = (() => {
       background: null,
       font: "system-ui, sans-serif",
       view: { stroke: null },
-      axis: { labelColor: soft, titleColor: soft, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontWeight: "normal" },
+      axis: { labelColor: soft, titleColor: soft, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, labelSeparation: 5, titleFontWeight: "normal" },
       axisY: { labelColor: ink, grid: false, ticks: false, domain: false, labelPadding: 6, labelLimit: Math.min(220, width / 3) },
       legend: { labelColor: ink, labelFontSize: 12, symbolType: "square", columns: Math.max(1, Math.floor((width - 170) / 130)) },
     };
