@@ -7,6 +7,7 @@ import faulthandler
 import importlib.metadata
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ from flows.cli.doctor import doctor
 from flows.cli.exits import clear_errors, stop_at_once_on_signals
 from flows.cli.export import export
 from flows.cli.films import sample_films
+from flows.cli.groups import GroupedCommands
 from flows.cli.init import init
 from flows.cli.model import compare, evaluate, train
 from flows.cli.module_path import protect_children
@@ -27,31 +29,51 @@ from flows.cli.propose import propose
 from flows.cli.review import review
 
 app = typer.Typer(
+    cls=GroupedCommands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-# The overview shows them in this order.
-app.command(short_help="A config to edit and a table to fill in.")(init)
-app.add_typer(corpus, name="corpus", short_help="Public corpora as a table and an emodal.toml.")
-app.command(short_help="Spans of films worth annotating.")(propose)
-app.command(short_help="Films and annotations to a dataset and a model.")(build)
-app.command(short_help="What a build would do, and what is wrong.")(plan)
-app.command(short_help="Watch clips and label them by keys.")(review)
-app.command(short_help="What is odd about a film.")(doctor)
-app.command(short_help="Train on a dataset, and print the tables.")(train)
-app.command(short_help="Test a model on a dataset.")(evaluate)
-app.command(short_help="Two trainings on the same clips.")(compare)
-app.command(short_help="Ask a model about a film.")(predict)
-app.command(short_help="Set up a Prefect server to build every night.")(deploy)
-app.command(short_help="Check a dataset against its manifest.")(verify)
-app.command("leak-price", short_help="What a leaking split would seem to gain.")(leak_price)
-app.command(short_help="What differs between two builds, and why.")(diff)
-app.command("check-split", short_help="What is in two builds that belong together.")(check_split)
-app.command(short_help="Take a film, a speaker or a person out of a build.")(forget)
-app.command(short_help="A dataset or a model for other programs.")(export)
-app.command("sample-films", short_help="Films with known truth, to try things on.")(sample_films)
+#: The overview shows groups and commands in this order, and `corpus` at the end of the first group.
+_GROUPS: dict[str, list[tuple[Callable[..., None], str]]] = {
+    "Start": [
+        (init, "A config to edit and a table to fill in."),
+        (sample_films, "Films with known truth, to try things on."),
+        (propose, "Spans of films worth annotating."),
+    ],
+    "Build a dataset": [
+        (plan, "What a build would do, and what is wrong."),
+        (build, "Films and annotations to a dataset and a model."),
+        (review, "Watch clips and label them by keys."),
+        (doctor, "What is odd about a film."),
+        (verify, "Check a dataset against its manifest."),
+        (diff, "What differs between two builds, and why."),
+        (check_split, "What is in two builds that belong together."),
+        (forget, "Take a film, a speaker or a person out of a build."),
+    ],
+    "Train": [
+        (train, "Train on a dataset, and print the tables."),
+        (evaluate, "Test a model on a dataset."),
+        (compare, "Two trainings on the same clips."),
+        (leak_price, "What a leaking split would seem to gain."),
+    ],
+    "Use the results": [
+        (predict, "Ask a model about a film."),
+        (export, "A dataset or a model for other programs."),
+    ],
+    "Serve": [(deploy, "Set up a Prefect server to build every night.")],
+}
+for _group, _commands in _GROUPS.items():
+    for _command, _short_help in _commands:
+        app.command(rich_help_panel=_group, short_help=_short_help)(_command)
+app.add_typer(
+    corpus,
+    name="corpus",
+    rich_help_panel="Start",
+    short_help="Public corpora as a table and an emodal.toml.",
+)
 
 
 def main() -> None:

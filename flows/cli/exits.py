@@ -82,10 +82,10 @@ def stop_at_once_on_signals() -> None:
 
 
 def _wrong_usage(error: typer.TyperException) -> NoReturn:
-    """One line for wrong arguments; the help for none at all."""
+    """One line for wrong arguments; the help for a command without any that needs some."""
     said: str = getattr(error, "format_message", error.__str__)()
     context = getattr(error, "ctx", None)
-    if not sys.argv[1:]:
+    if said.startswith("Usage: "):
         print(said)
         raise SystemExit(2)
     said = said.replace("Value error, ", "").replace(". Did you mean", "; did you mean")

@@ -28,6 +28,7 @@ def sample_films(
     Example: emodal sample-films demo --films 6
     """
     from emodal_data.sample_films import make_sample_films
+    from flows.progress.summary import next_command
     from flows.progress.terminal import watched_on_terminal
 
     with watched_on_terminal() as terminal:
@@ -41,4 +42,13 @@ def sample_films(
             scenes=scenes,
         )
     names = ("films", "annotations.csv", "truth.csv")
-    print_result({"written": [str(folder / name) for name in names]}, str(folder), as_json)
+    then = next_command(
+        "build",
+        "--films",
+        folder / "films",
+        "--annotations",
+        folder / "annotations.csv",
+        "--out",
+        folder / "build",
+    )
+    print_result({"written": [str(folder / name) for name in names]}, f"{folder}\n{then}", as_json)

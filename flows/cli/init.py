@@ -1,5 +1,6 @@
 """`emodal init`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +19,9 @@ def init(
 
     Example: emodal init my-films
     """
-    from flows.config.starter import CONFIG, write_starter
+    from flows.config.starter import write_starter
 
     written = write_starter(on_this_machine(folder))
-    go = f"cd {folder}; " if folder != Path() else ""
-    then = f"next: {go}emodal plan --config {CONFIG}"
+    go = f"cd {shlex.quote(str(folder))}; " if folder != Path() else ""
+    then = f"next: {go}emodal plan"
     print_result({"written": [str(path) for path in written]}, "\n".join([*map(str, written), then]), as_json)

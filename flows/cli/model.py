@@ -55,8 +55,16 @@ def train(
         print_result(result, f"{format_sweep(result)}\n\n{best}", as_json)
         return
     from emodal_model.evaluation.tables import format_report
+    from flows.progress.summary import next_command, report_of
 
-    print_result(result, format_report(result), as_json)
+    lines = [
+        format_report(result),
+        "",
+        f"model    {out}",
+        f"report   {report_of(out)}",
+        next_command("predict", out, "FILM"),
+    ]
+    print_result(result, "\n".join(lines), as_json)
 
 
 def evaluate(

@@ -1,10 +1,23 @@
 """Options that several commands share, and how a result is printed."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+
+def _named_or_found(context: typer.Context, file: Path | None) -> Path | None:
+    """The config file of --config, or emodal.toml of the working folder or the nearest folder above."""
+    if file or context.resilient_parsing:  # the latter: the shell completes a line
+        return file
+    from flows.config.found import find_config
+
+    if found := find_config():
+        print(f"emodal: settings of {found}", file=sys.stderr)
+    return found
+
 
 Films = Annotated[Path | None, typer.Option(help="Folder with the films.")]
 Annotations = Annotated[
@@ -17,7 +30,14 @@ Overrides = Annotated[
         help="Decisions made in the report: a CSV of clips to drop or relabel. Repeated for each reviewer."
     ),
 ]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        callback=_named_or_found,
+        help="TOML file with settings; default: emodal.toml here or in a folder above.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="One setting, such as split.group_by=speaker. May be repeated."),

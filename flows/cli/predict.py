@@ -29,6 +29,8 @@ def predict(
     result = emodal.predict(model, film, annotations, out)
     if not result["spans"]:
         print("emodal: no span to ask about; give some with --annotations", file=sys.stderr)
+    for file in result["files"]:
+        print(f"emodal: written {file}", file=sys.stderr)
     from flows.operations.predict import answer_columns, as_csv
 
     columns = answer_columns(result["labels"], result["targets"])

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from emodal_data.core.errors import InputError
 from emodal_model.core.config import GridPoint, ModelConfig
+from flows.config.found import with_paths_of
 from flows.config.models import Config, EngineConfig
 
 S = TypeVar("S", bound=BaseModel)
@@ -21,7 +22,7 @@ def load_config(file: Path | None, settings: Sequence[str], **top: object) -> Co
     """The configuration from a TOML file, then `key=value` settings, then values that are not None.
 
     top: values and sections, by name; a section may name some of its settings. Relative paths in the file are
-    relative to the working folder, as on the command line.
+    relative to the working folder, as on the command line; those of a file above it, to the file's folder.
     Raises InputError with one line for each thing that is wrong.
     """
     tree: dict[str, Any] = _read_toml(file) if file else {}
@@ -82,7 +83,7 @@ def _section(section: type[S], tree: Mapping[str, Any], name: str) -> S:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return with_paths_of(file, tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from emodal_data.core.config import DatasetConfig, Section
 from emodal_data.storage.urls import COPIES, NAMES, local_path, shown
@@ -76,8 +76,24 @@ class StorageConfig(Section):
     """Room for copies of remote films on each machine, in gigabytes."""
 
 
+def _paths_first(schema: dict[str, Any]) -> None:
+    """Order the settings of the form on Prefect's pages: films, annotations, out, other values, then sections."""
+    settings = schema["properties"]
+    required = schema["required"]
+
+    def place(name: str) -> tuple[bool, bool]:
+        return name not in required, "$ref" in settings[name]
+
+    schema["properties"] = {
+        name: settings[name] | {"position": position}
+        for position, name in enumerate(sorted(settings, key=place))
+    }
+
+
 class Config(DatasetConfig):
     """A build: films and annotations in, a dataset and a trained model out."""
+
+    model_config = ConfigDict(json_schema_extra=_paths_first)
 
     storage: StorageConfig = StorageConfig()
     films: Path

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from emodal_data.core.errors import InputError
 from emodal_data.storage.files import explain_os_errors, write_bytes
+from flows.config.found import CONFIG
 from flows.config.reference import Setting, settings_sections
 
-CONFIG, ANNOTATIONS, FILMS = "emodal.toml", "annotations.csv", "films"
+ANNOTATIONS, FILMS = "annotations.csv", "films"
 
 _HEAD = """\
-# Settings of a build: emodal build --config emodal.toml
+# Settings of a build: emodal build reads this file when it is started in this folder or in one below it.
 # Every setting is here with its default; remove the # right before a setting to change it.
-# Paths are relative to the folder that emodal is started in. `emodal plan` says what is wrong.
+# Paths are relative to this folder. With --config from another folder that is not below this one, they are relative
+# to that folder. `emodal plan` says what is wrong.
 """
 _REQUIRED = {"films": FILMS, "annotations": ANNOTATIONS, "out": "build"}
 #: Replace these rows. An empty label makes an unlabelled clip; rows of one span are votes.

@@ -1,5 +1,6 @@
 """What a build, or the plan of one, comes to: numbers for programs, a few lines for people."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,30 @@ MOST_LINES = 6
 
 
 def build_summary(out: Path, result: dict[str, Any]) -> str:
-    """The end of `emodal build` in a few lines."""
+    """The end of `emodal build` in a few lines: the outcome, where it is, both reports, and the next command."""
     lines = [*result["warnings"], *dataset_lines(result)]
+    dataset, model = out / "dataset", out / "model"
+    places = [f"dataset  {shown(dataset)}", f"report   {report_of(dataset)}"]
     if "metrics" in result:
         from emodal_model.evaluation.tables import format_report
 
-        lines += ["", format_report(result["metrics"]), "", f"model    {shown(out / 'model')}"]
-    dataset = out / "dataset"
-    lines += [f"dataset  {shown(dataset)}", f"report   {dataset / 'report' / 'index.html'}"]
-    return "\n".join(lines)
+        lines += ["", format_report(result["metrics"]), ""]
+        places += [f"model    {shown(model)}", f"report   {report_of(model)}"]
+        then = next_command("predict", model, "FILM")
+    else:
+        then = next_command("train", dataset, "--out", model)
+    return "\n".join([*lines, *places, then])
+
+
+def report_of(folder: Path) -> Path:
+    """The page of a dataset or a model that a browser opens."""
+    return folder / "report" / "index.html"
+
+
+def next_command(*words: str | Path) -> str:
+    """The line that ends a command's output: what people do next, to copy into a shell."""
+    quoted = (shlex.quote(shown(word) if isinstance(word, Path) else word) for word in words)
+    return f"next: emodal {' '.join(quoted)}"
 
 
 def dataset_lines(result: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -17,11 +18,23 @@ from flows.cli import app
 from flows.operations.forget import forget
 from tests.published import written
 
+ROOT = Path(__file__).parents[2]
 
-def emodal(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows", *map(str, arguments)]
+
+def emodal(
+    *arguments: object, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, in the folder of the tests or in another."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from flows.cli import main; main()"
+    command = [sys.executable, *(["-c", code] if folder else ["-m", "flows"]), *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | environment, timeout=280
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+        timeout=280,
+        cwd=folder,
     )
 
 
@@ -53,6 +66,43 @@ def test_help_shows_every_command_with_an_example() -> None:
     for command in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
         assert f"  {command}" in overview.stdout
         assert f"Example: emodal {command} " in emodal(command, "--help").stdout
+
+
+def test_the_overview_groups_the_commands_by_what_people_do() -> None:
+    overview = emodal("-h").stdout
+    assert overview == emodal("--help").stdout
+    groups = re.findall(r"^([A-Z][a-z ]+):$", overview, re.MULTILINE)
+    assert groups == ["Options", "Start", "Build a dataset", "Train", "Use the results", "Serve"]
+    start = overview[overview.index("Start:") : overview.index("Build a dataset:")]
+    assert re.findall(r"^  (\S+)", start, re.MULTILINE) == ["init", "sample-films", "propose", "corpus"]
+    for command in ("build", "corpus", "corpus table"):
+        assert emodal(*command.split(), "-h").stdout.startswith(f"Usage: emodal {command} ")
+
+
+def test_a_command_that_needs_another_shows_its_help_as_it_is() -> None:
+    run = emodal("corpus")
+    assert (run.returncode, run.stderr) == (2, "")
+    assert run.stdout.startswith("Usage: emodal corpus ")
+
+
+def test_settings_are_read_from_emodal_toml_of_the_working_folder_or_above(tmp_path: Path) -> None:
+    assert emodal("init", tmp_path / "project").returncode == 0
+    project, below = tmp_path / "project", tmp_path / "project" / "notes" / "may"
+    below.mkdir(parents=True)
+    (project / "films" / "b.mp4").write_bytes(b"no film")
+    (project / "annotations.csv").write_text("film,start,end,label\nb.mp4,0,1,sad\na.mp4,0,1,sad\n")
+    here = emodal("plan", folder=project)
+    assert (here.returncode, here.stderr) == (0, "emodal: settings of emodal.toml\n")
+    assert "annotations.csv: row 3: film_missing: a.mp4: not under films" in here.stdout
+    from_below = emodal("plan", folder=below)
+    assert from_below.stderr == f"emodal: settings of {project / 'emodal.toml'}\n"
+    assert f"film_missing: a.mp4: not under {project / 'films'}" in from_below.stdout
+    (tmp_path / "other.toml").write_text("workers = 0\n")
+    named = emodal("plan", "--config", tmp_path / "other.toml", folder=project)
+    assert named.returncode == 2
+    assert named.stderr.splitlines()[-1].startswith("emodal: config: workers = 0")
+    assert "settings of" not in named.stderr
+    assert "settings of" not in emodal("plan", folder=tmp_path).stderr
 
 
 def test_help_imports_nothing_heavy() -> None:

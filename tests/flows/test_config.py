@@ -19,6 +19,34 @@ def test_the_command_line_wins_over_set_and_set_over_the_file(tmp_path: Path) ->
     assert config.out == Path("out")
 
 
+def test_paths_of_a_file_above_the_working_folder_are_those_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, below = tmp_path / "emodal.toml", tmp_path / "below"
+    below.mkdir()
+    file.write_text(
+        'films = "films"\nannotations = "/spans.csv"\nout = "s3://bucket/build"\noverrides = ["a.csv", "/b.csv"]\n'
+        '[storage]\ncache = "copies"\nfilms_gb = 3\n[engine]\nmlflow = "runs"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    assert load_config(file, []).films == Path("films")
+    monkeypatch.chdir(below)
+    config = load_config(file, [])
+    assert (config.films, config.annotations) == (tmp_path / "films", Path("/spans.csv"))
+    assert config.model_dump(mode="json")["out"] == "s3://bucket/build"
+    assert config.overrides == (tmp_path / "a.csv", Path("/b.csv"))
+    assert (config.storage.cache, config.storage.films_gb) == (tmp_path / "copies", 3)
+    assert load_training_config(file, [])[1].mlflow == str(tmp_path / "runs")
+    assert load_config(file, [], films=Path("films")).films == Path("films")
+
+
+def test_the_form_of_the_settings_begins_with_the_paths_and_ends_with_the_sections() -> None:
+    form = Config.model_json_schema()["properties"]
+    assert [field["position"] for field in form.values()] == list(range(len(form)))
+    assert list(form)[:6] == ["films", "annotations", "out", "overrides", "workers", "train"]
+    assert set(form) == set(Config.model_fields)
+
+
 @pytest.mark.parametrize(
     ("setting", "section", "key", "value"),
     [

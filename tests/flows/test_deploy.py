@@ -108,6 +108,8 @@ def test_the_form_of_the_build_is_the_configuration(client: SyncPrefectClient, c
     build = client.read_deployment_by_name("build-dataset/build-dataset")
     sections = build.parameter_openapi_schema["definitions"]["Config"]["properties"]
     assert set(sections) == set(Config.model_fields)
+    first = sorted(sections, key=lambda name: sections[name]["position"])[:3]
+    assert first == ["films", "annotations", "out"]  # the page sorts by position
     assert build.enforce_parameter_schema
     assert build.work_pool_name == WORK_POOL
     assert build.global_concurrency_limit is not None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.progress.summary import build_summary
+
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 
 
@@ -89,3 +91,16 @@ def test_the_cases_of_tables_are_planned_by_value(
     result = json.loads(run.stdout)
     assert (result["rows"], result["clips"]) == (rows, clips)
     assert {row["row"]: row["reason"] for row in result["wrong_rows"]} == wrong
+
+
+def test_a_build_ends_with_its_places_its_reports_and_the_next_command(tmp_path: Path) -> None:
+    out = tmp_path / "my build"
+    counts = {"kept": 4, "rows": 4, "dropped": {}, "samples": 9, "samples_per_split": {"train": 9}}
+    result = {"warnings": [], "counts": counts, "published": True, "clips_read": 4}
+    assert build_summary(out, result).splitlines() == [
+        "4 of 4 rows kept; 4 clips read from films",
+        "9 samples (train 9)",
+        f"dataset  {out}/dataset",
+        f"report   {out}/dataset/report/index.html",
+        f"next: emodal train '{out}/dataset' --out '{out}/model'",
+    ]

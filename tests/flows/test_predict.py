@@ -113,6 +113,7 @@ def test_every_annotated_span_gets_an_answer_or_a_reason(
     assert (last["face_reason"], last["sound_reason"]) == ("span_outside_film", "span_outside_film")
     assert [row["reason"] for row in result["wrong_rows"]] == ["end_not_after_start"]
     assert f"spans.csv: row {len(rows) + 3}: end_not_after_start" in run.stderr
+    assert f"emodal: written {tmp_path / 'out' / 'predictions.csv'}\n" in run.stderr
     table = list(csv.DictReader((tmp_path / "out" / "predictions.csv").open()))
     assert [row["predicted"] for row in table] == [s["predicted"] or "" for s in result["spans"]]
     assert (tmp_path / "out" / "timeline.png").read_bytes().startswith(b"\x89PNG")

@@ -8,10 +8,11 @@ import pytest
 
 from emodal_data.annotations import read_annotations
 from emodal_data.core.errors import InputError
+from flows.config.found import CONFIG
 from flows.config.load import load_config, setting_names
 from flows.config.models import Config
 from flows.config.reference import settings_sections
-from flows.config.starter import ANNOTATIONS, CONFIG, FILMS, config_text, write_starter
+from flows.config.starter import ANNOTATIONS, FILMS, config_text, write_starter
 
 
 def test_the_config_is_read_as_it_is_and_means_the_defaults(tmp_path: Path) -> None:
