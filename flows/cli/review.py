@@ -1,13 +1,14 @@
 """`emodal review`."""
 
 import getpass
+import sys
 import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.cli.options import ConfigFile, Films, Settings
+from flows.cli.options import ConfigFile, Films, Json, Settings, print_result
 
 
 def review(
@@ -29,6 +30,7 @@ def review(
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     config: ConfigFile = None,
     set_: Settings = None,
+    as_json: Json = False,
 ) -> None:
     """Watch clips and decide with a key: a label, or drop. Every decision is saved at once. Ctrl-C ends it.
 
@@ -45,10 +47,9 @@ def review(
 
     def started(address: str, file: Path) -> None:
         option = "--annotations" if is_table(place) else "--overrides"
-        print(
-            f"{address}\ndecisions are saved in {file}; read them with: emodal build ... {option} {file}",
-            flush=True,
-        )
+        text = f"{address}\ndecisions are saved in {file}; read them with: emodal build ... {option} {file}"
+        print_result({"address": address, "decisions": str(file), "option": option}, text, as_json)
+        sys.stdout.flush()  # a program that reads it waits for the address
         if open_:
             webbrowser.open(address)
 
