@@ -83,8 +83,8 @@ def review(place: Path, films: Path | str, *options: str, reviewer: str = "anna"
         assert process.stdout is not None
         yield Review(process, process.stdout.readline().strip())
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # it removes what it cut
+        process.wait(20)
 
 
 def opened(browser: "Browser", running: Review, **looks: Any) -> "Page":
