@@ -126,13 +126,18 @@ def evaluate(model: str | Path, dataset: str | Path, predictions: str | Path | N
     True
     """
     from emodal_data.dataset.read import open_dataset as dataset_folder
+    from emodal_data.dataset.read import read_unchanged
     from emodal_model.evaluation.evaluate import evaluate as evaluate_model
     from emodal_model.evaluation.evaluate import evaluation_file
 
     folder = dataset_folder(dataset)
-    file = _path(predictions) or evaluation_file(Path(model), folder)
-    metrics = evaluate_model(Path(model), folder, file).as_dict()
-    return metrics | {"predictions": None if file is None else str(file)}
+
+    def evaluated() -> dict[str, Any]:
+        file = _path(predictions) or evaluation_file(Path(model), folder)
+        metrics = evaluate_model(Path(model), folder, file).as_dict()
+        return metrics | {"predictions": None if file is None else str(file)}
+
+    return read_unchanged(folder, evaluated)
 
 
 def predict(

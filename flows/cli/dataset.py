@@ -39,11 +39,12 @@ def leak_price(
     Example: emodal leak-price build
     """
     from emodal_data.core.errors import InputError
+    from emodal_data.dataset.read import read_unchanged
     from emodal_data.dataset.split.leak_price import format_price
     from emodal_data.dataset.split.leak_price import leak_price as measure
 
     dataset = dataset_in(out)
-    price = measure(dataset)
+    price = read_unchanged(dataset, lambda: measure(dataset))
     if price is None:
         raise InputError(
             f"{dataset}: fewer than two classes in the training split: there is nothing to classify"
@@ -61,8 +62,10 @@ def diff(
     Example: emodal diff build-of-may build-of-june
     """
     from emodal_data.dataset.compare import compare_datasets, format_differences, is_equal
+    from emodal_data.dataset.read import read_unchanged
 
-    differences = compare_datasets(dataset_in(one), dataset_in(two))
+    a, b = dataset_in(one), dataset_in(two)
+    differences = read_unchanged(a, lambda: read_unchanged(b, lambda: compare_datasets(a, b)))
     print_result(differences, format_differences(differences), as_json)
     if not is_equal(differences):
         raise typer.Exit(1)
@@ -79,9 +82,11 @@ def check_split(
 
     Example: emodal check-split build-train build-test
     """
+    from emodal_data.dataset.read import read_unchanged
     from emodal_data.dataset.split.shared import format_shared, has_shared, shared_between
 
-    shared = shared_between(dataset_in(one), dataset_in(two))
+    a, b = dataset_in(one), dataset_in(two)
+    shared = read_unchanged(a, lambda: read_unchanged(b, lambda: shared_between(a, b)))
     text = format_shared(shared)
     print_result(shared, text if has_shared(shared) else f"nothing is in both:\n{text}", as_json)
     if has_shared(shared):

@@ -3,22 +3,27 @@
 import contextlib
 import json
 import os
+import pkgutil
 import pty
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 
 from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.storage.files import write_bytes
 from flows.cli import app
+from flows.cli import dataset as dataset_commands
 from flows.operations.forget import forget
 from tests.published import written
 
 ROOT = Path(__file__).parents[2]
+DATASET = "emodal_data.dataset"
 
 
 def emodal(
@@ -218,6 +223,33 @@ def on_a_terminal(answer: str, *arguments: object) -> tuple[int, str]:
                 shown += part
         os.close(here)
     return process.returncode, " ".join(shown.decode().split())
+
+
+@pytest.mark.parametrize(
+    ("command", "reader"),
+    [
+        (dataset_commands.diff, "compare.compare_datasets"),
+        (dataset_commands.check_split, "split.shared.shared_between"),
+    ],
+)
+def test_what_a_build_replaces_while_two_are_compared_is_read_again(
+    command: Callable[[Path, Path], None], reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    written(one, "dataset")
+    shutil.copytree(one / "dataset", two / "dataset")
+    manifest, read, calls = two / "dataset" / "manifest.json", pkgutil.resolve_name(f"{DATASET}.{reader}"), []
+
+    def read_while_it_is_replaced(a: Path, b: Path) -> object:
+        calls.append((a, b))
+        if len(calls) == 1:
+            write_bytes(manifest, manifest.read_bytes())
+        return read(a, b)
+
+    monkeypatch.setattr(f"{DATASET}.{reader}", read_while_it_is_replaced)
+    with contextlib.suppress(typer.Exit):  # two copies of one build share everything
+        command(one, two)
+    assert calls == [(one / "dataset", two / "dataset")] * 2
 
 
 def test_check_split_says_what_two_builds_share(tmp_path: Path) -> None:
