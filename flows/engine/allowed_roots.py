@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from prefect import runtime
 from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 
 from emodal_data.core.errors import InputError
 
@@ -19,8 +20,13 @@ def check_roots(locations: Mapping[str, str]) -> None:
     """
     if not runtime.deployment.id:
         return
-    with get_client(sync_client=True) as client:
-        parameters = client.read_deployment(runtime.deployment.id).parameters
+    try:
+        with get_client(sync_client=True) as client:
+            parameters = client.read_deployment(runtime.deployment.id).parameters
+    except ObjectNotFound as error:
+        raise InputError(
+            "the deployment of this run is gone: deploy again, and start a run of that"
+        ) from error
     engine = parameters.get("engine") or parameters.get("config", {}).get("engine", {})
     refuse_outside(locations, engine.get("allowed_roots", ()))
 

@@ -74,7 +74,18 @@ def night(first_night: Path, samples: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def as_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs believe to be those of a deployment."""
+    with get_client(sync_client=True) as client:
+        flow_id = client.create_flow_from_name(build_dataset.name)
+        deployment_id = client.create_deployment(flow_id=flow_id, name="nightly")
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", str(deployment_id))
+
+
+def test_a_run_whose_deployment_is_gone_does_not_guess_where_it_may_write(
+    night: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "00000000-0000-0000-0000-000000000001")
+    with pytest.raises(InputError, match="the deployment of this run is gone"):
+        build_dataset(config(night, night / "out"))
 
 
 def config(folder: Path, out: Path, **engine: object) -> Config:
