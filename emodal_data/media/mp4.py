@@ -10,8 +10,6 @@ import subprocess
 from pathlib import Path
 from typing import Any, cast
 
-import ffmpeg
-
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, WorkError
 from emodal_data.core.reasons import Reason
@@ -87,6 +85,8 @@ def clip_command(
 
     way: "exact", "copy" or "browser".
     """
+    import ffmpeg  # a build without exports does not need it
+
     with open_container(film, config) as container:
         is_sound_alone = way == "browser" and not moving_pictures(container)
         tracks = [] if is_sound_alone else [picture_stream(container).index]

@@ -1,9 +1,10 @@
 """The Jinja environment of this package: Markdown as it is, HTML escaped."""
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
+if TYPE_CHECKING:
+    import jinja2
 
 
 def render(template: str, **values: Any) -> str:
@@ -12,7 +13,9 @@ def render(template: str, **values: Any) -> str:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def _environment() -> "jinja2.Environment":
+    import jinja2  # it takes 60 ms, and a build without news renders nothing
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("emodal_data.presentation", "."),
         autoescape=jinja2.select_autoescape(["html.j2"]),
