@@ -23,16 +23,18 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 #: Where a server of this machine listens: no proxy can reach it.
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
-#: Files in which Prefect looks for its settings, beside the profiles.
-_SETTINGS_FILES = (".env", "prefect.toml", "pyproject.toml")
+#: Files of the working folder in which Prefect looks for its settings, among those of others.
+_SHARED_FILES = (".env", "pyproject.toml")
 
 
 def is_server_configured() -> bool:
     """Whether a build is a run on a Prefect server: PREFECT_API_URL, of the environment or a file that Prefect reads.
 
-    Without one, nothing of Prefect is imported, which would take a second. Raises InputError if its settings are wrong.
+    Where nothing of that kind is set, Prefect is not imported, which would take a second; else Prefect itself decides.
+    Raises InputError if its settings are wrong.
     """
-    if not (os.environ.get("PREFECT_API_URL") or any(map(_names_server, _settings_files()))):
+    named = any(name.upper().startswith(("PREFECT_API", "PREFECT_PROFILE")) for name in os.environ)
+    if not (named or _has_settings_files()):
         return False
     prepare_prefect()
     from prefect.settings import PREFECT_API_URL
@@ -40,17 +42,17 @@ def is_server_configured() -> bool:
     return bool(PREFECT_API_URL.value())
 
 
-def _settings_files() -> Iterator[Path]:
-    yield from map(Path, _SETTINGS_FILES)
-    if profiles := os.environ.get("PREFECT_PROFILES_PATH"):
-        yield Path(profiles)
+def _has_settings_files() -> bool:
+    """Whether there is a file with settings of Prefect, which may choose a profile that names a server."""
+    files = [Path("prefect.toml")]
     with contextlib.suppress(RuntimeError):  # the user has no home folder
-        yield Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser() / "profiles.toml"
+        files.append(Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser() / "profiles.toml")
+    return any(file.is_file() for file in files) or any(map(_mentions_prefect, map(Path, _SHARED_FILES)))
 
 
-def _names_server(file: Path) -> bool:
+def _mentions_prefect(file: Path) -> bool:
     try:
-        return b"api_url" in file.read_bytes().lower() or b"[api]" in file.read_bytes().lower()
+        return b"prefect" in file.read_bytes().lower()
     except OSError:
         return False
 

@@ -144,7 +144,21 @@ def write_project_file(folder: Path) -> None:
     (folder / "prefect.toml").write_text('[api]\nurl = "http://127.0.0.1:9/api"\n')
 
 
-@pytest.mark.parametrize("write", [write_profile, write_project_file])
+def write_short_project_file(folder: Path) -> None:
+    (folder / "prefect.toml").write_text('api.url = "http://127.0.0.1:9/api"\n')
+
+
+def write_pyproject(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text('[tool.prefect.api]\nurl = "http://127.0.0.1:9/api"\n')
+
+
+def write_variables(folder: Path) -> None:
+    (folder / ".env").write_text("prefect_api_url=http://127.0.0.1:9/api\n")
+
+
+@pytest.mark.parametrize(
+    "write", [write_profile, write_project_file, write_short_project_file, write_pyproject, write_variables]
+)
 def test_a_server_named_in_a_file_of_prefect_is_the_server_of_a_build(
     write: Callable[[Path], None], project: Path, tmp_path: Path
 ) -> None:
