@@ -22,18 +22,21 @@ from flows.engine.submit import Piece, Submit, delays_s
 def prefect_threads(config: Config, room: int) -> Iterator[Submit]:
     """Threads of a flow that run the pieces of work as tasks. room: how many at a time."""
     runner: TaskRunner[Any]
+    tasks: dict[
+        Piece, Task[..., Any]
+    ] = {}  # one for each piece, not for each reel: making one takes milliseconds
     with ThreadPoolTaskRunner(max_workers=room) as runner:
 
         def submit(piece: Piece, about: Any) -> Future[Any]:
-            delays = delays_s(config, piece)
-            task = task_of(piece).with_options(retries=len(delays), retry_delay_seconds=delays)
-            return _plain(runner.submit(task, {"about": about, "config": config}))
+            if piece not in tasks:
+                tasks[piece] = task_of(piece, delays_s(config, piece))
+            return _plain(runner.submit(tasks[piece], {"about": about, "config": config}))
 
         yield submit
 
 
-def task_of(piece: Piece) -> Task[..., Any]:
-    """The task of a piece of work."""
+def task_of(piece: Piece, delays: list[float]) -> Task[..., Any]:
+    """The task of a piece of work. delays: seconds to wait before each further try."""
 
     def run(about: Any, config: Config) -> Any:
         return run_on_engine(config, piece, about)
@@ -46,6 +49,8 @@ def task_of(piece: Piece) -> Task[..., Any]:
         task_run_name=run_name,
         cache_policy=NO_CACHE,
         persist_result=False,
+        retries=len(delays),
+        retry_delay_seconds=delays,
         retry_condition_fn=may_pass_next_time,
     )
 
