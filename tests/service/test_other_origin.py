@@ -70,11 +70,7 @@ def stack(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     rows[rows["film"] == rows["film"].iloc[0]].to_csv(films / "annotations.csv", index=False)
     stack = Stack(folder, films, folder / "build", EMODAL_CRON="0 0 29 2 *", POSTGRES_PASSWORD=ANY)
     try:
-        stack.start_healthy("postgres")
-        stack.start_healthy("server", timeout_s=240)
-        deployed = stack.run("deploy")
-        assert deployed.returncode == 0, deployed.stderr
-        stack.start_healthy("worker")
+        stack.start_all()
         yield stack
     finally:
         stack.close()

@@ -58,11 +58,7 @@ def stack(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     )
     stack = Stack(folder, films, folder / "build")
     try:
-        stack.start_healthy("postgres")
-        stack.start_healthy("server", timeout_s=240)
-        deployed = stack.run("deploy")
-        assert deployed.returncode == 0, deployed.stderr
-        stack.start_healthy("worker")
+        stack.start_all()
         yield stack
     finally:
         stack.close()

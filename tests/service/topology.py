@@ -145,6 +145,14 @@ class Stack:
         self.start(service)
         wait_until(f"{service} is healthy", lambda: self.is_healthy(service), timeout_s)
 
+    def start_all(self) -> None:
+        """Start database, server and worker in the order that they depend on each other, with the deployment."""
+        self.start_healthy("postgres")
+        self.start_healthy("server", timeout_s=240)
+        deployed = self.run("deploy")
+        assert deployed.returncode == 0, deployed.stderr
+        self.start_healthy("worker")
+
     def is_healthy(self, service: str) -> bool:
         assert self.processes[service].poll() is None, f"{service} ended: {self.log(service)[-2000:]}"
         kind, *test = self._services[service]["healthcheck"]["test"]
