@@ -80,7 +80,8 @@ app.add_typer(
 def main() -> None:
     """Run the command; flows/cli/exits.py says how it ends."""
     protect_children()
-    gc.set_threshold(10_000, 10, 10)  # else a start scans what it has loaded again and again: a tenth of its time
+    # Else a start scans what it has loaded for garbage again and again, a tenth of its time.
+    gc.set_threshold(10_000, 10, 10)
     os.environ.setdefault("DO_NOT_TRACK", "1")  # else Prefect reports its use to its makers
     # Arrow's own allocator keeps what tables have freed; it is chosen when Arrow is loaded.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
