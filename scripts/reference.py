@@ -102,6 +102,8 @@ def columns() -> str:
         "## Clip store: clips/*/*.parquet\n",
         "What was read from the films, before any threshold. Safe to delete.\n",
         _fields(schema.CLIP_STORE),
+        "Columns that a setting adds:\n",
+        _fields(pa.schema([*schema.STORE_OPTIONS, *schema.STORE_VIEWS])),
         "## The 68 speech features\n",
         ", ".join(f"`{name}`" for name in names) + "\n",
     ]

@@ -21,7 +21,7 @@ from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
 from emodal_data.dataset.shards import ShardSettings, write_shard
 from emodal_data.dataset.split.leak_price import leak_price
-from emodal_data.media.encoders import encode_png, pcm16, preview_frame, preview_sound
+from emodal_data.media.encoders import encode_image, encode_png, pcm16, preview_frame, preview_sound
 from emodal_data.presentation.describe import describe_dataset
 
 CLEAR = {
@@ -91,6 +91,15 @@ def fake_clips(
                 "preview_sound": preview_sound(pcm),
             }
             seen = CLEAR | {"image": encode_png(face), "audio": pcm.tobytes(), "face_hash": draw.bytes(32)}
+            looks = {
+                "rgb": np.dstack([face, face[::-1], face.T]),
+                "gray": face,
+                "context": np.dstack([face] * 3),
+            }
+            seen |= {
+                f"image_{name}": encode_image(looks[name], config.face.view_format)
+                for name in config.face.views
+            }
             unseen = {"reason": Reason.NO_FACE.value, "detail": "nobody there"}
             stored.append(row | frame | (unseen if len(rows) % 8 == 0 else seen))
             places[clip_id] = (file, clip)

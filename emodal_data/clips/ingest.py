@@ -32,8 +32,9 @@ from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.face import FaceBackend, FacePicture
 from emodal_data.face.embedding import create_embedder
 from emodal_data.face.perceptual_hash import face_hash
+from emodal_data.face.views import make_views
 from emodal_data.media import Film, open_film
-from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
+from emodal_data.media.encoders import encode_image, encode_png, preview_frame, preview_sound
 from emodal_data.media.guard import film_path, limits_key
 from emodal_data.media.shots import crossed_cut_s
 from emodal_data.media.whole_decode import compare_frames
@@ -203,6 +204,11 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSetting
             "face_hash": face_hash(picture.image),
             "image": encode_png(picture.image),
         }
+        if settings.face.views and isinstance(seen, SpanFace):
+            views = make_views(seen.frame.rgb, picture, settings.face)
+            row |= {
+                f"image_{name}": encode_image(view, settings.face.view_format) for name, view in views.items()
+            }
         if settings.face.persons and isinstance(seen, SpanFace):
             row["embedding"] = embedding(seen, backend, settings.face).tobytes()
     if isinstance(sound, SpanSound):

@@ -263,6 +263,12 @@ _SETTLED_APART: Final = (
     "embedder",
     "person_distance",
     "measures",
+    "views",
+    "view_size_px",
+    "view_margin",
+    "view_format",
+    "context_side_px",
+    "context_faces",
 )
 
 
@@ -284,6 +290,8 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig, audio: AudioConfig = DEFAUL
         settings["embedder"] = face.embedder
     if face.tracks_faces:
         settings["track_fps"] = face.track_fps
+    if face.views:
+        settings["views"] = view_settings(face)
     if clips.shot_cuts != "ignore":
         settings["shot_cuts"] = True
     if clips.verify:
@@ -291,6 +299,16 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig, audio: AudioConfig = DEFAUL
     if clips.modalities != "both":
         settings["modalities"] = clips.modalities
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def view_settings(face: FaceConfig) -> dict[str, Any]:
+    """The settings that decide the views of a build, without those of views that it does not have."""
+    names = {"views", "view_format"}
+    if {"rgb", "gray"} & set(face.views):
+        names |= {"view_size_px", "view_margin"}
+    if "context" in face.views:
+        names |= {"context_side_px", "context_faces"}
+    return face.model_dump(mode="json", include=names)
 
 
 def clip_id_of(

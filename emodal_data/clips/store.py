@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from emodal_data.clips.tables import MEASURED, PAYLOAD, checked
 from emodal_data.core.errors import DamagedReel
 from emodal_data.core.reasons import LIMITED, PASSING
-from emodal_data.core.schema import CLIP_STORE, STORE_OPTIONS, stored_names, with_current_names
+from emodal_data.core.schema import CLIP_STORE, STORE_OPTIONS, STORE_VIEWS, stored_names, with_current_names
 from emodal_data.storage.files import atomic_path
 
 _SMALL = [name for name in CLIP_STORE.names if name not in PAYLOAD]
@@ -50,10 +50,10 @@ def reel_file(folder: Path, settings_key: str, clip_ids: Iterable[str]) -> Path:
 
 
 def write_reel(path: Path, rows: Sequence[Mapping[str, Any]], limits: str = "") -> None:
-    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, and those of STORE_OPTIONS that any of
-    them has; missing columns are null. limits: as limits_key when they were read.
+    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, and those of STORE_OPTIONS and
+    STORE_VIEWS that any of them has; missing columns are null. limits: as limits_key when they were read.
     """
-    more = [field for field in STORE_OPTIONS if any(field.name in row for row in rows)]
+    more = [field for field in (*STORE_OPTIONS, *STORE_VIEWS) if any(field.name in row for row in rows)]
     schema = pa.schema([*CLIP_STORE, *more], metadata={_LIMITS: limits})
     table = pa.Table.from_pylist(list(rows), schema=schema)
     with atomic_path(path) as temporary:
@@ -189,7 +189,12 @@ def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
-def read_payload(path: Path, rows: Sequence[int]) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """The face PNG and the sound of some rows of a reel file, in the order of the rows. Raises DamagedReel."""
-    table = load_reel(path, ["image", "audio"]).take(pa.array(rows))
-    yield from zip(table["image"].to_pylist(), table["audio"].to_pylist(), strict=True)
+def read_payload(
+    path: Path, rows: Sequence[int], columns: Sequence[str] = ("image", "audio")
+) -> Iterator[dict[str, Any]]:
+    """The pictures and sounds of some rows of a reel file, by column, in the order of the rows; null where the file
+    lacks a column. Raises DamagedReel.
+    """
+    table = load_reel(path, columns).take(pa.array(rows))
+    nothing = dict.fromkeys(columns)
+    yield from (nothing | row for row in table.to_pylist())

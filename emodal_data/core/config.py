@@ -16,6 +16,7 @@ from emodal_data.core.label_words import DEFAULT_CLASSES, DROP, PRESETS, UNLABEL
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 SplitName = Literal["train", "validation", "test"]
 Resolve = Literal["majority", "dawid_skene"]
+ViewName = Literal["rgb", "gray", "context"]
 
 #: The group of entry points by which packages add face backends.
 FACE_BACKENDS: Final = "emodal.face_backends"
@@ -164,6 +165,21 @@ class FaceConfig(Section):
     """Look this far from the middle frame for a clear face; 0: the middle frame or nothing."""
     measures: bool = False
     """Columns for the expression: opening of mouth and eyes, height of lip corners and brows, without the pose."""
+    views: tuple[ViewName, ...] = ()
+    """Further pictures of the frame, a column each: "rgb" and "gray" are the face as it was filmed, turned upright and
+    scaled but not turned to the front; "context" is the whole frame, its faces hidden as context_faces says."""
+    view_size_px: Literal[112, 224, 256] = 224
+    """Side of the views rgb and gray."""
+    view_margin: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """What the views rgb and gray show beyond the common crop of face recognition (brows to chin), on each side, as a
+    share of its side."""
+    view_format: Literal["jpeg", "png"] = "jpeg"
+    """Format of the views: JPEG is a tenth of the size, PNG has no loss."""
+    context_side_px: Annotated[int, Field(ge=64, le=1280)] = 640
+    """Longest side of the view context."""
+    context_faces: Literal["others_blurred", "blurred", "boxed", "shown"] = "others_blurred"
+    """Faces that are found in the view context: all blurred but that of the clip, all blurred, all covered with a gray
+    box, or all shown. A face that the detector misses stays (docs/ethics.md)."""
     gate: Literal["drop", "score"] = "drop"
     """Drop faces that are not clear, or keep all and only record the measures."""
     min_score: Fraction = 0.6
@@ -202,6 +218,13 @@ class FaceConfig(Section):
         if self.frontalization == "dense" and self.backend != "embedded":
             raise ValueError('frontalization "dense" needs backend "embedded"')
         return self
+
+    @field_validator("views")
+    @classmethod
+    def _views_are_different(cls, views: tuple[ViewName, ...]) -> tuple[ViewName, ...]:
+        if len(set(views)) < len(views):
+            raise ValueError("a view is named twice")
+        return views
 
     @property
     def tracks_faces(self) -> bool:

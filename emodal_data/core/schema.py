@@ -114,6 +114,24 @@ STORE_OPTIONS: Final = (
     _field("embedding", pa.binary(), "embedding of the face, float32; biometric data"),
 )
 
+#: The columns of the views of face.views, which are named after them: image_rgb has the view rgb.
+VIEWS: Final = MappingProxyType(
+    {
+        "image_rgb": "the face in colour, upright and scaled, not turned to the front",
+        "image_gray": "the face in gray, upright and scaled, not turned to the front",
+        "image_context": "the whole frame, for what is around the face",
+    }
+)
+
+#: Pictures in the clip store that are there only where they were asked for; JPEG or PNG, by face.view_format.
+STORE_VIEWS: Final = tuple(_field(name, pa.binary(), about) for name, about in VIEWS.items())
+
+
+def view_columns(views: Sequence[str]) -> list[str]:
+    """The columns of the views of face.views."""
+    return [f"image_{name}" for name in views]
+
+
 _SPAN: Final = (
     _field("film", pa.string(), "path of the film below the films folder", nullable=False),
     _field("start_s", pa.float64(), "start of the span on the film's clock"),
@@ -248,6 +266,7 @@ SHARD_OPTIONS: Final = {
         *EXPRESSION,
         *SPEAKING,
         *VOICE_LEVEL,
+        *(_field(name, _BYTES, about) for name, about in VIEWS.items()),
     )
 }
 
@@ -260,6 +279,7 @@ DERIVED_COLUMNS: Final = (
     "egemaps",
     "audio",
     "short_term_features",
+    *VIEWS,
 )
 
 
@@ -345,10 +365,10 @@ def shard_schema(
 
 
 def _huggingface_feature(field: pa.Field, classes: Sequence[str] = ()) -> dict[str, object]:
-    if field.name == "image":
-        return {"_type": "Image"}
     if field.name == "audio":
         return {"sampling_rate": RATE_HZ, "_type": "Audio"}
+    if field.type == _BYTES:
+        return {"_type": "Image"}
     if field.name == "label":
         return {"names": list(classes), "_type": "ClassLabel"}
     if pa.types.is_list(field.type):

@@ -15,6 +15,7 @@ from emodal_data.core.schema import (
     QUALITY,
     RENAMED,
     SPEAKING,
+    VIEWS,
     VOICE_LEVEL,
     carried_columns,
     with_current_names,
@@ -27,6 +28,7 @@ _SPAN = ["film", "start_s", "end_s"]
 #: The parts of a sample that are compared as a whole, and their columns.
 _PARTS = {
     "picture": ["image"],
+    "views": [*VIEWS],
     "sound": ["audio"],
     "speech features": ["audio_features", "short_term_features", "egemaps"],
     "measures": [

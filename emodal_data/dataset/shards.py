@@ -27,8 +27,10 @@ from emodal_data.core.schema import (
     SCHEMA_VERSION,
     SPEAKING,
     SPLITS,
+    VIEWS,
     VOICE_LEVEL,
     shard_schema,
+    view_columns,
     vote_columns,
 )
 from emodal_data.core.sizes import RATE_HZ
@@ -86,9 +88,11 @@ class ShardSettings:
             **dict.fromkeys(EXPRESSION_NAMES, config.face.measures),
             **{field.name: config.face.tracks_faces for field in SPEAKING},
             **{field.name: config.audio.measures for field in VOICE_LEVEL},
+            **dict.fromkeys(view_columns(config.face.views), True),
         }
         options = tuple(name for name, wanted in asked.items() if wanted)
-        contents = SampleSettings(config.audio, config.augment.seed, config.shards.audio)
+        views = tuple(name for name in options if name in VIEWS)
+        contents = SampleSettings(config.audio, config.augment.seed, config.shards.audio, views)
         decisive = {
             "audio": config.audio.model_dump(mode="json", exclude=_NOT_DECISIVE),
             "augment_seed": contents.augment_seed,
@@ -277,12 +281,19 @@ def _plain_columns(samples: pd.DataFrame, schema: pa.Schema, classes: Sequence[s
 
 def _derived_columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
     """The columns derived from pictures and sounds. samples: joined with their clips."""
-    stored = zip(samples["clip_id"], samples["augmentation_index"], _payload(samples), strict=True)
+    views = settings.contents.views
+    payload = _payload(samples, ("image", "audio", *views))
+    stored = zip(samples["clip_id"], samples["augmentation_index"], payload, strict=True)
     made = [
-        make_sample(png, pcm, clip_id, int(index), settings.contents) for clip_id, index, (png, pcm) in stored
+        make_sample(
+            *(files["image"], files["audio"], clip_id, int(index), settings.contents),
+            {name: files[name] for name in views},
+        )
+        for clip_id, index, files in stored
     ]
     columns: dict[str, Any] = {
         "image": [_file(one.png) for one in made],
+        **{name: [_file(one.views[name]) for one in made] for name in views},
         "audio_features": [one.audio_features for one in made],
         "augmentation": [one.augmentation for one in made],
     }
@@ -319,11 +330,11 @@ def _sequences(rows: Sequence[npt.NDArray[np.float32] | None]) -> pa.Array:
     return pa.ListArray.from_arrays(ends, values, mask=missing)
 
 
-def _payload(samples: pd.DataFrame) -> Iterator[tuple[bytes | None, bytes | None]]:
+def _payload(samples: pd.DataFrame, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Pictures and sounds in the order of the samples; consecutive samples of one store file are read together."""
     runs = (samples["store_file"] != samples["store_file"].shift()).cumsum()
     for _, run in samples.groupby(runs, sort=True):
-        yield from read_payload(run["store_file"].iloc[0], run["store_row"].tolist())
+        yield from read_payload(run["store_file"].iloc[0], run["store_row"].tolist(), columns)
 
 
 def _update_digest(digest: "hashlib._Hash", table: pa.Table) -> None:

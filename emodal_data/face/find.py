@@ -16,7 +16,7 @@ from emodal_data.face.expression import Expression, measure_expression
 from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
 from emodal_data.face.pose import fit_pose, keypoint_yaw_deg
-from emodal_data.face.types import Detection, FaceBackend, Picture, as_rgb
+from emodal_data.face.types import Box, Detection, Face, FaceBackend, Picture, as_rgb
 from emodal_data.face.view_score import view_score
 
 #: Boxes whose score is below this share of the frame's best score are neither chosen nor counted: a box with a low
@@ -32,11 +32,16 @@ UPRIGHT_ROLL_DEG = 45.0
 
 @dataclass(frozen=True, eq=False)
 class FacePicture:
-    """The frontal face of a frame. image: (128, 128) uint8 gray. measures, expression: see their classes."""
+    """The frontal face of a frame. image: (128, 128) uint8 gray. measures, expression: see their classes.
+
+    face: the face as it is in the frame. others: the boxes of all other faces that the detector found.
+    """
 
     image: Picture
     measures: FaceMeasures
     expression: Expression
+    face: Face
+    others: tuple[Box, ...]
 
 
 def find_face(
@@ -81,7 +86,8 @@ def find_face(
         blur_px=blur_px(rgb, face.landmarks68, frontal.scale),
         view_score=view_score(frontal.image),
     )
-    return FacePicture(frontal.image, measures, measure_expression(face.landmarks68))
+    hidden = tuple(detection.box_xyxy for detection in everywhere if detection is not chosen)
+    return FacePicture(frontal.image, measures, measure_expression(face.landmarks68), face, hidden)
 
 
 def _within(detections: list[Detection], region: Region, rgb: Picture, scale: float) -> list[Detection]:

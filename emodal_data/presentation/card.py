@@ -1,11 +1,11 @@
 """The dataset card (README.md): front matter for Hugging Face, and what users must know before they use the data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from emodal_data.core.reasons import ADVICE, Reason
-from emodal_data.core.schema import SPLITS
+from emodal_data.core.schema import SPLITS, VIEWS
 from emodal_data.dataset.split.notes import labelled_splits, split_rule, split_warnings
 from emodal_data.presentation.templates import render
 from emodal_data.storage.files import write_bytes
@@ -22,6 +22,7 @@ def write_card(folder: Path, manifest: dict[str, Any]) -> None:
         labelled_splits=labelled_splits(manifest),
         split_rule=split_rule(manifest),
         split_notes=split_warnings(manifest),
+        pictures=_pictures(manifest["config"].get("face", {})),
         labels=manifest["labels"],
         classes=_classes(manifest["labels"], manifest["balance"]),
         agreement=manifest["agreement"],
@@ -35,3 +36,23 @@ def _classes(labels: Sequence[str], balance: dict[str, dict[str, int]]) -> list[
     """The columns of the table of films: the classes, and unlabelled clips if there are any."""
     has_unlabelled = any("unlabelled" in counts for counts in balance.values())
     return [*labels, *(["unlabelled"] if has_unlabelled else [])]
+
+
+def _pictures(face: Mapping[str, Any]) -> list[str]:
+    """What the card says of each column of pictures beside the image. face: the section of the settings."""
+    side, margin = face.get("view_size_px"), face.get("view_margin")
+    sizes = {
+        "rgb": f"{side}x{side} pixels, margin {margin}",
+        "gray": f"{side}x{side} pixels, margin {margin}",
+        "context": f"at most {face.get('context_side_px')} pixels a side",
+    }
+    faces = {
+        "others_blurred": "those that were found, but that of the clip, are blurred",
+        "blurred": "all that were found are blurred",
+        "boxed": "all that were found are covered",
+        "shown": "all are shown",
+    }
+    about = {f"image_{name}": f"{VIEWS[f'image_{name}']} ({sizes[name]})" for name in face.get("views", ())}
+    if "image_context" in about:
+        about["image_context"] += f"; faces: {faces[face['context_faces']]}"
+    return [f"`{name}`: {words}." for name, words in about.items()]

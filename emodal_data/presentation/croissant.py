@@ -110,7 +110,7 @@ def _column(column: pa.Field) -> dict[str, Any]:
     about = (column.metadata or {}).get(b"description", b"").decode()
     source = {"column": column.name}
     if pa.types.is_struct(column.type):
-        kind = {"image": "sc:ImageObject", "audio": "sc:AudioObject"}[column.name]
+        kind = "sc:AudioObject" if column.name == "audio" else "sc:ImageObject"
         field = _field(column.name, about, kind, source)
         field["source"]["transform"] = {"jsonPath": "bytes"}
         return field

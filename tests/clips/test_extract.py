@@ -42,13 +42,13 @@ def test_face_and_features_are_those_that_a_build_stores(sample_films: Path, tmp
     films = sample_films / "films"
     read_reel(Reel(film, films / film, clips, tmp_path / "k-r.parquet"), replace(SETTINGS, films=films))
     stored = read_payload(tmp_path / "k-r.parquet", list(range(len(spans))))
-    for seen, (png, pcm) in zip(extract_features(films / film, spans, SETTINGS), stored, strict=True):
+    for seen, row in zip(extract_features(films / film, spans, SETTINGS), stored, strict=True):
         assert seen.face_reason is None and seen.sound_reason is None
         np.testing.assert_array_equal(
-            seen.image, cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+            seen.image, cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_GRAYSCALE)
         )
         np.testing.assert_array_equal(
-            seen.audio_features, clip_features(np.frombuffer(pcm, "<i2")).astype(np.float32)
+            seen.audio_features, clip_features(np.frombuffer(row["audio"], "<i2")).astype(np.float32)
         )
 
 

@@ -22,7 +22,7 @@ from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.worker_pool import WorkerFailed
-from emodal_data.face import Expression, FaceMeasures, FacePicture
+from emodal_data.face import Expression, Face, FaceMeasures, FacePicture
 from emodal_data.media import AudioSpan, Frame
 from emodal_data.media.encoders import pcm16
 from tests.media.films import Recipe, make_film
@@ -174,9 +174,8 @@ class FilmOfOneFace:
 def found(rgb: np.ndarray, *_: Any, **__: Any) -> FacePicture:
     if not rgb.any():
         raise Dropped(Reason.NO_FACE, "nobody there")
-    return FacePicture(
-        image=np.zeros((128, 128), np.uint8), measures=MEASURES, expression=Expression(*[0.3] * 8)
-    )
+    face = Face((10.0, 10.0, 110.0, 110.0), 0.9, np.zeros((68, 2)), 0.9)
+    return FacePicture(np.zeros((128, 128), np.uint8), MEASURES, Expression(*[0.3] * 8), face, ())
 
 
 @pytest.mark.parametrize(

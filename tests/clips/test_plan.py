@@ -136,7 +136,7 @@ def test_what_is_stored_is_not_read_again_and_a_new_span_reads_only_itself(
     assert sorted(measures.index) == sorted(more.clips.index)
     assert measures["sharpness"].tolist() == [0.5] * 3
     row = measures.iloc[0]
-    assert next(read_payload(row["store_file"], [row["store_row"]])) == (b"png", b"\0\0")
+    assert next(read_payload(row["store_file"], [row["store_row"]])) == {"image": b"png", "audio": b"\0\0"}
 
 
 def test_measures_are_those_of_the_clips_asked_for_however_many_files_hold_them(

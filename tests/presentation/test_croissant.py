@@ -19,7 +19,8 @@ mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant comes with 
 
 
 def test_the_records_are_the_rows_of_the_shards(tmp_path: Path) -> None:
-    config = DatasetConfig.model_validate({"shards": {"rows": 20}, "audio": {"short_term": True}})
+    settings = {"shards": {"rows": 20}, "audio": {"short_term": True}}
+    config = DatasetConfig.model_validate(settings | {"face": {"views": ["rgb"], "view_format": "png"}})
     folder = written(tmp_path, "dataset", config)
     dataset = mlcroissant.Dataset(jsonld=folder / "croissant.json")
     assert not dataset.metadata.ctx.issues.errors
@@ -31,6 +32,8 @@ def test_the_records_are_the_rows_of_the_shards(tmp_path: Path) -> None:
         assert set(record) == set(row)
         face = cv2.imdecode(np.frombuffer(row.pop("image")["bytes"], np.uint8), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(np.asarray(record.pop("image")), face)
+        colour = cv2.imdecode(np.frombuffer(row.pop("image_rgb")["bytes"], np.uint8), cv2.IMREAD_COLOR)
+        np.testing.assert_array_equal(np.asarray(record.pop("image_rgb")), colour[..., ::-1])
         assert list(map(float, record.pop("audio_features"))) == row.pop("audio_features")
         frames = np.stack([np.asarray(frame, np.float32) for frame in record.pop("short_term_features")])
         np.testing.assert_array_equal(frames, np.float32(row.pop("short_term_features")))

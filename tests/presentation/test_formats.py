@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from emodal_data.core.config import AudioConfig, DatasetConfig, ShardsConfig, SplitConfig
+from emodal_data.core.config import AudioConfig, DatasetConfig, FaceConfig, ShardsConfig, SplitConfig
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.dataset.read import read_split
@@ -21,12 +21,16 @@ from emodal_data.presentation.formats.tfrecord import example
 from tests.folder_hashes import hashes
 from tests.published import written
 
+#: The columns of pictures, and the suffixes of their files.
+PICTURES = {"image": "png", "image_rgb": "jpg", "image_gray": "jpg", "image_context": "jpg"}
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One with every column that can be asked for."""
     shards, split = ShardsConfig(soft_labels=True, audio=True), SplitConfig(folds=2)
-    config = DatasetConfig(shards=shards, split=split, audio=AudioConfig(short_term=True))
+    face = FaceConfig(views=("rgb", "gray", "context"))
+    config = DatasetConfig(shards=shards, split=split, audio=AudioConfig(short_term=True), face=face)
     return written(tmp_path_factory.mktemp("dataset"), "dataset", config)
 
 
@@ -70,7 +74,8 @@ def test_datasets_loads_the_hugging_face_folder_by_its_name_alone(dataset: Path,
     for split, part in loaded.items():
         rows = samples(dataset, split)
         assert part["sample_id"] == [row["sample_id"] for row in rows]
-        assert np.array_equal(np.asarray(part[0]["image"]), pixels(rows[0]["image"]["bytes"]))
+        for name in PICTURES:
+            assert np.array_equal(np.asarray(part[0][name]), pixels(rows[0][name]["bytes"])), name
         assert part[0]["audio"]["bytes"] == rows[0]["audio"]["bytes"]
         assert part[-1]["audio_features"] == rows[-1]["audio_features"]
     assert verify_dataset(folder) == []
@@ -96,13 +101,15 @@ def test_webdataset_reads_the_tars_sample_by_sample(dataset: Path, tmp_path: Pat
         rows = samples(dataset, split)
         assert [sample["__key__"] for sample in read] == [row["sample_id"] for row in rows]
         for sample, row in zip(read, rows, strict=True):
-            assert np.array_equal(sample["image.png"], pixels(row["image"]["bytes"]))
+            for name, suffix in PICTURES.items():
+                decoded = Image.fromarray(sample[f"{name}.{suffix}"]).convert("L")
+                assert np.array_equal(decoded, Image.open(io.BytesIO(row[name]["bytes"])).convert("L"))
             assert sample["audio_features.npy"].tolist() == row["audio_features"]
             assert sample["label.cls"] == row["label"]
             assert sample["audio.flac"] == row["audio"]["bytes"]
             assert sample["label_votes.npy"].tolist() == row["label_votes"]
             assert sample["short_term_features.npy"].tolist() == row["short_term_features"]
-            files = ("image", "audio", "audio_features", "label_votes", "short_term_features")
+            files = (*PICTURES, "audio", "audio_features", "label_votes", "short_term_features")
             assert sample["json"] == {name: row[name] for name in row if name not in files}
 
 
@@ -120,6 +127,9 @@ def test_tensorflow_reads_the_records_by_the_card_s_own_lines(dataset: Path, tmp
     record = next(iter(names["tf"].data.TFRecordDataset(names["files"]))).numpy()
     found = names["tf"].io.parse_single_example(record, {"short_term_features": frames})
     assert found["short_term_features"].numpy().tolist() == rows[0]["short_term_features"]
+    wanted = {"image_rgb": names["tf"].io.FixedLenFeature([], names["tf"].string)}
+    view = names["tf"].io.parse_single_example(record, wanted)["image_rgb"].numpy()
+    assert view == rows[0]["image_rgb"]["bytes"]
     faces = list(names["faces"].as_numpy_iterator())
     assert np.array_equal(faces[0][:, :, 0], pixels(rows[0]["image"]["bytes"]))
 

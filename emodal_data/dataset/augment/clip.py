@@ -33,3 +33,14 @@ def augment_clip(
     description = ";".join(part for half, part in halves if part and half is not None)
     new_image = None if image is None else augment_face(image, face, random)
     return new_image, None if audio is None else augment_voice(audio, voice, random), description
+
+
+def augment_view(
+    picture: npt.NDArray[np.uint8], name: str, clip_id: str, number: int, seed: int
+) -> npt.NDArray[np.uint8]:
+    """A view of a clip, (h, w) or (h, w, 3) uint8, changed as augment_clip changes the image of the same sample.
+
+    name: of the view; it draws the noise of the pixels, which is another one in each view.
+    """
+    change = draw_face_change(StableRandom(seed, clip_id, number))
+    return augment_face(picture, change, StableRandom(seed, clip_id, number, name))

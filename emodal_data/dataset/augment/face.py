@@ -1,11 +1,15 @@
-"""Augmentation of the 128x128 face image: the changes, their ranges, and how they are made."""
+"""Augmentation of the face image and of the other views: the changes, their ranges, and how they are made.
 
-from dataclasses import dataclass
+The numbers of a change are pixels of the 128x128 image; other pictures are changed in proportion to their size.
+"""
+
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.dataset.augment.stable_random import StableRandom
 
 Image = npt.NDArray[np.uint8]
@@ -25,6 +29,17 @@ class FaceChange:
     noise: float = 0.0
     erased_px: tuple[int, int, int, int] | None = None
     """x, y, width, height."""
+
+    def at_size(self, height: int, width: int) -> "FaceChange":
+        """The same change of a picture of another size; the erased part keeps its place in shares of the sides."""
+        across, down = width / FACE_SIDE_PX, height / FACE_SIDE_PX
+        mean = (across * down) ** 0.5
+        erased = None
+        if self.erased_px:
+            x, y, wide, high = self.erased_px
+            erased = round(x * across), round(y * down), round(wide * across), round(high * down)
+        shift = round(self.shift_px[0] * mean), round(self.shift_px[1] * mean)
+        return replace(self, shift_px=shift, blur_px=self.blur_px * mean, erased_px=erased)
 
     def describe(self) -> str:
         """The changes as "mirror;rotate=-3.2deg", empty if there are none."""
@@ -73,7 +88,13 @@ def _draw_rectangle(draws: StableRandom) -> tuple[int, int, int, int]:
 
 
 def augment_face(image: Image, change: FaceChange, draws: StableRandom) -> Image:
-    """The changed image, (128, 128) uint8; draws gives the noise of the pixels. The input stays as it is."""
+    """The changed image, of the same size; draws gives the noise of the pixels. The input stays as it is.
+
+    image: uint8, (h, w) or (h, w, 3).
+    """
+    height, width = image.shape[:2]
+    if (height, width) != (FACE_SIDE_PX, FACE_SIDE_PX):
+        change = change.at_size(height, width)
     if change.is_mirrored:
         image = image[:, ::-1]
     if change.rotate_deg or change.scale != 1 or change.shift_px != (0, 0):
@@ -93,7 +114,7 @@ def augment_face(image: Image, change: FaceChange, draws: StableRandom) -> Image
 
 
 def _move(image: Image, change: FaceChange) -> Image:
-    height, width = image.shape
+    height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), change.rotate_deg, change.scale)
     matrix[:, 2] += change.shift_px
     # Mirrored at the border: black corners would show a network which images are augmented.

@@ -11,8 +11,8 @@ import numpy as np
 from emodal_data.core.errors import InputError
 from emodal_data.presentation.formats.records import FILES, card, copy_provenance_files, kinds, records
 
-#: Suffix of the files in a column.
-_SUFFIXES = {"image": "png", "audio": "flac"}
+#: Suffixes of the files in a column, by their first bytes.
+_SUFFIXES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"fLaC": "flac"}
 
 _READING = """
 ## Reading
@@ -57,7 +57,7 @@ def _files(record: dict[str, Any], kind: dict[str, str]) -> dict[str, bytes]:
         if record[name] is None:
             continue
         if kind[name] == FILES:
-            files[f"{name}.{_SUFFIXES.get(name, 'bin')}"] = record[name]
+            files[f"{name}.{_suffix(record[name])}"] = record[name]
         else:
             buffer = io.BytesIO()
             np.save(buffer, np.array(record[name], dtype=np.float32))
@@ -65,3 +65,7 @@ def _files(record: dict[str, Any], kind: dict[str, str]) -> dict[str, bytes]:
     if record["label"] is not None:
         files["label.cls"] = str(record["label"]).encode()
     return files
+
+
+def _suffix(data: bytes) -> str:
+    return next((suffix for start, suffix in _SUFFIXES.items() if data.startswith(start)), "bin")

@@ -18,8 +18,10 @@ import pandas as pd
 
 from emodal_data.clips.store import Places, load_reel
 from emodal_data.core.config import ReportConfig
+from emodal_data.core.schema import VIEWS
 from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.dataset.chunking import chunk_boundaries
+from emodal_data.media.encoders import decode_image, preview_frame
 from emodal_data.presentation.report.clip_table import MEASURES
 from emodal_data.storage.files import file_sha256, link_or_copy, write_bytes
 
@@ -28,18 +30,23 @@ CLIPS_PER_SHEET = 64
 _SHEET_COLUMNS = 8
 _SHEET_QUALITY = 85
 _BACKGROUND = 128
+#: Longest side of a view in the details of a clip.
+_VIEW_PX = 160
 #: The file with the SHA-256 of each sheet's files.
 _HASHES = "sheets.json"
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """A clip in the store: PNG of the face, JPEG of the frame, frame width in the film, WebM of the sound."""
+    """A clip in the store: PNG of the face, JPEG of the frame, frame width in the film, WebM of the sound; views."""
 
     image: bytes | None
     preview_frame: bytes | None
     preview_sound: bytes | None
     frame_width_px: float | None
+    image_rgb: bytes | None = None
+    image_gray: bytes | None = None
+    image_context: bytes | None = None
 
 
 _NOTHING = _Stored(None, None, None, None)
@@ -163,12 +170,17 @@ def _sheet(portraits: Sequence[np.ndarray]) -> bytes:
 
 
 def _entry(clip: _Stored, box: np.ndarray, config: ReportConfig) -> dict[str, Any]:
-    """Frame and sound as data URLs, and the face box in fractions of the frame width."""
+    """Frame, views and sound as data URLs, and the face box in fractions of the frame width."""
     entry: dict[str, Any] = {}
     if config.frames and clip.preview_frame:
         entry["frame"] = _data_url("image/jpeg", clip.preview_frame)
         if clip.frame_width_px and np.isfinite(box).all():
             entry["box"] = [round(float(edge) / clip.frame_width_px, 4) for edge in box]
+    views = [view for name in VIEWS if (view := getattr(clip, name))] if config.frames else []
+    if views:
+        entry["views"] = [
+            _data_url("image/jpeg", preview_frame(decode_image(view), _VIEW_PX)) for view in views
+        ]
     if config.sound and clip.preview_sound:
         entry["sound"] = _data_url("audio/webm", clip.preview_sound)
     return entry

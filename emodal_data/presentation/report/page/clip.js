@@ -30,12 +30,14 @@ emodal.dialog = (() => {
     byId("measures").replaceChildren(...measures(clip));
     showDecision(clip);
     byId("frame").replaceChildren();
+    byId("views").replaceChildren();
     byId("sound").replaceChildren();
     const pictures = await table.pictures(clip);
     if (shown[place] === clip) showPictures(clip, pictures);
   }
 
-  function showPictures(clip, { frame, sound, box }) {
+  function showPictures(clip, { frame, sound, box, views = [] }) {
+    byId("views").replaceChildren(...views.map((src) => element("img", { src, alt: "View of the clip" })));
     if (frame) {
       const image = element("img", { src: frame, alt: `Frame at ${clip.frame_s} s of ${clip.film}` });
       byId("frame").append(image);
