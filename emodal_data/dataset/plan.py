@@ -38,6 +38,8 @@ from emodal_data.dataset.tables import SAMPLES, SPLIT
 from emodal_data.face.perceptual_hash import NEAR_BITS
 
 _LABELLED_SPLITS: Final = ("train", "validation", "test")
+#: Rows that are digested at once.
+_DIGESTED_ROWS: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -221,5 +223,13 @@ def _key(clips: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
     # Where the store keeps a clip says nothing about what is in it.
     chosen = clips.drop(columns=["store_file", "store_row"]).reset_index()
     for table in (pa.Table.from_pandas(chosen, preserve_index=False), ledger):
-        pq.write_table(table, _Digester(digest))  # Parquet leaves out what lies under nulls
+        # Parquet leaves out what lies under nulls. Its other features cost time and memory here.
+        pq.write_table(
+            table,
+            _Digester(digest),
+            row_group_size=_DIGESTED_ROWS,
+            compression="none",
+            use_dictionary=False,
+            write_statistics=False,
+        )
     return digest.hexdigest()

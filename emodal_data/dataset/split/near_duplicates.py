@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class _Band:
 
     order: Places
     words: Words
-    codes: Places
+    codes: Codes
     begin: Places
 
 
@@ -30,6 +31,8 @@ _BLOCK_PAIRS = 1 << 15
 _FEW_PAIRS = 1 << 16
 #: Bits of a band at most; a table of 2^18 places is small, and few pairs agree in as many bits by chance.
 _BAND_BITS = 18
+#: Hashes whose bits are put into another order at once; each bit takes a byte then.
+_REORDERED = 1 << 16
 
 
 def near_any(
@@ -92,15 +95,20 @@ def _near_pairs(
     a single bit of one of the first most_bits + 1 - bands; only such pairs are compared. Method: the multi-index
     hashing of Norouzi, Punjani and Fleet, Fast Exact Search in Hamming Space with Multi-Index Hashing (2014).
     """
-    one, two = _words(hashes), _words(others)
     if len(hashes) * len(others) <= _FEW_PAIRS:
+        one, two = _words(hashes), _words(others)
         rows, places = np.divmod(np.arange(len(hashes) * len(others)), len(others))
         yield _near(one, rows, two, places, most_bits)
         return
-    width = 64 * len(one)
+    width = 8 * len(hashes[0])
     bands = min(max(most_bits // 2 + 1, -(-width // _BAND_BITS)), width)
+    # Neighbouring bits tend to agree, so a band takes every bands-th; they are put next to one another.
+    order = [bit for band in range(bands) for bit in range(band, width, bands)]
+    one, two = _words(hashes, order), _words(others, order)
+    end = 0
     for band in range(bands):
-        bits = range(band, width, bands)
+        bits = range(end, end + len(range(band, width, bands)))
+        end = bits.stop
         flips = [0, *(1 << bit for bit in range(len(bits)))] if band < most_bits + 1 - bands else [0]
         rows = np.flatnonzero(~done)
         mine, theirs = _in_order(one[:, rows], bits), _in_order(two, bits)
@@ -152,15 +160,25 @@ def _near(one: Words, rows: Places, two: Words, places: Places, most_bits: int) 
     return rows, places
 
 
-def _words(hashes: list[bytes]) -> Words:
-    """The hashes as 64-bit words, (words, hashes)."""
-    words = np.frombuffer(b"".join(hashes), dtype="<u8").reshape(len(hashes), -1)
-    return np.ascontiguousarray(words.T)
+def _words(hashes: list[bytes], order: Sequence[int] = ()) -> Words:
+    """The hashes as 64-bit words, (words, hashes), with their bits in this order if one is given."""
+    octets = np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(len(hashes), -1)
+    if order:
+        octets = np.concatenate(
+            [_reordered(octets[at : at + _REORDERED], order) for at in range(0, len(octets), _REORDERED)]
+        )
+    return np.ascontiguousarray(np.ascontiguousarray(octets).view("<u8").T)
 
 
-def _codes(words: Words, bits: range) -> Places:
-    """Some bits of each hash as a number, (hashes,)."""
-    codes = np.zeros(words.shape[1], dtype=np.int64)
-    for place, bit in enumerate(bits):
-        codes |= ((words[bit // 64] >> np.uint64(bit % 64)) & np.uint64(1)).astype(np.int64) << place
-    return codes
+def _reordered(octets: npt.NDArray[np.uint8], order: Sequence[int]) -> npt.NDArray[np.uint8]:
+    bits = np.unpackbits(octets, axis=1, bitorder="little")
+    return np.packbits(np.take(bits, order, axis=1), axis=1, bitorder="little")
+
+
+def _codes(words: Words, bits: range) -> Codes:
+    """Some consecutive bits of each hash as a number, (hashes,)."""
+    word, shift = divmod(bits.start, 64)
+    codes: Words = words[word] >> np.uint64(shift)
+    if shift + len(bits) > 64:
+        codes |= words[word + 1] << np.uint64(64 - shift)
+    return (codes & np.uint64((1 << len(bits)) - 1)).astype(np.int32)
