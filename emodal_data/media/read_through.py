@@ -6,6 +6,7 @@ from pathlib import Path
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from emodal_data.media.matroska import is_one_segment
 from emodal_data.media.seeking import seek_before
 
 #: Demuxers in which a seek finds neither keyframes nor exact time stamps, so that packets are looked up in a table.
@@ -35,7 +36,7 @@ def is_read_through(path: Path, container: InputContainer, picture: VideoStream)
         return picture.frames == 0 or len(picture.index_entries) < picture.frames
     if name.startswith("matroska"):
         return (
-            container.size < _SMALL_BYTES or not _is_one_segment(path) or not _cues_cover(container, picture)
+            container.size < _SMALL_BYTES or not is_one_segment(path) or not _cues_cover(container, picture)
         )
     return False
 
@@ -65,26 +66,3 @@ def _cues_cover(container: InputContainer, picture: VideoStream) -> bool:
         return False
     longest = max(after - before for before, after in itertools.pairwise(places))
     return container.size - places[-1] <= _UNCOVERED_INTERVALS * longest
-
-
-def _is_one_segment(path: Path) -> bool:
-    """Whether nothing follows the first segment of a Matroska file; a segment of unknown length may be followed."""
-    with path.open("rb") as file:
-        head = file.read(128)
-    at = 4 + _length_of_size(head, 4) + _size(head, 4)  # behind the EBML header
-    if head[at : at + 4] != b"\x18\x53\x80\x67":
-        return False
-    width = _length_of_size(head, at + 4)
-    size = _size(head, at + 4)
-    is_unknown = size == (1 << 7 * width) - 1
-    return not is_unknown and at + 4 + width + size >= path.stat().st_size
-
-
-def _length_of_size(data: bytes, at: int) -> int:
-    """Bytes of an EBML size, from its leading zeros."""
-    return 9 - data[at].bit_length() if at < len(data) and data[at] else 1
-
-
-def _size(data: bytes, at: int) -> int:
-    width = _length_of_size(data, at)
-    return int.from_bytes(data[at : at + width], "big") % (1 << 7 * width)

@@ -207,6 +207,11 @@ def _odd_clocks() -> dict[str, Cell]:
         cells[f"{'mpeg2' if container == 'mpg' else 'h264'}-b2/{container} offset 3 h"] = Cell(
             recipe, (*copy, "-output_ts_offset", "10800"), f".{container}"
         )
+    for container in ("mp4", "mov", "avi", "ts", "mxf"):
+        before = ("-output_ts_offset", "-0.6", "-avoid_negative_ts", "disabled", "-muxdelay", "0")
+        cells[f"h264-b2/{container} before zero"] = Cell(
+            _in(X264, container), (*copy, *before), f".{container}"
+        )
     whole = _in(X264, "mp4")
     cells |= {
         "h264-b2/mp4 turned": Cell(replace(whole, rotation_deg=90)),

@@ -6,6 +6,7 @@ The truth is a decode of the whole film from front to back, with FFmpeg's stamps
 import struct
 import subprocess
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -195,6 +196,34 @@ def test_pictures_without_stamps_of_a_codec_that_does_not_count_them_are_refused
         open_film(path)
     assert dropped.value.reason == Reason.FRAME_UNCERTAIN
     assert "of 90 pictures share packs and have no time stamp" in dropped.value.detail
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        (Recipe(video_start_s=Fraction("-0.6")), "the picture starts at -0.600 s"),
+        (Recipe(video="libvpx-vp9", video_start_s=Fraction("-0.04")), "the picture starts at -0.040 s"),
+        (
+            Recipe(audio="ac3", rate_hz=44100, audio_options={}, audio_start_s=Fraction(-1)),
+            "the sound starts at -1.000 s",
+        ),
+        (Recipe(audio_start_s=Fraction(-1)), None),  # FFmpeg counts back rightly
+    ],
+)
+def test_matroska_that_starts_before_zero_is_refused_unless_the_clock_is_right(
+    recipe: Recipe, reason: str | None, tmp_path: Path
+) -> None:
+    options = {"avoid_negative_ts": "disabled"}
+    path = make_film(tmp_path, replace(recipe, suffix=".mkv", frames=50, container_options=options))
+    if reason is None:
+        with open_film(path) as film:
+            assert number_in(film.frame_at(1.7 + 1024 / 48000).rgb) == 17
+        return
+    with pytest.raises(
+        Dropped, match=f"{reason}; FFmpeg reads no time stamps before zero from Matro"
+    ) as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
 
 
 @pytest.mark.parametrize("suffix", [".mpg", ".vob"])
