@@ -40,9 +40,10 @@ demo: $(VENV)/installed-demo
 	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 12
 	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD) --set model.members=1
 
-# Each core runs a whole file at a time, because the tests of a file share fixtures.
+# One process more than there are cores, because the tests of the services mostly wait. Each takes a whole file at a time,
+# because the tests of a file share fixtures.
 test: setup browser
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Every codec in every container: about two minutes of CPU.
 test-media: setup
