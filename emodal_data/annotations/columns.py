@@ -37,6 +37,8 @@ MAX_COLUMNS: Final = 10_000
 MAX_CELLS: Final = 100_000_000
 _MAX_BYTES: Final = 2**30
 
+#: Among so many rows after the first, one that looks like the header is looked for.
+_LINES_ABOVE_A_HEADER: Final = 30
 #: Rows held as Python strings at a time; such strings take several times the memory of a table.
 _ROWS_AT_ONCE = 1 << 14
 
@@ -51,12 +53,14 @@ def table_of_rows(path: Path, rows: Iterable[Row], form: TableFormat | None = No
     None for formats whose columns are known. Without start and end columns, both are empty: each row is a whole file.
     Raises InputError if a required column is missing, or a row is longer than the header.
     """
-    rows = iter(rows)
+    rows = itertools.dropwhile(lambda row: not any(map(str.strip, row[1])), rows)
     first = next(rows, (1, []))
     if form is not None and not form.header:
         rows = itertools.chain([first], rows)
         first = (0, [str(number) for number in range(1, len(first[1]) + 1)])
     header = [str(name).strip() for name in first[1]]
+    if form is not None and form.header:
+        rows = _refuse_header_below(path, first, rows, form)
     names = _unique_names(path, header)
     table, lines = _text_table(path, names, rows)
     if form is not None:
@@ -65,6 +69,24 @@ def table_of_rows(path: Path, rows: Iterable[Row], form: TableFormat | None = No
     table = _completed(path, table, header)
     table["row"] = np.array(lines, dtype=np.int64)
     return table[[*KNOWN, *(name for name in table.columns if name not in KNOWN)]]
+
+
+def _refuse_header_below(path: Path, first: Row, rows: Iterator[Row], form: TableFormat) -> Iterator[Row]:
+    """The rows. Raises InputError if one of the next looks like the header, and the first row does not."""
+    wanted = {*REQUIRED, *form.columns.values()}
+
+    def known(row: Row) -> int:
+        return len({name for cell in row[1] if (name := cell.strip()) in wanted or name.lower() in REQUIRED})
+
+    if known(first):
+        return rows
+    near = list(itertools.islice(rows, _LINES_ABOVE_A_HEADER))
+    if header := next((row for row in near if known(row) > 1), None):
+        raise InputError(
+            f"{path}: row {first[0]} is no header, and row {header[0]} looks like one: set table.skip to "
+            f"{header[0] - 1}, the number of lines before it"
+        )
+    return itertools.chain(near, rows)
 
 
 def _text_table(path: Path, names: list[str], rows: Iterator[Row]) -> tuple[pd.DataFrame, list[int]]:

@@ -74,7 +74,10 @@ def _tasks(path: Path) -> list[dict[str, Any]]:
         isinstance(task, dict) and isinstance(task.get("data"), dict) and "annotations" in task
         for task in tasks
     ):
-        raise InputError(f"{path}: not a Label Studio export: choose JSON there, not JSON-MIN")
+        raise InputError(
+            f"{path}: not a Label Studio export: choose JSON there, not JSON-MIN; as a table, JSON is a list of "
+            "records with one for each span, and no record holds others"
+        )
     return tasks
 
 

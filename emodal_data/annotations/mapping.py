@@ -55,6 +55,7 @@ class TableFormat:
     delimiter: str = ""
     quotes: str = "auto"
     encoding: str = ""
+    skip: int = 0
 
     @classmethod
     def of(cls, table: TableConfig, file: TableFile | None = None) -> "TableFormat":
@@ -75,6 +76,7 @@ class TableFormat:
             table.delimiter if file.delimiter is None else file.delimiter,
             table.quotes,
             table.encoding if file.encoding is None else file.encoding,
+            table.skip if file.skip is None else file.skip,
         )
 
 

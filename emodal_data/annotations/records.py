@@ -1,6 +1,7 @@
-"""Reads records of JSON: a list of objects, an object of objects, or an object a line. Nested names get a dot."""
+"""Reads records of JSON: a list of objects, an object of such, or an object a line. Nested names get a dot."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,47 @@ from emodal_data.core.errors import InputError
 def read_json_records(path: Path) -> Iterator[Row] | None:
     """The rows of a file of flat records, numbered from 2 as if a header were line 1; None if it holds other JSON.
 
-    Of an object of objects, the column `key` has the name of each.
+    Of an object of records, or of lists of records, the column `key` has the name of each. Objects of columns, as
+    pandas writes them, are read too. Raises InputError if an object has a name twice: one of them would be lost.
     """
     try:
-        content = json.loads(decode(path))
+        content = json.loads(decode(path), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON: {error}") from error
-    if isinstance(content, dict) and content and all(isinstance(value, dict) for value in content.values()):
-        content = [{"key": key, **value} for key, value in content.items()]
-    if not isinstance(content, list) or not content or not all(map(_is_flat, content)):
+    records = _records(content) if isinstance(content, dict) else content
+    if not isinstance(records, list) or not records or not all(map(_is_flat, records)):
         return None
-    return _rows(enumerate(content, start=2))
+    return _rows(enumerate(records, start=2))
+
+
+def _records(content: dict[str, Any]) -> list[Any]:
+    """The records of an object; none if it holds something else."""
+    columns, data = content.get("columns"), content.get("data")
+    if isinstance(columns, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
+        return [dict(zip(columns, row, strict=False)) for row in data]
+    objects = {key: value for key, value in content.items() if isinstance(value, dict)}
+    if objects and len(objects) == len(content):
+        numbers = dict.fromkeys(number for column in objects.values() for number in column)
+        if all(map(str.isdecimal, numbers)) and not all(map(str.isdecimal, objects)):
+            return [{name: column.get(number) for name, column in objects.items()} for number in numbers]
+        return [{"key": key, **value} for key, value in objects.items()]
+    lists = {
+        key: value
+        for key, value in content.items()
+        if isinstance(value, list) and value and all(isinstance(record, dict) for record in value)
+    }
+    if len(lists) == 1 or (lists and all(isinstance(value, list) for value in content.values())):
+        return [{"key": key, **record} for key, records in lists.items() for record in records]
+    return []
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of its names and values. Raises ValueError if a name appears twice."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        name = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"the name {name!r} appears twice in an object")
+    return content
 
 
 def read_json_lines(path: Path, encoding: str = "") -> Iterator[Row]:
@@ -33,7 +64,7 @@ def read_json_lines(path: Path, encoding: str = "") -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: row {number} is not valid JSON: {error}") from error
         if not isinstance(record, dict):
@@ -66,4 +97,7 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
 
 
 def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list) else cell_text(value)
+    """A cell. A list of words is its words, as in a cell with several labels."""
+    if isinstance(value, bool | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return ", ".join(map(_text, value)) if isinstance(value, list) else cell_text(value)

@@ -5,7 +5,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from emodal_data.annotations.columns import MAX_CELLS, Row
@@ -14,29 +14,37 @@ from emodal_data.annotations.text import cell_text
 from emodal_data.annotations.times import WITHOUT_SECONDS
 from emodal_data.core.errors import InputError
 
+if TYPE_CHECKING:
+    from python_calamine import CalamineWorkbook
+
 #: Number formats that every workbook has and that show hours and minutes without seconds (ECMA-376, 18.8.30).
 _BUILT_IN_WITHOUT_SECONDS: Final = frozenset((18, 20, 22))
 _NOT_SHOWN: Final = re.compile(r'"[^"]*"|\\.|\[(?![hm]+\])[^\[\]]*\]')
+#: Cells that are shown as one, in the XML of a sheet.
+_MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell ref="([A-Z]+)(\d+):[A-Z]+(\d+)"')
 #: A cell with content, in the XML of a sheet.
 _FILLED_CELL: Final = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"(?:>|[^<>]*[^/<>]>)')
 _CELL_NAME: Final = re.compile(r"([A-Z]+)(\d+)")
 
 
 def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
-    """The rows of a sheet of an XLSX file.
+    """The rows of a sheet of an XLSX file: the one that is named, or else the first that is not hidden.
 
     A clock time that is shown without seconds, as 2:05 typed for two minutes and five seconds is, becomes a text that
-    says so, and a formula that was never calculated its own text: times.py reports both.
-    Raises InputError if there is no such sheet.
+    says so, a formula that was never calculated its own text, and an error its name (#N/A): times.py reports them.
+    A cell that is merged over several rows is the cell of each of them.
+    Raises InputError if there is no such sheet, or if none is named and several have the same header.
     """
     import python_calamine
 
     try:
         book = python_calamine.CalamineWorkbook.from_path(path)
-        name = _sheet_name(path, book.sheet_names, form.sheet)
-        _refuse_far_cells(path, name)
+        name = _sheet_name(path, book, form.sheet)
+        content = _content(path, name)
+        _refuse_far_cells(path, name, content)
         rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        formulas, without_seconds = _odd_cells(path, name)
+        _fill_merged(rows, content)
+        formulas, without_seconds = _odd_cells(path, content)
     except (
         python_calamine.CalamineError,
         zipfile.BadZipFile,
@@ -49,7 +57,7 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
         if type(error).__name__ == "PanicException":  # of Rust, and no Exception
             raise InputError(f"{path}: not a sound XLSX file: {error}; save it again, or as CSV") from error
         raise
-    for line, values in enumerate(rows, start=1):
+    for line, values in enumerate(rows[form.skip :], start=form.skip + 1):
         yield (
             line,
             [
@@ -60,10 +68,14 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
         )
 
 
-def _refuse_far_cells(path: Path, sheet: str) -> None:
-    """Raise InputError if a cell lies so far out that the table up to it, empty cells included, is too large."""
+def _content(path: Path, sheet: str) -> bytes:
+    """The XML of a sheet."""
     with zipfile.ZipFile(path) as book:
-        content = book.read(_part_of(book, sheet))
+        return book.read(_part_of(book, sheet))
+
+
+def _refuse_far_cells(path: Path, sheet: str, content: bytes) -> None:
+    """Raise InputError if a cell lies so far out that the table up to it, empty cells included, is too large."""
     far_row, far_column, names = 0, 0, ["", ""]
     for cell in _FILLED_CELL.finditer(content):
         letters, digits = cell[1].decode(), cell[2].decode()
@@ -78,14 +90,42 @@ def _refuse_far_cells(path: Path, sheet: str) -> None:
         )
 
 
-def _sheet_name(path: Path, names: list[str], wanted: str | int | None) -> str:
+def _fill_merged(rows: list[list[Any]], content: bytes) -> None:
+    """Give a cell that is merged over several rows to each of them; a file holds it for the first row alone."""
+    for merged in _MERGED.finditer(content):
+        column, first, last = _column_number(merged[1].decode()), int(merged[2]), int(merged[3])
+        if first <= len(rows) and column < len(rows[first - 1]):
+            for row in rows[first:last]:
+                row[column] = rows[first - 1][column]
+
+
+def _sheet_name(path: Path, book: "CalamineWorkbook", wanted: str | int | None) -> str:
+    names = book.sheet_names
     if isinstance(wanted, int) and 1 <= wanted <= len(names):
         return names[wanted - 1]
     if wanted is None:
-        return names[0]
+        return _first_shown(path, book)
     if wanted in names:
         return str(wanted)
     raise InputError(f"{path}: no sheet {wanted!r}; its sheets are {', '.join(names)}")
+
+
+def _first_shown(path: Path, book: "CalamineWorkbook") -> str:
+    """The first sheet that is not hidden. Raises InputError if another has the same header: its rows would be lost."""
+    from python_calamine import SheetVisibleEnum
+
+    shown = [sheet.name for sheet in book.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
+    if len(shown) > 1:
+        first, *others = (next(iter(book.get_sheet_by_name(name).to_python()), []) for name in shown)
+        if same := [
+            name for name, header in zip(shown[1:], others, strict=True) if first and header == first
+        ]:
+            names = " and ".join(map(repr, (shown[0], *same)))
+            raise InputError(
+                f"{path}: the sheets {names} have the same header: choose one with table.sheet, or name each in "
+                "table.files"
+            )
+    return shown[0]
 
 
 def _shown_without_seconds(value: object) -> str:
@@ -100,8 +140,8 @@ def _shown_without_seconds(value: object) -> str:
     return WITHOUT_SECONDS.format(hours=int(seconds // 3600), minutes=int(seconds % 3600 // 60))
 
 
-def _odd_cells(path: Path, sheet: str) -> tuple[dict[tuple[int, int], str], set[tuple[int, int]]]:
-    """The formulas without a value, and the cells whose format shows hours and minutes but no seconds.
+def _odd_cells(path: Path, content: bytes) -> tuple[dict[tuple[int, int], str], set[tuple[int, int]]]:
+    """The formulas without a value and the errors, and the cells whose format shows hours and minutes but no seconds.
 
     Both by line from 1 and column from 0.
     """
@@ -109,18 +149,19 @@ def _odd_cells(path: Path, sheet: str) -> tuple[dict[tuple[int, int], str], set[
     without_seconds: set[tuple[int, int]] = set()
     with zipfile.ZipFile(path) as book:
         styles = _styles_without_seconds(book)
-        content = book.read(_part_of(book, sheet))
-        if not styles and b"<f" not in content:
-            return formulas, without_seconds
-        for cell in ElementTree.fromstring(content).iter():
-            if not cell.tag.endswith("}c") or not (name := _CELL_NAME.fullmatch(cell.get("r", ""))):
-                continue
-            place = int(name[2]), _column_number(name[1])
-            if cell.get("s") in styles:
-                without_seconds.add(place)
-            formula, value = cell.find("{*}f"), cell.find("{*}v")
-            if formula is not None and (value is None or not value.text) and cell.get("t") != "str":
-                formulas[place] = f"={formula.text or '...'}"
+    if not styles and b"<f" not in content and b't="e"' not in content:
+        return formulas, without_seconds
+    for cell in ElementTree.fromstring(content).iter():
+        if not cell.tag.endswith("}c") or not (name := _CELL_NAME.fullmatch(cell.get("r", ""))):
+            continue
+        place = int(name[2]), _column_number(name[1])
+        if cell.get("s") in styles:
+            without_seconds.add(place)
+        formula, value = cell.find("{*}f"), cell.find("{*}v")
+        if formula is not None and (value is None or not value.text) and cell.get("t") != "str":
+            formulas[place] = f"={formula.text or '...'}"
+        elif cell.get("t") == "e" and value is not None:
+            formulas[place] = value.text or ""
     return formulas, without_seconds
 
 

@@ -22,10 +22,10 @@ _SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
 def read_csv(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
     """The rows of a CSV or TSV file. Raises InputError if a quotation mark is not closed, or would hide rows."""
-    text = decode(path, form.encoding)
-    delimiter, first = _delimiter(path, text, form), 1
+    text, first = _text(path, form)
+    delimiter = _delimiter(path, text, form)
     if sep := _SEP_LINE.match(text):
-        text, first = text[sep.end() :], 2
+        text, first = text[sep.end() :], first + 1
     rows = _rows(path, text, delimiter, first, form)
     if _NO_FORMULA.search(text):
         rows = ((line, [cell_as_meant(cell) for cell in values]) for line, values in rows)
@@ -92,7 +92,15 @@ def _split_at_blanks(text: str, first: int) -> Iterator[Row]:
 
 def delimiter_of(path: Path, form: TableFormat) -> str:
     """The separator of a text table. Raises InputError as read_csv does."""
-    return _delimiter(path, decode(path, form.encoding), form)
+    return _delimiter(path, _text(path, form)[0], form)
+
+
+def _text(path: Path, form: TableFormat) -> tuple[str, int]:
+    """The text of a file after the lines to skip and the empty lines that follow them, and the number of its first."""
+    text, first = decode(path, form.encoding), 1
+    while (end := _LINE_END.search(text)) and (first <= form.skip or not text[: end.start()].strip()):
+        text, first = text[end.end() :], first + 1
+    return text, first
 
 
 def _delimiter(path: Path, text: str, form: TableFormat) -> str:
@@ -104,7 +112,7 @@ def _delimiter(path: Path, text: str, form: TableFormat) -> str:
     if path.suffix.lower() == ".tsv":
         return "\t"
     header = _LINE_END.split(text, maxsplit=1)[0]
-    return max(",;\t", key=header.count)
+    return max(",;\t|", key=header.count)
 
 
 def read_parquet(path: Path) -> Iterator[Row]:

@@ -50,10 +50,14 @@ def number_text(value: float) -> str:
 def cell_text(value: object) -> str:
     """A typed cell as text; whole numbers have no decimals, because spreadsheets have no others.
 
-    Clock times and durations both mean a time from the film's start.
+    Clock times and durations both mean a time from the film's start. A list is its items, between commas.
     """
+    if isinstance(value, list):
+        return ", ".join(map(cell_text, value))
     if value is None or value != value:
         return ""
+    if isinstance(value, bytes):  # text in Parquet files of other programs
+        return value.decode(errors="replace")
     if isinstance(value, datetime.time):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):

@@ -400,6 +400,8 @@ class TableFile(Section):
     """As table.delimiter."""
     encoding: str | None = None
     """As table.encoding."""
+    skip: Annotated[int, Field(ge=0)] | None = None
+    """As table.skip."""
 
     @field_validator("path")
     @classmethod
@@ -431,6 +433,8 @@ class TableConfig(Section):
     rows."""
     encoding: str = ""
     """Encoding of a text file, such as latin-1; "": UTF-8, or UTF-16 with a byte order mark."""
+    skip: Annotated[int, Field(ge=0)] = 0
+    """Lines before the header of a text file or sheet that are no rows: titles and comments."""
     pattern: str = ""
     """Without a table, annotations is a folder of clips: columns from their paths, "{split}/{label}/{name}.avi"."""
     regex: str = ""

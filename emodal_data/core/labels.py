@@ -11,6 +11,8 @@ from emodal_data.core.label_words import DROP, PRESETS, UNLABELLED, folded, syno
 #: Between the words of a cell that votes for several, in the column label_mapped_to. No word contains it.
 BETWEEN_WORDS: Final = " | "
 _SEPARATORS: Final = re.compile(r"[,;|/]")
+#: One word, though it has a separator: programs write it where there is no value.
+_NOT_AVAILABLE: Final = ("n/a", "#n/a")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class LabelScheme:
         the whole cell one word outside the classes.
         """
         whole = folded(cell)
-        if not whole or whole in self.meanings:
+        if not whole or whole in self.meanings or whole in _NOT_AVAILABLE:
             return self._known(whole)
         parts = [part for part in map(folded, _SEPARATORS.split(cell)) if part]
         words = tuple(dict.fromkeys(word for part in parts for word in self._known(part)))

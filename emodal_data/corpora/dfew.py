@@ -12,6 +12,7 @@ _NUMBERS = dict(enumerate(("happy", "sad", "neutral", "angry", "surprise", "disg
 _LIST = (
     r"(?:DFEW_)?set_(?P<fold>[1-5])_(?P<split>train|test)\.(?:txt|csv)",
     r"(?P<split>train|test)\(single-labeled\)/set_(?P<fold>[1-5])\.csv",
+    r"single_(?P<split>train|test)set_(?P<fold>[1-5])\.csv",
 )
 
 
@@ -24,7 +25,7 @@ def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
             raise InputError(
                 f"{folder.root}: clip {number} has the label {clip.label}, which is none of 1 to 7"
             )
-        yield Row((f"original/{number}", number), label, split=clip.split, fold=clip.fold)
+        yield Row((f"original/{number}", number, f"{number:0>5}"), label, split=clip.split, fold=clip.fold)
 
 
 def _number_of(path: str) -> str:
@@ -47,7 +48,8 @@ CORPUS = Corpus(
         files="Clip/original/2522.mp4; EmoLabel_DataSplit/train(single-labeled)/set_1.csv, or the lists "
         "set_1_train.txt (path, frames, label) of many repositories.",
         faults=(
-            "Numbers have zeros before them in the lists (02522) and none in the names of the films (2522.mp4).",
+            "Numbers have zeros before them in the lists (02522) and none in the names of the films (2522.mp4), but in "
+            "some copies.",
             "Labels are numbers from 1: happy, sad, neutral, angry, surprise, disgust, fear. Some repositories count "
             "from 0: a list with a 0 is refused.",
             "The folds were drawn by clip: film and people are not named, and are on both sides.",

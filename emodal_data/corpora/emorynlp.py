@@ -4,7 +4,6 @@ import ast
 import re
 from collections.abc import Iterator
 
-from emodal_data.core.errors import InputError
 from emodal_data.corpora.corpus import Choices, Corpus, Facts, Row
 from emodal_data.corpora.folder import CorpusFolder
 
@@ -24,9 +23,7 @@ _EPISODE = re.compile(r"(?i)(?:^|[^a-z0-9])(?:s0*(\d+)[ ._-]*e0*(\d+)|0*(\d+)x0*
 
 
 def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
-    tables = list(folder.matching(r"emorynlp_(?P<part>train|dev|test)_final\.csv"))
-    if not tables:
-        raise InputError(f"{folder.root}: no emorynlp_train_final.csv here or below")
+    tables = folder.parts(r"emorynlp_(?P<part>train|dev|test)_final\.csv", "emorynlp_train_final.csv")
     episodes = _episodes(folder)
     for name, match in tables:
         for row in folder.rows(name, *_NEEDED):

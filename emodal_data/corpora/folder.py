@@ -23,7 +23,7 @@ _MEDIA = FILM_SUFFIXES | SOUND_SUFFIXES
 class CorpusFolder:
     """A corpus as it was unpacked. files: paths below the folder, with forward slashes, in order; no hidden ones.
 
-    notes: what a reader found odd about the files; reported beside the result.
+    notes: what a reader found odd about the files; reported beside the result. place: the row that was read last.
     Raises InputError if the folder does not exist.
     """
 
@@ -35,6 +35,7 @@ class CorpusFolder:
         self.root = root
         self.files = tuple(sorted(_files_below(root)))
         self.notes: list[str] = []
+        self.place = str(root)
         self._known = frozenset(self.files)
         self._by_end: dict[int, dict[str, list[str]]] = {}
 
@@ -75,6 +76,20 @@ class CorpusFolder:
             )
         return found[0]
 
+    def parts(self, pattern: str, what: str) -> list[tuple[str, re.Match[str]]]:
+        """The files that match a pattern; see matching. what: the name of one, for the message.
+
+        Raises InputError if there is none, or if two have the same groups: one of them is a copy.
+        """
+        found = list(self.matching(pattern))
+        if not found:
+            raise InputError(f"{self.root}: no {what} here or below: is this the folder of the corpus?")
+        names: dict[tuple[str, ...], str] = {}
+        for name, match in found:
+            if (other := names.setdefault(match.groups(), name)) != name:
+                raise InputError(f"{self.root}: {other} and {name} are the same part of the corpus: keep one")
+        return found
+
     def rows(self, name: str, *needed: str) -> Iterator[dict[str, str]]:
         """The rows of a CSV, TSV or XLSX table by column, without surrounding blanks; missing cells are empty.
 
@@ -88,13 +103,19 @@ class CorpusFolder:
             raise InputError(
                 f"{path}: no column {missing[0]!r} in the header: is this the corpus's own table?"
             )
-        for _, cells in lines:
+        for line, cells in lines:
+            self.place = f"{path}: row {line}"
             if any(cells):
                 yield dict(
                     itertools.zip_longest(
                         header, (cell.strip() for cell in cells[: len(header)]), fillvalue=""
                     )
                 )
+
+    def has_columns(self, name: str, *names: str) -> bool:
+        """Whether the header of a CSV or TSV table has all of these columns."""
+        header = next(read_csv(self.root / name, TableFormat(encoding=self._encoding(name))), (1, []))[1]
+        return {cell.strip() for cell in header} >= set(names)
 
     def text(self, name: str) -> str:
         """A text file. What is not UTF-8 is read as cp1252, which older corpora have, and noted."""

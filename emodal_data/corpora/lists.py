@@ -45,10 +45,7 @@ def split_lists(
     """
     labels: dict[str, str] = {}
     splits: dict[str, str] = {}
-    found = list(folder.matching(pattern))
-    if not found:
-        raise InputError(f"{folder.root}: no {what} here or below: is this the folder of the corpus?")
-    for name, match in found:
+    for name, match in folder.parts(pattern, what):
         for path, label in list_lines(folder, name):
             clip = clip_of(path)
             _check(folder, name, clip, label, labels)

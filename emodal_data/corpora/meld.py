@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from emodal_data.core.errors import InputError
 from emodal_data.corpora.corpus import Choices, Corpus, Facts, Row
 from emodal_data.corpora.folder import CorpusFolder
 
@@ -12,12 +11,7 @@ _NEEDED = ("Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utter
 
 
 def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
-    tables = list(folder.matching(r"(?P<part>train|dev|test)_sent_emo\.csv"))
-    if not tables:
-        raise InputError(
-            f"{folder.root}: no train_sent_emo.csv here or below: is this the folder of MELD.Raw?"
-        )
-    for name, match in tables:
+    for name, match in folder.parts(r"(?P<part>train|dev|test)_sent_emo\.csv", "train_sent_emo.csv"):
         part = match["part"]
         for row in folder.rows(name, *_NEEDED):
             yield Row(

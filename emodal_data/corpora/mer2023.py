@@ -1,24 +1,34 @@
 """MER2023 and the later challenges: Chinese films and series, a clip a file, with a label and valence."""
 
+import re
 from collections.abc import Iterator
 
 from emodal_data.core.errors import InputError
 from emodal_data.corpora.corpus import Choices, Corpus, Facts, Row
 from emodal_data.corpora.folder import CorpusFolder
 
+_PART = re.compile(r"(?P<part>(?P<split>train|test)\d*)")
+
 
 def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
-    tables = [name for name, _ in folder.matching(r"[^/]*label[^/]*\.csv")]
+    tables = [
+        name for name, _ in folder.matching(r"[^/]*\.csv") if folder.has_columns(name, "name", "discrete")
+    ]
     if not tables:
-        raise InputError(f"{folder.root}: no table such as train-label.csv here or below")
+        raise InputError(
+            f"{folder.root}: no table with the columns name and discrete, such as train-label.csv, here"
+        )
+    in_parts = any(folder.matching(r"(?:train|test)\d*/[^/]+", folder.media()))
     for name in tables:
-        file = name.rsplit("/", 1)[-1].lower()
-        split = "train" if "train" in file else "test" if "test" in file else ""
-        if not split:
+        part = _PART.search(name.rsplit("/", 1)[-1].lower())
+        split = part["split"] if part else ""
+        if not part:
             folder.notes.append(f"{name}: its name says neither train nor test; its rows are in no split")
-        for row in folder.rows(name, "name", "discrete"):
+        for row in folder.rows(name):
             clip = row["name"]
-            films = (f"{split}/{clip}", clip) if split else (clip,)
+            films = (clip,)
+            if part and in_parts:  # names repeat between the parts
+                films = tuple(f"{place}/{clip}" for place in dict.fromkeys(part.group("part", "split")))
             yield Row(films, row["discrete"], split=split, more={"valence": row.get("valence", "")})
 
 
@@ -32,7 +42,8 @@ CORPUS = Corpus(
         "labels, if you have them).",
         citation="Lian et al. (2023): MER 2023: Multi-label Learning, Modality Robustness, and Semi-Supervised "
         "Learning. ACM Multimedia, 9610-9614.",
-        files="train-label.csv with the columns name, discrete and valence; train/sample_00000001.mp4.",
+        files="train-label.csv (MER2024: label-disdim.csv, MER2025: track1_train_disdim.csv) with the columns name, "
+        "discrete and valence; train/sample_00000001.mp4 (video-labeled/, video/).",
         faults=(
             "Speakers and films are not named: clips of one scene may be on both sides of a split that is made anew.",
             "Labels of the test sets were given out later and not to all; without them all rows are training rows.",
@@ -40,8 +51,7 @@ CORPUS = Corpus(
         ),
         verified=(),
         unverified=(
-            "No file of the corpus was seen; the table follows public programs that read it.",
-            "MER2024 and later: the same columns are assumed.",
+            "No file of the corpus was seen; tables and folders of each year follow public programs that read them.",
         ),
     ),
     read=_read,

@@ -16,7 +16,11 @@ def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
     table = folder.table(r"emotions_av_1s_events\.tsv", "emotions_av_1s_events.tsv (folder researchcut)")
     film = _film(folder, choices["film"])
     for row in folder.rows(table, "onset", "duration", "character"):
-        shares = {_word(name): float(cell or 0) for name, cell in row.items() if name.startswith("e_")}
+        shares = {
+            _word(name): float(cell.replace("n/a", "") or 0)
+            for name, cell in row.items()
+            if name.startswith("e_")
+        }
         votes = [label for label, share in shares.items() for _ in range(round(share * _OBSERVERS))]
         for label in votes or [""]:
             yield Row(

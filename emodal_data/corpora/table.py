@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def read_corpus(corpus: Corpus, root: Path, options: Mapping[str, str] | None = 
     kinds = _suffixes(_modality(corpus, choices))
     found: dict[str | tuple[str, ...], list[str]] = {}
     kept, missing, several = [], list[Row](), list[tuple[Row, list[str]]]()
-    for row in corpus.read(folder, choices):
+    for row in _read(corpus, folder, choices):
         if row.film not in found:
             found[row.film] = _found(folder, row, kinds)
         films = found[row.film]
@@ -127,6 +127,14 @@ def config_text(table: CorpusTable, out: Path) -> str:
         f"# emodal corpus show {corpus.name} has the licence, the citation and the known faults.\n"
     )
     return head + toml_text({**paths, **{name: section for name, section in settings.items() if section}})
+
+
+def _read(corpus: Corpus, folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
+    """The rows of a corpus. Raises InputError, naming the row, if a cell is no number where the corpus has numbers."""
+    try:
+        yield from corpus.read(folder, choices)
+    except (ArithmeticError, ValueError) as error:
+        raise InputError(f"{folder.place}: {error}: is this the corpus's own table?") from error
 
 
 def _choices(corpus: Corpus, given: Mapping[str, str]) -> Choices:

@@ -145,6 +145,38 @@ def test_json_records_and_json_lines_are_tables(tmp_path: Path) -> None:
         read_annotations(write(tmp_path, "bad.jsonl", '{"film": "a"}\n{'))
 
 
+RECORDS = [
+    {"film": "a.mp4", "start": 1, "end": 2, "label": ["sad"]},
+    {"film": "b.mp4", "start": 3, "end": 4, "label": []},
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        RECORDS,
+        {"version": 1, "annotations": RECORDS},
+        {"a.mp4": RECORDS[:1], "b.mp4": RECORDS[1:]},
+        {name: {str(n): record[name] for n, record in enumerate(RECORDS)} for name in RECORDS[0]},
+        {"columns": list(RECORDS[0]), "index": [0, 1], "data": [list(r.values()) for r in RECORDS]},
+        {"schema": {"fields": []}, "data": RECORDS},
+    ],
+)
+def test_records_within_an_object_are_rows_and_lists_of_words_are_words(
+    tmp_path: Path, content: object
+) -> None:
+    rows = read_annotations(write(tmp_path, "t.json", json.dumps(content)))
+    names = ("row", "film", "start_s", "end_s", "label")
+    assert cells(rows, *names) == [[2, "a.mp4", 1.0, 2.0, "sad"], [3, "b.mp4", 3.0, 4.0, None]]
+
+
+def test_a_name_that_an_object_has_twice_is_refused(tmp_path: Path) -> None:
+    record = '{"start": 1, "end": 2, "label": "sad"}'
+    for name, text in (("t.json", f'{{"a": {record}, "a": {record}}}'), ("t.jsonl", '{"a": 1, "a": 2}')):
+        with pytest.raises(InputError, match="the name 'a' appears twice in an object"):
+            read_annotations(write(tmp_path, name, text))
+
+
 def clips(tmp_path: Path, *names: str) -> Path:
     for name in names:
         write(tmp_path / "films", name, "film")

@@ -106,6 +106,63 @@ def test_a_cell_that_became_a_date_is_reported(tmp_path: Path) -> None:
     assert "'2026-02-01' is a date" in read["detail"]
 
 
+def test_an_error_in_a_cell_is_a_text_and_not_an_empty_cell(tmp_path: Path) -> None:
+    path = book(tmp_path, HEADER, ["a", "#N/A", "#REF!", "sad"], ["a", 1, 2, "#N/A"])
+    rows = read_annotations(path)
+    assert rows["reason"].fillna("").tolist() == ["bad_time", ""]
+    assert "'#N/A' is no time" in rows["detail"][0]
+    assert rows["label_mapped_to"].tolist() == ["sad", "#n/a"]
+
+
+def test_a_cell_that_is_merged_over_several_rows_is_that_of_each_of_them(tmp_path: Path) -> None:
+    path = book(tmp_path, [*HEADER, "speaker"], ["a", 1, 2, "sad", "x"], [None, 2, 3], [None, 3, 4, "angry"])
+    workbook = openpyxl.load_workbook(path)
+    for cells in ("A2:A4", "D2:D3", "E2:E4", "J2:J9"):
+        workbook.active.merge_cells(cells)
+    workbook.save(path)
+    rows = read_annotations(path)
+    assert rows["film"].tolist() == ["a"] * 3
+    assert rows["label"].tolist() == ["sad", "sad", "angry"]
+    assert rows["speaker"].tolist() == ["x"] * 3
+
+
+def test_a_hidden_sheet_is_not_read_and_a_second_sheet_with_the_same_header_is_not_lost(
+    tmp_path: Path,
+) -> None:
+    workbook = openpyxl.Workbook()
+    for name, film in (("old", "a"), ("first", "b"), ("notes", "c")):
+        sheet = workbook.create_sheet(name)
+        sheet.append(HEADER if name != "notes" else ["please", "read"])
+        sheet.append([film, 1, 2, "sad"])
+    del workbook["Sheet"]
+    workbook["old"].sheet_state = "hidden"
+    workbook.active = 1
+    workbook.save(tmp_path / "s.xlsx")
+    assert read_annotations(tmp_path / "s.xlsx")["film"].tolist() == ["b"]
+    workbook["old"].sheet_state = "visible"
+    workbook.save(tmp_path / "s.xlsx")
+    with pytest.raises(InputError, match="the sheets 'old' and 'first' have the same header: choose one"):
+        read_annotations(tmp_path / "s.xlsx")
+
+
+def test_a_title_above_the_header_is_named_and_can_be_skipped(tmp_path: Path) -> None:
+    path = book(tmp_path, [], [None, "My spans"], [None, *HEADER], [None, "a", 1, 2, "sad"])
+    with pytest.raises(InputError, match=r"row 2 is no header, .* set table\.skip to 2, the number"):
+        read_annotations(path)
+    rows = read_annotations(path, TableConfig(skip=2))
+    assert rows[["row", "film", "start_s"]].to_numpy().tolist() == [[4, "a", 1.0]]
+    text = "# by me, today\n# x\n\nfilm;start;end;label\na;1,5;2;sad\n"
+    rows = read_annotations(write(tmp_path, text), TableConfig(skip=2))
+    assert rows[["row", "film", "start_s"]].to_numpy().tolist() == [[5, "a", 1.5]]
+    via = '# Exported\n# CSV_HEADER\n"1_a","[""a.mp4""]",1,2,"{""1"":""sad""}"\n'
+    columns = {"start": "3", "end": "4", "label": "word"}
+    extract = {"2": '"(?P<film>.*)"', "5": ':"(?P<word>.*)"'}
+    rows = read_annotations(
+        write(tmp_path, via), TableConfig(skip=2, header=False, columns=columns, extract=extract)
+    )
+    assert rows[["row", "film", "start_s", "label"]].to_numpy().tolist() == [[3, "a.mp4", 1.0, "sad"]]
+
+
 def test_numbers_of_spreadsheets_are_the_same_names_as_in_text(tmp_path: Path) -> None:
     header = [*HEADER, "annotator", "speaker"]
     folder = tmp_path / "ann"
@@ -138,6 +195,13 @@ def test_a_sheet_is_chosen_by_name_or_number(tmp_path: Path) -> None:
         assert read_annotations(tmp_path / "s.xlsx", TableConfig(sheet=chosen))["film"].tolist() == ["a"]
     with pytest.raises(InputError, match="no sheet 'spans'; its sheets are Sheet, Spans"):
         read_annotations(tmp_path / "s.xlsx", TableConfig(sheet="spans"))
+
+
+def test_bytes_and_lists_of_a_parquet_table_are_their_words(tmp_path: Path) -> None:
+    table = pd.DataFrame({"film": [b"\xc3\xa9.mp4"], "start": [1], "end": [2], "label": [["sad"]]})
+    table.to_parquet(tmp_path / "t.parquet")
+    rows = read_annotations(tmp_path / "t.parquet")
+    assert rows[["film", "label"]].to_numpy().tolist() == [["é.mp4", "sad"]]
 
 
 def test_whole_numbers_of_a_parquet_table_with_gaps_are_names_without_decimals(tmp_path: Path) -> None:

@@ -195,6 +195,17 @@ def test_an_old_table_in_cp1252_is_read_and_noted(folder: Path, corpus: Corpus) 
     assert table.reported.count("train_sent_emo.csv: is not UTF-8; read as cp1252") == 1
 
 
+def test_a_second_copy_of_a_table_and_a_cell_that_is_no_number_are_refused(
+    folder: Path, corpus: Corpus
+) -> None:
+    put_text(folder, "train_sent_emo.csv", MELD_HEADER + "1,A,Anna,joy,positive,0,0,,21,0:0:1,0:0:2\n")
+    said = corpus.refusal("meld", folder)
+    assert "train_sent_emo.csv: row 2: invalid literal for int() with base 10: ''" in said
+    put_text(folder, "copy/train_sent_emo.csv", MELD_HEADER)
+    said = corpus.refusal("meld", folder)
+    assert "copy/train_sent_emo.csv and train_sent_emo.csv are the same part of the corpus: keep one" in said
+
+
 def test_a_clip_of_meld_is_never_taken_from_another_folder(folder: Path, corpus: Corpus) -> None:
     put_text(folder, "train_sent_emo.csv", MELD_HEADER + "1,A,Anna,joy,positive,0,0,8,21,0:0:1,0:0:2\n")
     put_media(folder, "dev_splits_complete/dia0_utt0.mp4")

@@ -25,6 +25,34 @@ def test_names_of_mer2023_get_their_suffix_and_valence_is_a_target(folder: Path,
     assert "1 files of the corpus are not in the folder (train 1), such as train/s_9" in table.reported
 
 
+def test_the_tables_and_folders_of_later_years_are_read_as_they_are(folder: Path, corpus: Corpus) -> None:
+    rows = "name,discrete,valence\ns_1,happy,2\ns_2,worried,-1\n"
+    put_text(folder, "2024/label-disdim.csv", rows)
+    put_text(folder, "2024/label-transcription.csv", "name,sentence\ns_1,x\n")
+    put_media(folder, "2024/video-labeled/s_1.mp4", "2024/video-labeled/s_2.mp4")
+    put_text(folder, "2025/track1_train_disdim.csv", rows)
+    put_text(folder, "2025/track_all_candidates.csv", "name\ns_3\n")
+    put_media(folder, "2025/video/s_1.mp4", "2025/video/s_2.mp4")
+    for year, place in (("2024", "video-labeled"), ("2025", "video")):
+        assert corpus.table("mer2023", folder / year).cells("film", "label", "valence") == [
+            (f"{place}/s_1.mp4", "happy", "2"),
+            (f"{place}/s_2.mp4", "worried", "-1"),
+        ]
+
+
+def test_a_clip_of_mer2023_is_never_taken_from_another_part(folder: Path, corpus: Corpus) -> None:
+    for part, label in (("train", "happy"), ("test1", "sad"), ("test2", "angry"), ("test3", "worried")):
+        put_text(folder, f"{part}-label.csv", f"name,discrete,valence\ns_1,{label},1\n")
+    put_media(folder, "train/s_1.mp4", "test1/s_1.mp4", "test2/s_1.mp4")
+    table = corpus.table("mer2023", folder)
+    assert table.cells("film", "label", "split") == [
+        ("test1/s_1.mp4", "sad", "test"),
+        ("test2/s_1.mp4", "angry", "test"),
+        ("train/s_1.mp4", "happy", "train"),
+    ]
+    assert "1 files of the corpus are not in the folder (test 1), such as test3/s_1" in table.reported
+
+
 def test_the_shared_table_of_mer2023(folder: Path, corpus: Corpus) -> None:
     shared = shared_copy("mer2023", folder / "mer2023")
     put_media(shared, *(f"train/sample_0000000{number}.mp4" for number in range(1, 7)))
@@ -131,6 +159,16 @@ def test_the_official_lists_of_dfew_have_a_header_and_commas(folder: Path, corpu
         ("Clip/original/3.mp4", "fear", "test"),
         ("Clip/original/1.mp4", "angry", "train"),
         ("Clip/original/2.mp4", "disgust", "train"),
+    ]
+
+
+def test_lists_and_films_of_the_repository_of_dfew_have_other_names(folder: Path, corpus: Corpus) -> None:
+    put_text(folder, "label/single_trainset_1.csv", "video_name,label\n00001,4\n")
+    put_text(folder, "label/single_testset_1.csv", "video_name,label\n02522,7\n")
+    put_media(folder, "data/00001.mp4", "data/02522.mp4")
+    assert corpus.table("dfew", folder).cells("film", "label", "split") == [
+        ("data/02522.mp4", "fear", "test"),
+        ("data/00001.mp4", "angry", "train"),
     ]
 
 
