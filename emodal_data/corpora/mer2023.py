@@ -26,7 +26,7 @@ def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
             folder.notes.append(f"{name}: its name says neither train nor test; its rows are in no split")
         for row in folder.rows(name):
             clip = row["name"]
-            films = (clip,)
+            films: tuple[str, ...] = (clip,)
             if part and in_parts:  # names repeat between the parts
                 films = tuple(f"{place}/{clip}" for place in dict.fromkeys(part.group("part", "split")))
             yield Row(films, row["discrete"], split=split, more={"valence": row.get("valence", "")})
