@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emodal_data.annotations.cells import spans
+from emodal_data.annotations.cells import alike, spans
 from emodal_data.annotations.readers import annotations_sha256, read_table
 from emodal_data.annotations.row_labels import label_rows
 from emodal_data.annotations.row_targets import check_targets
@@ -46,3 +46,9 @@ def _oddities(rows: pd.DataFrame) -> Iterator[str]:
     if len(noted):
         first = noted.iloc[0]
         yield f"{len(noted)} starts are before the film and taken as 0, the first in row {first['row']}"
+    for column in ("annotator", "speaker", "series"):
+        pairs = alike(rows[column].dropna().unique()) if column in rows else []
+        if pairs:
+            names = ", ".join(f"{one!r} and {other!r}" for one, other in pairs[:3])
+            more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
+            yield f"column {column!r}: {names}{more} are different names; write one of them if they are the same"

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.region import parse_region, region_text
 
 _WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
+_LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 
 
 def spans(table: pd.DataFrame) -> pd.DataFrame:
@@ -77,6 +78,19 @@ def spans(table: pd.DataFrame) -> pd.DataFrame:
 def _region(text: str) -> str | None:
     region = parse_region(text)
     return None if region is None else region_text(region)
+
+
+def alike(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of names that differ only in case, leading zeros, width, invisible characters, or blank and underscore."""
+    first: dict[str, str] = {}
+    pairs = []
+    for name in names:
+        folded = unicodedata.normalize("NFKC", name).casefold().replace("_", " ")
+        visible = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
+        key = " ".join(_LEADING_ZEROS.sub("", visible).split())
+        if first.setdefault(key, name) != name:
+            pairs.append((first[key], name))
+    return pairs
 
 
 def plain_name(text: str) -> str:

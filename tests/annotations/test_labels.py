@@ -100,6 +100,18 @@ def test_a_person_in_two_spellings_is_one(tmp_path: Path, one: str, other: str) 
     assert rows["annotator"].tolist() == [one] * 2
 
 
+def test_names_that_hardly_differ_are_two_people_and_reported(tmp_path: Path) -> None:
+    names = ["Anna", "anna", "Actor_01", "actor 1", "1.1", "11", "x-1", "x1", "Zo\u200be", "Zoe", "\uff21nna"]
+    text = "film,start,end,label,speaker\n" + "".join(f"a,{n},{n + 1},sad,{s}\n" for n, s in enumerate(names))
+    (tmp_path / "t.csv").write_text(text)
+    rows = read_annotations(tmp_path / "t.csv")
+    assert rows["speaker"].tolist() == names
+    assert rows.attrs["warnings"] == (
+        "column 'speaker': 'Anna' and 'anna', 'Actor_01' and 'actor 1', 'Zo\\u200be' and 'Zoe' and 1 more are "
+        "different names; write one of them if they are the same",
+    )
+
+
 def test_other_names_stay_as_they_are() -> None:
     names = ["7.5", "07", "v1.0", "", "Ann"]
     assert [plain_name(name) for name in names] == names
