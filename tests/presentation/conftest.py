@@ -15,9 +15,25 @@ HOSTILE_NAME = 'f7 <img src=x onerror="document.title=1">, "é" & co.mp4'
 
 
 def write_fake_report(folder: Path, films: int = 8, per_film: int = 12) -> Path:
-    """A dataset with its report: 96 clips, every eighth without a face, some turned away, some with two votes."""
-    config = DatasetConfig()
-    rows, clips, measures = fake_clips(folder / "clips", films, per_film)
+    """A dataset with its report: 96 clips, every eighth without a face, some turned away, some with two votes.
+
+    Four persons take turns, and each clip has a text and its loudness as the annotator heard it.
+    """
+    config = DatasetConfig.model_validate(
+        {"shards": {"columns": ["text", "heard"]}, "face": {"persons": True}}
+    )
+    rows, clips, measures = fake_clips(folder / "clips", films, per_film, config)
+    numbers = np.arange(len(rows))
+    rows = rows.assign(
+        person="",
+        text=[f"Line {n}: {'no' if n % 5 else 'yes'}" for n in numbers],
+        heard=(numbers % 7).astype(str),
+    )
+    faces = np.eye(4, dtype=np.float32)[numbers % 4]
+    seen = measures["yaw_deg"].notna().tolist()
+    measures["embedding"] = [
+        face.tobytes() if is_seen else None for face, is_seen in zip(faces, seen, strict=True)
+    ]
     for column in (
         "face_score",
         "face_width_px",

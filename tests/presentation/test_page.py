@@ -2,12 +2,13 @@
 
 import csv
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from emodal_data.presentation.report.training import write_training
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 DRAWN = "body[data-drawn=all]"
+#: Of the dataset's build, with the settings that are not the defaults.
+COMMAND = (
+    "emodal build --films FILMS --annotations ANNOTATIONS --out OUT "
+    """--set face.persons=true --set 'shards.columns=["text", "heard"]'"""
+)
 #: Charts with text beyond their edge, and tables of the page that must be scrolled to be read.
 CUT = """() => {
     const edge = (element) => element.getBoundingClientRect();
@@ -58,7 +64,15 @@ def page(loaded: "Page") -> "Iterator[Page]":
 def choose(page: "Page", name: str, value: str) -> list[str]:
     """Choose in a filter; the clips on the sheet after that."""
     page.select_option(f"#filters [name={name}]", value)
-    return page.eval_on_selector_all("#sheet .cell", "cells => cells.map((cell) => cell.dataset.clip)")
+    return shown(page)
+
+
+def shown(page: "Page") -> list[str]:
+    """The clips on the sheet."""
+    clips: list[str] = page.eval_on_selector_all(
+        "#sheet .cell", "cells => cells.map((cell) => cell.dataset.clip)"
+    )
+    return clips
 
 
 def open_clip(page: "Page", clip_id: str) -> None:
@@ -78,7 +92,7 @@ def test_it_opens_from_disk_and_loads_nothing_from_the_network(page: "Page", rep
 def test_every_chart_is_drawn_with_its_thresholds(page: "Page") -> None:
     page.wait_for_selector(DRAWN)
     figures = page.locator("[data-figure]")
-    assert figures.count() == 5 + 7
+    assert figures.count() == 5 + 7 + 2
     assert page.locator("[data-figure] svg").count() == figures.count()
     rules = {
         name: page.locator(f"[data-figure=measure-{name}] .mark-rule.role-mark line").count()
@@ -104,7 +118,7 @@ def test_filters_leave_the_clips_that_are_asked_for(page: "Page") -> None:
     assert page.inner_text("#count") == "96 of 96 clips"
     assert choose(page, "order", "most turned first")[0] == "c0100"
     page.click("[data-reason=label_tie]")
-    assert page.eval_on_selector_all("#sheet .cell", "cells => cells.map((c) => c.dataset.clip)") == ["c0101"]
+    assert shown(page) == ["c0101"]
 
 
 def test_a_click_on_a_film_s_bar_shows_its_clips(page: "Page") -> None:
@@ -137,34 +151,130 @@ def test_the_head_names_the_build_its_version_its_date_and_its_command(page: "Pa
     day = datetime.fromtimestamp((reported / "report" / "index.html").stat().st_mtime)
     assert f"; emodal {version('emodal')}; {day.day} {day:%B} {day.year}" in head
     page.click("#how summary")
-    command = "emodal build --films FILMS --annotations ANNOTATIONS --out OUT"
-    assert page.inner_text("#how code") == command
+    assert page.inner_text("#how code") == COMMAND
     page.click("#how summary")
 
 
-def test_clips_are_found_by_annotator_speaker_and_words(page: "Page") -> None:
+def test_clips_are_found_by_annotator_speaker_person_and_words(page: "Page") -> None:
     assert choose(page, "annotator", "ben") == ["c0000", "c0101"]
     choose(page, "annotator", "all")
-    speakers = page.eval_on_selector_all("#filters [name=speaker] option", "all => all.map((o) => o.value)")
-    of_speaker = choose(page, "speaker", speakers[1])
-    assert 0 < len(of_speaker) < 96
+    assert choose(page, "speaker", "s3") == [f"c03{n:02}" for n in range(12)]
     choose(page, "speaker", "all")
     page.fill("#filters [name=text]", "ANGRY 1, sad 1")
-    assert page.inner_text("#count") == "1 of 96 clips"
-
-
-def test_every_order_can_be_reversed_and_clips_without_the_measure_stay_last(page: "Page") -> None:
-    measured = "most turned first"
-    turned = choose(page, "order", measured)[0]
-    page.check("#filters [name=reverse]")
-    choose(page, "order", measured)
-    assert turned == "c0100"
-    page.click("[aria-label='Next page']")
-    shown = page.eval_on_selector_all("#sheet .cell", "cells => cells.map((cell) => cell.dataset.clip)")
-    assert shown[-13] == "c0100"
-    assert shown[-12:] == [
-        f"c{film:02}{n:02}" for film in range(8) for n in range(12) if (12 * film + n) % 8 == 7
+    assert shown(page) == ["c0000"]
+    page.fill("#filters [name=text]", "line 15: YES")
+    assert shown(page) == ["c0103"]
+    page.fill("#filters [name=text]", "")
+    # The faces of persons 1 to 4 take turns, and every eighth has none.
+    texts = page.eval_on_selector_all("#persons-sheet .cell", "all => all.map((one) => one.innerText)")
+    assert texts == [
+        f"Person {number}\n{clips} clips" for number, clips in ((1, 24), (2, 24), (3, 24), (4, 12))
     ]
+    page.click("#persons-sheet [data-person='4']")
+    assert page.input_value("#filters [name=person]") == "4"
+    assert shown(page) == [
+        f"c{film:02}{n:02}" for film in range(8) for n in range(12) if (12 * film + n) % 8 == 3
+    ]
+
+
+def test_a_table_shows_the_chosen_columns_and_is_ordered_by_its_titles_both_ways(page: "Page") -> None:
+    page.check("#as-table")
+    first = page.locator("#sheet tbody tr").first
+    assert first.locator("td").all_inner_texts()[1:6] == ["f0.mp4", "0", "1", "angry", "angry 1, sad 1"]
+    page.click("#chosen-columns summary")
+    page.uncheck("#chosen-columns [value=film]")
+    page.check("#chosen-columns [value=carried_text]")
+    titles = page.locator("#sheet thead th").all_inner_texts()
+    assert "Film" not in titles
+    assert "text" in titles
+    assert first.locator("[data-column=carried_text]").inner_text() == "Line 0: yes"
+    ordered = {}
+    for way in ("ascending", "descending"):
+        page.click("#sheet th [data-column=yaw_deg]")
+        assert page.get_attribute("#sheet th:has([data-column=yaw_deg])", "aria-sort") == way
+        page.click("[aria-label='Next page']")
+        ordered[way] = shown(page)
+        page.click("[aria-label='Previous page']")
+    faceless = [f"c{film:02}{n:02}" for film in range(8) for n in range(12) if (12 * film + n) % 8 == 7]
+    assert ordered["ascending"][-12:] == ordered["descending"][-12:] == faceless
+    assert ordered["descending"][-13] == "c0100"  # the most negative turn
+    page.click("#sheet th [data-column=carried_text]")
+    assert shown(page)[:3] == ["c0000", "c0001", "c0002"]  # line 2 before line 10
+    address = page.url
+    page.click("text=Show all")
+    page.evaluate("address => location.replace(address)", address)
+    page.wait_for_function("document.querySelector('#filters [name=order]').value === 'carried_text'")
+    assert page.locator("#sheet thead th").all_inner_texts()[-1] == titles[-1]
+    assert "Film" not in page.locator("#sheet thead th").all_inner_texts()
+    page.click("#sheet [data-clip=c0001]")
+    page.wait_for_selector("#frame img")
+    page.keyboard.press("d")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.clip") == "c0001"
+    assert page.inner_text("tr:has([data-clip=c0001]) [data-column=decision]") == "drop"
+    page.click("#undo-all")
+    assert page.inner_text("tr:has([data-clip=c0001]) [data-column=decision]") == ""
+    page.goto(page.url.split("#")[0] + "#columns=")
+    page.check("#as-faces")
+
+
+def bars(page: "Page", figures: Sequence[str]) -> list[float]:
+    """The sum of what the bars of each chart count, of the clips that pass the filters."""
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")  # counts in the charts that are out of sight too
+    sums: list[float] = page.evaluate(
+        """figures => figures.map((figure) =>
+            emodal.figures.view(figure).data("left").reduce((sum, row) => sum + row.clips, 0))""",
+        figures,
+    )
+    return sums
+
+
+def test_a_range_drawn_over_a_histogram_filters_clips_and_charts_together(page: "Page") -> None:
+    page.wait_for_selector(DRAWN)
+    charts = ("measure-sharpness", "measure-yaw_deg", "classes", "film-classes", "column-1")
+    assert bars(page, charts) == [84, 84, 82, 82, 82]
+    chart = page.locator("[data-figure=measure-sharpness] .layer_0_marks").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.25 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.4 * box["width"], middle, steps=3)
+    page.mouse.move(box["x"] + box["width"], middle, steps=3)
+    page.mouse.up()
+    page.wait_for_function("/sharpness=[0-9.]+[.][.]$/.test(location.hash)")  # up to the edge: no upper end
+    # Sharpness grows from clip to clip: about the lowest quarter is gone, and so are the clips without a face.
+    low = float(page.url.split("sharpness=")[1].split("..")[0])
+    sharp = [n for n, value in enumerate(np.linspace(0.2, 0.21, 96)) if n % 8 != 7 and value >= low]
+    left = len(sharp)
+    assert 60 <= left <= 66
+    assert shown(page) == [f"c{n // 12:02}{n % 12:02}" for n in sharp[:60]]
+    assert [page.inner_text(place) for place in ("#count", "#back")] == [f"{left} of 96 clips"] * 2
+    in_sight = page.locator("[data-figure=measure-yaw_deg] .layer_1_marks path").first.element_handle()
+    page.wait_for_function("bar => bar.getBoundingClientRect().height < 85", arg=in_sight)
+    assert bars(page, charts) == [left] * 5  # the two that were dropped are not so sharp
+    address = page.url
+    page.click("#ranges button")
+    assert page.inner_text("#count") == "96 of 96 clips"
+    assert bars(page, charts) == [84, 84, 82, 82, 82]
+    page.evaluate("address => location.replace(address)", address)
+    page.wait_for_selector("#ranges button")
+    assert page.inner_text("#count") == f"{left} of 96 clips"
+    page.wait_for_function("emodal.figures.view('measure-sharpness').signal('brush').low?.length === 2")
+
+
+def test_a_range_can_be_written_instead_of_drawn(page: "Page") -> None:
+    page.wait_for_selector(DRAWN)
+    page.select_option("#filters [name=measure]", "yaw_deg")
+    page.fill("#filters [name=high]", "-45")
+    assert shown(page) == ["c0100"]
+    assert page.inner_text("#ranges") == "Turn of the head, degrees: ≤ -45 ✕"
+    page.fill("#filters [name=high]", "")
+    page.select_option("#filters [name=measure]", "carried_heard")
+    page.fill("#filters [name=low]", "6")
+    assert shown(page)[:3] == ["c0006", "c0101", "c0108"]
+    assert page.url.endswith("#carried_heard=6..")
 
 
 def test_the_address_has_the_filters_and_the_open_clip(browser: "Browser", reported: Path) -> None:
@@ -218,7 +328,7 @@ def test_after_the_download_comes_the_command_that_applies_the_decisions(
     assert not page.is_visible("#after-download")
     with page.expect_download():
         page.click("#download")
-    wanted = "emodal build --films FILMS --annotations ANNOTATIONS --out OUT --overrides overrides.csv"
+    wanted = f"{COMMAND} --overrides overrides.csv"
     assert page.inner_text("#after-download code") == wanted
     page.click("#after-download button")
     page.wait_for_selector("text=Copied")
@@ -230,7 +340,7 @@ def test_pages_turn_over_all_clips(page: "Page") -> None:
     first = choose(page, "outcome", "all")
     assert (len(first), page.inner_text("#pager span")) == (60, "page 1 of 2")
     page.click("[aria-label='Next page']")
-    second = page.eval_on_selector_all("#sheet .cell", "cells => cells.map((cell) => cell.dataset.clip)")
+    second = shown(page)
     assert len(second) == 36
     assert not set(first) & set(second)
     assert page.is_disabled("[aria-label='Next page']")
@@ -366,10 +476,7 @@ def test_suspect_labels_come_first_with_the_answer_beside_them_until_they_are_de
     assert "They were trained on an earlier version of this dataset." in text
     assert page.get_attribute("#training a", "href") == "../../model/report/index.html"
     page.click("#training button")
-    assert page.eval_on_selector_all("#sheet .cell", "cells => cells.map((c) => c.dataset.clip)") == [
-        "c0002",
-        "c0001",
-    ]
+    assert shown(page) == ["c0002", "c0001"]
     assert "angry?" in page.inner_text("[data-clip=c0002]")
     assert choose(page, "label_is", "not suspect") == ["c0003"]
     page.click("text=Show all")
@@ -402,8 +509,15 @@ def test_nothing_keeps_anybody_out_in_the_light_or_on_a_phone_in_the_dark(
     page.wait_for_selector(DRAWN)
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     assert page.evaluate(CUT) == []
+    page.check("#as-table")
+    page.click("#chosen-columns summary")
+    page.select_option("#filters [name=measure]", "yaw_deg")
+    page.fill("#filters [name=low]", "-80")
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     found = axe.Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+    page.click("text=Show all")
+    page.check("#as-faces")
     open_clip(page, "c0100")
     found = axe.Axe().run(page)
     assert found.violations_count == 0, found.generate_report()

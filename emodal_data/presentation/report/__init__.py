@@ -13,10 +13,11 @@ import pandas as pd
 
 from emodal_data.clips.store import find_places
 from emodal_data.core.config import AudioConfig, FaceConfig, ReportConfig
-from emodal_data.core.sizes import RATE_HZ
+from emodal_data.dataset.carried import PREFIX
+from emodal_data.dataset.persons import PERSON
 from emodal_data.dataset.split.notes import split_rule, split_warnings
 from emodal_data.presentation.report import figures, tallies
-from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger
+from emodal_data.presentation.report.clip_table import clip_table, page_columns, read_ledger, rounded
 from emodal_data.presentation.report.colours import class_colours
 from emodal_data.presentation.report.command import build_command
 from emodal_data.presentation.report.pictures import CLIPS_PER_SHEET, Sheet, script, write_pictures
@@ -35,8 +36,10 @@ _SOURCES = (
         "data/training.js",
         "app/clips.js",
         "app/place.js",
+        "app/review.js",
     ),
-    *("app/review.js", "app/sheet.js", "app/filters.js", "app/clip.js", "app/figures.js", "app/page.js"),
+    *("app/columns.js", "app/rows.js", "app/sheet.js", "app/ranges.js", "app/filters.js", "app/clip.js"),
+    *("app/persons.js", "app/counts.js", "app/figures.js", "app/page.js"),
 )
 
 
@@ -49,11 +52,13 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     settings = manifest["config"]
     face, audio = FaceConfig(**settings["face"]), AudioConfig(**settings["audio"])
     report = ReportConfig(**settings.get("report", {}))
-    ledger = read_ledger(folder)
+    carried = manifest.get("columns", {})
+    ledger = read_ledger(folder, list(carried))
     resolve = settings.get("labels", {}).get("resolve", "majority")
     clips = clip_table(ledger, folder, manifest["labels"], resolve)
+    shown = rounded(clips)
     measures = tallies.measures_of(face, audio)
-    counted = _count(folder, ledger, clips, measures, manifest["labels"])
+    counted = _count(folder, ledger, shown, measures, manifest["labels"])
 
     page = folder / "report"
     places = find_places(store, manifest.get("ingest_key", ""), frozenset(clips.index))
@@ -61,8 +66,14 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     data_before = before / "report" / "data" if before else None
     sheets = write_pictures(page / "data", clips, places, report, key, data_before)
     table = {
-        "columns": page_columns(clips, manifest["labels"]),
+        "columns": page_columns(
+            shown, manifest["labels"], {name: _is_number(name, carried) for name in carried}
+        ),
         **_about(measures, sheets, manifest["labels"]),
+        "carried": [
+            {"column": PREFIX + name, "title": name, "is_number": _is_number(name, carried)}
+            for name in carried
+        ],
         "dataset_hash": manifest["dataset_hash"],
     }
     write_bytes(page / "data" / "table.js", script("table", table))
@@ -82,11 +93,9 @@ def _count(
     measures: list[tallies.Measure],
     labels: Sequence[str],
 ) -> dict[str, Any]:
-    seconds = clips["end_s"] - clips["start_s"]
-    timed = clips.assign(seconds=seconds, missing_fraction=clips["missing_samples"] / (seconds * RATE_HZ))
-    single = {measure.column: tallies.single_value(timed, measure) for measure in measures}
+    single = {measure.column: tallies.single_value(clips, measure) for measure in measures}
     histograms = [
-        (measure, tallies.histogram(timed, measure)) for measure in measures if single[measure.column] is None
+        (measure, tallies.histogram(clips, measure)) for measure in measures if single[measure.column] is None
     ]
     return {
         "funnel": tallies.funnel(ledger),
@@ -94,6 +103,7 @@ def _count(
         "films": tallies.film_rows(ledger, clips, labels),
         "classes": tallies.class_rows(clips, labels),
         "histograms": [(measure, rows) for measure, rows in histograms if rows],
+        "edges": {measure.column: tallies.bin_edges(clips, measure) for measure, rows in histograms if rows},
         "single": [(measure, value) for measure in measures if (value := single[measure.column]) is not None],
         "features": tallies.feature_rows(folder),
         "decisions": tallies.decision_rows(clips),
@@ -103,7 +113,7 @@ def _count(
 def _figures(counted: dict[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Every chart by its name, and the features that a user can choose on the page."""
     labels, price = manifest["labels"], manifest.get("leak_price")
-    columns = enumerate(manifest.get("columns", {}).items())
+    columns = enumerate(_described(manifest).items())
     return {
         "specs": {
             "funnel": figures.funnel_figure(counted["funnel"]),
@@ -112,11 +122,24 @@ def _figures(counted: dict[str, Any], manifest: Mapping[str, Any]) -> dict[str, 
             "film-classes": figures.film_classes_figure(counted["films"], labels),
             **({"leak-price": figures.leak_price_figure(price)} if price else {}),
             "feature": figures.feature_figure(counted["features"], labels),
-            **{f"measure-{m.column}": figures.measure_figure(m, rows) for m, rows in counted["histograms"]},
+            **{
+                f"measure-{m.column}": figures.measure_figure(m, rows, counted["edges"][m.column])
+                for m, rows in counted["histograms"]
+            },
             **{f"column-{n}": figures.column_figure(name, column) for n, (name, column) in columns},
         },
         "features": counted["features"],
     }
+
+
+def _is_number(name: str, carried: Mapping[str, Any]) -> bool:
+    """Whether a carried column is a quantity: the number of a person is a name."""
+    return name != PERSON and carried[name]["type"] in ("int64", "float")
+
+
+def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The carried columns that have charts: not the persons, who have a contact sheet. They are last."""
+    return {name: column for name, column in manifest.get("columns", {}).items() if name != PERSON}
 
 
 def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet], labels: Sequence[str]) -> dict[str, Any]:
@@ -138,7 +161,8 @@ def _page(**values: Any) -> str:
     return render(
         "report/page/index.html.j2",
         labels=values["manifest"]["labels"],
-        columns=values["manifest"].get("columns", {}),
+        columns=_described(values["manifest"]),
+        persons=PERSON in values["manifest"].get("columns", {}),
         ways=figures.WAYS,
         proof=proof,
         command=build_command(values["manifest"]["config"]),

@@ -4,12 +4,27 @@ The page draws them with the Vega-Lite of vl-convert. The colours of text and gr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+from emodal_data.dataset.carried import PREFIX
 from emodal_data.presentation.report.colours import class_colours
 from emodal_data.presentation.report.tallies import Measure, Row
 
 Spec = dict[str, Any]
+
+#: Names of data: all clips; and what the page replaces: those that pass its filters, and the feature that is chosen.
+ALL, LEFT, CHOSEN = "all", "left", "marks"
+#: Opacity of the bars of all clips, behind those that pass the filters.
+_PALE: Final = 0.32
+#: A range that is chosen in a histogram by drawing over it.
+_BRUSH: Final = {
+    "name": "brush",
+    "select": {
+        "type": "interval",
+        "encodings": ["x"],
+        "mark": {"fill": "#808a94", "fillOpacity": 0.2, "stroke": "#808a94", "cursor": "move"},
+    },
+}
 
 # Each has a contrast of at least 3:1 on white and on near-black.
 KEPT, LOST, LIMIT = "#3d7ea6", "#c2621b", "#c0392b"
@@ -82,14 +97,14 @@ def film_classes_figure(films: Sequence[Row], labels: Sequence[str]) -> Spec:
         for label, count in film["classes"].items()
         if count
     ]
-    return _by_film(
-        "Kept clips of each film by class", rows, "clips", "clips", "label", class_colours(labels)
+    return _in_front_of_all(
+        _by_film("Kept clips of each film by class", rows, "clips", "clips", "label", class_colours(labels))
     )
 
 
 def classes_figure(classes: Sequence[Row], labels: Sequence[str]) -> Spec:
     """Kept clips by class and split."""
-    return _chart(
+    chart = _chart(
         "Kept clips of each class by split",
         list(classes),
         mark={"type": "bar", "height": {"band": 0.75}},
@@ -102,22 +117,28 @@ def classes_figure(classes: Sequence[Row], labels: Sequence[str]) -> Spec:
             "tooltip": [{"field": name} for name in ("label", "split", "clips")],
         },
     )
+    return _in_front_of_all(chart)
 
 
-def measure_figure(measure: Measure, rows: Sequence[Row]) -> Spec:
-    """Histogram of a measure, dropped clips on top of kept ones, with the thresholds as lines."""
-    kept = {row["low"]: row["clips"] for row in rows if row["outcome"] == "kept"}
-    boxes = [
-        {**row, "from": floor, "to": floor + row["clips"]}
-        for row in rows
-        for floor in [0 if row["outcome"] == "kept" else kept.get(row["low"], 0)]
-    ]
+def measure_figure(measure: Measure, rows: Sequence[Row], edges: Sequence[float]) -> Spec:
+    """Histogram of a measure, dropped clips on top of kept ones, with the thresholds as lines.
+
+    A range can be chosen in it. edges: of its bins.
+    """
     scale = {"type": "log", "nice": False} if measure.is_log else {"nice": False, "zero": False}
     axis = {"tickCount": 5, "labelOverlap": True, "grid": False}
     x = {"field": "low", "type": "quantitative", "title": None, "scale": scale, "axis": axis}
     y = {"field": "from", "type": "quantitative", "title": None, "axis": {"tickCount": 3, "tickMinStep": 1}}
     bars = {
-        "data": {"values": boxes},
+        "data": {"values": list(rows)},
+        "transform": [
+            {
+                "stack": "clips",
+                "groupby": ["low"],
+                "sort": [{"field": "outcome", "order": "descending"}],
+                "as": ["from", "to"],
+            }
+        ],
         "mark": {"type": "rect"},
         "encoding": {
             "x": x,
@@ -140,7 +161,8 @@ def measure_figure(measure: Measure, rows: Sequence[Row]) -> Spec:
     }
     limits = " and ".join(f"{limit:g}" for limit in measure.limits)
     description = f"{measure.title}: kept and dropped clips" + (f"; threshold {limits}" if limits else "")
-    return _base(description) | {"height": 90, "layer": [bars, rules] if limits else [bars]}
+    chart = _in_front_of_all(_base(description) | {"height": 90} | bars, measure.column, edges)
+    return chart | {"layer": [*chart["layer"], rules]} if limits else chart
 
 
 def feature_figure(features: Sequence[Row], labels: Sequence[str]) -> Spec:
@@ -154,7 +176,7 @@ def feature_figure(features: Sequence[Row], labels: Sequence[str]) -> Spec:
     tooltip = [{"field": "label"}, *({"field": name, "format": ".4~g"} for name in names)]
     shared = {"y": y, "color": colour, "tooltip": tooltip}
     return _base("Speech feature by class: median, quartiles, and the range of 90 % of the clips") | {
-        "data": {"name": "marks", "values": rows},
+        "data": {"name": CHOSEN, "values": rows},
         "height": 34 * len(labels),
         "layer": [
             {"mark": "rule", "encoding": {**shared, "x": x | {"field": "p5"}, "x2": {"field": "p95"}}},
@@ -180,13 +202,14 @@ def column_figure(name: str, column: Mapping[str, Any]) -> Spec:
             "y": _quantity("clips", "clips"),
             "tooltip": [{"field": field} for field in ("low", "high", "clips")],
         }
-        bars = [{**row, "floor": 0} for row in column["bins"]]
-        encoding["y2"] = {"field": "floor"}
-        return _chart(
+        bars, edges = column["bins"], [*(row["low"] for row in column["bins"]), column["bins"][-1]["high"]]
+        encoding["y2"] = {"datum": 0}
+        chart = _chart(
             f"Clips by {name}", bars, mark={"type": "rect", "color": KEPT}, height=120, encoding=encoding
         )
+        return _in_front_of_all(chart, PREFIX + name, edges)
     rows = [{"value": value, "clips": clips} for value, clips in column.get("most_frequent", {}).items()]
-    return _chart(
+    chart = _chart(
         f"Clips by the most frequent values of {name}",
         rows,
         mark={"type": "bar", "color": KEPT, "height": {"band": 0.75}},
@@ -197,6 +220,7 @@ def column_figure(name: str, column: Mapping[str, Any]) -> Spec:
             "tooltip": [{"field": field} for field in ("value", "clips")],
         },
     )
+    return _in_front_of_all(chart, PREFIX + name)
 
 
 def leak_price_figure(price: Mapping[str, Any]) -> Spec:
@@ -242,6 +266,30 @@ def _chart(description: str, rows: Sequence[Row], **rest: Any) -> Spec:
     return _base(description) | {"data": {"values": list(rows)}} | rest
 
 
+def _in_front_of_all(chart: Spec, column: str = "", edges: Sequence[float] = ()) -> Spec:
+    """A chart of clips in two layers: all of them pale, and in front those that pass the filters of the page.
+
+    column: of the clips that it shows, if one. edges: of the bins of a histogram, in which a range can be chosen then.
+    """
+    own = ("data", "transform", "mark", "encoding")
+    layer = {name: chart[name] for name in own if name in chart}
+    front = layer | {"data": layer["data"] | {"name": LEFT}}
+    bare = {name: value for name, value in layer["encoding"].items() if name != "tooltip"}
+    pale = {
+        **layer,
+        "data": layer["data"] | {"name": ALL},  # without a name it would be taken for the same data
+        "mark": layer["mark"] | {"opacity": _PALE},
+        "encoding": bare,
+    }
+    about = {"usermeta": {"column": column, "edges": list(edges)}} if column else {}
+    brush = {"params": [_BRUSH]} if edges else {}
+    return (
+        {name: value for name, value in chart.items() if name not in own}
+        | about
+        | {"layer": [pale, front | brush]}
+    )
+
+
 def _by_film(
     description: str, rows: Sequence[Row], count: str, title: str, split: str, colours: dict[str, str]
 ) -> Spec:
@@ -270,7 +318,13 @@ def _quantity(field: str, title: str) -> Spec:
 
 def _colour(field: str, colours: dict[str, str]) -> Spec:
     scale = {"domain": list(colours), "range": list(colours.values())}
-    return {"field": field, "type": "nominal", "title": None, "scale": scale, "legend": {"orient": "top"}}
+    return {
+        "field": field,
+        "type": "nominal",
+        "title": None,
+        "scale": scale,
+        "legend": {"orient": "top", "symbolOpacity": 1},
+    }
 
 
 def _why(reasons: dict[str, int]) -> str:

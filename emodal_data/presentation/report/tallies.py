@@ -164,36 +164,45 @@ def histogram(clips: pd.DataFrame, measure: Measure) -> list[Row]:
 
     clips: the clip table with the measure's column. What lies beyond the outermost 0.5 % is in the outermost bins.
     """
-    values = clips[measure.column].astype(float).to_numpy()
-    usable = np.isfinite(values) & ((values > 0) | (not measure.is_log))
-    if not usable.any():
+    values, usable = _usable(clips, measure)
+    edges = bin_edges(clips, measure)
+    if not edges:
         return []
-    edges = _edges(values[usable], measure)
     kept = clips["kept"].to_numpy(dtype=bool)
     bins = np.clip(np.searchsorted(edges, values[usable], side="right") - 1, 0, _BINS - 1)
     rows = []
     for outcome, side in (("kept", kept[usable]), ("dropped", ~kept[usable])):
         counts = np.bincount(bins[side], minlength=_BINS)
         rows += [
-            {"low": float(edges[n]), "high": float(edges[n + 1]), "outcome": outcome, "clips": int(counts[n])}
+            {"low": edges[n], "high": edges[n + 1], "outcome": outcome, "clips": int(counts[n])}
             for n in np.flatnonzero(counts)
         ]
     return rows
+
+
+def bin_edges(clips: pd.DataFrame, measure: Measure) -> list[float]:
+    """Ascending edges of the bins of a histogram, wide enough to show the thresholds; empty without a value."""
+    values, usable = _usable(clips, measure)
+    if not usable.any():
+        return []
+    inner = np.quantile(values[usable], (0.005, 0.995))
+    low, high = (float(edge) for edge in (min(*inner, *measure.limits), max(*inner, *measure.limits)))
+    if low == high:
+        low, high = (low / 1.1, high * 1.1) if measure.is_log else (low - 0.5, high + 0.5)
+    edges: list[float] = (np.geomspace if measure.is_log else np.linspace)(low, high, _BINS + 1).tolist()
+    return edges
+
+
+def _usable(clips: pd.DataFrame, measure: Measure) -> tuple[np.ndarray, np.ndarray]:
+    """The values of a measure, and which of them a histogram can show, each (n,)."""
+    values = clips[measure.column].astype(float).to_numpy()
+    return values, np.isfinite(values) & ((values > 0) | (not measure.is_log))
 
 
 def single_value(clips: pd.DataFrame, measure: Measure) -> float | None:
     """The value that all clips have that were measured; None if they differ, or none was measured."""
     values = clips[measure.column].astype(float).dropna().unique()
     return float(values[0]) if len(values) == 1 else None
-
-
-def _edges(values: np.ndarray, measure: Measure) -> np.ndarray:
-    """Edges of the bins, wide enough to show the thresholds."""
-    inner = np.quantile(values, (0.005, 0.995))
-    low, high = (float(edge) for edge in (min(*inner, *measure.limits), max(*inner, *measure.limits)))
-    if low == high:
-        low, high = (low / 1.1, high * 1.1) if measure.is_log else (low - 0.5, high + 0.5)
-    return (np.geomspace if measure.is_log else np.linspace)(low, high, _BINS + 1)
 
 
 def feature_rows(dataset: Path) -> list[Row]:

@@ -70,6 +70,7 @@ emodal.dialog = (() => {
       networks: answer(clip),
       votes: clip.votes,
       speaker: clip.speaker,
+      ...Object.fromEntries(about.carried.map(({ column, title }) => [title, clip[column]])),
       split: clip.split,
       frame: clip.frame_s === null ? null : `${clip.frame_s} s`,
       clip: clip.clip_id,

@@ -1,10 +1,17 @@
-// The table of clips: from columns to one object for each clip.
+// The table of clips: from columns to an object for each clip, whose properties are read from the columns.
 emodal.table = (() => {
   const about = emodal.get("table");
-  const columns = Object.entries(about.columns);
 
-  function value(column, n) {
-    return column.codes ? (column.values[column.codes[n]] ?? null) : column[n];
+  // A function from the number of a clip to its value. Numbers are packed: there may be a hundred thousand clips.
+  function reader(column) {
+    if ("same" in column) return () => column.same;
+    if (column.codes) {
+      const codes = Int32Array.from(column.codes);
+      return (n) => column.values[codes[n]] ?? null;
+    }
+    if (column.some((value) => typeof value === "string")) return (n) => column[n];
+    const numbers = Float64Array.from(column, (value) => value ?? NaN);
+    return (n) => (Number.isNaN(numbers[n]) ? null : numbers[n]);
   }
 
   // Sheets are in the order of the clips: the sheet of each clip, and its place on it.
@@ -14,14 +21,25 @@ emodal.table = (() => {
   // What a training wrote after the dataset was published; networks: the answer to each clip, by clip_id.
   const training = emodal.get("training") ?? { answers: {}, report: null, dataset_hash: null };
 
-  const clips = about.columns.clip_id.map((_, n) => {
-    const clip = Object.fromEntries(columns.map(([name, column]) => [name, value(column, n)]));
+  const properties = {};
+  for (const [name, column] of Object.entries(about.columns)) {
+    const read = reader(column);
+    properties[name] = { get() { return read(this.n); } };
+    delete column.codes;
+  }
+  const kept = properties.kept.get;
+  properties.kept = { get() { return kept.call(this) === 1; } };
+  properties.person = properties.carried_person ?? { value: null };
+  const base = Object.create(null, properties);
+
+  const clips = places.map(({ sheet, place }, n) => {
+    const clip = Object.assign(Object.create(base), { n, sheet, place });
     const networks = training.answers[clip.clip_id] ?? null;
     // A label that was decided since then, or whose clip was dropped, is not in doubt any more.
     const doubt = clip.kept && networks?.label === clip.label ? networks.doubt : null;
-    const isSuspect = doubt !== null && networks.is_suspect;
-    return { ...clip, ...places[n], n, kept: Boolean(clip.kept), seconds: clip.end_s - clip.start_s, networks, doubt, isSuspect };
+    return Object.assign(clip, { networks, doubt, isSuspect: doubt !== null && networks.is_suspect });
   });
+  delete about.columns;
 
   // The position of the face on its sheet of 8 columns.
   function showFace(target, clip) {

@@ -1,9 +1,10 @@
 // The filters and the order of the clips on the sheet.
 emodal.filters = (() => {
-  const { element, table, review } = emodal;
+  const { element, table, review, columns, ranges } = emodal;
   const { clips, about } = table;
   const [all, suspect, doubtful] = ["all", "suspect label", "most doubtful first"];
-  const judged = clips.some((clip) => clip.doubt !== null);
+  const asTheyCome = "film and time";
+  const { judged } = columns;
 
   const questions = {
     outcome: ["Outcome", (clip) => (clip.kept ? "kept" : "dropped")],
@@ -11,20 +12,24 @@ emodal.filters = (() => {
     split: ["Split", (clip) => clip.split ?? "none"],
     film: ["Film", (clip) => clip.film],
     ...(clips.some((clip) => clip.speaker !== null) ? { speaker: ["Speaker", (clip) => clip.speaker ?? "none"] } : {}),
+    ...(clips.some((clip) => clip.person !== null) ? { person: ["Person", (clip) => clip.person ?? "none"] } : {}),
     ...(clips.some((clip) => clip.annotators !== null) ? { annotator: ["Annotator", (clip) => clip.annotators?.split("\n") ?? "none"] } : {}),
     reason: ["Reason", (clip) => clip.reason ?? "none"],
     decision: ["Decision", (clip) => review.of(clip)?.decision ?? "none"],
     ...(judged ? { label_is: ["Networks", (clip) => (clip.doubt === null ? "none" : clip.isSuspect ? suspect : "not suspect")] } : {}),
   };
   const orders = {
-    "film and time": [(clip) => clip.n, 1],
+    [asTheyCome]: [(clip) => clip.n, 1],
     ...(judged ? { [doubtful]: [(clip) => clip.doubt, -1] } : {}),
     "score of the face, lowest first": [(clip) => clip.face_score, 1],
     "sharpness, lowest first": [(clip) => clip.sharpness, 1],
     "most turned first": [(clip) => clip.yaw_deg === null ? null : Math.abs(clip.yaw_deg), -1],
     "smallest face first": [(clip) => clip.face_width_px, 1],
     "quietest first": [(clip) => clip.audio_rms, 1],
+    ...Object.fromEntries(columns.all.map(({ key, value }) => [key, [value, 1]])),
   };
+  // Words, and the numbers in them as numbers.
+  const byWords = new Intl.Collator(undefined, { numeric: true }).compare;
 
   // A question may have several answers for a clip.
   function valuesOf(answer, clip) {
@@ -40,7 +45,7 @@ emodal.filters = (() => {
     const counts = new Map();
     for (const clip of clips) for (const value of valuesOf(answer, clip)) counts.set(value, (counts.get(value) ?? 0) + 1);
     if (name === "decision") for (const kind of ["none", "drop", "relabel"]) counts.set(kind, null);
-    const values = [...counts.keys()].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+    const values = [...counts.keys()].sort((a, b) => rank(a) - rank(b) || byWords(a, b));
     const made = values.map((value) => new Option(counts.get(value) ? `${value} (${counts.get(value)})` : value, value));
     return [new Option("all", all), ...made];
   }
@@ -57,19 +62,44 @@ emodal.filters = (() => {
     const left = clips.filter(
       (clip) =>
         wanted.every(([name, [, answer]]) => valuesOf(answer, clip).includes(form.elements[name].value)) &&
+        ranges.passes(clip) &&
         (text === "" || words(clip).includes(text)),
     );
-    const [key, direction] = orders[form.elements.order.value];
-    const sign = form.elements.reverse.checked ? -direction : direction;
-    // Clips without the measure come last in both directions.
-    const place = (clip) => (Number.isFinite(key(clip)) && key(clip) !== null ? sign * key(clip) : Infinity);
-    emodal.sheet.show(left.sort((a, b) => place(a) - place(b) || a.n - b.n));
+    const order = form.elements.order.value;
+    const isReversed = form.elements.reverse.checked;
+    const [, direction] = orders[order];
+    emodal.sheet.show(ordered(left, order, isReversed ? -direction : direction), { key: order, isDown: isReversed });
+    emodal.figures.show(left);
     emodal.place.filtered(chosen(form));
+  }
+
+  // Clips without the value come last in both directions.
+  function ordered(left, order, sign) {
+    const [key] = orders[order];
+    if (order === asTheyCome && sign > 0) return left;
+    const keys = new Map(left.map((clip) => [clip, key(clip)]));
+    const compare = (a, b) => (typeof a === "string" ? byWords(a, b) : a - b);
+    const isMissing = (value) => value === null || value === "" || Number.isNaN(value);
+    return left.sort((one, other) => {
+      const [a, b] = [keys.get(one), keys.get(other)];
+      const missing = isMissing(a) - isMissing(b);
+      return missing || (isMissing(a) ? 0 : sign * compare(a, b)) || one.n - other.n;
+    });
+  }
+
+  // Order by a column; in the other direction if it is ordered by it already.
+  function orderBy(key) {
+    const form = document.getElementById("filters");
+    form.elements.reverse.checked = form.elements.order.value === key && !form.elements.reverse.checked;
+    form.elements.order.value = key;
+    apply();
+    document.querySelector(`#sheet [data-column="${CSS.escape(key)}"]`)?.focus();
   }
 
   function words(clip) {
     const { film, speaker, annotators, votes, detail, review_note, clip_id } = clip;
-    return [film, speaker, annotators, votes, detail, review_note, clip_id].filter(Boolean).join("\n").toLowerCase();
+    const more = about.carried.filter((one) => !one.is_number).map(({ column }) => clip[column]);
+    return [film, speaker, annotators, votes, detail, review_note, clip_id, ...more].filter(Boolean).join("\n").toLowerCase();
   }
 
   // What is not as it was when the page was opened.
@@ -79,7 +109,9 @@ emodal.filters = (() => {
     if (form.elements.order.selectedIndex > 0) values.order = form.elements.order.value;
     if (form.elements.reverse.checked) values.reverse = "yes";
     if (form.elements.text.value) values.text = form.elements.text.value;
-    return values;
+    if (emodal.sheet.isTable()) values.view = "table";
+    if (emodal.rows.chosen() !== null) values.columns = emodal.rows.chosen().join();
+    return { ...values, ...ranges.written() };
   }
 
   // Set the filters that an address names, as chosen() gives them; what no clip has is ignored.
@@ -92,6 +124,10 @@ emodal.filters = (() => {
     }
     form.elements.reverse.checked = values.get("reverse") === "yes";
     form.elements.text.value = values.get("text") ?? "";
+    emodal.sheet.look(values.get("view") === "table");
+    emodal.rows.choose(values.get("columns")?.split(",") ?? null);
+    ranges.restore(values);
+    emodal.figures.redrawRanges();
     apply();
   }
 
@@ -103,6 +139,8 @@ emodal.filters = (() => {
     form.reset();
     for (const [name, value] of Object.entries(answers)) form.elements[name].value = value;
     if (answers.label_is === suspect) form.elements.order.value = doubtful;
+    ranges.restore(new URLSearchParams());
+    emodal.figures.redrawRanges();
     apply();
     document.getElementById("clips").scrollIntoView();
   }
@@ -124,11 +162,19 @@ emodal.filters = (() => {
   function start() {
     const form = document.getElementById("filters");
     for (const [name, [title, answer]] of Object.entries(questions)) form.append(select(name, title, options(name, answer)));
-    form.append(select("order", "Order", Object.keys(orders).map((name) => new Option(name))));
+    const byColumn = element("optgroup", { label: "by a column" }, ...columns.all.map(({ key, title }) => new Option(title, key)));
+    const named = Object.keys(orders).filter((name) => !columns.byKey.has(name)).map((name) => new Option(name));
+    form.append(select("order", "Order", [...named, byColumn]));
     const reverse = element("input", { type: "checkbox", name: "reverse", onchange: apply });
     form.append(element("label", { className: "check" }, reverse, " Reverse order"));
     form.append(element("label", {}, "Text", element("input", { name: "text", type: "search", autocomplete: "off", oninput: apply })));
+    form.append(...ranges.fields());
     form.append(element("button", { type: "button", onclick: () => only({}) }, "Show all"));
+    ranges.start((column) => {
+      emodal.figures.redrawRange(column);
+      apply();
+    });
+    emodal.sheet.start(apply);
     form.onsubmit = () => false;
     document.getElementById("training").append(...aboutTraining());
     for (const button of document.querySelectorAll("[data-reason]")) {
@@ -137,5 +183,5 @@ emodal.filters = (() => {
     restore(emodal.place.read());
   }
 
-  return { start, only, restore };
+  return { start, apply, only, orderBy, restore };
 })();

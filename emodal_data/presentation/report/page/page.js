@@ -2,9 +2,9 @@
 const asked = emodal.place.read();
 emodal.place.start();
 emodal.review.start();
-emodal.sheet.start();
 emodal.dialog.start();
 emodal.filters.start();
+emodal.persons.start();
 emodal.figures.start();
 function openLinked(values) {
   const { clips } = emodal.table;

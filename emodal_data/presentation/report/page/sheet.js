@@ -1,21 +1,38 @@
-// The contact sheet: one page of the clips that pass the filters.
+// One page of the clips that pass the filters: their faces, or a table.
 emodal.sheet = (() => {
   const perPage = 60;
   const { element, table, review } = emodal;
   let shown = [];
   let page = 0;
+  let order = {};
 
-  function show(clips) {
-    shown = clips;
+  // by: what orders the clips, {key, isDown}.
+  function show(clips, by) {
+    [shown, order] = [clips, by];
     turn(0);
+  }
+
+  function isTable() {
+    return document.getElementById("as-table").checked;
+  }
+
+  // asTable: or as faces.
+  function look(asTable) {
+    document.getElementById(asTable ? "as-table" : "as-faces").checked = true;
   }
 
   function turn(to) {
     page = Math.max(0, Math.min(to, pages() - 1));
     const part = shown.slice(page * perPage, (page + 1) * perPage);
-    document.getElementById("sheet").replaceChildren(...part.map(cell));
-    document.getElementById("count").textContent =
-      shown.length === 0 ? "No clip matches the filters." : `${shown.length} of ${table.clips.length} clips`;
+    const open = (n) => emodal.dialog.open(shown, page * perPage + n);
+    const made = isTable() ? [emodal.rows.make(part, open, order)] : part.map((clip, n) => cell(clip, () => open(n)));
+    const sheet = document.getElementById("sheet");
+    sheet.className = isTable() ? "rows" : "faces";
+    sheet.replaceChildren(...made);
+    document.getElementById("chosen-columns").hidden = !isTable();
+    const count = shown.length === 0 ? "No clip matches the filters." : `${shown.length} of ${table.clips.length} clips`;
+    document.getElementById("count").textContent = count;
+    document.getElementById("back").textContent = count;
     document.getElementById("pager").replaceChildren(...(pages() > 1 ? pager() : []));
   }
 
@@ -33,7 +50,7 @@ emodal.sheet = (() => {
     ];
   }
 
-  function cell(clip) {
+  function cell(clip, open) {
     const face = element("span", { className: "face" });
     table.showFace(face, clip);
     face.style.setProperty("--side", table.about.colours[clip.label ?? "unlabelled"]);
@@ -46,22 +63,27 @@ emodal.sheet = (() => {
     if (clip.isSuspect) made.append(element("span", { className: "why", title: "answer of the networks" }, `${clip.networks.answer}?`));
     if (!clip.kept) made.append(element("span", { className: "why", title: clip.reason }, clip.reason));
     made.title = table.title(clip);
-    made.onclick = () => emodal.dialog.open(shown, shown.indexOf(clip));
+    made.onclick = open;
     mark(made, clip);
     return made;
   }
 
   function mark(made, clip) {
     const decision = review.of(clip);
-    made.querySelector(".mark")?.remove();
     made.dataset.decision = decision?.decision ?? "";
+    const inTable = made.closest("tr")?.querySelector("[data-column=decision]");
+    if (inTable) inTable.textContent = said(decision);
+    if (made.closest("tr")) return;
+    made.querySelector(".mark")?.remove();
     if (decision) made.append(element("span", { className: "mark" }, said(decision)));
     made.ariaLabel = [clip.label ?? "unlabelled", table.title(clip), clip.reason ?? "kept", decision && `decided: ${said(decision)}`]
       .filter(Boolean)
       .join(", ");
   }
 
+  // decision: null for none.
   function said(decision) {
+    if (decision === null) return "";
     return decision.decision === "drop" ? "drop" : `→ ${decision.label}`;
   }
 
@@ -73,9 +95,13 @@ emodal.sheet = (() => {
     }
   }
 
-  function start() {
+  // changed: called when the reader chooses another look, or other columns.
+  function start(changed) {
     review.onChange(remark);
+    document.getElementById("back").onclick = () => document.getElementById("clips").scrollIntoView();
+    for (const id of ["as-faces", "as-table"]) document.getElementById(id).onchange = changed;
+    document.getElementById("columns-of-table").append(...emodal.rows.choices(changed));
   }
 
-  return { show, turn, start };
+  return { show, turn, start, said, isTable, look };
 })();
