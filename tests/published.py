@@ -100,6 +100,10 @@ def fake_clips(
                 f"image_{name}": encode_image(looks[name], config.face.view_format)
                 for name in config.face.views
             }
+            if config.face.frames > 1:  # the last of the frames of each clip is blurred
+                frame = CLEAR | {name: seen[name] for name in seen if name.startswith("image")}
+                seen["frames"] = [frame | {"time_s": clip + n / 10} for n in range(config.face.frames)]
+                seen["frames"][-1]["blur_px"] = 2.0
             unseen = {"reason": Reason.NO_FACE.value, "detail": "nobody there"}
             stored.append(row | frame | (unseen if len(rows) % 8 == 0 else seen))
             places[clip_id] = (file, clip)

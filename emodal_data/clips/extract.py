@@ -35,12 +35,14 @@ class SpanFeatures:
     """The features of a span.
 
     image: (128, 128) uint8, the frontal face. audio_features: (68,). If one of them is None, its reason is set.
+    frames: (n, 128, 128), the faces of the frames of face.frames that pass the gates, if it is more than 1.
     short_term: (frames, 68), if the settings ask for it. frame_s: time stamp of the chosen frame, None without one.
     """
 
     span: Span
     frame_s: float | None = None
     image: NDArray[np.uint8] | None = None
+    frames: NDArray[np.uint8] | None = None
     face_reason: Reason | None = None
     audio_features: Float32s | None = None
     sound_reason: Reason | None = None
@@ -88,7 +90,8 @@ def _read(film: Film, span: Span, backend: FaceBackend, settings: ReadSettings) 
     try:
         seen = read_face(film, span, backend, settings.face, sound=sound)
         features = replace(features, frame_s=seen.frame.pts_s)
-        return replace(features, image=_image(seen, settings.face))
+        features = replace(features, image=_image(seen, settings.face))
+        return replace(features, frames=_frames(seen, settings.face))
     except Dropped as drop:
         return replace(features, face_reason=drop.reason)
 
@@ -100,6 +103,11 @@ def _image(seen: SpanFace, face: FaceConfig) -> NDArray[np.uint8]:
     if verdict := face_gate(seen.picture.measures, face) or speaking_gate(seen.speaking, face):
         raise Dropped(verdict[0], measured=verdict[1])
     return seen.picture.image
+
+
+def _frames(seen: SpanFace, face: FaceConfig) -> NDArray[np.uint8] | None:
+    faces = [one.picture.image for one in seen.frames if face_gate(one.picture.measures, face) is None]
+    return np.stack(faces) if faces else None
 
 
 def _speech(sound: SpanSound, audio: AudioConfig) -> Speech:

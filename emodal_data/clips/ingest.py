@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from emodal_data.audio_features.egemaps import egemaps_names
 from emodal_data.clips.films import check_unchanged
+from emodal_data.clips.frame_series import SeenFace
 from emodal_data.clips.gates import stored_audio, stored_level
 from emodal_data.clips.plan import Clip, Reel
 from emodal_data.clips.span_reading import (
@@ -33,7 +34,7 @@ from emodal_data.face import FaceBackend, FacePicture
 from emodal_data.face.embedding import create_embedder
 from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.face.views import make_views
-from emodal_data.media import Film, open_film
+from emodal_data.media import Film, Frame, open_film
 from emodal_data.media.encoders import encode_image, encode_png, preview_frame, preview_sound
 from emodal_data.media.guard import film_path, limits_key
 from emodal_data.media.shots import crossed_cut_s
@@ -98,7 +99,8 @@ def store_rows(reel: Reel, rows: Sequence[Row], settings: ReadSettings) -> list[
 
 def verified_rows(film: Film, rows: list[Row], reel: Reel, settings: ReadSettings) -> list[Row]:
     """The rows of a reel, those of reel.verified with frame_uncertain where a whole decode gives another answer."""
-    may_be_another = settings.face.frame_search_s > 0 or settings.face.choose == "speaking"
+    face = settings.face
+    may_be_another = face.frame_search_s > 0 or face.choose == "speaking" or face.frame != "middle"
     asked = {
         # The middle; or, where another frame may have been chosen, the frame that was taken.
         row["frame_s"] if may_be_another else (row["start_s"] + row["end_s"]) / 2: row
@@ -204,11 +206,10 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSetting
             "face_hash": face_hash(picture.image),
             "image": encode_png(picture.image),
         }
-        if settings.face.views and isinstance(seen, SpanFace):
-            views = make_views(seen.frame.rgb, picture, settings.face)
-            row |= {
-                f"image_{name}": encode_image(view, settings.face.view_format) for name, view in views.items()
-            }
+        if isinstance(seen, SpanFace):
+            row |= _views(seen.frame, picture, settings.face)
+            if settings.face.frames > 1:
+                row["frames"] = [_frame(one, settings.face) for one in seen.frames]
         if settings.face.persons and isinstance(seen, SpanFace):
             row["embedding"] = embedding(seen, backend, settings.face).tobytes()
     if isinstance(sound, SpanSound):
@@ -217,6 +218,23 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSetting
         if sound.is_one_channel:
             row["detail"] = ONE_CHANNEL
     return row
+
+
+def _views(frame: Frame, picture: FacePicture, face: FaceConfig) -> Row:
+    """The views of face.views by column, encoded."""
+    views = make_views(frame.rgb, picture, face) if face.views else {}
+    return {f"image_{name}": encode_image(view, face.view_format) for name, view in views.items()}
+
+
+def _frame(seen: SeenFace, face: FaceConfig) -> Row:
+    """An entry of the store's column frames."""
+    return {
+        "time_s": seen.frame.pts_s,
+        "image": encode_png(seen.picture.image),
+        **_views(seen.frame, seen.picture, face),
+        **asdict(seen.picture.measures),
+        **asdict(seen.picture.expression),
+    }
 
 
 def _half(needs: str, half: str, read: Callable[[], T]) -> T | Dropped | None:

@@ -263,6 +263,8 @@ _SETTLED_APART: Final = (
     "embedder",
     "person_distance",
     "measures",
+    "frame",
+    "frames",
     "views",
     "view_size_px",
     "view_margin",
@@ -292,6 +294,8 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig, audio: AudioConfig = DEFAUL
         settings["track_fps"] = face.track_fps
     if face.views:
         settings["views"] = view_settings(face)
+    if face.reads_series:
+        settings["frames"] = [face.frame, face.frames]
     if clips.shot_cuts != "ignore":
         settings["shot_cuts"] = True
     if clips.verify:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from emodal_data.audio_features.quality import AudioMeasures, measure_audio
 from emodal_data.audio_features.voice_level import VoiceLevel, voice_level
+from emodal_data.clips.frame_series import CANDIDATES, Anchor, SeenFace, read_series
 from emodal_data.clips.gates import face_gate
-from emodal_data.clips.speaker_reading import read_speakers
+from emodal_data.clips.speaker_reading import middle_shot, read_speakers
 from emodal_data.clips.speaking import SpeakingMeasures
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped
@@ -38,6 +39,8 @@ _SEARCH_STEP_S = 0.1
 _PATIENCE_S = 4.0
 #: Seconds that following the faces may take for each second of a span; it usually takes half a second for each face.
 _FOLLOWING_PATIENCE = 8.0
+#: Seconds that each further frame of a span may take, and that the search for its shot may take for each second.
+_FRAME_PATIENCE_S, _SHOT_PATIENCE = 1.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,13 @@ class ReadSettings:
 
     def timeout_s(self, film: Path, spans: Sequence[Span]) -> float:
         """The time limit in seconds of a worker that opens a film and reads these spans of it."""
-        following_s = sum(span.length_s for span in spans) if self.face.tracks_faces else 0.0
-        patience_s = _PATIENCE_S * (len(spans) - 1) + _FOLLOWING_PATIENCE * following_s
+        whole_s = sum(span.length_s for span in spans)
+        patience_s = _PATIENCE_S * (len(spans) - 1)
+        if self.face.tracks_faces:
+            patience_s += _FOLLOWING_PATIENCE * whole_s
+        if self.face.reads_series:
+            patience_s += _FRAME_PATIENCE_S * (self.face.frames + CANDIDATES) * len(spans)
+            patience_s += _SHOT_PATIENCE * whole_s
         return self.clips.timeout_s + patience_s + opening_patience_s(film)
 
 
@@ -75,11 +83,15 @@ class SpanSound:
 
 @dataclass(frozen=True, eq=False)
 class SpanFace:
-    """The frame chosen for a span, and its face, or why it has none. speaking: where faces were followed."""
+    """The frame chosen for a span, and its face, or why it has none. speaking: where faces were followed.
+
+    frames: the frames of face.frames with the same face, ascending; none if it is 1.
+    """
 
     frame: Frame
     picture: FacePicture | Dropped
     speaking: SpeakingMeasures | None = None
+    frames: tuple[SeenFace, ...] = ()
 
 
 @functools.cache
@@ -111,7 +123,7 @@ def read_face(
     Raises Dropped as Film.frame_at does.
     """
     if not face.tracks_faces:
-        return _search(film, span, backend, face, lambda _: region)
+        return _with_series(film, span, backend, face, _search(film, span, backend, face, lambda _: region))
     pcm = np.zeros(0, np.int16) if sound is None else sound.pcm
     speakers = read_speakers(film, span, pcm, backend, face)
     speaker = speakers.best(region) if face.choose == "speaking" else None
@@ -120,6 +132,7 @@ def read_face(
     else:
         middle_s = speaker.nearest_s((span.start_s + span.end_s) / 2)
         seen = _search(film, span, backend, face, speaker.region_at, middle_s)
+    seen = _with_series(film, span, backend, face, seen)
     if isinstance(seen.picture, Dropped):
         return seen
     of_face = seen.picture.measures
@@ -134,6 +147,20 @@ def embedding(seen: SpanFace, backend: FaceBackend, face: FaceConfig) -> Embeddi
     box = measures.x0 * scale, measures.y0 * scale, measures.x1 * scale, measures.y1 * scale
     found = backend.landmarks(seen.frame.rgb, Detection(box, measures.face_score))
     return create_embedder(face.embedder)(seen.frame.rgb, found.landmarks68)
+
+
+def _with_series(film: Film, span: Span, backend: FaceBackend, face: FaceConfig, seen: SpanFace) -> SpanFace:
+    """The same with further frames of the face, and with the frame that face.frame chooses among them."""
+    anchor = None
+    if isinstance(seen.picture, FacePicture):
+        box = seen.picture.measures
+        anchor = Anchor((box.x0, box.y0, box.x1, box.y1), seen.frame.pts_s)
+    if not face.reads_series or (anchor is None and face.frame == "middle"):
+        return seen
+    series = read_series(film, middle_shot(film, span), anchor, backend, face)
+    if series.chosen is not None:
+        seen = replace(seen, frame=series.chosen.frame, picture=series.chosen.picture)
+    return replace(seen, frames=series.frames)
 
 
 def _search(

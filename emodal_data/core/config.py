@@ -165,6 +165,13 @@ class FaceConfig(Section):
     """Look this far from the middle frame for a clear face; 0: the middle frame or nothing."""
     measures: bool = False
     """Columns for the expression: opening of mouth and eyes, height of lip corners and brows, without the pose."""
+    frame: Literal["middle", "clearest", "most_expressive"] = "middle"
+    """The frame of the clip: the middle one, the one with the clearest face of some spread over the span, or the one
+    whose landmarks are farthest from their median in the span, which measures movement and judges nothing."""
+    frames: Annotated[int, Field(ge=1, le=32)] = 1
+    """With more than 1: also lists of so many frames, spread over the part of the span that is in the shot of its
+    middle, of the same face (columns image_frames, frame_times_s and others). Frames without that face, or whose face
+    does not pass the gates, are left out. The networks take the mean of their codes."""
     views: tuple[ViewName, ...] = ()
     """Further pictures of the frame, a column each: "rgb" and "gray" are the face as it was filmed, turned upright and
     scaled but not turned to the front; "context" is the whole frame, its faces hidden as context_faces says."""
@@ -225,6 +232,11 @@ class FaceConfig(Section):
         if len(set(views)) < len(views):
             raise ValueError("a view is named twice")
         return views
+
+    @property
+    def reads_series(self) -> bool:
+        """Whether further frames than one are read."""
+        return self.frames > 1 or self.frame != "middle"
 
     @property
     def tracks_faces(self) -> bool:

@@ -123,13 +123,41 @@ VIEWS: Final = MappingProxyType(
     }
 )
 
+#: Measures of a single frame: those of its face, and of its expression.
+_OF_FRAME: Final = tuple(
+    field for field in (*QUALITY, *MORE_QUALITY, *EXPRESSION) if not field.name.startswith("audio_")
+)
+
 #: Pictures in the clip store that are there only where they were asked for; JPEG or PNG, by face.view_format.
-STORE_VIEWS: Final = tuple(_field(name, pa.binary(), about) for name, about in VIEWS.items())
+STORE_VIEWS: Final = (
+    *(_field(name, pa.binary(), about) for name, about in VIEWS.items()),
+    _field(
+        "frames",
+        pa.list_(
+            pa.struct(
+                [
+                    pa.field("time_s", pa.float64()),
+                    *(pa.field(name, pa.binary()) for name in ("image", *VIEWS)),
+                    *(pa.field(field.name, field.type) for field in _OF_FRAME),
+                ]
+            )
+        ),
+        "the frames of face.frames: time, pictures and measures of each",
+    ),
+)
+
+#: Measures that shards have a list of with face.measures, where clips have several frames.
+FRAME_MEASURES: Final = ("yaw_deg", "pitch_deg", "roll_deg", *EXPRESSION_NAMES)
 
 
 def view_columns(views: Sequence[str]) -> list[str]:
     """The columns of the views of face.views."""
     return [f"image_{name}" for name in views]
+
+
+def frames_of(name: str) -> str:
+    """The column with a list of what the column `name` has one of."""
+    return f"{name}_frames"
 
 
 _SPAN: Final = (
@@ -267,8 +295,17 @@ SHARD_OPTIONS: Final = {
         *SPEAKING,
         *VOICE_LEVEL,
         *(_field(name, _BYTES, about) for name, about in VIEWS.items()),
+        _field("frame_times_s", pa.list_(pa.float64()), "time stamps of the frames in the lists of frames"),
+        *(_field(frames_of(name), pa.list_(_BYTES), f"{name} of each frame") for name in ("image", *VIEWS)),
+        *(
+            _field(frames_of(name), pa.list_(pa.float32()), f"{name} of each frame")
+            for name in FRAME_MEASURES
+        ),
     )
 }
+
+#: Columns of views and of lists of frames, in the order of the shards.
+VIEW_OPTIONS: Final = tuple(name for name in SHARD_OPTIONS if name in VIEWS or "frame" in name)
 
 
 #: Columns of a shard that are computed from a clip's picture and sound, which takes time.
@@ -279,7 +316,7 @@ DERIVED_COLUMNS: Final = (
     "egemaps",
     "audio",
     "short_term_features",
-    *VIEWS,
+    *VIEW_OPTIONS,
 )
 
 

@@ -15,7 +15,7 @@ from emodal_data.core.schema import (
     QUALITY,
     RENAMED,
     SPEAKING,
-    VIEWS,
+    VIEW_OPTIONS,
     VOICE_LEVEL,
     carried_columns,
     with_current_names,
@@ -28,7 +28,7 @@ _SPAN = ["film", "start_s", "end_s"]
 #: The parts of a sample that are compared as a whole, and their columns.
 _PARTS = {
     "picture": ["image"],
-    "views": [*VIEWS],
+    "views": [*VIEW_OPTIONS],
     "sound": ["audio"],
     "speech features": ["audio_features", "short_term_features", "egemaps"],
     "measures": [
@@ -158,6 +158,8 @@ def _flat_column(column: pa.Array) -> pa.Array:
     if pa.types.is_fixed_size_list(column.type):
         rows = column.flatten().to_numpy().reshape(-1, column.type.list_size)
         return pa.array([row.tobytes() for row in rows], pa.binary())
+    if pa.types.is_list(column.type) and not pa.types.is_fixed_size_list(column.type.value_type):
+        return pa.array([str(row).encode() for row in column.to_pylist()], pa.binary())
     if pa.types.is_list(column.type):
         ends = np.cumsum(column.value_lengths().to_numpy() * column.type.value_type.list_size)
         rows = np.split(column.flatten().flatten().to_numpy(), ends[:-1])

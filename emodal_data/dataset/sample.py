@@ -4,38 +4,39 @@ Samples are made one at a time, so that a shard of long clips needs no more memo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from emodal_data.audio_features.egemaps import egemaps_features
 from emodal_data.audio_features.extract import Float32s, describe_speech
-from emodal_data.core.config import AudioConfig
-from emodal_data.media.encoders import decode_image, encode_flac, encode_image, encode_png
+from emodal_data.core.config import AudioConfig, FaceConfig
+from emodal_data.dataset.views import make_views
+from emodal_data.media.encoders import decode_image, encode_flac, encode_png
 
 
 @dataclass(frozen=True)
 class SampleSettings:
     """The settings that decide the derived columns of samples. with_sound: keep the sound itself, too.
 
-    views: columns of schema.VIEWS.
+    face: its views and frames; the gates choose among the frames.
     """
 
     audio: AudioConfig
     augment_seed: int
     with_sound: bool
-    views: tuple[str, ...] = ()
+    face: FaceConfig = field(default_factory=FaceConfig)
 
 
 @dataclass(frozen=True)
 class SampleData:
     """The derived columns of a sample; None for a half that is missing, or that was not asked for.
 
-    audio_features: (68,). short_term: (frames, 68). egemaps: (88,). views: the columns of SampleSettings.views.
+    audio_features: (68,). short_term: (frames, 68). egemaps: (88,). views: columns of schema.VIEW_OPTIONS, for Arrow.
     """
 
     png: bytes | None
@@ -44,7 +45,7 @@ class SampleData:
     short_term: Float32s | None
     egemaps: Float32s | None
     flac: bytes | None
-    views: Mapping[str, bytes | None]
+    views: Mapping[str, Any]
 
 
 def make_sample(
@@ -53,26 +54,23 @@ def make_sample(
     clip_id: str,
     augmentation_index: int,
     settings: SampleSettings,
-    views: Mapping[str, bytes | None] = MappingProxyType({}),
+    stored: Mapping[str, Any] = MappingProxyType({}),
 ) -> SampleData:
-    """A sample of a clip (index 0: the clip itself), from picture, sound and views in the clip store."""
+    """A sample of a clip (index 0: the clip itself), from picture, sound and views in the clip store.
+
+    stored: the row of the clip store, with the columns of views.stored_views.
+    """
     audio, augmentation = settings.audio, "none"
     sound = None if pcm is None else np.frombuffer(pcm, dtype="<i2")
     if augmentation_index:
-        from emodal_data.dataset.augment.clip import augment_clip, augment_view
+        from emodal_data.dataset.augment.clip import augment_clip
 
-        seed = settings.augment_seed
         image = None if png is None else _decoded(png)
-        face, sound, augmentation = augment_clip(image, sound, clip_id, augmentation_index, seed)
+        face, sound, augmentation = augment_clip(
+            image, sound, clip_id, augmentation_index, settings.augment_seed
+        )
         png = None if face is None else encode_png(face)
-
-        def changed(name: str, data: bytes | None) -> bytes | None:
-            if data is None:
-                return None
-            view = augment_view(decode_image(data), name, clip_id, augmentation_index, seed)
-            return encode_image(view, _form(data))
-
-        views = {name: changed(name, data) for name, data in views.items()}
+    views = make_views(stored, clip_id, augmentation_index, settings.augment_seed, settings.face)
     if sound is None:
         return SampleData(png, None, augmentation, None, None, None, views)
     speech = describe_speech(sound, audio)
@@ -85,10 +83,6 @@ def make_sample(
         encode_flac(sound) if settings.with_sound else None,
         views,
     )
-
-
-def _form(data: bytes) -> Literal["png", "jpeg"]:
-    return "png" if data.startswith(b"\x89PNG") else "jpeg"
 
 
 @lru_cache(maxsize=1)

@@ -27,10 +27,9 @@ from emodal_data.core.schema import (
     SCHEMA_VERSION,
     SPEAKING,
     SPLITS,
-    VIEWS,
+    VIEW_OPTIONS,
     VOICE_LEVEL,
     shard_schema,
-    view_columns,
     vote_columns,
 )
 from emodal_data.core.sizes import RATE_HZ
@@ -38,6 +37,7 @@ from emodal_data.core.versions import package_versions
 from emodal_data.dataset.carried import PREFIX, carried_fields
 from emodal_data.dataset.reused_samples import ReusableSamples
 from emodal_data.dataset.sample import SampleSettings, make_sample
+from emodal_data.dataset.views import arrow_file, stored_views, view_options
 from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha256, link_or_copy, sync
 
 #: Settings of the section audio that do not change the features of a sample.
@@ -88,11 +88,10 @@ class ShardSettings:
             **dict.fromkeys(EXPRESSION_NAMES, config.face.measures),
             **{field.name: config.face.tracks_faces for field in SPEAKING},
             **{field.name: config.audio.measures for field in VOICE_LEVEL},
-            **dict.fromkeys(view_columns(config.face.views), True),
+            **dict.fromkeys(view_options(config.face), True),
         }
         options = tuple(name for name, wanted in asked.items() if wanted)
-        views = tuple(name for name in options if name in VIEWS)
-        contents = SampleSettings(config.audio, config.augment.seed, config.shards.audio, views)
+        contents = SampleSettings(config.audio, config.augment.seed, config.shards.audio, config.face)
         decisive = {
             "audio": config.audio.model_dump(mode="json", exclude=_NOT_DECISIVE),
             "augment_seed": contents.augment_seed,
@@ -102,6 +101,8 @@ class ShardSettings:
             "schema": SCHEMA_VERSION,
             "versions": package_versions(["opensmile", "pyAudioAnalysis"]),
         }
+        if config.face.frames > 1:  # the gates choose among the frames of a clip
+            decisive["face"] = config.face.model_dump(mode="json")
         key = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
         labels = config.labels
         return cls(contents, config.shards.row_group_rows, options, key, labels.classes, labels.targets)
@@ -281,26 +282,23 @@ def _plain_columns(samples: pd.DataFrame, schema: pa.Schema, classes: Sequence[s
 
 def _derived_columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
     """The columns derived from pictures and sounds. samples: joined with their clips."""
-    views = settings.contents.views
-    payload = _payload(samples, ("image", "audio", *views))
+    views = [name for name in settings.options if name in VIEW_OPTIONS]
+    payload = _payload(samples, ("image", "audio", *stored_views(settings.contents.face)))
     stored = zip(samples["clip_id"], samples["augmentation_index"], payload, strict=True)
     made = [
-        make_sample(
-            *(files["image"], files["audio"], clip_id, int(index), settings.contents),
-            {name: files[name] for name in views},
-        )
+        make_sample(files["image"], files["audio"], clip_id, int(index), settings.contents, files)
         for clip_id, index, files in stored
     ]
     columns: dict[str, Any] = {
-        "image": [_file(one.png) for one in made],
-        **{name: [_file(one.views[name]) for one in made] for name in views},
+        "image": [arrow_file(one.png) for one in made],
+        **{name: [one.views[name] for one in made] for name in views},
         "audio_features": [one.audio_features for one in made],
         "augmentation": [one.augmentation for one in made],
     }
     if settings.contents.audio.egemaps:
         columns["egemaps"] = [one.egemaps for one in made]
     if "audio" in settings.options:
-        columns["audio"] = [_file(one.flac) for one in made]
+        columns["audio"] = [arrow_file(one.flac) for one in made]
     if "short_term_features" in settings.options:
         columns["short_term_features"] = _sequences([one.short_term for one in made])
     return columns
@@ -314,10 +312,6 @@ def vote_shares(votes: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> n
     """
     shares: npt.NDArray[np.float32] = (votes / np.maximum(total, 1)[:, None]).astype(np.float32)
     return shares
-
-
-def _file(content: bytes | None) -> dict[str, bytes | None] | None:
-    return None if content is None else {"bytes": content, "path": None}
 
 
 def _sequences(rows: Sequence[npt.NDArray[np.float32] | None]) -> pa.Array:
@@ -343,11 +337,11 @@ def _update_digest(digest: "hashlib._Hash", table: pa.Table) -> None:
         column = table[name].combine_chunks()
         digest.update(name.encode())
         digest.update(column.is_null().to_numpy(zero_copy_only=False).tobytes())
-        if pa.types.is_struct(column.type):
-            column = column.field("bytes")
         if pa.types.is_list(column.type):
             digest.update(column.value_lengths().fill_null(0).to_numpy().tobytes())
             column = column.flatten()
+        if pa.types.is_struct(column.type):
+            column = column.field("bytes")
         if pa.types.is_fixed_size_list(column.type):
             column = column.flatten()
         if pa.types.is_string(column.type) or pa.types.is_binary(column.type):

@@ -41,9 +41,7 @@ def measure_expression(landmarks68: Points) -> Expression:
 
     landmarks68: (68, 2) pixels, iBUG order. Raises Dropped(NO_FACE) if they form no face; see fit_head.
     """
-    points = without_pose(fit_head(landmarks68), landmarks68)
-    left, right = points[_LEFT_EYE].mean(axis=0), points[_RIGHT_EYE].mean(axis=0)
-    points = points / np.linalg.norm(right - left)
+    points = in_eye_distances(landmarks68)
     height = points[:, 1]
 
     def apart(a: list[int], b: list[int]) -> float:
@@ -60,6 +58,16 @@ def measure_expression(landmarks68: Points) -> Expression:
         eye_left=apart(*_LEFT_LIDS),
         eye_right=apart(*_RIGHT_LIDS),
     )
+
+
+def in_eye_distances(landmarks68: Points) -> Points:
+    """(68, 2) distances between the centres of the eyes, x right and y up, from the point between them, without pose.
+
+    landmarks68 and errors: as measure_expression.
+    """
+    points = without_pose(fit_head(landmarks68), landmarks68)
+    left, right = points[_LEFT_EYE].mean(axis=0), points[_RIGHT_EYE].mean(axis=0)
+    return np.asarray((points - (left + right) / 2) / np.linalg.norm(right - left))
 
 
 def without_pose(head: Head, landmarks68: Points) -> Points:

@@ -53,18 +53,44 @@ def find_face(
     region: only faces whose centre lies in it are chosen from. Raises Dropped(NO_FACE). Applies no threshold.
     """
     rgb = as_rgb(rgb)
+    found = backend.detect(rgb)
+    return picture_face(rgb, found, rank_faces(rgb, found, config, scale, region), backend, config, scale)
+
+
+def rank_faces(
+    rgb: Picture, found: list[Detection], config: FaceConfig, scale: float = 1.0, region: Region | None = None
+) -> list[Detection]:
+    """Those of the faces that a backend found that find_face chooses from, the one that it takes first.
+
+    Raises Dropped(NO_FACE) without any.
+    """
     height, width = rgb.shape[:2]
-    everywhere = backend.detect(rgb)
-    in_frame = _likely(everywhere)
-    detections = in_frame if region is None else _likely(_within(everywhere, region, rgb, scale))
+    in_frame = _likely(found)
+    detections = in_frame if region is None else _likely(_within(found, region, rgb, scale))
     if not detections:
         where = "" if region is None else f" within {region_text(region)}: it has {len(in_frame)} elsewhere"
         raise Dropped(Reason.NO_FACE, f"no face in a frame of {width}x{height} pixels{where}")
     chosen = detections[0] if config.choose == "largest" else _most_central(detections, width, height)
+    return [chosen, *(detection for detection in detections if detection is not chosen)]
+
+
+def picture_face(
+    rgb: Picture,
+    found: list[Detection],
+    ranked: list[Detection],
+    backend: FaceBackend,
+    config: FaceConfig,
+    scale: float = 1.0,
+) -> FacePicture:
+    """The first of the ranked faces of a frame, frontal, with its measures.
+
+    found: all faces that the backend found. scale: as in find_face.
+    """
+    height, width = rgb.shape[:2]
+    in_frame, (chosen, *rivals) = _likely(found), ranked
     face = backend.landmarks(rgb, chosen)
     dense = face.landmarks468 if config.frontalization == "dense" else None
     frontal = frontalize(rgb, face.landmarks68 if dense is None else dense)
-    others = [d.area_px2 for d in detections if d is not chosen]
     x0, y0, x1, y1 = (float(value) / scale for value in face.box_xyxy)
     measures = FaceMeasures(
         face_score=face.score,
@@ -77,7 +103,8 @@ def find_face(
         mirrored_fraction=frontal.mirrored_fraction,
         residual_yaw_deg=_residual_yaw_deg(frontal.image, backend),
         faces_in_frame=len(in_frame),
-        dominance=chosen.area_px2 / (chosen.area_px2 + max(others, default=0.0)),
+        dominance=chosen.area_px2
+        / (chosen.area_px2 + max((rival.area_px2 for rival in rivals), default=0.0)),
         outside_fraction=outside_fraction(face.box_xyxy, width, height),
         x0=x0,
         y0=y0,
@@ -86,7 +113,7 @@ def find_face(
         blur_px=blur_px(rgb, face.landmarks68, frontal.scale),
         view_score=view_score(frontal.image),
     )
-    hidden = tuple(detection.box_xyxy for detection in everywhere if detection is not chosen)
+    hidden = tuple(detection.box_xyxy for detection in found if detection is not chosen)
     return FacePicture(frontal.image, measures, measure_expression(face.landmarks68), face, hidden)
 
 

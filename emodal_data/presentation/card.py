@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from emodal_data.core.reasons import ADVICE, Reason
-from emodal_data.core.schema import SPLITS, VIEWS
+from emodal_data.core.schema import SPLITS, VIEWS, frames_of
 from emodal_data.dataset.split.notes import labelled_splits, split_rule, split_warnings
 from emodal_data.presentation.templates import render
 from emodal_data.storage.files import write_bytes
@@ -39,7 +39,7 @@ def _classes(labels: Sequence[str], balance: dict[str, dict[str, int]]) -> list[
 
 
 def _pictures(face: Mapping[str, Any]) -> list[str]:
-    """What the card says of each column of pictures beside the image. face: the section of the settings."""
+    """What the card says of pictures beside the image of the middle frame. face: the section of the settings."""
     side, margin = face.get("view_size_px"), face.get("view_margin")
     sizes = {
         "rgb": f"{side}x{side} pixels, margin {margin}",
@@ -55,4 +55,14 @@ def _pictures(face: Mapping[str, Any]) -> list[str]:
     about = {f"image_{name}": f"{VIEWS[f'image_{name}']} ({sizes[name]})" for name in face.get("views", ())}
     if "image_context" in about:
         about["image_context"] += f"; faces: {faces[face['context_faces']]}"
-    return [f"`{name}`: {words}." for name, words in about.items()]
+    lines = [f"`{name}`: {words}." for name, words in about.items()]
+    if (count := face.get("frames", 1)) > 1:
+        lists = ", ".join(f"`{frames_of(name)}`" for name in ("image", *about))
+        lines.append(
+            f"{lists}: up to {count} frames of the same face, spread over the part of the span that is in the shot of "
+            "its middle, with their times in `frame_times_s`; frames whose face is not clear are left out."
+        )
+    if (which := face.get("frame", "middle")) != "middle":
+        words = {"clearest": "with the clearest face", "most_expressive": "whose landmarks moved most"}
+        lines.append(f"`image` is not from the middle frame but from the one {words[which]} in the span.")
+    return lines

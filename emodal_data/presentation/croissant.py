@@ -114,10 +114,18 @@ def _column(column: pa.Field) -> dict[str, Any]:
         field = _field(column.name, about, kind, source)
         field["source"]["transform"] = {"jsonPath": "bytes"}
         return field
-    if pa.types.is_list(column.type):
+    if pa.types.is_list(column.type) and pa.types.is_fixed_size_list(column.type.value_type):
         frame = column.type.value_type
         field = _field(column.name, about, _TYPES[frame.value_type], source)
         return field | {"isArray": True, "arrayShape": f"-1,{frame.list_size}"}
+    if pa.types.is_list(column.type):
+        is_file = pa.types.is_struct(column.type.value_type)
+        # The reference reader decodes single images alone, and refuses records with lists of them.
+        kind = "sc:Text" if is_file else _TYPES[column.type.value_type]
+        field = _field(column.name, about, kind, source)
+        if is_file:
+            field["source"]["transform"] = {"jsonPath": "bytes"}
+        return field | {"isArray": True, "arrayShape": "-1"}
     if pa.types.is_fixed_size_list(column.type):
         field = _field(column.name, about, _TYPES[column.type.value_type], source)
         return field | {"isArray": True, "arrayShape": str(column.type.list_size)}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from emodal_data.audio_features import clip_features
@@ -50,6 +51,30 @@ def test_face_and_features_are_those_that_a_build_stores(sample_films: Path, tmp
         np.testing.assert_array_equal(
             seen.audio_features, clip_features(np.frombuffer(row["audio"], "<i2")).astype(np.float32)
         )
+
+
+def test_several_frames_of_a_span_are_of_one_face_and_those_that_a_build_stores(
+    sample_films: Path, tmp_path: Path
+) -> None:
+    (film, span), films = good_spans(sample_films)[0], sample_films / "films"
+    face = FaceConfig(frames=4, frame="clearest", views=("rgb",))
+    settings = replace(SETTINGS, films=films, face=face)
+    file = tmp_path / "k-r.parquet"
+    read_reel(Reel(film, films / film, (Clip("c", span.start_s, span.end_s),), file), settings)
+    (stored,) = pq.read_table(file).to_pylist()
+    frames = stored["frames"]
+    wanted_s = [span.start_s + (n + 0.5) * span.length_s / 4 for n in range(4)]
+    assert [frame["time_s"] for frame in frames] == pytest.approx(wanted_s, abs=0.05)
+    assert len({frame["image"] for frame in frames}) == 4
+    centres = [(frame["x0"] + frame["x1"]) / 2 for frame in frames]
+    assert max(centres) - min(centres) < frames[0]["x1"] - frames[0]["x0"]
+    best = max(one["view_score"] / (1 + one["blur_px"]) for one in frames)
+    assert stored["view_score"] / (1 + stored["blur_px"]) >= best  # chosen among these and more
+    assert cv2.imdecode(np.frombuffer(frames[0]["image_rgb"], np.uint8), 1).shape == (224, 224, 3)
+    (seen,) = extract_features(films / film, [span], settings)
+    decoded = [cv2.imdecode(np.frombuffer(frame["image"], np.uint8), 0) for frame in frames]
+    np.testing.assert_array_equal(seen.frames, decoded)
+    assert seen.frame_s == stored["frame_s"]
 
 
 def test_a_film_without_faces_keeps_its_sound_and_one_without_sound_track_says_so(tmp_path: Path) -> None:

@@ -56,6 +56,23 @@ def test_every_view_of_a_sample_is_changed_as_its_image(tmp_path: Path) -> None:
         assert has_noise or np.array_equal(image, view)
 
 
+def test_the_frames_of_a_sample_are_changed_alike_and_unclear_ones_are_left_out(tmp_path: Path) -> None:
+    # The last of the three frames of these clips is blurred; the others are equal to the image.
+    config = asked(views=["gray"], view_format="png", frames=3, measures=True)
+    folder = written(tmp_path / "drop", "dataset", config)
+    assert verify_dataset(folder) == []
+    for row in read_split(folder, "train").to_pylist():
+        assert row["frame_times_s"] == pytest.approx([row["start_s"], row["start_s"] + 0.1])
+        assert row["eye_left_frames"] == [0.25, 0.25] and row["yaw_deg_frames"] == [3.0, 3.0]
+        has_noise = "pixelnoise" in row["augmentation"]
+        for name in ("image_frames", "image_gray_frames"):
+            assert [frame == row["image"] for frame in row[name]] == [not has_noise] * 2
+    every = written(tmp_path / "score", "dataset", asked(frames=3, gate="score"))
+    row = read_split(every, "test").to_pylist()[0]
+    lists = {name: len(row[name]) for name in row if name.endswith("_frames")}
+    assert lists == {"image_frames": 3, "image_rgb_frames": 3, "image_gray_frames": 3}
+
+
 def test_a_larger_view_is_changed_in_proportion() -> None:
     change = FaceChange(True, 5.0, 1.0, (4, -2), 1.0, 0, 1.0, 3.0, (32, 64, 16, 8))
     wide = change.at_size(256, 512)
@@ -78,4 +95,5 @@ def test_only_the_settings_of_views_that_are_built_read_films_again() -> None:
     assert key(views=["rgb"]) == key(views=["rgb"], context_faces="boxed")
     assert key(views=["rgb"]) != key(views=["rgb"], view_size_px=112)
     assert key(views=["context"]) != key(views=["context"], context_faces="boxed")
+    assert key(frames=4) not in (key(), key(frames=8), key(frame="clearest"))
     assert key(frame_search_s=1) == key(frame_search_s=1, view_size_px=112) == "e0d1c5da"

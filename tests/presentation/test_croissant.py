@@ -20,7 +20,9 @@ mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant comes with 
 
 def test_the_records_are_the_rows_of_the_shards(tmp_path: Path) -> None:
     settings = {"shards": {"rows": 20}, "audio": {"short_term": True}}
-    config = DatasetConfig.model_validate(settings | {"face": {"views": ["rgb"], "view_format": "png"}})
+    config = DatasetConfig.model_validate(
+        settings | {"face": {"views": ["rgb"], "view_format": "png", "frames": 3}}
+    )
     folder = written(tmp_path, "dataset", config)
     dataset = mlcroissant.Dataset(jsonld=folder / "croissant.json")
     assert not dataset.metadata.ctx.issues.errors
@@ -34,9 +36,13 @@ def test_the_records_are_the_rows_of_the_shards(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(record.pop("image")), face)
         colour = cv2.imdecode(np.frombuffer(row.pop("image_rgb")["bytes"], np.uint8), cv2.IMREAD_COLOR)
         np.testing.assert_array_equal(np.asarray(record.pop("image_rgb")), colour[..., ::-1])
+        for name in ("image_frames", "image_rgb_frames"):
+            files = row.pop(name)
+            assert record.pop(name) == ([file["bytes"] for file in files] if files else None)
         assert list(map(float, record.pop("audio_features"))) == row.pop("audio_features")
         frames = np.stack([np.asarray(frame, np.float32) for frame in record.pop("short_term_features")])
         np.testing.assert_array_equal(frames, np.float32(row.pop("short_term_features")))
+        assert list(record.pop("frame_times_s")) == row.pop("frame_times_s")
         for name, value in row.items():
             found = record[name].decode() if isinstance(value, str) else record[name]
             assert found == value, name

@@ -29,7 +29,7 @@ PICTURES = {"image": "png", "image_rgb": "jpg", "image_gray": "jpg", "image_cont
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One with every column that can be asked for."""
     shards, split = ShardsConfig(soft_labels=True, audio=True), SplitConfig(folds=2)
-    face = FaceConfig(views=("rgb", "gray", "context"))
+    face = FaceConfig(views=("rgb", "gray", "context"), frames=3, measures=True)
     config = DatasetConfig(shards=shards, split=split, audio=AudioConfig(short_term=True), face=face)
     return written(tmp_path_factory.mktemp("dataset"), "dataset", config)
 
@@ -76,6 +76,11 @@ def test_datasets_loads_the_hugging_face_folder_by_its_name_alone(dataset: Path,
         assert part["sample_id"] == [row["sample_id"] for row in rows]
         for name in PICTURES:
             assert np.array_equal(np.asarray(part[0][name]), pixels(rows[0][name]["bytes"])), name
+            frames = [pixels(file["bytes"]) for file in rows[0][f"{name}_frames"]]
+            assert len(frames) == 2
+            assert np.array_equal([np.asarray(frame) for frame in part[0][f"{name}_frames"]], frames), name
+        assert part["frame_times_s"][:] == [row["frame_times_s"] for row in rows]
+        assert part[0]["mouth_opening_frames"] == [0.25, 0.25]
         assert part[0]["audio"]["bytes"] == rows[0]["audio"]["bytes"]
         assert part[-1]["audio_features"] == rows[-1]["audio_features"]
     assert verify_dataset(folder) == []
@@ -104,13 +109,16 @@ def test_webdataset_reads_the_tars_sample_by_sample(dataset: Path, tmp_path: Pat
             for name, suffix in PICTURES.items():
                 decoded = Image.fromarray(sample[f"{name}.{suffix}"]).convert("L")
                 assert np.array_equal(decoded, Image.open(io.BytesIO(row[name]["bytes"])).convert("L"))
+                assert f"{name}_frames.1.{suffix}" in sample and f"{name}_frames.2.{suffix}" not in sample
+            assert sample["mouth_opening_frames.npy"].tolist() == [0.25, 0.25]
             assert sample["audio_features.npy"].tolist() == row["audio_features"]
             assert sample["label.cls"] == row["label"]
             assert sample["audio.flac"] == row["audio"]["bytes"]
             assert sample["label_votes.npy"].tolist() == row["label_votes"]
             assert sample["short_term_features.npy"].tolist() == row["short_term_features"]
             files = (*PICTURES, "audio", "audio_features", "label_votes", "short_term_features")
-            assert sample["json"] == {name: row[name] for name in row if name not in files}
+            plain = {n: row[n] for n in row if n not in files and not n.endswith("_frames")}
+            assert sample["json"] == plain and len(plain["frame_times_s"]) == 2
 
 
 def test_tensorflow_reads_the_records_by_the_card_s_own_lines(dataset: Path, tmp_path: Path) -> None:
@@ -130,6 +138,10 @@ def test_tensorflow_reads_the_records_by_the_card_s_own_lines(dataset: Path, tmp
     wanted = {"image_rgb": names["tf"].io.FixedLenFeature([], names["tf"].string)}
     view = names["tf"].io.parse_single_example(record, wanted)["image_rgb"].numpy()
     assert view == rows[0]["image_rgb"]["bytes"]
+    several = names["tf"].train.Example.FromString(record).features.feature
+    frames = [file["bytes"] for file in rows[0]["image_frames"]]
+    assert list(several["image_frames"].bytes_list.value) == frames
+    assert list(several["frame_times_s"].float_list.value) == pytest.approx(rows[0]["frame_times_s"])
     faces = list(names["faces"].as_numpy_iterator())
     assert np.array_equal(faces[0][:, :, 0], pixels(rows[0]["image"]["bytes"]))
 

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from emodal_data.core.errors import WorkError
 from emodal_data.core.schema import with_current_names
 
-#: The kinds of columns: images and sounds are files, vectors are arrays, all others are plain values.
-FILES, VECTORS = "file", "vector"
+#: The kinds of columns: images and sounds are files, or lists of files; vectors are arrays of float32; all others are
+#: plain values.
+FILES, FILE_LISTS, VECTORS = "file", "files", "vector"
 
 
 def records(shard: Path) -> Iterator[dict[str, Any]]:
@@ -21,19 +22,30 @@ def records(shard: Path) -> Iterator[dict[str, Any]]:
     with _opened(shard) as file:
         for group in range(file.num_row_groups):
             for record in with_current_names(file.read_row_group(group)).to_pylist():
-                yield {
-                    name: value["bytes"] if isinstance(value, dict) else value
-                    for name, value in record.items()
-                }
+                yield {name: _without_path(value) for name, value in record.items()}
+
+
+def _without_path(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_path(one) for one in value] if value and isinstance(value[0], dict) else value
+    return value["bytes"] if isinstance(value, dict) else value
 
 
 def kinds(shard: Path) -> dict[str, str]:
-    """The columns of a shard that are files or vectors."""
+    """The columns of a shard that are files, lists of files or vectors."""
     with _opened(shard) as file:
         schema = file.schema_arrow
-    files = {field.name: FILES for field in schema if pa.types.is_struct(field.type)}
-    is_vector = (pa.types.is_fixed_size_list, pa.types.is_list)
-    return files | {field.name: VECTORS for field in schema if any(has(field.type) for has in is_vector)}
+    return {field.name: kind for field in schema if (kind := _kind(field.type))}
+
+
+def _kind(column: pa.DataType) -> str | None:
+    if pa.types.is_struct(column):
+        return FILES
+    if pa.types.is_list(column) and pa.types.is_struct(column.value_type):
+        return FILE_LISTS
+    is_list = pa.types.is_list(column) or pa.types.is_fixed_size_list(column)
+    # In float32, a time of a long film would be exact to half a millisecond.
+    return VECTORS if is_list and column.value_type != pa.float64() else None
 
 
 def card(dataset: Path) -> tuple[str, str]:

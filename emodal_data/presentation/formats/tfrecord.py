@@ -47,8 +47,8 @@ def write(dataset: Path, folder: Path, manifest: dict[str, Any]) -> Iterator[int
 def example(record: Mapping[str, Any]) -> bytes:
     """A serialized tf.train.Example with a feature for each value that is not None, ordered by name.
 
-    Text and bytes become a bytes_list, integers an int64_list, floats and lists of numbers a float_list. A list of
-    lists is flattened, row by row.
+    Text, bytes and lists of bytes become a bytes_list, integers an int64_list, floats and lists of numbers a
+    float_list. A list of lists is flattened, row by row.
     """
     import tensorflow as tf
 
@@ -67,6 +67,8 @@ def _feature(value: object) -> Any:
         return Feature(bytes_list=BytesList(value=[data]))
     if isinstance(value, int):
         return Feature(int64_list=Int64List(value=[value]))
+    if isinstance(value, list) and value and isinstance(value[0], bytes):
+        return Feature(bytes_list=BytesList(value=value))
     numbers: list[Any] = value if isinstance(value, list) else [value]
     if numbers and isinstance(numbers[0], list):
         numbers = [number for row in numbers for number in row]

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from emodal_data.core.errors import InputError
-from emodal_data.presentation.formats.records import FILES, card, copy_provenance_files, kinds, records
+from emodal_data.presentation.formats.records import (
+    FILE_LISTS,
+    FILES,
+    card,
+    copy_provenance_files,
+    kinds,
+    records,
+)
 
 #: Suffixes of the files in a column, by their first bytes.
 _SUFFIXES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"fLaC": "flac"}
@@ -58,6 +65,8 @@ def _files(record: dict[str, Any], kind: dict[str, str]) -> dict[str, bytes]:
             continue
         if kind[name] == FILES:
             files[f"{name}.{_suffix(record[name])}"] = record[name]
+        elif kind[name] == FILE_LISTS:
+            files |= {f"{name}.{n}.{_suffix(data)}": data for n, data in enumerate(record[name])}
         else:
             buffer = io.BytesIO()
             np.save(buffer, np.array(record[name], dtype=np.float32))

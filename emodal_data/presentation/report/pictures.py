@@ -32,6 +32,8 @@ _SHEET_QUALITY = 85
 _BACKGROUND = 128
 #: Longest side of a view in the details of a clip.
 _VIEW_PX = 160
+#: Side of each of several frames there.
+_SMALL_PX = 64
 #: The file with the SHA-256 of each sheet's files.
 _HASHES = "sheets.json"
 
@@ -47,6 +49,7 @@ class _Stored:
     image_rgb: bytes | None = None
     image_gray: bytes | None = None
     image_context: bytes | None = None
+    frames: list[dict[str, Any]] | None = None
 
 
 _NOTHING = _Stored(None, None, None, None)
@@ -176,11 +179,14 @@ def _entry(clip: _Stored, box: np.ndarray, config: ReportConfig) -> dict[str, An
         entry["frame"] = _data_url("image/jpeg", clip.preview_frame)
         if clip.frame_width_px and np.isfinite(box).all():
             entry["box"] = [round(float(edge) / clip.frame_width_px, 4) for edge in box]
-    views = [view for name in VIEWS if (view := getattr(clip, name))] if config.frames else []
+    stored = [view for name in VIEWS if (view := getattr(clip, name))] if config.frames else []
+    views = [preview_frame(decode_image(view), _VIEW_PX) for view in stored]
+    if clip.frames:
+        faces = [decode_image(frame["image"]) for frame in clip.frames]
+        strip = np.hstack([cv2.resize(face, (_SMALL_PX, _SMALL_PX)) for face in faces]).astype(np.uint8)
+        views.append(preview_frame(strip, strip.shape[1]))
     if views:
-        entry["views"] = [
-            _data_url("image/jpeg", preview_frame(decode_image(view), _VIEW_PX)) for view in views
-        ]
+        entry["views"] = [_data_url("image/jpeg", view) for view in views]
     if config.sound and clip.preview_sound:
         entry["sound"] = _data_url("audio/webm", clip.preview_sound)
     return entry

@@ -1,0 +1,133 @@
+"""Several frames of a span that show one face: spread over the shot of its middle, and followed from box to box."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from emodal_data.clips.speaker_reading import SIDE_PX
+from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.span import Span
+from emodal_data.face import Detection, FaceBackend, FacePicture
+from emodal_data.face.find import picture_face, rank_faces
+from emodal_data.face.frame_choice import clearest, most_expressive
+from emodal_data.face.tracks import MIN_OVERLAP, overlap
+from emodal_data.face.types import Box
+from emodal_data.media import Film, Frame
+
+#: Least number of frames that face.frame chooses from.
+CANDIDATES: Final = 9
+
+_CHOICES: Final[Mapping[str, Callable[[Sequence[FacePicture]], int]]] = MappingProxyType(
+    {"clearest": clearest, "most_expressive": most_expressive}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """A face and the frame that it was found in."""
+
+    frame: Frame
+    picture: FacePicture
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The frames of face.frames that show the face, ascending, and the one that face.frame chose; None: the middle."""
+
+    frames: tuple[SeenFace, ...]
+    chosen: SeenFace | None
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Where the face is that is followed. box: in pixels of the film. t_s: time stamp of its frame."""
+
+    box: Box
+    t_s: float
+
+
+def read_series(
+    film: Film, shot: Span, anchor: Anchor | None, backend: FaceBackend, face: FaceConfig
+) -> Series:
+    """The frames of a shot that show the face of the anchor.
+
+    Without an anchor, the face of the frame nearest to the middle of the shot that has any, if face.frame chooses.
+    A frame that cannot be decoded, or without the face, is left out. Raises nothing of a single frame.
+    """
+    listed_s = spread_s(shot, face.frames) if face.frames > 1 else []
+    chosen_s = spread_s(shot, max(face.frames, CANDIDATES)) if face.frame in _CHOICES else []
+    # Ascending: the film is decoded once, and in one go where the frames are dense.
+    frames: dict[float, Frame] = {}
+    for t_s in sorted({*listed_s, *chosen_s}):
+        try:
+            frames[t_s] = film.frame_at(t_s, max_side_px=SIDE_PX)
+        except Dropped:
+            continue
+    found = {t_s: backend.detect(frame.rgb) for t_s, frame in frames.items()}
+    if anchor is None and chosen_s:
+        anchor = _nearest_face(frames, found, (shot.start_s + shot.end_s) / 2, face)
+    if anchor is None:
+        return Series((), None)
+    boxes = {t_s: [_in_film(one, frames[t_s]) for one in detections] for t_s, detections in found.items()}
+    seen: dict[float, SeenFace] = {}
+    for t_s, number in follow(boxes, anchor).items():
+        frame, rivals = frames[t_s], list(found[t_s])
+        mine = rivals.pop(number)
+        try:
+            picture = picture_face(frame.rgb, found[t_s], [mine, *rivals], backend, face, frame.scale)
+        except Dropped:  # its landmarks form no face
+            continue
+        seen[frame.pts_s] = SeenFace(frame, picture)
+    of = {t_s: seen.get(frame.pts_s) for t_s, frame in frames.items()}
+    listed, candidates = (_different([of.get(t_s) for t_s in times_s]) for times_s in (listed_s, chosen_s))
+    chosen = None
+    if candidates:
+        chosen = candidates[_CHOICES[face.frame]([one.picture for one in candidates])]
+    return Series(tuple(listed), chosen)
+
+
+def spread_s(shot: Span, count: int) -> list[float]:
+    """The middles of so many equal parts of a shot."""
+    return [shot.start_s + (number + 0.5) * shot.length_s / count for number in range(count)]
+
+
+def follow(boxes: Mapping[float, Sequence[Box]], anchor: Anchor) -> dict[float, int]:
+    """The number of the anchor's face in each frame that has it, by time.
+
+    boxes: of all faces of each frame, in pixels of the film, by time. From the anchor on, forwards and backwards, the
+    face is the one that overlaps its last box most.
+    """
+    later = sorted(t_s for t_s in boxes if t_s >= anchor.t_s)
+    earlier = sorted((t_s for t_s in boxes if t_s < anchor.t_s), reverse=True)
+    numbers = {}
+    for times_s in (later, earlier):
+        last = anchor.box
+        for t_s in times_s:
+            shares = [overlap(last, box) for box in boxes[t_s]]
+            if max(shares, default=0.0) >= MIN_OVERLAP:
+                numbers[t_s] = shares.index(max(shares))
+                last = boxes[t_s][numbers[t_s]]
+    return numbers
+
+
+def _nearest_face(
+    frames: Mapping[float, Frame], found: Mapping[float, list[Detection]], middle_s: float, face: FaceConfig
+) -> Anchor | None:
+    for t_s in sorted(frames, key=lambda t_s: abs(t_s - middle_s)):
+        if found[t_s]:
+            first = rank_faces(frames[t_s].rgb, found[t_s], face, frames[t_s].scale)[0]
+            return Anchor(_in_film(first, frames[t_s]), t_s)
+    return None
+
+
+def _in_film(detection: Detection, frame: Frame) -> Box:
+    x0, y0, x1, y1 = (float(edge) / frame.scale for edge in detection.box_xyxy)
+    return x0, y0, x1, y1
+
+
+def _different(faces: Sequence[SeenFace | None]) -> list[SeenFace]:
+    """Each face once: a short span has fewer frames than are asked for."""
+    by_time = {one.frame.pts_s: one for one in faces if one is not None}
+    return list(by_time.values())
