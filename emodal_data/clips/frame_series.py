@@ -16,7 +16,7 @@ from emodal_data.face.tracks import MIN_OVERLAP, overlap
 from emodal_data.face.types import Box
 from emodal_data.media import Film, Frame
 
-#: Least number of frames that face.frame chooses from.
+#: Frames that face.frame chooses from, beside those of face.frames.
 CANDIDATES: Final = 9
 
 _CHOICES: Final[Mapping[str, Callable[[Sequence[FacePicture]], int]]] = MappingProxyType(
@@ -57,16 +57,17 @@ def read_series(
     A frame that cannot be decoded, or without the face, is left out. Raises nothing of a single frame.
     """
     listed_s = spread_s(shot, face.frames) if face.frames > 1 else []
-    chosen_s = spread_s(shot, max(face.frames, CANDIDATES)) if face.frame in _CHOICES else []
+    choose = _CHOICES.get(face.frame)
+    others_s = spread_s(shot, CANDIDATES) if choose else []
     # Ascending: the film is decoded once, and in one go where the frames are dense.
     frames: dict[float, Frame] = {}
-    for t_s in sorted({*listed_s, *chosen_s}):
+    for t_s in sorted({*listed_s, *others_s}):
         try:
             frames[t_s] = film.frame_at(t_s, max_side_px=SIDE_PX)
         except Dropped:
             continue
     found = {t_s: backend.detect(frame.rgb) for t_s, frame in frames.items()}
-    if anchor is None and chosen_s:
+    if anchor is None and choose:
         anchor = _nearest_face(frames, found, (shot.start_s + shot.end_s) / 2, face)
     if anchor is None:
         return Series((), None)
@@ -80,12 +81,11 @@ def read_series(
         except Dropped:  # its landmarks form no face
             continue
         seen[frame.pts_s] = SeenFace(frame, picture)
-    of = {t_s: seen.get(frame.pts_s) for t_s, frame in frames.items()}
-    listed, candidates = (_different([of.get(t_s) for t_s in times_s]) for times_s in (listed_s, chosen_s))
-    chosen = None
-    if candidates:
-        chosen = candidates[_CHOICES[face.frame]([one.picture for one in candidates])]
-    return Series(tuple(listed), chosen)
+    # Each face once: a short span has fewer frames than are asked for.
+    listed_pts = {frames[t_s].pts_s for t_s in listed_s if t_s in frames}
+    every = [seen[pts_s] for pts_s in sorted(seen)]
+    chosen = every[choose([one.picture for one in every])] if choose and every else None
+    return Series(tuple(one for one in every if one.frame.pts_s in listed_pts), chosen)
 
 
 def spread_s(shot: Span, count: int) -> list[float]:
@@ -125,9 +125,3 @@ def _nearest_face(
 def _in_film(detection: Detection, frame: Frame) -> Box:
     x0, y0, x1, y1 = (float(edge) / frame.scale for edge in detection.box_xyxy)
     return x0, y0, x1, y1
-
-
-def _different(faces: Sequence[SeenFace | None]) -> list[SeenFace]:
-    """Each face once: a short span has fewer frames than are asked for."""
-    by_time = {one.frame.pts_s: one for one in faces if one is not None}
-    return list(by_time.values())
