@@ -64,18 +64,17 @@ def total_loss(
 ) -> Any:
     """The weighted sum of the losses that apply to the network's outputs, a float32 scalar.
 
-    outputs: logits of each head and, for EMODal, the two codes. Unlabelled samples count only in the common loss.
-    class_weights: (classes,) float32, applied to the cross-entropies. present: (m, 2) bool, whether a sample has sound
-    and an image; None: all have both. A sample without the inputs of a head does not count in its loss.
+    outputs: logits of each head, none without classes, and, for EMODal, the two codes. Unlabelled samples count only in
+    the common loss. class_weights: (classes,) float32, applied to the cross-entropies. present: (m, 2) bool, whether a
+    sample has sound and an image; None: all have both. A sample without the inputs of a head is not in its loss.
     targets: (m, t) float32, NaN where unknown, with target_std, (t,); None: the network has no values to learn.
     """
-    weights = tf.gather(class_weights, tf.maximum(labels, 0))
     head_weights = {
         "both": config.classify_weight,
         "audio": config.audio_weight,
         "image": config.image_weight,
     }
-    heads = [name for name in head_weights if name in outputs]
+    heads = [name for name in head_weights if name in outputs or f"{name}_values" in outputs]
     has = {}
     if present is not None:
         has = {"audio": present[:, 0], "image": present[:, 1], "both": tf.reduce_all(present, axis=1)}
@@ -83,8 +82,10 @@ def total_loss(
     for name in heads:
         # The loss of a single head is not weighted.
         weight = head_weights[name] if len(heads) > 1 else 1.0
-        counted = weights * tf.cast(has[name], tf.float32) if has else weights
-        loss += weight * cross_entropy(outputs[name], labels, counted)
+        if name in outputs:
+            counted = tf.gather(class_weights, tf.maximum(labels, 0))
+            counted = counted * tf.cast(has[name], tf.float32) if has else counted
+            loss += weight * cross_entropy(outputs[name], labels, counted)
         if targets is not None:
             error = squared_error(outputs[f"{name}_values"], targets, target_std, has.get(name))
             loss += weight * config.target_weight * error

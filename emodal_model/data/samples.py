@@ -26,8 +26,9 @@ class Samples:
 
     images: (n, 128, 128) uint8, an array or DiskImages on disk. audio_features: (n, 68) float32, or the frames after
     by_frames. has_image, has_audio: (n,) bool; where False, the image or the features are zeros.
-    labels: (n,) int64, -1 if unlabelled. clip_ids, films, speakers: (n,) str; a missing speaker is "".
-    originals: (n,) bool, False for augmented samples. classes: the names of the labels 0, 1, ...
+    labels: (n,) int64, -1 if unlabelled; without classes 0 for a sample with a known target. clip_ids, films, speakers:
+    (n,) str; a missing speaker is "". originals: (n,) bool, False for augmented samples. classes: the names of the
+    labels 0, 1, ...; none if the dataset has only targets.
     targets: (n, t) float32, NaN where unknown; target_names: their t columns.
     frames: n rows of (frames, 68), or None if they were not read.
     """
@@ -58,6 +59,11 @@ class Samples:
         if head == "both":
             return np.asarray(self.has_audio & self.has_image)
         return self.has_audio if head == "audio" else self.has_image
+
+    def without_classes(self) -> "Samples":
+        """The same samples as of a dataset without classes: a sample with a known target counts as labelled."""
+        known = ~np.isnan(self.targets).all(axis=1)
+        return replace(self, classes=(), labels=np.where(known, 0, UNLABELLED))
 
     def by_frames(self) -> "Samples":
         """The same samples for a network that uses frames: the frames replace the 68 features of each clip.
@@ -99,7 +105,12 @@ def images_mb(dataset: Path) -> float:
 
 def has_frames(dataset: Path) -> bool:
     """Whether the samples of a dataset have short-term frames."""
-    return any(FRAMES in _schema(path).names for path in shards(dataset, "*")[:1])
+    return has_column(dataset, FRAMES)
+
+
+def has_column(dataset: Path, name: str) -> bool:
+    """Whether the shards of a dataset have a column."""
+    return any(name in _schema(path).names for path in shards(dataset, "*")[:1])
 
 
 def read_samples(
@@ -112,13 +123,15 @@ def read_samples(
     """All samples of a split, "train", "validation", "test" or "unlabelled"; none if the dataset has no such split.
 
     spill: a folder for the images, which are then DiskImages in an unnamed file; None: in memory. with_frames: read the
-    short-term frames too. targets: numeric columns to read; a column that a shard lacks is unknown.
-    A null image or null audio_features is a missing modality.
+    short-term frames too. targets: numeric columns to read (see learned_targets); a column that a shard lacks is
+    unknown. A null image or null audio_features is a missing modality.
     Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray images and 68
     finite features.
     """
     wanted = [*_COLUMNS, FRAMES] if with_frames else [*_COLUMNS]
-    classes = read_classes(dataset)
+    classes, targets = read_classes(dataset), learned_targets(dataset, targets)
+    if not classes:
+        wanted.remove("label")
     tables = [_read_table(path, wanted, targets) for path in shards(dataset, split)]
     rows = sum(table.num_rows for table in tables)
     # Filled in place: 11,606 images need 190 MB, and a list of them with its copy three times that.
@@ -128,7 +141,7 @@ def read_samples(
     for index, (clip_id, png) in enumerate(_pngs(tables)):
         if png is not None:
             images[index], has_image[index] = _decode(png, clip_id, dataset), True
-    return Samples(
+    samples = Samples(
         images=DiskImages([images]) if spill else images,
         audio_features=_join([_audio_features(table, dataset) for table in tables], np.float32, (FEATURES,)),
         labels=_join([_labels(table, dataset, len(classes)) for table in tables], np.int64),
@@ -145,6 +158,7 @@ def read_samples(
         if with_frames
         else None,
     )
+    return samples if classes else samples.without_classes()
 
 
 def read_folds(dataset: Path, split: str) -> np.ndarray:
@@ -200,23 +214,40 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
 
 
 def read_classes(dataset: Path) -> tuple[str, ...]:
-    """The names of the classes, in the order of their codes in the column `label`.
+    """The names of the classes, in the order of their codes in the column `label`; none if there is no such column.
 
     From the manifest, else from the ClassLabel feature of the shards. Raises ModelInputError if neither names them, or
     if they differ.
     """
-    in_manifest = tuple(str(name) for name in read_manifest(dataset).get("labels", []))
+    listed = read_manifest(dataset).get("labels")
+    in_manifest = tuple(str(name) for name in listed or [])
     in_shards = next((names for path in shards(dataset, "*")[:1] if (names := _class_names(path))), ())
     if in_manifest and in_shards and in_manifest != in_shards:
         raise ModelInputError(
             f"{dataset}: manifest.json has the classes {', '.join(in_manifest)}, the shards {', '.join(in_shards)}; "
             "build the dataset again"
         )
-    if not (in_manifest or in_shards):
+    if not (in_manifest or in_shards) and (listed is None or has_column(dataset, "label")):
         raise ModelInputError(
             f"{dataset}: names no classes (labels in manifest.json); build the dataset again"
         )
     return in_manifest or in_shards
+
+
+def learned_targets(dataset: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The targets that a network learns: those asked for (model.targets), or all of a dataset without classes.
+
+    Raises ModelInputError if there are neither classes nor targets.
+    """
+    if asked or read_classes(dataset):
+        return asked
+    settings = read_manifest(dataset).get("config", {}).get("labels", {})
+    targets = tuple(str(name) for name in settings.get("targets", []))
+    if not targets:
+        raise ModelInputError(
+            f"{dataset}: has no classes; name the numeric columns to learn in model.targets"
+        )
+    return targets
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
@@ -336,6 +367,8 @@ def _valid(column: Any) -> np.ndarray:
 
 
 def _labels(table: pa.Table, dataset: Path, classes: int) -> np.ndarray:
+    if not classes:
+        return np.full(len(table), UNLABELLED)
     labels = np.asarray(table["label"].fill_null(UNLABELLED).to_numpy(), np.int64)
     if not np.isin(labels, range(UNLABELLED, classes)).all():
         raise ModelInputError(

@@ -89,7 +89,7 @@ def _best_draw(
     """
     labelled = samples.originals & (samples.labels >= 0)
     groups, member = np.unique(keys, return_inverse=True)
-    counts = np.zeros((len(groups), len(samples.classes)))
+    counts = np.zeros((len(groups), max(len(samples.classes), 1)))
     np.add.at(counts, (member[labelled], samples.labels[labelled]), 1)
     total = counts.sum(axis=0)
     again = np.isin(groups, keys[earlier] if earlier is not None else [])

@@ -16,6 +16,7 @@ from emodal_model.data.contract import MISSING, NO_FRAMES
 from emodal_model.data.samples import (
     Samples,
     dataset_hash,
+    has_column,
     has_frames,
     read_classes,
     read_manifest,
@@ -58,8 +59,9 @@ def evaluate(model_path: str | Path, dataset: str | Path, predictions: Path | No
     """Evaluate a .keras file, or every network of a model folder, on the test split of a dataset folder.
 
     predictions: a Parquet file to write with the answers for every clip.
-    Raises ModelInputError if either cannot be read, or if the dataset's classes or audio features are not those of the
-    model.
+    A network without classes is evaluated on any dataset with its targets.
+    Raises ModelInputError if either cannot be read, or if the dataset's classes, targets or audio features are not
+    those of the model.
     """
     dataset = Path(dataset)
     networks = [load(path) for path in model_files(Path(model_path))]
@@ -67,21 +69,23 @@ def evaluate(model_path: str | Path, dataset: str | Path, predictions: Path | No
         load(model_path)  # raises an error that names the path
     manifest, classes = read_manifest(dataset), read_classes(dataset)
     for network in networks:
-        _refuse_other_classes(network, classes, dataset)
+        if network.labels:
+            _refuse_other_classes(network, classes, dataset)
+        else:
+            _refuse_missing_targets(network, dataset)
         _refuse_other_features(network, manifest, dataset)
     with_frames = has_frames(dataset)
     able = [network for network in networks if with_frames or not network.uses_frames]
     if not able:
         raise ModelInputError(f"{dataset}: {NO_FRAMES}")
     left_out = {network.name: NO_FRAMES for network in networks if network not in able}
-    test = labelled_originals(
-        read_samples(
-            dataset,
-            "test",
-            with_frames=any(network.uses_frames for network in able),
-            targets=able[-1].targets,
-        )
+    samples = read_samples(
+        dataset,
+        "test",
+        with_frames=any(network.uses_frames for network in able),
+        targets=able[-1].targets,
     )
+    test = labelled_originals(samples if able[-1].labels else samples.without_classes())
     judged = judge(able, test, _majority(able[-1], test))
     if predictions is not None:
         write_predictions(predictions, judged)
@@ -100,15 +104,30 @@ def _majority(network: Predictor, test: Samples) -> int:
     """The code of the commonest class of the training, or of the test clips for a model that does not name it."""
     clips = network.about.get("training_clips")
     counts = list(clips.values()) if clips else np.bincount(test.labels, minlength=len(test.classes))
-    return int(np.argmax(counts))
+    return int(np.argmax(counts)) if len(test.classes) else 0
 
 
 def _refuse_other_classes(network: Predictor, classes: tuple[str, ...], dataset: Path) -> None:
     """Raise ModelInputError if the dataset has other classes than the network, or the same in another order."""
+    if not classes:
+        raise ModelInputError(
+            f"{dataset}: has no classes, but the {network.name} network was trained on {', '.join(network.labels)}; "
+            "evaluate it on a dataset with those labels.classes, or train on this one"
+        )
     if classes != network.labels:
         raise ModelInputError(
             f"{dataset}: its classes are {', '.join(classes)}, but the {network.name} network was trained on "
             f"{', '.join(network.labels)}; evaluate it on a dataset with those labels.classes, or train on this one"
+        )
+
+
+def _refuse_missing_targets(network: Predictor, dataset: Path) -> None:
+    """Raise ModelInputError if the dataset lacks a target of a network without classes."""
+    missing = [name for name in network.targets if not has_column(dataset, name)]
+    if missing:
+        raise ModelInputError(
+            f"{dataset}: has no column {', '.join(missing)}, and the {network.name} network predicts "
+            f"{', '.join(network.targets)} and no classes; build it with labels.targets, or train on this one"
         )
 
 
@@ -152,7 +171,8 @@ def judge(
             continue
         outputs = network.outputs(test)
         names = ("both", "audio", "image") if network.name == "emodal" else (network.main_head,)
-        heads |= {f"{network.name}.{head}": only(outputs[head], test.having(head)) for head in names}
+        if test.classes:
+            heads |= {f"{network.name}.{head}": only(outputs[head], test.having(head)) for head in names}
         if test.target_names and network.targets == test.target_names:
             values |= {
                 f"{network.name}.{head}": only(outputs[f"{head}_values"], test.having(head)) for head in names
@@ -210,8 +230,13 @@ def _target_scores(judged: Judged) -> dict[str, dict[str, Any]]:
 
 
 def _reference(judged: Judged) -> dict[str, dict[str, Any]]:
-    """What two answers without a network score: any class at random, and always the commonest class of training."""
+    """What two answers without a network score: any class at random, and always the commonest class of training.
+
+    Nothing without classes.
+    """
     n, classes = len(judged.labels), len(judged.classes)
+    if not classes:
+        return {}
     always = score(np.eye(classes)[judged.majority], judged.labels, judged.classes)
     by_chance = {"accuracy": 1 / classes if n else None, "accuracy_interval": None, "macro_f1": None}
     uar = None if always["uar"] is None else 1 / classes
@@ -240,7 +265,7 @@ def _score(own: np.ndarray, answers: Mapping[str, np.ndarray], name: str, judged
 
 
 def labelled_originals(test: Samples) -> Samples:
-    """The samples that count: labelled originals."""
+    """The samples that count: labelled originals; without classes those with a known target."""
     return test.take(test.originals & (test.labels >= 0))
 
 

@@ -3,13 +3,14 @@
 A row is a clip. Its columns: clip_id, film, speaker, truth, fold (null for the test split), majority (the commonest
 class of training), predicted (by the main network), and the probabilities <network>.<head>.<class>, null where a clip
 lacks the modality of the head. With targets also target.<target> (the truth), mean.<target> (of training) and
-<network>.<head>.target.<target>.
+<network>.<head>.target.<target>. Without classes, truth, majority, predicted and the probabilities are left out.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -21,16 +22,18 @@ from emodal_model.evaluation.tables import TRAINED
 
 #: The file in a model folder.
 PREDICTIONS = "predictions.parquet"
+#: Its first columns.
+_FIRST: Final = ("clip_id", "film", "speaker", "truth", "fold", "majority", "predicted")
 
 
 @dataclass(frozen=True)
 class Judged:
     """Test clips with the answers of every network.
 
-    clip_ids, films, speakers: (n,) str. labels: (n,) int64, the truth. folds: (n,) int64, -1 for the test split.
-    majority: (n,) int64, the commonest class in the training of the network that answered. heads: "<network>.<head>" ->
-    (n, classes) probabilities, NaN without an answer. h_score: of EMODal's codes. missing: networks that answer for no
-    clip, and the reason.
+    clip_ids, films, speakers: (n,) str. labels: (n,) int64, the truth, 0 without classes. folds: (n,) int64, -1 for the
+    test split. majority: (n,) int64, the commonest class in the training of the network that answered. heads:
+    "<network>.<head>" -> (n, classes) probabilities, NaN without an answer. h_score: of EMODal's codes. missing:
+    networks that answer for no clip, and the reason.
     targets: (n, t), their truth. values: "<network>.<head>" -> (n, t). target_means: (n, t), the means of training.
     """
 
@@ -120,23 +123,14 @@ def pooled(parts: Sequence[Judged]) -> Judged:
 
 def write_predictions(path: Path, judged: Judged) -> None:
     """Write the answers as Parquet, a row for each clip. Raises ModelWorkError if it cannot be written."""
-    names = np.asarray(judged.classes, object)
-    main = judged.main_answers()
     columns = {
         "clip_id": pa.array(judged.clip_ids.tolist(), pa.string()),
         "film": pa.array(judged.films.tolist(), pa.string()),
         "speaker": pa.array([speaker or None for speaker in judged.speakers.tolist()], pa.string()),
-        "truth": pa.array(names[judged.labels].tolist(), pa.string()),
         "fold": pa.array([None if fold < 0 else fold for fold in judged.folds.tolist()], pa.int64()),
-        "majority": pa.array(names[judged.majority].tolist(), pa.string()),
-        "predicted": pa.array(
-            [
-                None if unknown else names[code]
-                for code, unknown in zip(main.argmax(axis=1), np.isnan(main[:, 0]), strict=True)
-            ],
-            pa.string(),
-        ),
+        **(_words(judged) if judged.classes else {}),
     }
+    columns = {name: columns[name] for name in _FIRST if name in columns}
     for key, probabilities in judged.heads.items():
         for code, name in enumerate(judged.classes):
             column = np.asarray(probabilities[:, code], np.float64)
@@ -158,6 +152,18 @@ def write_predictions(path: Path, judged: Judged) -> None:
         pq.write_table(table, temporary)
 
 
+def _words(judged: Judged) -> dict[str, pa.Array]:
+    """The columns with names of classes."""
+    names, main = np.asarray(judged.classes, object), judged.main_answers()
+    answers = zip(main.argmax(axis=1), np.isnan(main[:, 0]), strict=True)
+    predicted = [None if unknown else names[code] for code, unknown in answers]
+    return {
+        "truth": pa.array(names[judged.labels].tolist(), pa.string()),
+        "majority": pa.array(names[judged.majority].tolist(), pa.string()),
+        "predicted": pa.array(predicted, pa.string()),
+    }
+
+
 def read_predictions(path: Path) -> Judged:
     """The answers in a file of write_predictions, without the H-score. Raises ModelInputError if it cannot be read."""
     try:
@@ -168,6 +174,11 @@ def read_predictions(path: Path) -> Judged:
     classes: tuple[str, ...] = tuple(about["classes"])
     targets: tuple[str, ...] = tuple(about["targets"])
     codes = {name: code for code, name in enumerate(classes)}
+
+    def coded(name: str) -> np.ndarray:
+        return np.asarray(
+            [codes[word] for word in table[name].to_pylist()] if classes else [0] * len(table), np.int64
+        )
 
     def strings(name: str) -> np.ndarray:
         return np.asarray([value or "" for value in table[name].to_pylist()], np.str_)
@@ -181,9 +192,9 @@ def read_predictions(path: Path) -> Judged:
         clip_ids=strings("clip_id"),
         films=strings("film"),
         speakers=strings("speaker"),
-        labels=np.asarray([codes[name] for name in table["truth"].to_pylist()], np.int64),
+        labels=coded("truth"),
         folds=np.asarray(table["fold"].fill_null(-1).to_numpy(), np.int64),
-        majority=np.asarray([codes[name] for name in table["majority"].to_pylist()], np.int64),
+        majority=coded("majority"),
         classes=classes,
         heads={key: numbers(key, classes) for key in about["heads"]},
         targets=numbers("target", targets),

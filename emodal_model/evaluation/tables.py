@@ -90,10 +90,12 @@ def _suspect_lines(suspects: Mapping[str, Any]) -> list[str]:
 def _score_lines(evaluation: Mapping[str, Any]) -> list[str]:
     """A line for each network, for chance and for the commonest class; and what can be told from so many clips."""
     networks: Mapping[str, Mapping[str, Any]] = evaluation["networks"]
-    lines = [
-        f"{'':24}{'clips':>7}{'accuracy %':>12}{'95 % interval':>15}"
-        f"{'UAR %':>9}{'macro-F1 %':>12}{'ECE %':>8}{'p':>8}",
-    ]
+    lines: list[str] = []
+    if networks or not evaluation.get("targets"):
+        lines.append(
+            f"{'':24}{'clips':>7}{'accuracy %':>12}{'95 % interval':>15}"
+            f"{'UAR %':>9}{'macro-F1 %':>12}{'ECE %':>8}{'p':>8}"
+        )
     for name, scores in [*networks.items(), *evaluation.get("reference", {}).items()]:
         interval = scores["accuracy_interval"]
         between = "-" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
@@ -107,7 +109,7 @@ def _score_lines(evaluation: Mapping[str, Any]) -> list[str]:
             "p: probability of a difference from EMODal this large on the same clips (exact McNemar test)"
         )
     for target, rows in evaluation.get("targets", {}).items():
-        lines += ["", *_target_lines(target, rows)]
+        lines += ([""] if lines else []) + _target_lines(target, rows)
     least = power_note(evaluation)
     if least:
         lines.append(least)
@@ -154,24 +156,37 @@ def power_note(evaluation: Mapping[str, Any]) -> str:
 
 
 def _repeat_lines(repeats: Mapping[str, Any]) -> list[str]:
-    """Accuracy over seeds or folds: mean, standard deviation, interval of the mean, test against EMODal, each value."""
-    keys = repeats["keys"]
-    lines = [
-        f"accuracy % over {len(keys)} {repeats['by']}s",
-        f"{'':24}{'mean':>9}{'sd':>8}{'95 % interval':>15}{'p':>8}   each",
-    ]
-    for name, spread in [*repeats["networks"].items(), *repeats.get("reference", {}).items()]:
-        each = " ".join(_percent(accuracy) for accuracy in spread["accuracy"][:_MOST_REPEATS])
-        more = " ..." if len(keys) > _MOST_REPEATS else ""
-        interval = spread["interval"]
-        between = "-" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
-        lines.append(
-            f"{TITLES.get(name, name):24}{_percent(spread['mean']):>9}{_percent(spread['sd']):>8}"
-            f"{between:>15}{_p(spread['p_against_emodal']):>8}   {each}{more}"
+    """Accuracy, and CCC of targets, over seeds or folds: mean, sd, interval of the mean, test against EMODal, each."""
+    over = f"over {len(repeats['keys'])} {repeats['by']}s"
+    lines: list[str] = []
+    if repeats["networks"]:
+        lines += _spread_lines(
+            f"accuracy % {over}", {**repeats["networks"], **repeats.get("reference", {})}, "accuracy"
         )
+    for target, spreads in repeats.get("targets", {}).items():
+        lines += _spread_lines(f"CCC of {target} {over}", spreads, "ccc")
     lines.append(
         f"interval: of the mean over {repeats['by']}s; p: paired t-test against EMODal over {repeats['by']}s"
     )
+    return lines
+
+
+def _spread_lines(title: str, spreads: Mapping[str, Any], score: str) -> list[str]:
+    """A line for each network. score: "accuracy", shown in per cent, or "ccc"."""
+    shown, unit, digits = (_percent, 100, 1) if score == "accuracy" else (_number, 1, 2)
+    lines = [title, f"{'':24}{'mean':>9}{'sd':>8}{'95 % interval':>15}{'p':>8}   each"]
+    for name, spread in spreads.items():
+        each = " ".join(shown(value) for value in spread[score][:_MOST_REPEATS])
+        more = " ..." if len(spread[score]) > _MOST_REPEATS else ""
+        interval = spread["interval"]
+        between = "-"
+        if interval is not None:
+            low, high = (f"{unit * edge:.{digits}f}" for edge in interval)
+            between = f"{low} to {high}"
+        lines.append(
+            f"{TITLES.get(name, name):24}{shown(spread['mean']):>9}{shown(spread['sd']):>8}"
+            f"{between:>15}{_p(spread['p_against_emodal']):>8}   {each}{more}"
+        )
     return lines
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelInputError
 from emodal_model.core.versions import versions
-from emodal_model.data.samples import read_classes, read_manifest, shards
+from emodal_model.data.samples import learned_targets, read_classes, read_manifest, shards
 
 #: The member of a .keras file with the metadata.
 ABOUT = "emodal.json"
@@ -34,7 +34,7 @@ def about_model(
     return {
         "labels": list(read_classes(dataset)),
         "label_settings": settings.get("labels", {}),
-        "targets": list(config.targets),
+        "targets": list(learned_targets(dataset, config.targets)),
         "feature_names": feature_names(dataset, by_frames),
         **{section: settings.get(section, {}) for section in READING},
         "dataset_hash": data_hash,

@@ -27,8 +27,9 @@ from emodal_model.network.forward import answers_of, outputs_of, usable_by
 class Answer:
     """The answer of a network for one sample. probabilities: (classes,) in the order of Predictor.labels.
 
-    used: "both", "image" or "audio"; None, without probabilities, if the sample lacks the inputs of the network.
-    targets: (t,) in the order of Predictor.targets; None without any.
+    used: "both", "image" or "audio"; None, without an answer, if the sample lacks the inputs of the network.
+    probabilities are None for a network without classes. targets: (t,) in the order of Predictor.targets; None without
+    any.
     """
 
     probabilities: np.ndarray | None
@@ -51,22 +52,22 @@ class Predictor:
         self.targets: tuple[str, ...] = tuple(about.get("targets", ()))
 
     def predict(self, images: Any = None, audio_features: Any = None) -> np.ndarray:
-        """(n, classes) float32 probabilities in the order of `labels`.
+        """(n, classes) float32 probabilities in the order of `labels`; (n, 0) for a network without classes.
 
         images: (n, 128, 128) uint8. audio_features: (n, 68), or n arrays of (frames, 68) if the network uses frames.
         Either may be None, a missing modality: EMODal then answers with the softmax on the other one.
         Raises ModelInputError if the network has no input left.
         """
-        outputs, head = self._outputs(images, audio_features)
-        return outputs[head]
+        outputs, head, n = self._outputs(images, audio_features)
+        return outputs.get(head, np.empty((n, 0), np.float32))
 
     def predict_targets(self, images: Any = None, audio_features: Any = None) -> np.ndarray:
         """(n, targets) float32 in the order of `targets`, for the same inputs as predict."""
-        outputs, head = self._outputs(images, audio_features)
-        return outputs[f"{head}_values"] if self.targets else np.empty((len(outputs[head]), 0), np.float32)
+        outputs, head, n = self._outputs(images, audio_features)
+        return outputs.get(f"{head}_values", np.empty((n, 0), np.float32))
 
-    def _outputs(self, images: Any, audio_features: Any) -> tuple[dict[str, np.ndarray], str]:
-        """The outputs of the network, and the head that answers for the available modalities."""
+    def _outputs(self, images: Any, audio_features: Any) -> tuple[dict[str, np.ndarray], str, int]:
+        """The outputs of the network, the head that answers for the available modalities, and the number of samples."""
         if self.uses_frames and audio_features is not None:
             audio_features = _checked_frames(audio_features)
         images, audio_features = _checked(images, audio_features)
@@ -76,7 +77,7 @@ class Predictor:
             images = np.zeros((n, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
         if audio_features is None:
             audio_features = np.zeros((n, FEATURES), np.float32)
-        return outputs_of(self.network, images, audio_features), head
+        return outputs_of(self.network, images, audio_features), head, n
 
     def predict_with_codes(
         self, images: Any = None, audio_features: Any = None
@@ -84,8 +85,13 @@ class Predictor:
         """As predict, and (n, k) features in which similar samples are near each other.
 
         They are EMODal's codes, or the log probabilities of a network that has no codes among its outputs.
+        Raises ModelInputError also if the network has no classes.
         """
-        outputs, head = self._outputs(images, audio_features)
+        if not self.labels:
+            raise ModelInputError(
+                f"the {self.name} network has no classes: it has no probabilities to rank by"
+            )
+        outputs, head, _ = self._outputs(images, audio_features)
         codes = [outputs[name] for name in sorted(outputs) if name.endswith("_code")]
         return outputs[head], np.concatenate(codes or [np.log(np.maximum(outputs[head], 1e-6))], axis=1)
 
@@ -106,10 +112,11 @@ class Predictor:
             if rows:
                 faces = None if head == "audio" else np.stack([np.asarray(images[row]) for row in rows])
                 sounds = None if head == "image" else [np.asarray(audio_features[row]) for row in rows]
-                outputs, _ = self._outputs(faces, sounds)
+                outputs, _, _ = self._outputs(faces, sounds)
                 for place, row in enumerate(rows):
+                    shares = outputs[head][place] if self.labels else None
                     values = outputs[f"{head}_values"][place] if self.targets else None
-                    answers[row] = Answer(outputs[head][place], head, values)
+                    answers[row] = Answer(shares, head, values)
         return answers
 
     def _head_or_none(self, has_image: bool, has_audio: bool) -> str | None:
@@ -140,6 +147,10 @@ class Predictor:
         """(n, classes) probabilities from the head for the modalities of each sample; NaN without an answer."""
         return answers_of(self.name, outputs, samples)
 
+    def values(self, outputs: dict[str, np.ndarray], samples: Samples) -> np.ndarray:
+        """(n, targets) values from the head for the modalities of each sample; NaN without an answer."""
+        return answers_of(self.name, outputs, samples, "_values")
+
     def outputs(self, samples: Samples) -> dict[str, np.ndarray]:
         """Every output for every sample: probabilities of each head and, for EMODal, the two codes."""
         if self.uses_frames:
@@ -167,7 +178,10 @@ def _refuse_other_names(file: Path, network: Any, about: dict[str, Any]) -> None
     if network.name not in MAIN_HEAD or not isinstance(network.output, dict):
         raise ModelInputError(f"{file}: a Keras model, but not a network of emodal train")
     head = MAIN_HEAD[network.name]
-    for key, output, fewest in (("labels", head, 1), ("targets", f"{head}_values", 0)):
+    for key, output, fewest in (
+        ("labels", head, 0 if about.get("targets") else 1),
+        ("targets", f"{head}_values", 0),
+    ):
         names = about.get(key, ())
         words = isinstance(names, list | tuple) and all(isinstance(n, str) and n.isprintable() for n in names)
         outputs = network.output[output].shape[-1] if output in network.output else 0

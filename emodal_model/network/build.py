@@ -24,7 +24,7 @@ from emodal_model.network.decorrelation import CLIP, Decorrelation, decorrelatio
 NextKernel = Callable[[], Any]
 NetworkName = Literal["emodal", "audio", "audio_recurrent", "image"]
 
-#: The head whose cross-entropy stops training, and whose output is the network's answer.
+#: The head whose validation loss stops training, and whose output is the network's answer.
 MAIN_HEAD: Final[Mapping[str, str]] = {
     "emodal": "both",
     "audio": "audio",
@@ -100,9 +100,10 @@ def build_network(
 ) -> Any:
     """The Keras model of a network. Inputs by name; outputs: the logits of its heads, "both", "audio", "image".
 
-    With targets, the outputs "both_values", ... are their values, (n, targets), in their own units.
+    Without classes, there are no logits. With targets, the outputs "both_values", ... are their values, (n, targets),
+    in their own units.
     EMODal also has the codes "audio_code" and "image_code", (n, config.features), for the common loss.
-    classes: width of the heads. dtype: Keras policy of the hidden layers; logits and codes are always float32.
+    classes: width of the heads, or 0. dtype: Keras policy of the hidden layers; logits and codes are always float32.
     """
     inputs: dict[str, Any] = {}
     codes: dict[str, Any] = {}
@@ -127,7 +128,7 @@ def build_network(
             name=f"{head}_logits",
             dtype="float32",
         )(code)
-        for head, code in heads.items()
+        for head, code in (heads.items() if classes else ())
     }
     for head, code in heads.items() if scales.target_mean else ():
         values = keras.layers.Dense(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from emodal_model.report.charts import (
     history_lines,
     reliability_diagram,
     spread_chart,
+    value_plot,
     warm_up_line,
 )
 from emodal_model.report.mistakes import Mistake, worst_mistakes
@@ -32,13 +34,15 @@ def write_report(
     test: Samples,
     outputs: Mapping[str, np.ndarray],
     answers: np.ndarray,
+    values: np.ndarray | None = None,
     dataset: Path | None = None,
     dataset_report: str = "",
 ) -> None:
     """Write the page of a run.
 
     metrics: as in metrics.json. test: from evaluate.labelled_originals. outputs: of the main network for `test`.
-    answers: (n, classes) probabilities, as of Predictor.answers. dataset: the folder with the sounds of the mistakes.
+    answers: (n, classes) probabilities, as of Predictor.answers. values: (n, targets), of Predictor.values.
+    dataset: the folder with the sounds of the mistakes.
     dataset_report: address of the report of the dataset; empty without one.
     Raises ModelWorkError if the page cannot be written.
     """
@@ -47,24 +51,39 @@ def write_report(
     pairs = test.having("both")
     if "audio_code" in outputs and pairs.sum() > 1:
         codes = outputs["audio_code"][pairs], outputs["image_code"][pairs]
-        scatter = code_scatter(*codes, test.labels[pairs], test.classes)
-    write_text(path, render(metrics, mistakes, scatter, dataset_report))
+        scatter = code_scatter(*codes, test.labels[pairs], test.classes or ("clip",))
+    plots = {}
+    if values is not None and len(test):
+        columns = zip(test.target_names, test.targets.T, values.T, strict=True)
+        plots = {name: value_plot(truth, answer, name) for name, truth, answer in columns}
+    write_text(path, render(metrics, mistakes, scatter, dataset_report, plots))
 
 
 def render(
-    metrics: Mapping[str, Any], mistakes: list[Mistake], scatter: str = "", dataset_report: str = ""
+    metrics: Mapping[str, Any],
+    mistakes: list[Mistake],
+    scatter: str = "",
+    dataset_report: str = "",
+    value_plots: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """The whole page. scatter: SVG. dataset_report: as in write_report."""
+    """The whole page. scatter: SVG. dataset_report: as in write_report. value_plots: SVG by target."""
     networks = metrics["networks"]
     trained = [name for name in TRAINED if name in networks]
     main = trained[-1] if trained else None
     classes = list(networks[main]["recall"]) if main else []
+    of_targets = {
+        target: next(scores[name] for name in reversed(TRAINED) if name in scores)
+        for target, scores in metrics.get("targets", {}).items()
+        if set(scores) & set(TRAINED)
+    }
     return templates.render(
         "index.html.j2",
         metrics=metrics,
         networks=networks,
         trained=trained,
         main=networks[main] if main else None,
+        of_targets=of_targets,
+        value_plots=value_plots,
         titles=TITLES,
         power_note=power_note,
         labels=classes,

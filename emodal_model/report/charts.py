@@ -179,7 +179,8 @@ def code_scatter(
         )
     description = (
         f"Codes of {len(labels)} clips on two principal components with {100 * sum(shares):.0f} % "
-        "of their variance; colours are classes, circles are faces, triangles are sounds"
+        f"of their variance; {'colours are classes, ' if len(classes) > 1 else ''}circles are faces, "
+        "triangles are sounds"
     )
     frame = (
         f'<rect x="1" y="1" width="{size - 2}" height="{size - 2}" rx="6" fill="none" stroke="var(--line)"/>'
@@ -187,6 +188,27 @@ def code_scatter(
         f'<text transform="translate(14 {size - edge}) rotate(-90)">{100 * shares[1]:.0f} %</text>'
     )
     return _svg(frame + "".join(parts), description, size, size)
+
+
+def value_plot(truth: np.ndarray, values: np.ndarray, target: str) -> Markup:
+    """A point for each clip of which both are known: its truth across, the network's value up. truth, values: (n,)."""
+    known = np.flatnonzero(~(np.isnan(truth) | np.isnan(values)))
+    if len(known) == 0:
+        return _svg("", f"{target}: no clip with a truth and a value")
+    known = known[np.unique(np.linspace(0, len(known) - 1, MOST_POINTS).round().astype(int))]
+    x, y = truth[known].astype(float), values[known].astype(float)
+    low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
+    span = max(high - low, 1e-9)
+    dots = "".join(
+        f'<circle cx="{_x(across):.1f}" cy="{_y(up):.1f}" r="3" fill="var(--one)" fill-opacity=".6"/>'
+        for across, up in zip((x - low) / span, (y - low) / span, strict=True)
+    )
+    diagonal = _path([(_x(0), _y(0)), (_x(1), _y(1))], "var(--soft)", dashed=True)
+    edges = (f"{low:.3g}", f"{high:.3g}")
+    return _svg(
+        _axes("truth", edges, edges, "network") + diagonal + dots,
+        f"{target}: value of the network over the truth for {len(known)} clips, both from {low:.3g} to {high:.3g}",
+    )
 
 
 def _x(share: float) -> float:
@@ -226,9 +248,9 @@ def _svg(content: str, description: str, width: int = WIDTH, height: int = HEIGH
 def history_lines(history: Sequence[dict[str, Any]]) -> tuple[list[Line], str]:
     """The curve to show for a training, with its unit: the validation loss, else the training loss."""
     if history and all(report["validation_loss"] is not None for report in history):
-        return [
-            Line("validation cross-entropy", [r["validation_loss"] for r in history], "var(--one)")
-        ], "nats"
+        has_classes = history[0].get("validation_accuracy", 0.0) is not None
+        loss, unit = ("cross-entropy", "nats") if has_classes else ("squared error", "variances")
+        return [Line(f"validation {loss}", [r["validation_loss"] for r in history], "var(--one)")], unit
     return [Line("training loss", [r["train_loss"] for r in history], "var(--one)", dashed=True)], "loss"
 
 

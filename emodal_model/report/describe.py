@@ -28,8 +28,9 @@ def describe_run(
     """
     outputs = network.outputs(test)
     answers = network.answers(outputs, test)
+    values = network.values(outputs, test) if network.targets else None
     linked = _address(dataset / "report" / "index.html", (final or out) / "report")
-    write_report(out / "report" / "index.html", metrics, test, outputs, answers, dataset, linked)
+    write_report(out / "report" / "index.html", metrics, test, outputs, answers, values, dataset, linked)
     write_card(out, dataset, metrics, network.about)
 
 

@@ -29,10 +29,12 @@ class Mistake:
 def worst_mistakes(
     test: Samples, probabilities: np.ndarray, dataset: Path | None = None, most: int = 12
 ) -> list[Mistake]:
-    """At most `most` mistakes, the most confident first.
+    """At most `most` mistakes, the most confident first; none without classes.
 
     probabilities: (n, classes), NaN without an answer. dataset: the folder with the sounds.
     """
+    if not test.classes:
+        return []
     answered = ~np.isnan(probabilities[:, 0])
     wrong = np.flatnonzero(answered & (probabilities.argmax(axis=1) != test.labels))
     chosen = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]

@@ -36,7 +36,7 @@ class Epoch:
 
     validation_loss: calibrated cross-entropy in nats, plus the squared error of standardised targets; in the stage
     "common", minus the H-score of validation pairs.
-    Both validation values are None without validation samples.
+    Both validation values are None without validation samples, the accuracy also without classes.
     """
 
     network: str
@@ -93,7 +93,7 @@ def fit(
     checkpoint: CheckpointFile | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Fitted:
-    """Train one network until its validation cross-entropy has not improved for config.patience epochs.
+    """Train one network until its validation loss has not improved for config.patience epochs.
 
     train: labelled and unlabelled samples. validation: labelled originals of other groups; if there are none, every
     epoch is trained and the last weights are kept. Raises ModelWorkError if the loss is no longer finite.
@@ -225,14 +225,18 @@ def _validate(
     if stage.name == "common":
         pairs = validation.having("both")
         return -float(h_score(outputs["audio_code"][pairs], outputs["image_code"][pairs])), None
+    loss = 0.0
+    if target_std is not None:
+        values = answers_of(name, outputs, validation, "_values")
+        error = squared_error(values, validation.targets, target_std)
+        loss = stage.config.target_weight * float(error)
+    if not validation.classes:
+        return loss, None
     logits = answers_of(name, outputs, validation)
     # Calibrated, as the network will be used. On unseen speakers the network becomes overconfident long before its
     # accuracy falls, and the uncalibrated cross-entropy would stop training then.
     temperature = best_temperature(logits, validation.labels)
-    loss = cross_entropy(softmax(logits / temperature), validation.labels)
-    if target_std is not None:
-        values = answers_of(name, outputs, validation, "_values")
-        loss += stage.config.target_weight * float(squared_error(values, validation.targets, target_std))
+    loss += cross_entropy(softmax(logits / temperature), validation.labels)
     return loss, float((logits.argmax(axis=1) == validation.labels).mean())
 
 

@@ -157,7 +157,8 @@ class _Run:
     def finish(self, out: Path, metrics: Mapping[str, Any]) -> None:
         """Log classes, settings, table and files of the model folder, and mark the run as finished."""
         classes = next((list(scores["recall"]) for scores in metrics["networks"].values()), [])
-        self._client.set_tag(self._id, CLASSES, ", ".join(classes))
+        if classes:
+            self._client.set_tag(self._id, CLASSES, ", ".join(classes))
         self._client.log_dict(self._id, metrics["config"], "config.json")
         self._client.log_text(self._id, format_report(metrics), "table.txt")
         for name in _FILES:

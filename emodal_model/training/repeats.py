@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -74,6 +74,15 @@ def train_repeats(repeats: Sequence[TrainingJob], run_all: RunAll) -> dict[str, 
         (repeat.key, each) for repeat, each in zip(repeats, metrics, strict=True) if repeat.key is not None
     ]
     by = "seed" if repeats[0].key is not None else "fold"
+    targets = {
+        target: {
+            name: _spread(
+                _concordances(counted, target, name), _concordances(counted, target, "emodal"), "ccc"
+            )
+            for name in networks
+        }
+        for target, networks in metrics[0].get("targets", {}).items()
+    }
     together = metrics[0] | {
         "repeats": {
             "by": by,
@@ -86,6 +95,7 @@ def train_repeats(repeats: Sequence[TrainingJob], run_all: RunAll) -> dict[str, 
                 name: _spread([each["reference"][name]["accuracy"] for _, each in counted], [])
                 for name in metrics[0].get("reference", {})
             },
+            **({"targets": targets} if targets else {}),
         }
     }
     if by == "fold":
@@ -97,9 +107,9 @@ def train_repeats(repeats: Sequence[TrainingJob], run_all: RunAll) -> dict[str, 
 def _pooled(repeats: Sequence[TrainingJob]) -> dict[str, Any]:
     """The evaluation of the clips of all folds, each by the training that held out its fold, and the suspect labels.
 
-    Writes the answers to folds/predictions.parquet in the folder of the first training, and the suspects of folds and
-    test split beside it. Returns "pooled" and "suspects" as JSON values; nothing if a training of an earlier version
-    left no answers.
+    Without classes, there are no suspect labels. Writes the answers to folds/predictions.parquet in the folder of the
+    first training, and the suspects of folds and test split beside it. Returns "pooled" and "suspects" as JSON
+    values; nothing if a training of an earlier version left no answers.
     """
     from emodal_model.evaluation.evaluate import evaluation_of
     from emodal_model.evaluation.predictions import PREDICTIONS, pooled, read_predictions, write_predictions
@@ -111,12 +121,12 @@ def _pooled(repeats: Sequence[TrainingJob]) -> dict[str, Any]:
     out, dataset = repeats[0].out, repeats[0].dataset
     judged = pooled(folds)
     write_predictions(out / "folds" / PREDICTIONS, judged)
+    results = {"pooled": evaluation_of(judged).as_dict() | {"keys": [repeat.key for repeat in repeats[1:]]}}
+    if not judged.classes:
+        return results
     suspects = find_suspects(pooled([judged, test]), read_spans(dataset))
     write_suspects(out / SUSPECTS, suspects)
-    return {
-        "pooled": evaluation_of(judged).as_dict() | {"keys": [repeat.key for repeat in repeats[1:]]},
-        "suspects": count_suspects(suspects),
-    }
+    return results | {"suspects": count_suspects(suspects)}
 
 
 def train_repeat(
@@ -147,7 +157,17 @@ def _accuracies(counted: Sequence[tuple[int, dict[str, Any]]], name: str) -> lis
     return [each["networks"].get(name, {}).get("accuracy") for _, each in counted]
 
 
-def _spread(accuracies: Sequence[float | None], of_emodal: Sequence[float | None]) -> dict[str, Any]:
+def _concordances(
+    counted: Sequence[tuple[int, dict[str, Any]]], target: str, name: str
+) -> list[float | None]:
+    return [each.get("targets", {}).get(target, {}).get(name, {}).get("ccc") for _, each in counted]
+
+
+def _spread(
+    values: Sequence[float | None],
+    of_emodal: Sequence[float | None],
+    score: Literal["accuracy", "ccc"] = "accuracy",
+) -> dict[str, Any]:
     """Mean, sample standard deviation and 95 % interval of the mean (Student's t); None if too few have a value.
 
     p_against_emodal: p-value of the paired t-test over the repeats; of_emodal may be empty.
@@ -155,19 +175,19 @@ def _spread(accuracies: Sequence[float | None], of_emodal: Sequence[float | None
     # Imported late: it takes a second and 50 MB, which builds without training do not need.
     from scipy.stats import t, ttest_1samp
 
-    known = [accuracy for accuracy in accuracies if accuracy is not None]
+    known = [value for value in values if value is not None]
     mean, sd = float(np.mean(known)) if known else None, None
     interval = None
     if mean is not None and len(known) > 1:
         sd = float(np.std(known, ddof=1))
         half = float(t.ppf(0.975, len(known) - 1)) * sd / len(known) ** 0.5
-        interval = [max(0.0, mean - half), min(1.0, mean + half)]
-    pairs = [(a, e) for a, e in zip(accuracies, of_emodal, strict=False) if a is not None and e is not None]
+        interval = [max(0.0 if score == "accuracy" else -1.0, mean - half), min(1.0, mean + half)]
+    pairs = [(a, e) for a, e in zip(values, of_emodal, strict=False) if a is not None and e is not None]
     differences = [a - e for a, e in pairs]
     # There is no test for constant differences: EMODal against itself, or a single repeat.
     tested = len(pairs) > 1 and float(np.ptp(differences)) > 0
     return {
-        "accuracy": list(accuracies),
+        score: list(values),
         "mean": mean,
         "sd": sd,
         "interval": interval,

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from emodal_model.core.config import GridPoint, ModelConfig
 from emodal_model.core.errors import ModelInputError
 from emodal_model.core.files import write_json, write_text
 from emodal_model.training.repeats import TrainingJob, repeats_of
+
+#: What a sweep is ranked by, the first that the validation scores have.
+_LOSSES: Final = ("cross_entropy", "squared_error")
 
 
 def swept_network(config: ModelConfig) -> str:
@@ -33,7 +36,7 @@ def sweep_repeats(dataset: Path, out: Path, points: Sequence[GridPoint]) -> list
 
 
 def ranked(points: Sequence[GridPoint], metrics: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """The points by validation cross-entropy, best first, as JSON values.
+    """The points by validation cross-entropy, or squared error without classes, best first, as JSON values.
 
     metrics: of the trainings of each point. "best": the settings of the best point that differ from the defaults.
     Scores are means over seeds and members. Raises ModelInputError if a training had no validation samples.
@@ -54,12 +57,16 @@ def ranked(points: Sequence[GridPoint], metrics: Sequence[Sequence[Mapping[str, 
                 "settings": point.settings,
                 "network": network,
                 "trainings": len(members),
-                "validation_cross_entropy": float(np.mean([score["cross_entropy"] for score in scores])),
-                "validation_accuracy": float(np.mean([score["accuracy"] for score in scores])),
+                **{
+                    f"validation_{name}": float(np.mean([score[name] for score in scores]))
+                    for name in (*_LOSSES, "accuracy")
+                    if name in scores[0]
+                },
                 "epochs": float(np.mean([member["best_epoch"] for member in members])),
             }
         )
-    order = sorted(range(len(rows)), key=lambda number: (rows[number]["validation_cross_entropy"], number))
+    loss = f"validation_{_loss_of(rows[0])}"
+    order = sorted(range(len(rows)), key=lambda number: (rows[number][loss], number))
     defaults = ModelConfig().model_dump(mode="json")
     chosen = points[order[0]].config.model_dump(mode="json")
     best = {name: value for name, value in chosen.items() if value != defaults[name]}
@@ -79,10 +86,15 @@ def format_sweep(result: Mapping[str, Any]) -> str:
     rows = result["points"]
     titles = [row["title"] for row in rows]
     width = max(len(title) for title in titles)
-    lines = [f"{'':{width}}{'validation: cross-entropy':>28}{'accuracy %':>12}{'best epoch':>12}"]
+    loss = _loss_of(rows[0])
+    lines = [f"{'':{width}}{'validation: ' + loss.replace('_', '-'):>28}{'accuracy %':>12}{'best epoch':>12}"]
     for title, row in zip(titles, rows, strict=True):
-        lines.append(
-            f"{title:{width}}{row['validation_cross_entropy']:>28.4f}"
-            f"{100 * row['validation_accuracy']:>12.2f}{row['epochs']:>12.1f}"
-        )
+        share = row.get("validation_accuracy")
+        accuracy = "-" if share is None else f"{100 * share:.2f}"
+        lines.append(f"{title:{width}}{row[f'validation_{loss}']:>28.4f}{accuracy:>12}{row['epochs']:>12.1f}")
     return "\n".join(lines)
+
+
+def _loss_of(row: Mapping[str, Any]) -> str:
+    """What the points are ranked by: with classes the cross-entropy, else the squared error of standardised targets."""
+    return next(name for name in _LOSSES if f"validation_{name}" in row)

@@ -35,6 +35,7 @@ from emodal_model.evaluation.predictions import PREDICTIONS, write_predictions
 from emodal_model.evaluation.scores import best_temperature, score, softmax
 from emodal_model.inference.metadata import about_model
 from emodal_model.inference.predictor import Predictor, load, save
+from emodal_model.losses import squared_error
 from emodal_model.network.build import MAIN_HEAD, NetworkName, target_scales, with_probabilities
 from emodal_model.network.forward import answers_of, outputs_of, usable_by
 from emodal_model.report.describe import describe_run
@@ -87,7 +88,8 @@ def train(
     _refuse_unknown_targets(learned, dataset)
     names, left_out = _with_inputs(names, left_out, learned, dataset)
     members = members_of(samples, _hold_out_by(manifest), config, given)
-    clips = np.bincount(learned.labels[learned.originals], minlength=len(learned.classes))
+    classes = len(learned.classes)
+    clips = np.bincount(learned.labels[learned.originals], minlength=classes)[:classes]
     _make_folder(out / "logs")
     unfinished = _empty_folder(out / UNFINISHED / out.absolute().name)
 
@@ -113,8 +115,9 @@ def train(
 
     fit_side, validation = (samples.take(side) for side in (members[0].held.fit, members[0].held.validation))
     labelled = fit_side.take(fit_side.labels >= 0)
-    baselines = baseline_probabilities(labelled, validation, test) if config.name == "all" else {}
-    judged = judge(networks, test, int(np.argmax(clips)), baselines, config.fold)
+    with_baselines = config.name == "all" and learned.classes
+    baselines = baseline_probabilities(labelled, validation, test) if with_baselines else {}
+    judged = judge(networks, test, int(np.argmax(clips)) if len(clips) else 0, baselines, config.fold)
     write_predictions(unfinished / PREDICTIONS, judged)
     metrics = {
         "run": run,
@@ -202,7 +205,8 @@ def train_member(
         fitted = fit(name, side, validation, member.config, checkpoint, on_epoch)
     except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
         raise ModelWorkError(f"{name}: not enough memory; lower model.batch_size or model.filters") from exc
-    weights = calibrate_head_weights(fitted.network, validation) if name == "emodal" else None
+    is_fused = name == "emodal" and samples.classes
+    weights = calibrate_head_weights(fitted.network, validation) if is_fused else None
     temperatures, scores = _calibrate(fitted, validation, name)
     summary = _summary(fitted) | {"fusion": weights, "temperatures": temperatures, "validation": scores}
     return fitted.network, summary
@@ -234,7 +238,7 @@ def _with_inputs(
         rows = learned.having(MAIN_HEAD[name])
         if not rows.any():
             left_out = left_out | {name: MISSING[MAIN_HEAD[name]]}
-        elif len(np.unique(learned.labels[rows])) < 2:
+        elif learned.classes and len(np.unique(learned.labels[rows])) < 2:
             left_out = left_out | {name: "its training clips are all of one class"}
         else:
             kept.append(name)
@@ -325,6 +329,13 @@ def _refuse_unknown_targets(learned: Samples, dataset: Path) -> None:
 
 
 def _refuse_useless(samples: Samples, dataset: Path) -> None:
+    if not samples.classes:
+        if len(samples) == 0:
+            raise ModelInputError(
+                f"{dataset}: no training clip has a number in {', '.join(samples.target_names)}, and there are no "
+                "classes; name other columns in model.targets, or see the reasons in the ledger"
+            )
+        return
     classes = np.unique(samples.labels)
     if len(classes) == 0:
         raise ModelInputError(
@@ -340,7 +351,12 @@ def _refuse_useless(samples: Samples, dataset: Path) -> None:
 def _calibrate(
     fitted: Fitted, validation: Samples, name: NetworkName
 ) -> tuple[dict[str, float], dict[str, Any] | None]:
-    """The temperature of every head, and the scores of its answers on the validation samples (None without any)."""
+    """The temperature of every head, and the scores of its answers on the validation samples (None without any).
+
+    A network without classes has no temperatures; its score is squared_error, in units of the targets' variance.
+    """
+    if not validation.classes:
+        return {}, _target_score(fitted, validation, name) if len(validation) else None
     heads = [name for name in fitted.network.output if not name.endswith(("_code", "_values"))]
     if len(validation) == 0:
         return dict.fromkeys(heads, 1.0), None
@@ -355,6 +371,13 @@ def _calibrate(
     answers = softmax(answers_of(name, tempered, validation))
     scores = score(answers, validation.labels, validation.classes)
     return temperatures, scores
+
+
+def _target_score(fitted: Fitted, validation: Samples, name: NetworkName) -> dict[str, Any]:
+    outputs = outputs_of(fitted.network, validation.images, validation.audio_features)
+    values = answers_of(name, outputs, validation, "_values")
+    std = np.asarray(target_scales(validation.targets)["target_std"], np.float32)
+    return {"squared_error": float(squared_error(values, validation.targets, std))}
 
 
 def _summary(fitted: Fitted) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def predict(
         print("emodal: no span to ask about; give some with --annotations", file=sys.stderr)
     for file in result["files"]:
         print(f"emodal: written {file}", file=sys.stderr)
-    from flows.operations.predict import answer_columns, as_csv
+    from flows.operations.predict import as_csv
 
-    columns = answer_columns(result["labels"], result["targets"])
-    print_result(result, as_csv(result["spans"], columns).rstrip("\n"), as_json)
+    text = as_csv(result["spans"], result["labels"], result["targets"])
+    print_result(result, text.rstrip("\n"), as_json)

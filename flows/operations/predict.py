@@ -141,10 +141,11 @@ def _write(
     from emodal_model.report.timeline import Mark, draw_timeline
 
     table, timeline = out / "predictions.csv", out / "timeline.png"
-    write_bytes(table, as_csv(lines, answer_columns(network.labels, network.targets)).encode())
+    write_bytes(table, as_csv(lines, network.labels, network.targets).encode())
     spans = [question.span for question in questions.asked]
     marks = [Mark(s.start_s, s.end_s, a) for s, a in zip(spans, answers, strict=True)]
-    draw_timeline(timeline, questions.film.name, questions.length_s, marks, network.labels)
+    of_film = (questions.film.name, questions.length_s, marks)
+    draw_timeline(timeline, *of_film, network.labels, network.targets)
     return [table, timeline]
 
 
@@ -174,10 +175,13 @@ def settings_of(about: dict[str, Any]) -> ReadSettings:
 def labels_of(about: dict[str, Any]) -> LabelsConfig:
     """The classes of a model, and the words for them in its dataset: see emodal_model.inference.metadata.
 
-    Spans that are asked about need not have the targets of the dataset.
+    Spans that are asked about need not have the targets of the dataset. A model without classes reads any words, which
+    its predictions do not show.
     Raises InputError if they cannot be classes, such as words with control characters.
     """
     try:
+        if not about["labels"]:
+            return DEFAULT_LABELS
         own = {"classes": tuple(about["labels"]), "targets": ()}
         return LabelsConfig(**{**about.get("label_settings", {}), **own})
     except (KeyError, TypeError, ValidationError) as error:
@@ -265,20 +269,23 @@ def predictions(
     labels: Sequence[str],
     targets: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """A line a span, as JSON values. answers: emodal_model.predictor.Answer, in the order of observed."""
+    """A line a span, as JSON values. answers: emodal_model.predictor.Answer, in the order of observed.
+
+    label and predicted are left out if there are no classes.
+    """
     columns = answer_columns(labels, targets)
     lines = []
     for question, seen, answer in zip(questions.asked, observed, answers, strict=True):
         shares = [None] * len(labels) if answer.probabilities is None else answer.probabilities.tolist()
         values = [None] * len(targets) if answer.targets is None else answer.targets.tolist()
         best = None if answer.probabilities is None else labels[int(answer.probabilities.argmax())]
+        words = {"label": question.label, "predicted": best} if labels else {}
         lines.append(
             {
                 "film": questions.film.name,
                 "start_s": round(question.span.start_s, 6),
                 "end_s": round(question.span.end_s, 6),
-                "label": question.label,
-                "predicted": best,
+                **words,
                 **{
                     name: None if number is None else round(number, 6)
                     for name, number in zip(columns, [*shares, *values], strict=True)
@@ -302,9 +309,10 @@ def answer_columns(labels: Sequence[str], targets: Sequence[str] = ()) -> list[s
     return classes + [f"{name}_value" if name in taken else name for name in targets]
 
 
-def as_csv(lines: Sequence[dict[str, Any]], answers: Sequence[str]) -> str:
-    """The lines as CSV with a header, empty cells where there is nothing. answers: names of classes and targets."""
-    names = ["film", "start_s", "end_s", "label", "predicted", *answers, "used"]
+def as_csv(lines: Sequence[dict[str, Any]], labels: Sequence[str], targets: Sequence[str] = ()) -> str:
+    """The lines as CSV with a header, empty cells where there is nothing."""
+    words = ["label", "predicted"] if labels else []
+    names = ["film", "start_s", "end_s", *words, *answer_columns(labels, targets), "used"]
     text = io.StringIO()
     writer = csv.DictWriter(
         text, [*names, "face_reason", "sound_reason", "frame_s"], lineterminator="\n", restval=""

@@ -64,9 +64,14 @@ def make_proposal(
     name_films(config.films)
     films = list_films(config.films)
     file = model_file(model / "model" if (model / "model").is_dir() else model) if model else None
-    settings = (
-        settings_of(read_about(file)) if file else ReadSettings(config.clips, config.face, config.audio)
-    )
+    settings = ReadSettings(config.clips, config.face, config.audio)
+    if file:
+        about = read_about(file)
+        if not about.get("labels"):
+            raise InputError(
+                f"{file}: has no classes, and spans are ranked by their probabilities; leave out --model"
+            )
+        settings = settings_of(about)
     wanted = per_film * CANDIDATES if file else per_film
     pool = WorkerPool(config.worker_count, config.clips.memory_mb)
     read: dict[str, list[SpanFeatures]] = {}

@@ -41,7 +41,11 @@ def _table(samples: Samples) -> pa.Table:
             "clip_id": pa.array(samples.clip_ids.tolist(), pa.string()),
             "film": pa.array(samples.films.tolist(), pa.string()),
             "speaker": pa.array([s or None for s in samples.speakers.tolist()], pa.string()),
-            "label": pa.array([None if x < 0 else x for x in samples.labels.tolist()], pa.int64()),
+            **(
+                {"label": pa.array([None if x < 0 else x for x in samples.labels.tolist()], pa.int64())}
+                if samples.classes
+                else {}
+            ),
             "image": pa.array(
                 _or_null([{"bytes": png, "path": None} for png in pngs], samples.has_image),
                 pa.struct([("bytes", pa.binary()), ("path", pa.string())]),

@@ -1,5 +1,6 @@
-"""Numeric targets beside the classes: learned by every head, scored with intervals, saved, exported and predicted."""
+"""Numeric targets, beside classes and without: learned, scored with intervals, saved, exported, predicted, compared."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,20 +10,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from emodal_model.core.config import GridPoint
 from emodal_model.core.errors import ModelInputError
-from emodal_model.data.samples import Samples, read_samples
+from emodal_model.data.samples import Samples, read_classes, read_samples
 from emodal_model.data.synthetic import draw_hidden, draw_samples
+from emodal_model.evaluation.compare import compare_trainings, format_comparison
 from emodal_model.evaluation.evaluate import evaluate
-from emodal_model.evaluation.predictions import read_predictions
+from emodal_model.evaluation.predictions import read_predictions, write_predictions
 from emodal_model.evaluation.regression import concordance, regression_scores, rmse
 from emodal_model.evaluation.tables import format_report
 from emodal_model.inference.export import export
 from emodal_model.inference.predictor import load
 from emodal_model.losses import squared_error, total_loss
+from emodal_model.training.repeats import TrainingJob, train_repeats
+from emodal_model.training.sweep import format_sweep, ranked
 from emodal_model.training.train import train
 from tests.model.conftest import TINY, write_dataset
 
-CONFIG = TINY.model_copy(update={"targets": ("valence", "arousal"), "epochs": 25, "learning_rate": 1e-2})
+CONFIG = TINY.model_copy(update={"targets": ("valence", "arousal"), "epochs": 15, "learning_rate": 1e-2})
 
 
 def with_targets(n: int, seed: int) -> Samples:
@@ -150,3 +155,146 @@ def test_the_concordance_correlation_is_lins() -> None:
     assert rmse(x, x + 2) == pytest.approx(2.0)
     empty = regression_scores(np.full(3, np.nan), x[:3])
     assert empty == {"n": 0, "ccc": None, "ccc_interval": None, "rmse": None, "rmse_interval": None}
+
+
+# Without classes.
+
+ALONE = CONFIG.model_copy(update={"name": "emodal", "targets": (), "epochs": 12})
+TARGETS_OF_BUILD = {"config": {"labels": {"targets": ["valence", "arousal"]}, "split": {"group_by": "film"}}}
+
+
+def without_classes(n: int, seed: int) -> Samples:
+    return with_targets(n, seed).without_classes()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    """EMODal trained on a dataset without classes, which names its targets; model.targets is not set."""
+    folder = tmp_path_factory.mktemp("alone")
+    splits = {"train": without_classes(240, 1), "test": without_classes(60, 2)}
+    dataset = write_dataset(folder / "dataset", TARGETS_OF_BUILD, **splits)
+    return dataset, folder / "model", train(dataset, folder / "model", ALONE)
+
+
+def test_a_dataset_without_classes_trains_heads_of_its_targets_alone(alone: tuple) -> None:
+    dataset, _, metrics = alone
+    assert read_classes(dataset) == ()
+    assert (metrics["networks"], metrics["reference"], metrics["smallest_difference"]) == ({}, {}, None)
+    valence = metrics["targets"]["valence"]
+    assert list(valence) == ["emodal", "emodal_audio", "emodal_image", "mean"]
+    assert valence["emodal"]["n"] == 48 and valence["emodal"]["ccc"] > 0.4
+    assert valence["emodal"]["rmse"] < valence["mean"]["rmse"]
+    assert np.isfinite(metrics["h_score"])
+    assert metrics["dataset"]["test"] == {"samples": 60, "clips": 60, "classes": {}}
+    run = metrics["training"]["emodal"]
+    assert (run["temperatures"], run["fusion"]) == ({}, None)
+    best = run["history"][run["best_epoch"] - 1]
+    assert best["validation_accuracy"] is None and 0 < best["validation_loss"] < 3
+    assert list(run["validation"]) == ["squared_error"]
+
+
+def test_a_network_without_classes_has_values_only_in_files_reports_and_exports(
+    alone: tuple, tmp_path: Path
+) -> None:
+    _, out, metrics = alone
+    network, test = load(out), without_classes(60, 2)
+    assert (network.labels, network.targets) == ((), ("valence", "arousal"))
+    assert not {"both", "audio", "image"} & set(network.network.output)
+    assert network.predict(test.images, test.audio_features).shape == (60, 0)
+    values = network.predict_targets(test.images, test.audio_features)
+    (answer,) = network.predict_each([test.images[0]], [test.audio_features[0]])
+    assert (answer.probabilities, answer.used) == (None, "both")
+    np.testing.assert_allclose(answer.targets, values[0], rtol=1e-4)
+    columns = pq.read_table(out / "predictions.parquet").column_names
+    assert columns[:4] == ["clip_id", "film", "speaker", "fold"]
+    assert not {"truth", "majority", "predicted"} & set(columns)
+    np.testing.assert_allclose(read_predictions(out / "predictions.parquet").targets, test.targets)
+    text = format_report(metrics)
+    assert text.startswith("valence ") and "accuracy" not in text and "H-score of the two codes" in text
+    page, card = (out / "report" / "index.html").read_text(), (out / "README.md").read_text()
+    assert "Confusion matrix" not in page and "Values and truth" in page
+    assert "valence: value of the network over the truth for 48 clips" in page
+    assert "Predicts valence, arousal of a clip" in card and "classes" not in card.split("## Limits")[0]
+    path, difference = export(network, tmp_path, "keras")
+    assert difference < 1e-4 and json.loads(path.with_suffix(".json").read_text())["labels"] == []
+
+
+def test_models_with_and_without_classes_refuse_what_they_cannot_answer_for_in_one_line(
+    alone: tuple, trained: tuple, tmp_path: Path
+) -> None:
+    assert evaluate(alone[1], alone[0]).targets == alone[2]["targets"]
+    # Truth beside classes is truth.
+    beside = evaluate(alone[1], trained[0])
+    assert (beside.networks, beside.targets) == ({}, alone[2]["targets"])
+    with pytest.raises(ModelInputError, match="has no classes, but the audio network was trained on angry,"):
+        evaluate(trained[1], alone[0])
+    plain = write_dataset(tmp_path / "plain", test=draw_samples(8, 1))
+    with pytest.raises(
+        ModelInputError,
+        match=r"has no column valence, arousal, and the emodal network predicts valence, arousal",
+    ):
+        evaluate(alone[1], plain)
+    unnamed = write_dataset(tmp_path / "unnamed", train=without_classes(8, 1))
+    with pytest.raises(
+        ModelInputError, match=r"has no classes; name the numeric columns to learn in model\.targets"
+    ):
+        train(unnamed, tmp_path / "m", ALONE)
+    with pytest.raises(
+        ModelInputError, match="no training clip has a number in pleasure, and there are no classes"
+    ):
+        train(unnamed, tmp_path / "m", ALONE.model_copy(update={"targets": ("pleasure",)}))
+
+
+def test_trainings_without_classes_are_compared_by_their_concordance(alone: tuple, tmp_path: Path) -> None:
+    _, out, _ = alone
+    other = tmp_path / "other"
+    judged = read_predictions(out / "predictions.parquet")
+    worse = {key: value + np.array([5.0, 0.0]) for key, value in judged.values.items()}
+    targets = judged.targets.copy()
+    targets[0] += 1.0  # this clip was annotated anew
+    write_predictions(other / "predictions.parquet", replace(judged, values=worse, targets=targets))
+    (other / "metrics.json").write_text((out / "metrics.json").read_text())
+    found = compare_trainings(out, other)
+    assert (found["clips"], found["only"], found["networks"]) == (59, [1, 1], {})
+    row = found["targets"]["valence"]["emodal"]
+    assert row["n"] == 47
+    one, two = (
+        regression_scores(judged.targets[1:, 0], values["emodal.both"][1:, 0])
+        for values in (judged.values, worse)
+    )
+    assert row["ccc"] == pytest.approx([one["ccc"], two["ccc"]])
+    assert row["rmse"] == pytest.approx([one["rmse"], two["rmse"]])
+    assert row["difference"] == pytest.approx(two["ccc"] - one["ccc"])
+    assert row["interval"][0] < row["difference"] < row["interval"][1] < 0
+    lines = format_comparison(found).splitlines()
+    assert lines[1].split()[:2] == ["valence", "clips"] and lines[2].startswith("audio+image (EMODal)")
+
+
+def test_seeds_and_folds_without_classes_spread_the_concordance_and_find_no_suspects(tmp_path: Path) -> None:
+    def metrics_of(ccc: float) -> dict[str, Any]:
+        return {"networks": {}, "reference": {}, "targets": {"valence": {"emodal": {"ccc": ccc}}}}
+
+    jobs = [TrainingJob(seed, tmp_path, tmp_path / str(seed), ALONE) for seed in (0, 1)]
+    (tmp_path / "0").mkdir()
+    together = train_repeats(jobs, lambda _: [metrics_of(-0.1), metrics_of(0.3)])
+    spread = together["repeats"]["targets"]["valence"]["emodal"]
+    assert (spread["ccc"], spread["mean"], spread["interval"]) == (
+        [-0.1, 0.3],
+        pytest.approx(0.1),
+        [-1.0, 1.0],
+    )
+    lines = format_report(together | {"targets": {}}).splitlines()
+    assert "CCC of valence over 2 seeds" in lines
+
+
+def test_a_sweep_without_classes_is_ranked_by_the_squared_error() -> None:
+    def trained_with(error: float) -> list[dict[str, Any]]:
+        run = {"validation": {"squared_error": error}, "best_epoch": 3, "other_members": []}
+        return [{"training": {"emodal": run}}]
+
+    points = [
+        GridPoint({"dropout": share}, ALONE.model_copy(update={"dropout": share})) for share in (0.2, 0.5)
+    ]
+    result = ranked(points, [trained_with(0.9), trained_with(0.7)])
+    assert [row["title"] for row in result["points"]] == ["dropout=0.5", "dropout=0.2"]
+    assert "validation: squared-error" in format_sweep(result)

@@ -63,6 +63,21 @@ def test_a_film_without_spans_has_an_empty_timeline(tmp_path: Path) -> None:
     assert (tmp_path / "t.svg").read_text().startswith("<?xml")
 
 
+def test_without_classes_values_are_drawn_from_the_lowest_to_the_highest_of_the_film(tmp_path: Path) -> None:
+    values = [np.array([value, 9.0], np.float32) for value in (1.0, 3.0)]
+    marks = [Mark(10.0 * n, 10.0 * n + 10, Answer(None, "both", each)) for n, each in enumerate(values)]
+    marks.append(Mark(25.0, 30.0, Answer(None, None)))
+    draw_timeline(tmp_path / "t.png", "a film", 30.0, marks, (), ("valence", "arousal"))
+    picture = cv2.imread(str(tmp_path / "t.png"))
+    valence = class_colours(("valence", "arousal"))["valence"]
+    rows, columns = (picture == [int(valence[i : i + 2], 16) for i in (5, 3, 1)]).all(axis=2).nonzero()
+    # The key at the top has the colour too.
+    rows, columns = rows[rows > 50], columns[rows > 50]
+    middle = (columns.min() + columns.max()) / 2
+    early, late = (np.unique(rows[side]).size for side in (columns < middle - 1, columns > middle + 1))
+    assert late > 5 * early > 0
+
+
 def test_a_path_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelWorkError, match="cannot be written"):
