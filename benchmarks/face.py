@@ -4,8 +4,10 @@ python benchmarks/face.py [FOLDER OF PHOTOS] [--out docs/benchmarks]
 """
 
 import argparse
+import csv
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -24,8 +26,11 @@ from sheet import finish, machine
 from threadpoolctl import threadpool_limits
 
 from emodal_data.clips.gates import face_gate
+from emodal_data.clips.span_reading import read_face
+from emodal_data.clips.speaker_reading import middle_shot
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
+from emodal_data.core.span import Span
 from emodal_data.face import (
     LANDMARKS68,
     Detection,
@@ -42,6 +47,10 @@ from emodal_data.face.measures import sharpness
 from emodal_data.face.pose import fit_head
 from emodal_data.face.surface import canonical_surface
 from emodal_data.face.types import as_rgb
+from emodal_data.face.views import make_views
+from emodal_data.media import open_film
+from emodal_data.media.encoders import encode_image
+from emodal_data.sample_films import make_sample_films
 from emodal_data.sample_films.actors import draw_actor
 from emodal_data.sample_films.script import EMOTIONS as LABELS
 from tests.face.rendered import Actor
@@ -340,6 +349,45 @@ def film_actors(count: int) -> list[Callable[[float], np.ndarray]]:
     return drawers
 
 
+def series(backend: FaceBackend) -> Iterator[str]:
+    """CPU time of the picture of a clip, by the number of its frames and their views; shares of frames found."""
+    yield "| settings | CPU ms a clip | frames a clip, of those asked for |\n|---|---|---|"
+    with tempfile.TemporaryDirectory() as folder:
+        make_sample_films(Path(folder), films=1, clips_per_film=12, seed=1)
+        rows = csv.DictReader((Path(folder) / "truth.csv").open())
+        truth = [row for row in rows if row["kind"] == "good"]
+        spans = [Span(float(row["start"]), float(row["end"])) for row in truth]
+        (path,) = (Path(folder) / "films").iterdir()
+        views = {"views": ("rgb", "context")}
+        for title, face in {
+            "one frame": {},
+            "`views` rgb and context": views,
+            "`frames` 4": {"frames": 4},
+            "`frames` 8": {"frames": 8},
+            "`frames` 8, `views` rgb and context": {"frames": 8} | views,
+            "`frame` clearest": {"frame": "clearest"},
+            "`frame` most_expressive, `frames` 8": {"frame": "most_expressive", "frames": 8},
+            "`frames` 4, the search for the shot alone": None,
+        }.items():
+            config = FaceConfig(**(face or {}))
+            with open_film(path) as film:
+                started, found = time.process_time(), 0
+                for span in spans:
+                    if face is None:
+                        middle_shot(film, span)
+                        continue
+                    seen = read_face(film, span, backend, config)
+                    found += len(seen.frames)
+                    for one in (seen, *seen.frames):
+                        for view in make_views(one.frame.rgb, one.picture, config).values():
+                            encode_image(view, config.view_format)
+                ms = 1000 * (time.process_time() - started) / len(spans)
+            share = f"{found / len(spans):.1f} of {config.frames}" if config.frames > 1 else "-"
+            yield f"| {title} | {ms:.0f} | {share if face else '-'} |"
+        seconds = statistics.mean(span.length_s for span in spans)
+        yield f"\n{len(spans)} spans of {seconds:.1f} s on average, of a film of 1280x720 pixels, 25 frames a second."
+
+
 def spread(values: list[float]) -> str:
     return ", ".join(f"{value:.2f}" for value in (min(values), np.percentile(values, 5), np.median(values)))
 
@@ -372,6 +420,7 @@ def main() -> None:
         ("Yaw of 12 actors of sample films drawn at known poses (medians)", yaws(backend, film_actors(12))),
         ("Where the gate's limits lie", limits(backend, people)),
         ("Blur", blur(backend, people)),
+        ("Frames and views of a clip", series(backend)),
     ):
         with threadpool_limits(1):  # as the workers of a build have it
             body += ["", f"## {title}", "", *lines]

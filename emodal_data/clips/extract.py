@@ -48,6 +48,11 @@ class SpanFeatures:
     sound_reason: Reason | None = None
     short_term: Float32s | None = None
 
+    @property
+    def faces(self) -> NDArray[np.uint8] | None:
+        """The frames, if there are any, else the image."""
+        return self.image if self.frames is None else self.frames
+
 
 def extract_features(path: Path, spans: Sequence[Span], settings: ReadSettings) -> list[SpanFeatures]:
     """The features of each span, in order. Runs inside a worker. If the film cannot be used, every span says so.

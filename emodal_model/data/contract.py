@@ -22,4 +22,7 @@ MISSING = {
     "both": "no clip has both an image and sound",
 }
 
+#: The columns of the images of several frames, in datasets built with face.frames, and of their times.
+IMAGE_FRAMES, FRAME_TIMES = "image_frames", "frame_times_s"
+
 NO_FRAMES = "the dataset has no short-term frames; build it with --set audio.short_term=true"

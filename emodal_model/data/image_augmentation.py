@@ -43,12 +43,18 @@ def draw_augmentations(rows: int, size: int, seed: tuple[int, ...]) -> Augmentat
 
 
 def augmented(images: np.ndarray, augmentations: Augmentations, places: np.ndarray) -> np.ndarray:
-    """Augmented copies of images, (n, size, size) uint8.
+    """Augmented copies of images, of the same shape.
 
-    images: (n, size, size) uint8. places: (n,) the row of `augmentations` of each image.
+    images: (n, size, size) uint8, or (n, frames, size, size): all frames of a sample alike, and blank ones stay blank.
+    places: (n,) the row of `augmentations` of each sample.
     """
-    changed = np.empty_like(images)
-    for out, image, place in zip(changed, images, places, strict=True):
+    changed = np.zeros_like(images)
+    if images.ndim == 4:
+        places = np.repeat(places, images.shape[1])
+    every = (pictures.reshape(-1, *images.shape[-2:]) for pictures in (changed, images))
+    for out, image, place in zip(*every, places, strict=True):
+        if images.ndim == 4 and not image.any():
+            continue
         # Reflected at the border: a black edge would reveal the shift.
         moved = cv2.warpAffine(
             image,

@@ -13,8 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_model.core.errors import ModelInputError
-from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE, NO_FRAMES, UNLABELLED
+from emodal_model.data.contract import (
+    FEATURES,
+    FRAME_TIMES,
+    FRAMES,
+    IMAGE_FRAMES,
+    IMAGE_SIZE,
+    NO_FRAMES,
+    UNLABELLED,
+)
 from emodal_model.data.disk_images import DiskImages, on_disk
+from emodal_model.data.image_frames import pad_frames
 from emodal_model.data.sequences import Sequences
 
 _COLUMNS = ("clip_id", "film", "speaker", "label", "image", "audio_features", "augmentation")
@@ -24,7 +33,8 @@ _COLUMNS = ("clip_id", "film", "speaker", "label", "image", "audio_features", "a
 class Samples:
     """Samples as columns, all of the same length n.
 
-    images: (n, 128, 128) uint8, an array or DiskImages on disk. audio_features: (n, 68) float32, or the frames after
+    images: (n, 128, 128) uint8, or (n, frames, 128, 128) with blank images after the last frame; an array or DiskImages
+    on disk. audio_features: (n, 68) float32, or the frames after
     by_frames. has_image, has_audio: (n,) bool; where False, the image or the features are zeros.
     labels: (n,) int64, -1 if unlabelled; without classes 0 for a sample with a known target. clip_ids, films, speakers:
     (n,) str; a missing speaker is "". originals: (n,) bool, False for augmented samples. classes: the names of the
@@ -53,6 +63,11 @@ class Samples:
     def take(self, chosen: np.ndarray) -> "Samples":
         """The samples of a boolean mask or of indices, in that order."""
         return Samples(**{name: _taken(column, chosen) for name, column in vars(self).items()})
+
+    @property
+    def image_frames(self) -> int:
+        """The most images of a sample."""
+        return self.images.shape[1] if len(self.images.shape) == 4 else 1
 
     def having(self, head: str) -> np.ndarray:
         """(n,) bool: the samples with the inputs of a head, "audio", "image" or "both"."""
@@ -100,7 +115,17 @@ def _joined(columns: list[Any]) -> Any:
 def images_mb(dataset: Path) -> float:
     """Size of all decoded images of a dataset, in MB of 2**20 bytes."""
     rows = sum(_metadata(path).num_rows for path in shards(dataset, "*"))
-    return float(rows * IMAGE_SIZE * IMAGE_SIZE / 2**20)
+    return float(rows * count_image_frames(dataset) * IMAGE_SIZE * IMAGE_SIZE / 2**20)
+
+
+def count_image_frames(dataset: Path) -> int:
+    """The most frames that a sample of the dataset has images of; 1 if samples have one image each."""
+    most = 1
+    for path in shards(dataset, "*"):
+        if IMAGE_FRAMES in _schema(path).names:
+            times = _read_table(path, [FRAME_TIMES])[FRAME_TIMES].combine_chunks()
+            most = max(most, pa.compute.max(times.value_lengths()).as_py() or 1)
+    return most
 
 
 def has_frames(dataset: Path) -> bool:
@@ -119,12 +144,14 @@ def read_samples(
     spill: Path | None = None,
     with_frames: bool = False,
     targets: tuple[str, ...] = (),
+    image_frames: int = 1,
 ) -> Samples:
     """All samples of a split, "train", "validation", "test" or "unlabelled"; none if the dataset has no such split.
 
     spill: a folder for the images, which are then DiskImages in an unnamed file; None: in memory. with_frames: read the
     short-term frames too. targets: numeric columns to read (see learned_targets); a column that a shard lacks is
-    unknown. A null image or null audio_features is a missing modality.
+    unknown. image_frames: with more than 1, the images of so many frames at most, where the dataset has the column; a
+    clip without any has its image as its one frame. A null image or null audio_features is a missing modality.
     Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray images and 68
     finite features.
     """
@@ -132,15 +159,19 @@ def read_samples(
     classes, targets = read_classes(dataset), learned_targets(dataset, targets)
     if not classes:
         wanted.remove("label")
+    if image_frames > 1 and has_column(dataset, IMAGE_FRAMES):
+        wanted.append(IMAGE_FRAMES)
     tables = [_read_table(path, wanted, targets) for path in shards(dataset, split)]
     rows = sum(table.num_rows for table in tables)
     # Filled in place: 11,606 images need 190 MB, and a list of them with its copy three times that.
-    shape = (rows, IMAGE_SIZE, IMAGE_SIZE)
+    shape = (rows, *([image_frames] if IMAGE_FRAMES in wanted else []), IMAGE_SIZE, IMAGE_SIZE)
     images = on_disk(shape, spill) if spill else np.zeros(shape, np.uint8)
     has_image = np.zeros(rows, np.bool_)
-    for index, (clip_id, png) in enumerate(_pngs(tables)):
-        if png is not None:
-            images[index], has_image[index] = _decode(png, clip_id, dataset), True
+    for index, (clip_id, pngs) in enumerate(_pngs(tables)):
+        if pngs:
+            decoded = np.stack([_decode(png, clip_id, dataset) for png in pngs])
+            images[index] = pad_frames(decoded[None], image_frames)[0] if len(shape) > 3 else decoded[0]
+            has_image[index] = True
     samples = Samples(
         images=DiskImages([images]) if spill else images,
         audio_features=_join([_audio_features(table, dataset) for table in tables], np.float32, (FEATURES,)),
@@ -313,11 +344,14 @@ def _read_table(path: Path, wanted: list[str], optional: tuple[str, ...] = ()) -
         ) from exc
 
 
-def _pngs(tables: list[pa.Table]) -> Iterator[tuple[str, bytes | None]]:
+def _pngs(tables: list[pa.Table]) -> Iterator[tuple[str, list[bytes]]]:
+    """The clip of each sample and its frames; without frames its image; without an image none."""
     for table in tables:
-        for clip_id, image in zip(table["clip_id"], table["image"], strict=True):
-            value = image.as_py()
-            yield str(clip_id.as_py()), value["bytes"] if value else None
+        several = table[IMAGE_FRAMES] if IMAGE_FRAMES in table.column_names else table["image"]
+        for clip_id, image, frames in zip(table["clip_id"], table["image"], several, strict=True):
+            one, many = image.as_py(), frames.as_py()
+            files = many if isinstance(many, list) and many else [one] if one and one["bytes"] is not None else []
+            yield str(clip_id.as_py()), [file["bytes"] for file in files]
 
 
 def _decode(png: bytes, clip_id: str, dataset: Path) -> np.ndarray:

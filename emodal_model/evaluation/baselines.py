@@ -62,14 +62,15 @@ def audio_features(samples: Samples) -> np.ndarray:
 
 
 def image_features(samples: Samples) -> np.ndarray:
-    """(n, 1764 + 256): histograms of oriented gradients, and a 16x16 thumbnail."""
-    each = [
-        np.concatenate(
-            [oriented_gradients(image), cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA).ravel()]
-        )
-        for image in samples.images
-    ]
-    return np.asarray(each, np.float64)
+    """(n, 1764 + 256): histograms of oriented gradients, and a 16x16 thumbnail; the mean over several frames."""
+
+    def features(image: np.ndarray) -> np.ndarray:
+        if image.ndim == 3:
+            return np.asarray(np.mean([features(frame) for frame in image if frame.any()], axis=0))
+        small = cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA)
+        return np.concatenate([oriented_gradients(image), small.ravel()])
+
+    return np.asarray([features(image) for image in samples.images], np.float64)
 
 
 def oriented_gradients(image: np.ndarray) -> np.ndarray:

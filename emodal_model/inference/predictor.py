@@ -16,11 +16,12 @@ from emodal_model.core.backend import keras
 from emodal_model.core.errors import ModelInputError
 from emodal_model.core.files import atomic_path
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
+from emodal_model.data.image_frames import stack_frames
 from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
 from emodal_model.inference.metadata import ABOUT, model_file, read_about
 from emodal_model.network.build import MAIN_HEAD
-from emodal_model.network.forward import answers_of, outputs_of, usable_by
+from emodal_model.network.forward import answers_of, image_frames_of, outputs_of, usable_by
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,23 @@ class Predictor:
     """A loaded network.
 
     name: "emodal", "audio", "audio_recurrent" or "image". about: its metadata. uses_frames: its audio input is
-    short-term frames, not the 68 features of a clip.
+    short-term frames, not the 68 features of a clip. image_frames: the number of images of a sample that it takes the
+    mean code of.
     """
 
     def __init__(self, network: Any, about: dict[str, Any]) -> None:
         self.network, self.about = network, about
         self.name: str = network.name
         self.uses_frames: bool = FRAMES in network.input
+        self.image_frames: int = image_frames_of(network)
         self.labels: tuple[str, ...] = tuple(about["labels"])
         self.targets: tuple[str, ...] = tuple(about.get("targets", ()))
 
     def predict(self, images: Any = None, audio_features: Any = None) -> np.ndarray:
         """(n, classes) float32 probabilities in the order of `labels`; (n, 0) for a network without classes.
 
-        images: (n, 128, 128) uint8. audio_features: (n, 68), or n arrays of (frames, 68) if the network uses frames.
+        images: (n, 128, 128) uint8; if image_frames is more than 1, also (n, frames, 128, 128), or n arrays of
+        (frames, 128, 128). audio_features: (n, 68), or n arrays of (frames, 68) if the network uses frames.
         Either may be None, a missing modality: EMODal then answers with the softmax on the other one.
         Raises ModelInputError if the network has no input left.
         """
@@ -70,7 +74,9 @@ class Predictor:
         """The outputs of the network, the head that answers for the available modalities, and the number of samples."""
         if self.uses_frames and audio_features is not None:
             audio_features = _checked_frames(audio_features)
-        images, audio_features = _checked(images, audio_features)
+        if self.image_frames > 1 and images is not None:
+            images = _checked_images(images, self.image_frames)
+        images, audio_features = _checked(images, audio_features, self.image_frames)
         head = self.head_for(images is not None, audio_features is not None)
         n = len(audio_features) if images is None else len(images)
         if images is None:
@@ -100,7 +106,8 @@ class Predictor:
     ) -> list[Answer]:
         """An answer for each sample, in order. A sample may lack its image, its sound, or both.
 
-        images: (128, 128) uint8 or None. audio_features: (68,), or (frames, 68) if the network uses frames, or None.
+        images: (128, 128) uint8, (frames, 128, 128) if image_frames is more than 1, or None.
+        audio_features: (68,), or (frames, 68) if the network uses frames, or None.
         """
         heads = [
             self._head_or_none(image is not None, audio is not None)
@@ -110,7 +117,7 @@ class Predictor:
         for head in ("both", "image", "audio"):
             rows = [row for row, used in enumerate(heads) if used == head]
             if rows:
-                faces = None if head == "audio" else np.stack([np.asarray(images[row]) for row in rows])
+                faces = None if head == "audio" else [np.asarray(images[row]) for row in rows]
                 sounds = None if head == "image" else [np.asarray(audio_features[row]) for row in rows]
                 outputs, _, _ = self._outputs(faces, sounds)
                 for place, row in enumerate(rows):
@@ -210,11 +217,27 @@ def _checked_frames(sounds: Any) -> Sequences:
     return Sequences(rows)
 
 
-def _checked(images: Any, audio_features: Any) -> tuple[np.ndarray | None, np.ndarray | Sequences | None]:
+def _checked_images(images: Any, count: int) -> np.ndarray:
+    """The frames of several clips, (n, count, 128, 128). Raises ModelInputError."""
+    rows = [np.asarray(image) for image in images]
+    side = (IMAGE_SIZE, IMAGE_SIZE)
+    wrong = [f"{row.shape} {row.dtype}" for row in rows if row.dtype != np.uint8 or row.shape[-2:] != side]
+    wrong += [f"{row.shape}" for row in rows if row.ndim not in (2, 3) or 0 in row.shape]
+    if wrong:
+        raise ModelInputError(
+            f"each image must be {side} or (frames, {IMAGE_SIZE}, {IMAGE_SIZE}) uint8, not {wrong[0]}"
+        )
+    return stack_frames(rows, count)
+
+
+def _checked(
+    images: Any, audio_features: Any, image_frames: int = 1
+) -> tuple[np.ndarray | None, np.ndarray | Sequences | None]:
     """The two inputs as arrays of the right shape and type. Raises ModelInputError."""
     if images is not None:
         images = np.asarray(images)
-        if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
+        frames = [image_frames] if image_frames > 1 else []
+        if images.dtype != np.uint8 or images.shape[1:] != (*frames, IMAGE_SIZE, IMAGE_SIZE):
             raise ModelInputError(
                 f"images must be (n, {IMAGE_SIZE}, {IMAGE_SIZE}) uint8, not {images.shape} {images.dtype}"
             )

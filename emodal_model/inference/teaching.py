@@ -94,7 +94,9 @@ def labelled_codes(network: Predictor, dataset: Path) -> np.ndarray:
 
     Raises ModelInputError if the dataset cannot be read.
     """
-    samples = read_samples(dataset, "train", with_frames=network.uses_frames)
+    samples = read_samples(
+        dataset, "train", with_frames=network.uses_frames, image_frames=network.image_frames
+    )
     if network.uses_frames:
         samples = samples.by_frames()
     known = samples.take(samples.originals & (samples.labels >= 0) & samples.having(network.main_head))

@@ -55,7 +55,13 @@ def normalisation_of(samples: Samples) -> Normalisation:
     Samples without an image, or without sound, do not count in the normalisation of it.
     """
     pixels = _present(samples.images, samples.has_image)
-    pixels = pixels[:: max(1, len(pixels) // 2048)] if len(pixels) else np.zeros(1, np.uint8)
+    pixels = (
+        pixels[:: max(1, len(pixels) * samples.image_frames // 2048)]
+        if len(pixels)
+        else np.zeros(1, np.uint8)
+    )
+    if pixels.ndim == 4:  # without the blank images after the last frame of a sample
+        pixels = pixels[pixels.any(axis=(2, 3))]
     sounds = _present(samples.audio_features, samples.has_audio)
     if len(sounds) == 0:
         sounds = np.zeros((1, FEATURES))
@@ -96,7 +102,12 @@ def _present(column: Any, has: np.ndarray) -> Any:
 
 
 def build_network(
-    name: NetworkName, config: ModelConfig, scales: Normalisation, classes: int, dtype: str = "float32"
+    name: NetworkName,
+    config: ModelConfig,
+    scales: Normalisation,
+    classes: int,
+    dtype: str = "float32",
+    image_frames: int = 1,
 ) -> Any:
     """The Keras model of a network. Inputs by name; outputs: the logits of its heads, "both", "audio", "image".
 
@@ -104,6 +115,8 @@ def build_network(
     in their own units.
     EMODal also has the codes "audio_code" and "image_code", (n, config.features), for the common loss.
     classes: width of the heads, or 0. dtype: Keras policy of the hidden layers; logits and codes are always float32.
+    image_frames: with more than 1, so many images of each sample, of which blank ones do not count; the code of the
+    image is the mean of the codes of its frames.
     """
     inputs: dict[str, Any] = {}
     codes: dict[str, Any] = {}
@@ -115,7 +128,8 @@ def build_network(
         inputs["audio_features"] = keras.Input((FEATURES,), name="audio_features")
         codes["audio"] = _audio_branch(inputs["audio_features"], config, scales, dtype, next_kernel)
     if name in ("emodal", "image"):
-        inputs["images"] = keras.Input((IMAGE_SIZE, IMAGE_SIZE), name="images", dtype="uint8")
+        shape = (*([image_frames] if image_frames > 1 else []), IMAGE_SIZE, IMAGE_SIZE)
+        inputs["images"] = keras.Input(shape, name="images", dtype="uint8")
         codes["image"] = _image_branch(inputs["images"], config, scales, dtype, next_kernel)
     heads = dict(codes)
     if name == "emodal":
@@ -257,9 +271,14 @@ def _decorrelated(x: Any, scales: Normalisation, next_kernel: NextKernel) -> Any
 def _image_branch(
     images: Any, config: ModelConfig, scales: Normalisation, dtype: str, next_kernel: NextKernel
 ) -> Any:
-    """Three 3x3 convolutions, each with max pooling; flatten; dense; dropout; dense 10."""
+    """Three 3x3 convolutions, each with max pooling; flatten; dense; dropout; dense 10. Of several frames, the mean."""
     gain = 1.0 / scales.pixel_std
-    x = keras.layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="image_plane", dtype="float32")(images)
+    frames = images.shape[1] if len(images.shape) == 4 else 1
+    if frames == 1:
+        x = keras.layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="image_plane", dtype="float32")(images)
+    else:  # each frame is a picture of its own, up to the mean of the codes
+        pixels = keras.ops.cast(images, "float32")
+        x = keras.ops.reshape(pixels, (-1, IMAGE_SIZE, IMAGE_SIZE, 1))
     x = keras.layers.Rescaling(gain, -scales.pixel_mean * gain, name="image_standardised", dtype=dtype)(x)
     for number, filters in enumerate(config.filters, start=1):
         x = keras.layers.Conv2D(
@@ -283,7 +302,12 @@ def _image_branch(
         dtype=dtype,
     )(x)
     x = keras.layers.Dropout(config.dropout, seed=config.seed, name="image_dropout", dtype=dtype)(x)
-    return _code(config, next_kernel, "image_code")(x)
+    code = _code(config, next_kernel, "image_code")(x)
+    if frames == 1:
+        return code
+    is_frame = keras.ops.sign(keras.ops.max(pixels, axis=(2, 3)))[:, :, None]
+    codes = keras.ops.reshape(code, (-1, frames, config.features)) * is_frame
+    return keras.ops.sum(codes, axis=1) / keras.ops.maximum(keras.ops.sum(is_frame, axis=1), 1.0)
 
 
 def with_probabilities(members: Sequence[tuple[Any, dict[str, float]]]) -> Any:

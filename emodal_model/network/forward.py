@@ -5,8 +5,9 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from emodal_model.core.backend import tf
-from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
+from emodal_model.data.contract import FEATURES, FRAMES
 from emodal_model.data.disk_images import DiskImages
+from emodal_model.data.image_frames import pad_frames
 from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
 from emodal_model.network.build import MAIN_HEAD
@@ -21,7 +22,7 @@ def outputs_of(
     """Every output of the network for every sample, in order: (n, ...) float32 for each output name."""
     if len(images) == 0:  # convolutions do not accept an empty batch
         sound = (1, 1, FEATURES) if FRAMES in network.input else (1, FEATURES)
-        dummy = np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.uint8), np.zeros(sound, np.float32)
+        dummy = np.zeros((1, *images.shape[1:]), np.uint8), np.zeros(sound, np.float32)
         return {name: value[:0] for name, value in outputs_of(network, *dummy).items()}
     parts = []
     for start in range(0, len(images), batch_size):
@@ -29,6 +30,12 @@ def outputs_of(
         inputs = inputs_of(network, images[rows], audio_features[rows])
         parts.append({name: np.asarray(value) for name, value in answer(network, inputs).items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def image_frames_of(network: Any) -> int:
+    """The number of images of each sample that a network takes."""
+    shape = network.input["images"].shape if "images" in network.input else ()
+    return int(shape[1]) if len(shape) == 4 else 1
 
 
 def usable_by(name: str, samples: Samples) -> np.ndarray:
@@ -72,5 +79,7 @@ def answer(network: Any, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def inputs_of(network: Any, images: Any, audio: Any) -> dict[str, Any]:
     """The inputs that this network has, by name. audio: its features, or its frames."""
+    if (count := image_frames_of(network)) > 1 and images.shape[1:] != network.input["images"].shape[1:]:
+        images = pad_frames(images, count)
     given = {"images": images, "audio_features": audio, FRAMES: audio}
     return {name: given[name] for name in network.input}

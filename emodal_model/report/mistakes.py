@@ -76,6 +76,8 @@ def sounds_of(dataset: Path, clip_ids: Iterable[str]) -> dict[str, str]:
 
 
 def _png(image: np.ndarray) -> str:
+    """image: (128, 128), or (frames, 128, 128), of which the first is shown."""
+    image = image if image.ndim == 2 else image[0]
     return _data_uri("image/png", cv2.imencode(".png", image)[1].tobytes())
 
 

@@ -102,7 +102,8 @@ def fit(
     repeatable(config.seed)
     scales = normalisation_of(train)
     classes = len(train.classes)
-    network = build_network(name, config, scales, classes, choose_precision(config.precision))
+    frames = train.image_frames
+    network = build_network(name, config, scales, classes, choose_precision(config.precision), frames)
     varies = bool(config.vary_pictures) and "images" in network.input
     class_weights = tf.constant(balanced_weights(train.labels, classes))
     present = np.stack([train.has_audio, train.has_image], axis=1)
@@ -127,7 +128,10 @@ def fit(
             network.set_weights(state.weights)
             for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
                 variable.assign(value)
-        step = make_step(network, optimizer, class_weights, stage.config, variables, is_partial, target_std)
+        step = make_step(
+            *(network, optimizer, class_weights, stage.config, variables, is_partial, target_std),
+            image_shape=train.images.shape[1:],
+        )
         best_epoch = max((report.epoch for report in done if report.is_best), default=0)
         # A warm-up without a positive H-score on validation pairs is not kept.
         best_loss = 0.0 if stage.name == "common" else None
@@ -185,7 +189,7 @@ def fit(
         network.set_weights(best_weights)
 
     # Kept in float32: the answers are the same on machines without bfloat16, and every export format can hold it.
-    kept = build_network(name, config, scales, classes)
+    kept = build_network(name, config, scales, classes, image_frames=frames)
     kept.set_weights(best_weights)
     last = [report for report in history if report.stage == "all"]
     warm_up = [report for report in history if report.stage != "all"]
@@ -248,18 +252,20 @@ def make_step(
     variables: list[Any] | None = None,
     is_partial: bool = False,
     target_std: np.ndarray | None = None,
+    image_shape: tuple[int, ...] = (IMAGE_SIZE, IMAGE_SIZE),
 ) -> Callable[..., Any]:
     """One optimizer step as a compiled function of (images, audio_features, labels) that returns the loss.
 
     A batch may have any size. variables: to train, all if None. optimizer: already built for them.
     is_partial: some samples lack a modality; the step then has a fourth argument, present, as in losses.total_loss.
     target_std: standard deviations of the targets; the step then has a fifth argument, targets.
+    image_shape: of the images of a sample.
     """
     sound = (None, None, FEATURES) if FRAMES in network.input else (None, FEATURES)
     learning = network.trainable_variables if variables is None else variables
 
     signature = [
-        tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8),
+        tf.TensorSpec((None, *image_shape), tf.uint8),
         tf.TensorSpec(sound, tf.float32),
         tf.TensorSpec((None,), tf.int64),
     ]

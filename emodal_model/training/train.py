@@ -21,6 +21,7 @@ from emodal_model.core.versions import versions
 from emodal_model.data.contract import MISSING, NO_FRAMES
 from emodal_model.data.samples import (
     Samples,
+    count_image_frames,
     dataset_hash,
     has_frames,
     images_mb,
@@ -108,6 +109,7 @@ def train(
             "members": len(members),
             "training_clips": dict(zip(learned.classes, clips.tolist(), strict=True)),
             "target_mean": target_scales(learned.targets)["target_mean"],
+            **({"image_frames": learned.image_frames} if learned.image_frames > 1 else {}),
         }
         save(with_probabilities(trained), about, unfinished / f"{name}.keras")
         networks.append(load(unfinished / f"{name}.keras"))
@@ -279,7 +281,7 @@ def _training_and_test_samples(
     fold = config.fold
     held = _fold_of(dataset, fold)
     labelled, unlabelled, validation = (
-        read_samples(dataset, split, spill, with_frames, config.targets)
+        read_samples(dataset, split, spill, with_frames, config.targets, count_image_frames(dataset))
         for split in ("train", "unlabelled", "validation")
     )
     if held is None:
@@ -303,10 +305,11 @@ def _hold_out_by(manifest: dict[str, Any]) -> str:
 
 def _test_samples(dataset: Path, config: ModelConfig, spill: Path | None, with_frames: bool) -> Samples:
     """The samples to test on. Raises ModelInputError if the dataset lacks the fold."""
-    held = _fold_of(dataset, config.fold)
+    held, images = _fold_of(dataset, config.fold), count_image_frames(dataset)
     if held is None:
-        return labelled_originals(read_samples(dataset, "test", None, with_frames, config.targets))
-    return labelled_originals(read_samples(dataset, "train", spill, with_frames, config.targets).take(held))
+        return labelled_originals(read_samples(dataset, "test", None, with_frames, config.targets, images))
+    samples = read_samples(dataset, "train", spill, with_frames, config.targets, images)
+    return labelled_originals(samples.take(held))
 
 
 def _fold_of(dataset: Path, fold: int | None) -> np.ndarray | None:

@@ -105,7 +105,8 @@ def predict_film(model: Path, film: Path, annotations: Path | None, out: Path | 
 
     network = load(file)
     sounds = [s.short_term if network.uses_frames else s.audio_features for s in observed]
-    answers = network.predict_each([s.image for s in observed], sounds)
+    images = [s.faces if network.image_frames > 1 else s.image for s in observed]
+    answers = network.predict_each(images, sounds)
     lines = predictions(questions, observed, answers, network.labels, network.targets)
     files = [] if out is None else _write(out, questions, lines, answers, network)
     return {

@@ -121,7 +121,8 @@ def _by_lesson(
     from emodal_model.inference.teaching import labelled_codes, rank_lessons
 
     network = load(file)
-    images = np.stack([one.image for one in read if one.image is not None])
+    seen = [one for one in read if one.image is not None]
+    images = [one.faces if network.image_frames > 1 else one.image for one in seen]
     sounds = [one.short_term if network.uses_frames else one.audio_features for one in read]
     probabilities, codes = network.predict_with_codes(images, sounds)
     dataset = _dataset_of(file)
