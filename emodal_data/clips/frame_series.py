@@ -59,33 +59,38 @@ def read_series(
     listed_s = spread_s(shot, face.frames) if face.frames > 1 else []
     choose = _CHOICES.get(face.frame)
     others_s = spread_s(shot, CANDIDATES) if choose else []
-    # Ascending: the film is decoded once, and in one go where the frames are dense.
+    # Ascending: the film is decoded once, and in one go where the frames are dense. By time stamp: a short span has
+    # fewer frames than are asked for.
     frames: dict[float, Frame] = {}
+    listed: set[float] = set()
     for t_s in sorted({*listed_s, *others_s}):
         try:
-            frames[t_s] = film.frame_at(t_s, max_side_px=SIDE_PX)
+            frame = film.frame_at(t_s, max_side_px=SIDE_PX)
         except Dropped:
             continue
-    found = {t_s: backend.detect(frame.rgb) for t_s, frame in frames.items()}
+        frames.setdefault(frame.pts_s, frame)
+        if t_s in listed_s:
+            listed.add(frame.pts_s)
+    found = {pts_s: backend.detect(frame.rgb) for pts_s, frame in frames.items()}
     if anchor is None and choose:
         anchor = _nearest_face(frames, found, (shot.start_s + shot.end_s) / 2, face)
     if anchor is None:
         return Series((), None)
-    boxes = {t_s: [_in_film(one, frames[t_s]) for one in detections] for t_s, detections in found.items()}
+    boxes = {
+        pts_s: [_in_film(one, frames[pts_s]) for one in detections] for pts_s, detections in found.items()
+    }
     seen: dict[float, SeenFace] = {}
-    for t_s, number in follow(boxes, anchor).items():
-        frame, rivals = frames[t_s], list(found[t_s])
+    for pts_s, number in sorted(follow(boxes, anchor).items()):
+        frame, rivals = frames[pts_s], list(found[pts_s])
         mine = rivals.pop(number)
         try:
-            picture = picture_face(frame.rgb, found[t_s], [mine, *rivals], backend, face, frame.scale)
+            picture = picture_face(frame.rgb, found[pts_s], [mine, *rivals], backend, face, frame.scale)
         except Dropped:  # its landmarks form no face
             continue
-        seen[frame.pts_s] = SeenFace(frame, picture)
-    # Each face once: a short span has fewer frames than are asked for.
-    listed_pts = {frames[t_s].pts_s for t_s in listed_s if t_s in frames}
-    every = [seen[pts_s] for pts_s in sorted(seen)]
+        seen[pts_s] = SeenFace(frame, picture)
+    every = list(seen.values())
     chosen = every[choose([one.picture for one in every])] if choose and every else None
-    return Series(tuple(one for one in every if one.frame.pts_s in listed_pts), chosen)
+    return Series(tuple(one for pts_s, one in seen.items() if pts_s in listed), chosen)
 
 
 def spread_s(shot: Span, count: int) -> list[float]:
