@@ -34,8 +34,8 @@ def outputs_of(
 
 def image_frames_of(network: Any) -> int:
     """The number of images of each sample that a network takes."""
-    shape = network.input["images"].shape if "images" in network.input else ()
-    return int(shape[1]) if len(shape) == 4 else 1
+    images = network.input.get("images")
+    return int(images.shape[1]) if images is not None and len(images.shape) == 4 else 1
 
 
 def usable_by(name: str, samples: Samples) -> np.ndarray:
