@@ -350,7 +350,9 @@ def _pngs(tables: list[pa.Table]) -> Iterator[tuple[str, list[bytes]]]:
         several = table[IMAGE_FRAMES] if IMAGE_FRAMES in table.column_names else table["image"]
         for clip_id, image, frames in zip(table["clip_id"], table["image"], several, strict=True):
             one, many = image.as_py(), frames.as_py()
-            files = many if isinstance(many, list) and many else [one] if one and one["bytes"] is not None else []
+            files = (
+                many if isinstance(many, list) and many else [one] if one and one["bytes"] is not None else []
+            )
             yield str(clip_id.as_py()), [file["bytes"] for file in files]
 
 
