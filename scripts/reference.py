@@ -103,7 +103,7 @@ def columns() -> str:
         "What was read from the films, before any threshold. Safe to delete.\n",
         _fields(schema.CLIP_STORE),
         "Columns that a setting adds:\n",
-        _fields(pa.schema([*schema.STORE_OPTIONS, *schema.STORE_VIEWS])),
+        _fields(pa.schema([*schema.STORE_OPTIONS, *schema.STORE_VIEWS, schema.TRACKS])),
         "## The 68 speech features\n",
         ", ".join(f"`{name}`" for name in names) + "\n",
     ]

@@ -12,7 +12,7 @@ WINDOW_S = 0.12
 #: First difference with this factor: vowels and consonants count, rumble does not.
 _PRE_EMPHASIS = 0.95
 #: Sound this far below the loud parts of the span (95th percentile) counts as silence, in decades of power.
-_RANGE_DECADES = 3.0
+RANGE_DECADES = 3.0
 _EPSILON = 1e-8
 
 
@@ -26,4 +26,4 @@ def loudness(wave: npt.NDArray[np.float32], times_s: Sequence[float]) -> npt.NDA
     middle, half = np.asarray(times_s) * RATE_HZ, WINDOW_S / 2 * RATE_HZ
     first, last = (np.clip(np.round(middle + side).astype(int), 0, len(wave)) for side in (-half, half))
     levels = np.log10((power[last] - power[first]) / np.maximum(last - first, 1) + _EPSILON)
-    return np.asarray(np.maximum(levels, np.percentile(levels, 95) - _RANGE_DECADES))
+    return np.asarray(np.maximum(levels, np.percentile(levels, 95) - RANGE_DECADES))

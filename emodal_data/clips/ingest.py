@@ -190,6 +190,7 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSetting
     if isinstance(seen, SpanFace):
         row |= _seen(seen, clip)
         row |= {} if seen.speaking is None else asdict(seen.speaking)
+        row |= {} if seen.tracks is None else {"tracks": seen.tracks}
     picture = seen.picture if isinstance(seen, SpanFace) else seen
     faults = [half for half in (picture, sound) if isinstance(half, Dropped)]
     if faults and (

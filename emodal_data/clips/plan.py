@@ -292,6 +292,7 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig, audio: AudioConfig = DEFAUL
         settings["embedder"] = face.embedder
     if face.tracks_faces:
         settings["track_fps"] = face.track_fps
+        settings["tracks"] = True  # curves and portraits are stored too
     if face.views:
         settings["views"] = view_settings(face)
     if face.reads_series:

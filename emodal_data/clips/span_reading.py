@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,15 +84,16 @@ class SpanSound:
 
 @dataclass(frozen=True, eq=False)
 class SpanFace:
-    """The frame chosen for a span, and its face, or why it has none. speaking: where faces were followed.
+    """The frame chosen for a span, and its face, or why it has none. speaking, tracks: where faces were followed.
 
-    frames: the frames of face.frames with the same face, ascending; none if it is 1.
+    frames: the frames of face.frames with the same face, ascending; none if it is 1. tracks: the column schema.TRACKS.
     """
 
     frame: Frame
     picture: FacePicture | Dropped
     speaking: SpeakingMeasures | None = None
     frames: tuple[SeenFace, ...] = ()
+    tracks: dict[str, Any] | None = None
 
 
 @functools.cache
@@ -134,10 +136,12 @@ def read_face(
         seen = _search(film, span, backend, face, speaker.region_at, middle_s)
     seen = _with_series(film, span, backend, face, seen)
     if isinstance(seen.picture, Dropped):
-        return seen
+        return replace(seen, tracks=speakers.record)
     of_face = seen.picture.measures
     x_px, y_px = (of_face.x0 + of_face.x1) / 2, (of_face.y0 + of_face.y1) / 2
-    return replace(seen, speaking=speakers.of_face(x_px, y_px, seen.frame.pts_s))
+    number = speakers.number_of(x_px, y_px, seen.frame.pts_s)
+    tracks = None if speakers.record is None else speakers.record | {"chosen": number}
+    return replace(seen, speaking=None if number is None else speakers.measures[number], tracks=tracks)
 
 
 def embedding(seen: SpanFace, backend: FaceBackend, face: FaceConfig) -> Embedding:

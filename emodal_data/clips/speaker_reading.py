@@ -1,13 +1,15 @@
 """Reads the frames of a span for its faces and says who of them speaks: tracks within the shot of the middle frame."""
 
 import numpy as np
+import numpy.typing as npt
 
 from emodal_data.clips.speaking import SeenFaces, Speakers, score_tracks
+from emodal_data.clips.track_record import place_of, portrait
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.sizes import RATE_HZ
 from emodal_data.core.span import Span
-from emodal_data.face import Detection, FaceBackend, Tracker
+from emodal_data.face import Detection, FaceBackend, FaceTrack, Tracker
 from emodal_data.face.tracks import MIN_OVERLAP, overlap
 from emodal_data.media import Film
 from emodal_data.media.shots import cuts_between
@@ -56,6 +58,7 @@ def read_tracks(film: Film, shot: Span, backend: FaceBackend, fps: float) -> See
     step_s = 1.0 / min(fps, film.info.fps or fps)
     tracker, seen_s, detected_s = Tracker(), -np.inf, -np.inf
     frame_px = 0.0, 0.0
+    portraits: dict[FaceTrack, dict[int, npt.NDArray[np.uint8]]] = {}
     for number in range(int(shot.length_s / step_s)):
         try:
             frame = film.frame_at(shot.start_s + (number + 0.5) * step_s, max_side_px=SIDE_PX)
@@ -73,7 +76,12 @@ def read_tracks(film: Film, shot: Span, backend: FaceBackend, fps: float) -> See
         faces = [backend.landmarks(frame.rgb, one) for one in [*known, *new][:MAX_FACES]]
         clear = [one for one in faces if one.landmark_score >= MIN_LANDMARK_SCORE]
         tracker.add(t_s, clear, frame.scale)
-    return SeenFaces(tracker.tracks, frame_px)
+        for track in tracker.tracks:
+            of_track, place = portraits.setdefault(track, {}), place_of(t_s, shot)
+            if track.times_s[-1] == t_s and place not in of_track:
+                x0, y0, x1, y1 = (edge * frame.scale for edge in track.boxes[-1])
+                of_track[place] = portrait(frame.rgb, (x0, y0, x1, y1))
+    return SeenFaces(tracker.tracks, frame_px, portraits)
 
 
 def _is_known(detection: Detection, known: list[Detection]) -> bool:

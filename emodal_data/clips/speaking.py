@@ -5,14 +5,15 @@ sentence alike, so the changes are compared: their correlation is near zero for 
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from emodal_data.audio_features.loudness import loudness
+from emodal_data.clips.track_record import Portraits, record_tracks
 from emodal_data.core.region import Region
 from emodal_data.core.span import Span
 from emodal_data.face import FaceTrack
@@ -63,19 +64,24 @@ class SpeakingMeasures:
 
 @dataclass(frozen=True, eq=False)
 class SeenFaces:
-    """The faces of a shot. frame_px: width and height of the film's frames."""
+    """The faces of a shot. frame_px: width and height of the film's frames. portraits: of each track."""
 
     tracks: Sequence[FaceTrack]
     frame_px: tuple[float, float]
+    portraits: Mapping[FaceTrack, Portraits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Speakers:
-    """The faces of a span and their measures, in the same order. frame_px: width and height of the film's frames."""
+    """The faces of a span and their measures, in the same order. frame_px: width and height of the film's frames.
+
+    record: what is stored of them for people (track_record.py).
+    """
 
     tracks: tuple[FaceTrack, ...]
     measures: tuple[SpeakingMeasures, ...]
     frame_px: tuple[float, float]
+    record: dict[str, Any] | None = None
 
     def best(self, region: Region | None) -> FaceTrack | None:
         """The face with the highest score, of those whose track lies in the region; None without any.
@@ -89,15 +95,15 @@ class Speakers:
         ]
         return self.tracks[max(found)[2]] if found else None
 
-    def of_face(self, x_px: float, y_px: float, t_s: float) -> SpeakingMeasures | None:
-        """The measures of the face whose centre at a time is nearest to a point within its box; None without one."""
+    def number_of(self, x_px: float, y_px: float, t_s: float) -> int | None:
+        """The number of the face whose centre at a time is nearest to a point within its box; None without one."""
         near = []
         for number, track in enumerate(self.tracks):
             x0, y0, x1, y1 = track.boxes[track.nearest(t_s)]
             if x0 <= x_px <= x1 and y0 <= y_px <= y1:
                 late_s = abs(track.times_s[track.nearest(t_s)] - t_s)
                 near.append((late_s, abs((x0 + x1) / 2 - x_px) + abs((y0 + y1) / 2 - y_px), number))
-        return self.measures[min(near)[2]] if near else None
+        return min(near)[2] if near else None
 
 
 def score_tracks(
@@ -132,7 +138,9 @@ def score_tracks(
         )
         for number, (score, track, one) in enumerate(zip(scores, tracks, compared, strict=True))
     )
-    return Speakers(tuple(tracks), measures, seen.frame_px)
+    portraits = [seen.portraits.get(track, {}) for track in tracks]
+    record = record_tracks(tuple(tracks), scores, portraits, wave, shot)
+    return Speakers(tuple(tracks), measures, seen.frame_px, record)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,14 @@ import pyarrow.parquet as pq
 from emodal_data.clips.tables import MEASURED, PAYLOAD, checked
 from emodal_data.core.errors import DamagedReel
 from emodal_data.core.reasons import LIMITED, PASSING
-from emodal_data.core.schema import CLIP_STORE, STORE_OPTIONS, STORE_VIEWS, stored_names, with_current_names
+from emodal_data.core.schema import (
+    CLIP_STORE,
+    STORE_OPTIONS,
+    STORE_VIEWS,
+    TRACKS,
+    stored_names,
+    with_current_names,
+)
 from emodal_data.storage.files import atomic_path
 
 _SMALL = [name for name in CLIP_STORE.names if name not in PAYLOAD]
@@ -50,10 +57,12 @@ def reel_file(folder: Path, settings_key: str, clip_ids: Iterable[str]) -> Path:
 
 
 def write_reel(path: Path, rows: Sequence[Mapping[str, Any]], limits: str = "") -> None:
-    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, and those of STORE_OPTIONS and
-    STORE_VIEWS that any of them has; missing columns are null. limits: as limits_key when they were read.
+    """Write the clips of a reel: mappings with the columns of schema.CLIP_STORE, and those of STORE_OPTIONS,
+    STORE_VIEWS and TRACKS that any of them has; missing columns are null. limits: as limits_key when they were read.
     """
-    more = [field for field in (*STORE_OPTIONS, *STORE_VIEWS) if any(field.name in row for row in rows)]
+    more = [
+        field for field in (*STORE_OPTIONS, *STORE_VIEWS, TRACKS) if any(field.name in row for row in rows)
+    ]
     schema = pa.schema([*CLIP_STORE, *more], metadata={_LIMITS: limits})
     table = pa.Table.from_pylist(list(rows), schema=schema)
     with atomic_path(path) as temporary:

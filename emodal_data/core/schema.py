@@ -149,6 +149,23 @@ STORE_VIEWS: Final = (
 #: Measures that shards have a list of with face.measures, where clips have several frames.
 FRAME_MEASURES: Final = ("yaw_deg", "pitch_deg", "roll_deg", *EXPRESSION_NAMES)
 
+#: The faces that were followed through a span (face.track), in the clip store only: for people who look at the report.
+TRACKS: Final = _field(
+    "tracks",
+    pa.struct(
+        [
+            pa.field("start_s", pa.float64()),
+            pa.field("end_s", pa.float64()),
+            pa.field("voice", pa.binary()),
+            pa.field("mouths", pa.list_(pa.binary())),
+            pa.field("scores", pa.list_(pa.float32())),
+            pa.field("chosen", pa.int32()),
+            pa.field("portraits", pa.binary()),
+        ]
+    ),
+    "the shot's voice and mouths as curves of float16, and a JPEG with the faces over time: a row for each track",
+)
+
 
 def view_columns(views: Sequence[str]) -> list[str]:
     """The columns of the views of face.views."""

@@ -83,14 +83,14 @@ def test_a_face_seen_for_a_moment_is_not_scored() -> None:
     speakers = scored(short, sound=voice(syllables(1)))
     assert speakers.tracks == ()
     assert speakers.best(None) is None
-    assert speakers.of_face(5.0, 5.0, 10.0) is None
+    assert speakers.number_of(5.0, 5.0, 10.0) is None
 
 
-def test_a_face_finds_its_measures_by_place_and_time() -> None:
+def test_a_face_is_found_by_place_and_time() -> None:
     own = syllables(1)
     speakers = scored(track(0.1 * own, 200.0), track(np.full(100, 0.02), 600.0), sound=voice(own))
-    assert speakers.of_face(610.0, 150.0, 12.0) is speakers.measures[1]
-    assert speakers.of_face(400.0, 150.0, 12.0) is None
+    assert speakers.number_of(610.0, 150.0, 12.0) == 1
+    assert speakers.number_of(400.0, 150.0, 12.0) is None
 
 
 def test_the_gate_names_why_the_face_is_not_that_of_the_speaker() -> None:

@@ -369,6 +369,26 @@ def test_a_clip_shows_its_frame_with_the_box_its_measures_and_its_sound(page: "P
     page.wait_for_function("document.querySelector('audio').currentTime > 0")
 
 
+def test_a_clip_shows_the_faces_that_were_followed_with_the_curves_of_mouth_and_voice(page: "Page") -> None:
+    open_clip(page, "c0000")
+    tracks = page.locator("#tracks .track")
+    assert tracks.locator("figcaption").all_inner_texts() == [
+        "Face 1: speaks with probability 0.04",
+        "Face 2, that of the clip: speaks with probability 0.90",
+    ]
+    assert page.locator("#tracks .chosen .mouth").count() == 2  # a gap where it was not seen
+    assert page.locator("#tracks :not(.chosen) > svg .mouth").count() == 1
+    assert page.locator("#tracks .times").all_inner_texts() == ["0.00 s\n1.00 s"]
+    places = page.eval_on_selector_all(
+        ".strip", "all => all.map((one) => getComputedStyle(one).backgroundPositionY)"
+    )
+    assert places == ["0%", "100%"]
+    page.keyboard.press("p")
+    page.wait_for_function("document.querySelector('#tracks .now').getAttribute('x1') > 100")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelectorAll('#tracks .track').length === 0")
+
+
 def test_a_clip_without_a_face_shows_the_frame_where_none_was_found(page: "Page") -> None:
     open_clip(page, "c0007")
     assert page.locator("#frame i").count() == 0
@@ -518,7 +538,11 @@ def test_nothing_keeps_anybody_out_in_the_light_or_on_a_phone_in_the_dark(
     assert found.violations_count == 0, found.generate_report()
     page.click("text=Show all")
     page.check("#as-faces")
-    open_clip(page, "c0100")
+    open_clip(page, "c0000")
+    page.wait_for_selector("#tracks .track")
+    assert page.evaluate(
+        "document.getElementById('clip').scrollWidth <= document.getElementById('clip').clientWidth"
+    )
     found = axe.Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     page.close()

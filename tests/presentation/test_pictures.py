@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ def write(reported: Path, folder: Path, config: ReportConfig, before: Path | Non
     return write_pictures(folder, clips, places, config, key, before)
 
 
-def pictures(reported: Path, folder: Path, config: ReportConfig) -> list[list[dict[str, str]]]:
+def pictures(reported: Path, folder: Path, config: ReportConfig) -> list[list[dict[str, Any]]]:
     """The entries of every script, in the order of the table."""
     entries = []
     for sheet in write(reported, folder, config):
@@ -76,13 +77,16 @@ def test_a_clip_s_entry_holds_its_frame_its_sound_and_the_box_of_its_face(
 
 def test_frames_and_sounds_are_left_out_when_they_are_not_wanted(reported: Path, tmp_path: Path) -> None:
     entries = pictures(reported, tmp_path, ReportConfig(frames=False, sound=False))
-    assert all(entry == {} for part in entries for entry in part)
+    first, *others = [entry for part in entries for entry in part]
+    assert all(entry == {} for entry in others)
+    assert set(first["tracks"]) == {"start_s", "end_s", "voice", "mouths", "scores", "chosen", "per_track"}
     sheets = write(reported, tmp_path, ReportConfig(frames=False, sound=False))
     faceless = portrait(tmp_path, sheets, 7)
     assert np.abs(faceless - 128).max() <= 2  # the frame is not shown in the face's place either
     assert portrait(tmp_path, sheets, 0).std() > 30
     silent = pictures(reported, tmp_path, ReportConfig(sound=False))
-    assert {name for part in silent for entry in part for name in entry} == {"frame", "box"}
+    assert {name for part in silent for entry in part for name in entry} == {"frame", "box", "tracks"}
+    assert silent[0][0]["tracks"]["portraits"].startswith("data:image/jpeg;base64,")
 
 
 def test_sheets_have_the_same_bytes_every_time(reported: Path, tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from emodal_data.clips.gates import speaking_gate
 from emodal_data.clips.span_reading import ReadSettings, loaded_backend, read_face, read_sound
+from emodal_data.clips.track_record import read_curve
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.core.span import Span
 from emodal_data.media import open_film
+from emodal_data.media.encoders import decode_image
 from emodal_data.sample_films import make_sample_films
 from emodal_data.sample_films.scenes import SCENES, side_by_side, write_scenes
 
@@ -76,3 +78,17 @@ def test_of_two_faces_a_build_takes_the_one_that_speaks_and_finds_the_voice_of_a
             middle = (seen.picture.measures.x0 + seen.picture.measures.x1) / 2
             assert float(row["x0"]) < middle < float(row["x1"])
             assert seen.speaking.speaking_score > seen.speaking.runner_up_score
+            tracks = seen.tracks
+            assert tracks is not None
+            chosen = tracks["chosen"]
+            assert tracks["scores"][chosen] == max(tracks["scores"]) == seen.speaking.speaking_score
+            mouths, voice = [read_curve(mouth) for mouth in tracks["mouths"]], read_curve(tracks["voice"])
+            assert np.nanstd(mouths[chosen]) > 2 * np.nanstd(mouths[1 - chosen])
+            assert len(voice) == len(mouths[0]) == round(8 * (tracks["end_s"] - tracks["start_s"]))
+            assert voice.min() >= 0
+            assert voice.max() == 1
+            portraits = decode_image(tracks["portraits"])
+            assert portraits.shape == (2 * 48, 8 * 48, 3)
+            assert (
+                portraits.reshape(2, 48, 8, 48, 3).std(axis=(1, 3, 4)).min() > 20
+            )  # every place has its face

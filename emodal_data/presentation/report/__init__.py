@@ -38,7 +38,15 @@ _SOURCES = (
         "app/place.js",
         "app/review.js",
     ),
-    *("app/columns.js", "app/rows.js", "app/sheet.js", "app/ranges.js", "app/filters.js", "app/clip.js"),
+    *(
+        "app/columns.js",
+        "app/rows.js",
+        "app/sheet.js",
+        "app/ranges.js",
+        "app/filters.js",
+        "app/tracks.js",
+        "app/clip.js",
+    ),
     *("app/persons.js", "app/counts.js", "app/figures.js", "app/page.js"),
 )
 

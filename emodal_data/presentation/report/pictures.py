@@ -7,7 +7,7 @@ sheet is a hash of its inputs, so that sheets of the previous report are reused 
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from emodal_data.clips.store import Places, load_reel
+from emodal_data.clips.track_record import PORTRAITS, read_curve
 from emodal_data.core.config import ReportConfig
 from emodal_data.core.schema import VIEWS
 from emodal_data.core.sizes import FACE_SIDE_PX
@@ -40,7 +41,7 @@ _HASHES = "sheets.json"
 
 @dataclass(frozen=True)
 class _Stored:
-    """A clip in the store: PNG of the face, JPEG of the frame, frame width in the film, WebM of the sound; views."""
+    """A clip in the store: PNG of the face, JPEG of the frame, WebM of the sound, width of the frame, options."""
 
     image: bytes | None
     preview_frame: bytes | None
@@ -50,6 +51,7 @@ class _Stored:
     image_gray: bytes | None = None
     image_context: bytes | None = None
     frames: list[dict[str, Any]] | None = None
+    tracks: dict[str, Any] | None = None
 
 
 _NOTHING = _Stored(None, None, None, None)
@@ -189,7 +191,29 @@ def _entry(clip: _Stored, box: np.ndarray, config: ReportConfig) -> dict[str, An
         entry["views"] = [_data_url("image/jpeg", view) for view in views]
     if config.sound and clip.preview_sound:
         entry["sound"] = _data_url("audio/webm", clip.preview_sound)
+    if clip.tracks:
+        entry["tracks"] = _tracks(clip.tracks, config)
     return entry
+
+
+def _tracks(tracks: Mapping[str, Any], config: ReportConfig) -> dict[str, Any]:
+    """The faces that were followed: their curves and, with report.frames, their portraits, a row for each."""
+    shown: dict[str, Any] = {
+        "start_s": round(tracks["start_s"], 3),
+        "end_s": round(tracks["end_s"], 3),
+        "voice": _points(tracks["voice"], 2),
+        "mouths": [_points(mouth, 3) for mouth in tracks["mouths"]],
+        "scores": [round(score, 3) for score in tracks["scores"]],
+        "chosen": tracks["chosen"],
+        "per_track": PORTRAITS,
+    }
+    if config.frames and tracks["portraits"]:
+        shown["portraits"] = _data_url("image/jpeg", tracks["portraits"])
+    return shown
+
+
+def _points(curve: bytes, digits: int) -> list[float | None]:
+    return [None if np.isnan(value) else round(value, digits) for value in read_curve(curve).tolist()]
 
 
 def _data_url(kind: str, data: bytes) -> str:

@@ -31,12 +31,13 @@ emodal.dialog = (() => {
     showDecision(clip);
     byId("frame").replaceChildren();
     byId("views").replaceChildren();
+    byId("tracks").replaceChildren();
     byId("sound").replaceChildren();
     const pictures = await table.pictures(clip);
     if (shown[place] === clip) showPictures(clip, pictures);
   }
 
-  function showPictures(clip, { frame, sound, box, views = [] }) {
+  function showPictures(clip, { frame, sound, box, views = [], tracks }) {
     byId("views").replaceChildren(...views.map((src) => element("img", { src, alt: "View of the clip" })));
     if (frame) {
       const image = element("img", { src: frame, alt: `Frame at ${clip.frame_s} s of ${clip.film}` });
@@ -50,6 +51,7 @@ emodal.dialog = (() => {
     }
     if (sound) byId("sound").append(element("audio", { controls: true, src: sound, ariaLabel: "Sound of the clip" }));
     else byId("sound").append(element("p", { className: "soft" }, "The clip store has no sound of this clip."));
+    emodal.tracks.show(byId("tracks"), tracks, byId("sound").querySelector("audio"), clip.start_s);
   }
 
   // box: left, top, right and bottom as fractions of the frame width.
