@@ -1,21 +1,23 @@
-"""The worst mistakes: clips with the most confident wrong answers, with their face and, if available, sound."""
+"""The worst mistakes: clips with the most confident wrong answers, with face and, if there are, frame and sound."""
 
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_model.data.previews import Preview, read_previews
 from emodal_model.data.samples import Samples, shards
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A misclassified clip. png, sound: data URIs, "" if there is none."""
+    """A misclassified clip. png (of the face), frame, sound: data URIs, "" if there is none."""
 
     clip_id: str
     film: str
@@ -24,6 +26,11 @@ class Mistake:
     shares: list[tuple[str, float]]
     png: str
     sound: str
+    frame: str = ""
+
+
+#: Most bytes of frames and sounds in the page; those of the worst mistakes come first.
+MOST_BYTES: Final = 3_000_000
 
 
 def worst_mistakes(
@@ -31,14 +38,16 @@ def worst_mistakes(
 ) -> list[Mistake]:
     """At most `most` mistakes, the most confident first; none without classes.
 
-    probabilities: (n, classes), NaN without an answer. dataset: the folder with the sounds.
+    probabilities: (n, classes), NaN without an answer. dataset: the folder whose report has frames and sounds; a sound
+    that it lacks is that of the shards. Together they have MOST_BYTES at most.
     """
     if not test.classes:
         return []
     answered = ~np.isnan(probabilities[:, 0])
     wrong = np.flatnonzero(answered & (probabilities.argmax(axis=1) != test.labels))
     chosen = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
-    sounds = sounds_of(dataset, test.clip_ids[chosen].tolist()) if dataset and len(chosen) else {}
+    clip_ids = [str(clip_id) for clip_id in test.clip_ids[chosen]]
+    previews = _previews(dataset, clip_ids) if dataset else {}
     return [
         Mistake(
             clip_id=str(test.clip_ids[i]),
@@ -47,10 +56,27 @@ def worst_mistakes(
             answer=test.classes[int(probabilities[i].argmax())],
             shares=list(zip(test.classes, probabilities[i].tolist(), strict=True)),
             png=_png(test.images[i]) if test.has_image[i] else "",
-            sound=sounds.get(str(test.clip_ids[i]), ""),
+            sound=preview.sound,
+            frame=preview.frame,
         )
-        for i in chosen
+        for i, preview in zip(chosen, (previews.get(clip_id, Preview()) for clip_id in clip_ids), strict=True)
     ]
+
+
+def _previews(dataset: Path, clip_ids: list[str]) -> dict[str, Preview]:
+    """Frames and sounds within MOST_BYTES."""
+    found = read_previews(dataset, clip_ids)
+    silent = [clip_id for clip_id in clip_ids if not found.get(clip_id, Preview()).sound]
+    sounds = sounds_of(dataset, silent) if silent else {}
+    left, shown = MOST_BYTES, {}
+    for clip_id in clip_ids:
+        preview = found.get(clip_id, Preview())
+        parts = []
+        for part in (preview.frame, preview.sound or sounds.get(clip_id, "")):
+            parts.append(part if len(part) <= left else "")
+            left -= len(parts[-1])
+        shown[clip_id] = Preview(*parts)
+    return shown
 
 
 def sounds_of(dataset: Path, clip_ids: Iterable[str]) -> dict[str, str]:

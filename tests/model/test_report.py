@@ -1,6 +1,7 @@
 """The HTML report: self-contained, complete without test or validation samples, safe against odd names."""
 
 import base64
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ from emodal_model.data.contract import LABELS
 from emodal_model.data.samples import Samples
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.evaluation.scores import score
+from emodal_model.report import mistakes as mistakes_module
 from emodal_model.report import render, write_report
 from emodal_model.report.charts import (
     code_plane,
@@ -133,6 +135,40 @@ def test_a_mistake_plays_its_sound_when_the_dataset_has_it(tmp_path: Path) -> No
     answers = wrong_everywhere(TEST)
     text = render(metrics_of(answers, TEST.labels), list(mistakes.values()))
     assert text.count("<audio controls") == 11
+
+
+def script_of(name: str, value: Any, sheet: str | None) -> str:
+    return f"emodal.receive({json.dumps(name)},{json.dumps(value)},{json.dumps(sheet)});\n"
+
+
+def test_a_mistake_shows_frame_and_sound_of_the_report_of_the_dataset_within_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = write_dataset(tmp_path / "d", train=TEST, test=TEST)
+    data = dataset / "report" / "data"
+    data.mkdir(parents=True)
+    clip_ids = [str(clip_id) for clip_id in TEST.clip_ids]
+    sheets = [["0123456789abcdef", 5], ["fedcba9876543210", 6], ["../../../../secret", 1]]
+    table = {"columns": {"clip_id": clip_ids}, "sheets": sheets}
+    (data / "table.js").write_text(script_of("table", table, None))
+    frame, sound = "data:image/jpeg;base64,AAAA", "data:audio/webm;base64,BBBBBBBB"
+    entries = [{"frame": frame, "sound": sound}] * 9 + [{}, {"frame": 'data:image/jpeg;base64,"onload='}]
+    for name, part in (("0123456789abcdef", entries[:5]), ("fedcba9876543210", entries[5:])):
+        (data / f"clips-{name}.js").write_text(script_of("pictures", part, name))
+    (dataset / "secret.js").write_text(script_of("pictures", [{"frame": frame}], "x"))
+
+    shown = [(m.frame, m.sound) for m in worst_mistakes(TEST, wrong_everywhere(TEST), dataset)]
+    assert shown == [(frame, sound)] * 9 + [("", "")] * 3
+    text = render(
+        metrics_of(wrong_everywhere(TEST), TEST.labels), worst_mistakes(TEST, wrong_everywhere(TEST), dataset)
+    )
+    assert (text.count(f'src="{frame}"'), text.count(f'src="{sound}"')) == (9, 9)
+
+    monkeypatch.setattr(mistakes_module, "MOST_BYTES", 2 * len(frame) + len(sound))
+    shown = [(m.frame, m.sound) for m in worst_mistakes(TEST, wrong_everywhere(TEST), dataset)]
+    assert shown[:3] == [(frame, sound), (frame, ""), ("", "")]
+    (data / "table.js").write_text("emodal.receive(")
+    assert worst_mistakes(TEST, wrong_everywhere(TEST), dataset)[0].frame == ""
 
 
 def test_confusion_cells_are_percentages_of_their_row() -> None:

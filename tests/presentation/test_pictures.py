@@ -18,6 +18,7 @@ from emodal_data.dataset.folder import read_manifest
 from emodal_data.presentation.report import write_report
 from emodal_data.presentation.report.clip_table import clip_table, read_ledger
 from emodal_data.presentation.report.pictures import Sheet, write_pictures
+from emodal_model.data.previews import Preview, read_previews
 
 
 def write(reported: Path, folder: Path, config: ReportConfig, before: Path | None = None) -> list[Sheet]:
@@ -73,6 +74,17 @@ def test_a_clip_s_entry_holds_its_frame_its_sound_and_the_box_of_its_face(
     assert entries[0][0]["frame"].startswith("data:image/jpeg;base64,")
     assert entries[0][0]["sound"].startswith("data:audio/webm;base64,")
     assert set(entries[0][7]) == {"frame", "sound"}  # no face was found
+
+
+def test_a_training_finds_frames_and_sounds_in_the_report_of_its_dataset(
+    reported: Path, tmp_path: Path
+) -> None:
+    entries = [entry for part in pictures(reported, tmp_path, ReportConfig()) for entry in part]
+    found = read_previews(reported, ["c0711", "c0000", "nobody"])
+    assert found == {
+        clip_id: Preview(entries[place]["frame"], entries[place]["sound"])
+        for clip_id, place in (("c0000", 0), ("c0711", 95))
+    }
 
 
 def test_frames_and_sounds_are_left_out_when_they_are_not_wanted(reported: Path, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def page_columns(
         columns[name] = _numbers(clips[name])
     for name in carried.keys() - set(texts):
         columns[name] = _numbers(clips[name].map(target_value, na_action="ignore"))
-    return {name: _compact(column) for name, column in columns.items()}
+    return {name: column if name == "clip_id" else _compact(column) for name, column in columns.items()}
 
 
 def _measures_in(clips: pd.DataFrame) -> list[str]:
