@@ -22,21 +22,26 @@ from emodal_data.presentation.report.training import read_training
 
 @dataclass(frozen=True)
 class ReviewClip:
-    """A span to watch. doubt: 0 to 1, None if nothing speaks against its label. note: what to know about it.
+    """A span to watch. end_s: None for a whole file. doubt: 0 to 1, None if nothing speaks against its label.
 
-    row: the other columns of its annotation row, if it is a candidate.
+    note: what to know about it. row: the other columns of its annotation row, if it is a candidate.
     """
 
     clip_id: str
     film: str
     start_s: float
-    end_s: float
+    end_s: float | None
     label: str | None = None
     speaker: str | None = None
     doubt: float | None = None
     outcome: str = "candidate"
     note: str = ""
     row: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def times(self) -> tuple[str, str]:
+        """The cells start and end of an annotation table; both are empty for a whole file."""
+        return ("", "") if self.end_s is None else (repr(self.start_s), repr(self.end_s))
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,9 @@ def clips_of_dataset(dataset: Path) -> Reviewed:
 def clips_of_rows(rows: pd.DataFrame, table: Path, labels: LabelsConfig, opening: ClipsConfig) -> Reviewed:
     """The spans of an annotation table with the names of films that were found, each once, in the table's order.
 
-    Raises InputError if no row can be watched.
+    A row without start and end is its whole file. Raises InputError if no row can be watched.
     """
-    good = rows[rows["reason"].isna() & rows["start_s"].notna()]
+    good = rows[rows["reason"].isna()]
     if good.empty:
         raise InputError(f"{table}: no row has a span of a film that can be watched; see emodal plan")
     known = {
@@ -92,7 +97,9 @@ def clips_of_rows(rows: pd.DataFrame, table: Path, labels: LabelsConfig, opening
     more = [name for name in good.columns if name not in known and name.isprintable()]
     clips: dict[str, ReviewClip] = {}
     for row in good.to_dict("records"):
-        span = (row["film"], float(row["start_s"]), float(row["end_s"]))
+        is_whole = pd.isna(row["start_s"])
+        start_s, end_s = (0.0, None) if is_whole else (float(row["start_s"]), float(row["end_s"]))
+        span = (row["film"], start_s, end_s)
         speaker = _text(row["speaker"])
         clip_id = candidate_id(*span, speaker or "")
         extra = {str(name): text for name in more if (text := _text(row[name])) is not None}
@@ -101,13 +108,14 @@ def clips_of_rows(rows: pd.DataFrame, table: Path, labels: LabelsConfig, opening
             ReviewClip(clip_id, *span, _text(row["label"]), speaker, note=extra.get("why", ""), row=extra),
         )
     lost = len(rows) - len(good)
-    left_out = (f"Rows not shown, as whole files or wrong: {lost} (see emodal plan).",) if lost else ()
+    left_out = (f"Rows not shown because they are wrong: {lost} (see emodal plan).",) if lost else ()
     return Reviewed(str(table), tuple(clips.values()), labels, opening, left_out)
 
 
-def candidate_id(film: str, start_s: float, end_s: float, speaker: str) -> str:
+def candidate_id(film: str, start_s: float, end_s: float | None, speaker: str) -> str:
     """The stable name of a candidate: a hash of its film's name, its span in whole microseconds and its speaker."""
-    text = f"{film}\n{round(start_s * 1e6)}\n{round(end_s * 1e6)}\n{speaker}"
+    end = "whole" if end_s is None else round(end_s * 1e6)
+    text = f"{film}\n{round(start_s * 1e6)}\n{end}\n{speaker}"
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 

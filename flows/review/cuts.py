@@ -66,7 +66,9 @@ class Cuts:
         return to
 
     def _cut(self, clip: ReviewClip, context_s: float, to: Path) -> None:
-        start_s, end_s = max(0.0, clip.start_s - context_s), clip.end_s + context_s
+        start_s = max(0.0, clip.start_s - context_s)
+        # A whole file is cut up to its end, but no longer than a clip may be.
+        end_s = (self._opening.max_clip_s if clip.end_s is None else clip.end_s) + context_s
         timeout_s = self._opening.timeout_s + _START_S
         films = self._films
         with (

@@ -98,7 +98,7 @@ class Decisions:
         for clip_id, verdict in verdicts:
             clip = self._clips[clip_id]
             note = " ".join(verdict.note.split())
-            span = (clip.film, repr(clip.start_s), repr(clip.end_s))
+            span = (clip.film, *clip.times)
             writer.writerow([clip_id, *span, verdict.decision, verdict.label, author, note, now])
         with self._lock:
             before = self.version
@@ -134,7 +134,7 @@ class Decisions:
             if one.clip_id in self._clips and one.label:
                 clip = self._clips[one.clip_id]
                 extra = [clip.row.get(name, "") for name in more if name != "note"]
-                span = (clip.film, repr(clip.start_s), repr(clip.end_s))
+                span = (clip.film, *clip.times)
                 writer.writerow([*span, one.label, one.author, clip.speaker or "", one.note or "", *extra])
         write_bytes(self.table, text.getvalue().encode())
 

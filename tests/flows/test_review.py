@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import fsspec
 import httpx
+import numpy as np
 import psutil
 import pytest
 
@@ -402,20 +403,45 @@ def test_clips_that_networks_answer_otherwise_come_first(tmp_path: Path) -> None
     assert len(reviewed.clips) == 96
 
 
-def test_clips_of_films_in_a_bucket_are_cut(
-    folder: Path, spans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_clips_and_whole_files_of_films_in_a_bucket_are_cut_and_labelled(
+    browser: "Browser", folder: Path, spans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("s3fs", reason="s3fs comes with the extra s3")
     pytest.importorskip("moto", reason="moto comes with the extra dev")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with spans.open("a") as file:
+        file.write("a.mkv,,,,,eve,,\n")
     with s3_server():
         fsspec.filesystem("s3").put_file(str(folder / "a.mkv"), "films-and-faces/deep/a.mkv")
         with review(spans, "s3://films-and-faces/deep") as running:
             shown = httpx.get(f"{running.address}data").json()
-            assert [clip["film"] for clip in shown["clips"]] == ["a.mkv"] * 4
-            assert shown["left_out"] == ["Rows not shown, as whole files or wrong: 1 (see emodal plan)."]
-            clip = shown["clips"][1]["clip_id"]
-            film = httpx.get(f"{running.address}clip/{clip}/0", timeout=60).content
-    (tmp_path / "clip.webm").write_bytes(film)
-    with av.open(str(tmp_path / "clip.webm")) as made:
-        assert len(list(made.decode(video=0))) == 30
+            assert [(clip["film"], clip["end_s"]) for clip in shown["clips"]] == [
+                ("a.mkv", end_s) for end_s in (1.0, 2.2, 2.6, 3.6, None)
+            ]
+            assert shown["left_out"] == ["Rows not shown because they are wrong: 1 (see emodal plan)."]
+            span, whole = shown["clips"][1]["clip_id"], shown["clips"][-1]["clip_id"]
+            films = [
+                httpx.get(f"{running.address}clip/{clip}/0", timeout=60).content for clip in (span, whole)
+            ]
+            page = opened(browser, running)
+            page.select_option("#filters [name=speaker]", "eve")
+            page.wait_for_selector("video[data-shown^=clip]")
+            assert at(page) == "a.mkv, whole file"
+            assert page.eval_on_selector("#span", "bar => [bar.style.left, bar.style.width]") == [
+                "0%",
+                "100%",
+            ]
+            press(page, "1")
+            page.close()
+    frames = []
+    for film in films:
+        (tmp_path / "clip.webm").write_bytes(film)
+        with av.open(str(tmp_path / "clip.webm")) as made:
+            frames.append(len(list(made.decode(video=0))))
+    with av.open(str(folder / "a.mkv")) as original:
+        assert frames == [30, len(list(original.decode(video=0)))]
+    assert labels(spans.with_name("labels.csv")) == [("", "angry", "anna")]
+    (row,) = read_annotations(spans.with_name("labels.csv")).to_dict("records")
+    assert (row["reason"], row["label"], row["speaker"]) == (None, "angry", "eve")
+    assert np.isnan(row["start_s"])
+    assert np.isnan(row["end_s"])

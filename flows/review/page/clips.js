@@ -12,7 +12,7 @@ export function clock(seconds) {
 }
 
 export function title(clip) {
-  return `${clip.film}, ${clock(clip.start_s)}–${clock(clip.end_s)}`;
+  return `${clip.film}, ${clip.end_s === null ? "whole file" : `${clock(clip.start_s)}–${clock(clip.end_s)}`}`;
 }
 
 export function said(verdict) {

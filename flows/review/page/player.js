@@ -57,6 +57,6 @@ video.ontimeupdate = video.onloadedmetadata = () => {
   const share = (seconds) => `${Math.min(100, (100 * seconds) / video.duration)}%`;
   const span = document.getElementById("span");
   span.style.left = share(lead);
-  span.style.width = share(shown.end_s - shown.start_s);
+  span.style.width = share((shown.end_s ?? video.duration) - shown.start_s);
   document.getElementById("head").style.left = share(video.currentTime);
 };
