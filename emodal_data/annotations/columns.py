@@ -18,6 +18,8 @@ from emodal_data.core.schema import LEDGER, LEDGER_LABELS, LEDGER_OPTIONS
 
 REQUIRED = ("film", "start", "end", "label")
 OPTIONAL = ("annotator", "speaker")
+#: Further columns that mean something here.
+MEANINGFUL = ("duration", "series", "split", "fold", "face_box", "face_side")
 KNOWN = (*REQUIRED, *OPTIONAL, "row")
 #: Columns of the ledger and of a folder's table: a file's own column of such a name is renamed.
 _TAKEN = {
@@ -131,9 +133,9 @@ def map_repeated(texts: pd.Series, meaning: Callable[[str], str | None]) -> pd.S
 def misspelt_columns(names: Iterable[str]) -> dict[str, str]:
     """Unknown columns whose name resembles an optional column's: name -> the column that was probably meant."""
     near = {
-        name: difflib.get_close_matches(name.lower(), OPTIONAL, n=1, cutoff=0.75)
+        name: difflib.get_close_matches(name.lower(), (*OPTIONAL, *MEANINGFUL), n=1, cutoff=0.75)
         for name in names
-        if name not in KNOWN
+        if name not in KNOWN and name not in MEANINGFUL
     }
     return {name: meant[0] for name, meant in near.items() if meant}
 
@@ -147,7 +149,7 @@ def _columns_of(rows: list[Sequence[str]], count: int) -> Iterable[Sequence[str]
 
 def _unique_names(path: Path, header: list[str]) -> list[str]:
     """The names of the header, with numbers for those that are empty. Raises InputError if one appears twice."""
-    known = {*REQUIRED, *OPTIONAL}
+    known = {*REQUIRED, *OPTIONAL, *MEANINGFUL}
     if len(header) > MAX_COLUMNS:
         raise InputError(
             f"{path}: has {len(header):,} columns, more than {MAX_COLUMNS:,}: remove those without use"
@@ -161,7 +163,7 @@ def _unique_names(path: Path, header: list[str]) -> list[str]:
 
 def _known_names(path: Path, names: list[str]) -> list[str]:
     """Known columns in lower case; NAME_in_table for columns whose name the ledger needs."""
-    known = {*REQUIRED, *OPTIONAL}
+    known = {*REQUIRED, *OPTIONAL, *MEANINGFUL}
     names = [name.lower() if name.lower() in known else name for name in names]
     names = [f"{name}_in_table" if name in _TAKEN else name for name in names]
     return _unique_names(path, names)

@@ -109,6 +109,13 @@ def test_every_bad_cell_becomes_the_reason_of_its_row(tmp_path: Path) -> None:
     assert "column end" in rows["detail"][2]
 
 
+def test_columns_that_mean_something_are_known_in_any_case(tmp_path: Path) -> None:
+    header = "Film,START,Duration,Label,Speaker,Series,Split,Fold,Face_Side\n"
+    rows = read_annotations(write(tmp_path, header + "a.mp4,1,2,sad,x,s1,train,3,left\n"))
+    names = ["film", "end_s", "speaker", "series", "split_in_table", "fold_in_table", "face_region"]
+    assert rows[names].to_numpy().tolist() == [["a.mp4", 3.0, "x", "s1", "train", "3", "left"]]
+
+
 def test_line_numbers_survive_blank_lines_and_quoted_newlines(tmp_path: Path) -> None:
     text = 'film,start,end,label,note\na.mp4,1,2,sad,"two\nlines"\n\n,,,,\nb.mp4,1,2,sad,x\n'
     rows = read_annotations(write(tmp_path, text))

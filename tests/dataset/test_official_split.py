@@ -260,3 +260,8 @@ def test_an_official_column_that_is_not_followed_is_named() -> None:
     )
     assert of_fold == "column 'fold' is not followed: set split.fold_column = \"fold\" to follow it"
     assert not_followed(rows, SplitConfig(column="split", fold_column="fold")) == []
+    other = pd.DataFrame({"Mode": ["Train", "", "valid ", "test"], "style": ["test"] * 4, "n": range(4)})
+    (line,) = not_followed(other, SplitConfig())
+    assert line.startswith(
+        "column 'Mode' (test 1, train 1, validation 1 rows) is not followed: set split.column"
+    )

@@ -154,4 +154,8 @@ def test_completion_is_offered_for_the_command_as_it_is_called() -> None:
 
 def test_a_column_that_looks_like_another_is_told() -> None:
     names = ["film", "start", "end", "label", "Annotators", "speeker", "annotator", "note", "annotation_file"]
-    assert misspelt_columns(names) == {"Annotators": "annotator", "speeker": "speaker"}
+    names += ["series", "splits", "face side", "split_in_table", "face_region", "field"]
+    assert misspelt_columns(names) == {
+        **{"Annotators": "annotator", "speeker": "speaker"},
+        **{"splits": "split", "face side": "face_side"},
+    }

@@ -8,6 +8,7 @@ import pandas as pd
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
 from emodal_data.dataset.split.assignment import split_clips
+from emodal_data.dataset.split.folds import too_few_groups
 from emodal_data.dataset.split.groups import group_of, id_columns
 from emodal_data.dataset.split.leakage_check import crossing
 from emodal_data.dataset.split.notes import check_warnings
@@ -27,17 +28,20 @@ def expected_split(
     ids = id_columns(rows, labelled, config)
     warnings: list[str] = []
     official = official_splits(rows, config)
+    groups = group_of(labelled, config.group_by, ids)
     if official is not None:
         of_clip = official.reindex(labelled.index)
         if conflicts := int((of_clip == "").sum()):
             warnings.append(f"split: {conflicts} clips have rows of different splits, and are dropped")
         of_clip = of_clip[of_clip.isin(["train", "validation", "test"])]
     else:
-        groups = group_of(labelled, config.group_by, ids)
         try:
             of_clip = split_clips(labelled.assign(group=groups), config, previous).of_clip
         except InputError as error:
             return {"clips_per_split": {}, "columns": {}, "warnings": [str(error)]}
+    of_training = groups.reindex(of_clip.index[of_clip == "train"]).nunique()
+    if config.folds and of_training < config.folds:
+        warnings.append(too_few_groups(of_training, config))
     members = labelled.loc[of_clip.index].assign(split=of_clip).reset_index()
     columns = crossing(members, ids)
     counts = of_clip.value_counts()

@@ -32,10 +32,7 @@ def fold_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str, 
     block = _blocks(clips)
     groups = len(np.unique(block[labelled]))
     if groups < config.folds:
-        raise InputError(
-            f"split.folds = {config.folds}: the training split has only {groups} "
-            f"{' or '.join(config.groups)} groups (those that share a face count as one); ask for fewer folds"
-        )
+        raise InputError(too_few_groups(groups, config))
     fixed = np.array([previous.get(clip_id, -1) for clip_id in clips.index[labelled]])
     _, codes = np.unique(clips["label"][labelled].to_numpy(dtype=str), return_inverse=True)
     fold_of = pd.Series(
@@ -45,6 +42,14 @@ def fold_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str, 
     folds = pd.Series(block, index=clips.index).map(of_block).astype("Int32").rename("fold")
     _refuse_gaps(tally_folds(folds[labelled], clips["label"][labelled], config.folds), config)
     return folds
+
+
+def too_few_groups(groups: int, config: SplitConfig) -> str:
+    """What is said if the training split has fewer groups than folds are wanted."""
+    return (
+        f"split.folds = {config.folds}: the training split has only {groups} "
+        f"{' or '.join(config.groups)} groups (those that share a face count as one); ask for fewer folds"
+    )
 
 
 def spread_groups(

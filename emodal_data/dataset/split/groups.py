@@ -32,7 +32,7 @@ def id_columns(rows: pd.DataFrame, clips: pd.DataFrame, config: SplitConfig) -> 
         if cells is None and name == "series":
             cells = folder_of(clips["film"])
         if cells is None:
-            raise _no_column(setting, name)
+            raise _no_column(setting, name, rows)
         ids[name] = cells
     for name in ID_COLUMNS:
         if name not in ids:
@@ -53,7 +53,7 @@ def check_columns(rows: pd.DataFrame, config: SplitConfig) -> None:
                     f"split.{setting}: the annotations have no column 'series', and the films are in no folders"
                 )
         if cells is None:
-            raise _no_column(setting, name)
+            raise _no_column(setting, name, rows)
 
 
 def _wanted(config: SplitConfig) -> list[tuple[str, str]]:
@@ -64,8 +64,8 @@ def _wanted(config: SplitConfig) -> list[tuple[str, str]]:
     return [(setting, name) for setting, name in dict.fromkeys(names) if name not in _BUILT_IN]
 
 
-def _no_column(setting: str, name: str) -> InputError:
-    near = difflib.get_close_matches(name, _BUILT_IN, n=1)
+def _no_column(setting: str, name: str, rows: pd.DataFrame) -> InputError:
+    near = difflib.get_close_matches(name, [*_BUILT_IN, *rows.columns], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return InputError(f"split.{setting} = {name!r}: the annotations have no column {name!r}{hint}")
 

@@ -20,6 +20,9 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+#: Columns that never say a split, whatever their words.
+_NO_SPLIT: Final = ("film", "label", "label_as_written", "label_mapped_to")
+
 
 def table_column(rows: pd.DataFrame, name: str, setting: str) -> pd.Series:
     """The cells of a column that a setting names: see column_cells. Raises InputError if there is no such column."""
@@ -62,15 +65,29 @@ def not_followed(rows: pd.DataFrame, config: SplitConfig) -> list[str]:
     """A line for a column split or fold of the annotations that no setting follows."""
     lines = []
     if not config.column and (cells := column_cells(rows, "split")) is not None:
-        counts = _splits(cells, config).value_counts().sort_index()
-        if len(counts):
-            said = ", ".join(f"{split} {count}" for split, count in counts.items())
-            lines.append(
-                f"column 'split' ({said} rows) is not followed: set split.column = \"split\" to follow it"
-            )
+        lines += _about_splits("split", _splits(cells, config))
+    if not config.column and not lines:
+        named = [name for name in rows.columns if name not in _NO_SPLIT and _names_splits(rows[name])]
+        for name in named:
+            lines += _about_splits(name, _splits(rows[name].fillna("").str.strip(), config))
     if not config.fold_column and (cells := column_cells(rows, "fold")) is not None and (cells != "").any():
         lines.append("column 'fold' is not followed: set split.fold_column = \"fold\" to follow it")
     return lines
+
+
+def _names_splits(cells: pd.Series) -> bool:
+    """Whether a column has words for splits alone, and for at least two of them."""
+    if cells.dtype.kind != "O":
+        return False
+    words = {str(word).strip().casefold() for word in cells.dropna().unique()} - {""}
+    return words <= WORDS.keys() and len({WORDS[word] for word in words}) > 1
+
+
+def _about_splits(name: str, splits: pd.Series) -> list[str]:
+    counts = splits.value_counts().sort_index()
+    said = ", ".join(f"{split} {count}" for split, count in counts.items())
+    line = f'column {name!r} ({said} rows) is not followed: set split.column = "{name}" to follow it'
+    return [line] if said else []
 
 
 def official_splits(rows: pd.DataFrame, config: SplitConfig) -> pd.Series | None:
@@ -105,9 +122,11 @@ def fold_names(folds: pd.Series) -> list[str]:
 def column_cells(rows: pd.DataFrame, name: str) -> pd.Series | None:
     """The cells of a column of the annotations as text without spaces around, None if there is no such column.
 
-    A column with a name that the ledger uses itself is kept as NAME_in_table.
+    A column with a name that the ledger uses itself is kept as NAME_in_table. If no other is there, the name in another
+    case means it.
     """
-    found = next((column for column in (f"{name}_in_table", name) if column in rows), None)
+    wanted = (f"{name}_in_table", name)
+    found = next((column for column in (*wanted, *(w.lower() for w in wanted)) if column in rows), None)
     return None if found is None else rows[found].fillna("").astype(str).str.strip()
 
 
