@@ -12,7 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from emodal_data.annotations.mapping import TableFormat, map_columns, named_like_a_time, nearest
+from emodal_data.annotations.mapping import (
+    TableFormat,
+    count_as_rows,
+    map_columns,
+    named_like_a_time,
+    nearest,
+)
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import LEDGER, LEDGER_LABELS, LEDGER_OPTIONS
 
@@ -67,6 +73,9 @@ def table_of_rows(path: Path, rows: Iterable[Row], form: TableFormat | None = No
     table, lines = _text_table(path, names, rows)
     if form is not None:
         table = map_columns(path, table, form)
+    if form is not None and form.votes:
+        table = count_as_rows(path, table.assign(row=lines), form.votes)
+        lines = table.pop("row").tolist()
     table.columns = pd.Index(_known_names(path, list(table.columns)))
     table = _completed(path, table, header)
     table["row"] = np.array(lines, dtype=np.int64)

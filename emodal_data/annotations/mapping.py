@@ -32,6 +32,8 @@ _ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
 }
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
+#: More votes for a clip are no votes of people, but a column of something else.
+_NUMBER_OF_VOTES = re.compile(r"\d{1,4}(?:\.0+)?")
 _WHOLE_NUMBER_SPEC = re.compile(r".*[dxXob]")
 _REAL_NUMBER_SPEC = re.compile(r".*[eEfFgG%]")
 
@@ -56,6 +58,7 @@ class TableFormat:
     quotes: str = "auto"
     encoding: str = ""
     skip: int = 0
+    votes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: TableConfig, file: TableFile | None = None) -> "TableFormat":
@@ -77,6 +80,7 @@ class TableFormat:
             table.quotes,
             table.encoding if file.encoding is None else file.encoding,
             table.skip if file.skip is None else file.skip,
+            {**table.votes, **file.votes},
         )
 
 
@@ -107,6 +111,34 @@ def map_columns(path: Path, table: pd.DataFrame, form: TableFormat) -> pd.DataFr
     rest = table.drop(columns=sorted(renamed))
     rest = rest.rename(columns={name: f"{name}_in_table" for name in rest if str(name).lower() in mapped})
     return rest.assign(**mapped)
+
+
+def count_as_rows(path: Path, table: pd.DataFrame, votes: Mapping[str, str]) -> pd.DataFrame:
+    """The table with a row for each vote, its label the word that the vote is for; a row without votes has no label.
+
+    votes: the column with the number of votes of each label. Raises InputError if one is missing, or a cell is no
+    whole number.
+    """
+    missing = [
+        f"{label} = {name!r}{hint(name, table.columns)}" for label, name in votes.items() if name not in table
+    ]
+    if missing:
+        raise InputError(
+            f"{path}: table.votes names columns that are not in the header: " + "; ".join(missing)
+        )
+    words = []
+    for row, *cells in table[["row", *votes.values()]].itertuples(index=False, name=None):
+        if wrong := next((cell for cell in cells if cell and not _NUMBER_OF_VOTES.fullmatch(cell)), None):
+            raise InputError(f"{path}: row {row}: {wrong!r} is no number of votes (table.votes)")
+        counts = [int(float(cell)) if cell else 0 for cell in cells]
+        words.append(
+            [label for label, count in zip(votes, counts, strict=True) for _ in range(count)] or [""]
+        )
+    table = table.rename(columns={name: "label_in_table" for name in table if name.lower() == "label"})
+    table = table.assign(label=pd.Series(words, index=table.index, dtype=object)).explode(
+        "label", ignore_index=True
+    )
+    return table.astype({"label": "str"})
 
 
 def hint(name: str, names: "pd.Index[str] | list[str]") -> str:
@@ -150,6 +182,13 @@ def _extracted(path: Path, table: pd.DataFrame, extract: Mapping[str, str]) -> p
                 f"table.extract: {name} = {pattern!r}: has no named group, such as (?P<speaker>...)"
             )
         found = [match.groupdict("") if (match := compiled.search(cell)) else {} for cell in table[name]]
+        unmatched = [cell for cell, groups in zip(table[name], found, strict=True) if cell and not groups]
+        if unmatched:
+            warning = f"{path}: table.extract: {len(unmatched)} cells of {name!r} do not match"
+            table.attrs["warnings"] = (
+                *table.attrs.get("warnings", ()),
+                f"{warning}, such as {unmatched[0]!r}: what they should give is empty",
+            )
         for group in compiled.groupindex:
             if group in table.columns:
                 table = table.rename(columns={group: f"{group}_in_table"})

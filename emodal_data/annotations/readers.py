@@ -90,6 +90,7 @@ def read_table(path: Path, config: TableConfig, films: Path | None = None) -> pd
     if errors:
         raise InputError("\n".join(errors))
     table = pd.concat(tables, ignore_index=True)
+    table.attrs["warnings"] = tuple(line for each in tables for line in each.attrs.get("warnings", ()))
     if table.empty:
         raise InputError(f"{path}: the table has no rows: write one line for each span")
     others = [name for name in table.columns if name not in (*KNOWN, *TIME_COLUMNS)]
@@ -170,7 +171,7 @@ def _is_small_text(file: AnnotationFile) -> bool:
 
 def _is_mapped(form: TableFormat) -> bool:
     """Whether the format says that the file is a table, which its first line might not."""
-    return bool(form.columns or form.delimiter or not form.header)
+    return bool(form.columns or form.votes or form.delimiter or not form.header)
 
 
 def _read_file(file: AnnotationFile, config: TableConfig) -> pd.DataFrame:

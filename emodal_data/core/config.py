@@ -404,6 +404,8 @@ class TableFile(Section):
     """Split of all rows of the file: the same as columns.split = "=train"."""
     extract: dict[str, str] = {}
     """As table.extract, which it adds to."""
+    votes: dict[str, str] = {}
+    """As table.votes, which it adds to."""
     sheet: str | int | None = None
     """As table.sheet."""
     header: bool | None = None
@@ -432,6 +434,8 @@ class TableConfig(Section):
     extract: dict[str, str] = {}
     """Further columns from the text of a column, by a regular expression with named groups:
     fileName = "(?P<speaker>\\d+)_"."""
+    votes: dict[str, str] = {}
+    """Columns with numbers of votes for a label, in place of a column label: angry = "n_angry". Each vote is a row."""
     files: tuple[TableFile, ...] = ()
     """Files of a folder of annotations, each with a mapping of its own; no other file is read then."""
     sheet: str | int | None = None

@@ -66,6 +66,9 @@ def test_a_regular_expression_takes_columns_out_of_a_column(tmp_path: Path) -> N
     )
     rows = read_annotations(path, config)
     assert cells(rows, "film", "speaker", "text") == [["03a01Fa.wav", "03", "a01"], ["odd.wav", None, ""]]
+    assert rows.attrs["warnings"][0] == (
+        f"{path}: table.extract: 1 cells of 'file' do not match, such as 'odd.wav': what they should give is empty"
+    )
 
 
 def test_all_missing_columns_are_named_at_once_with_the_nearest_names(tmp_path: Path) -> None:
@@ -143,6 +146,22 @@ def test_json_records_and_json_lines_are_tables(tmp_path: Path) -> None:
     assert cells(read_annotations(keyed, TableConfig(columns={"film": "{key}.mp4"})), "film") == [["a.mp4"]]
     with pytest.raises(InputError, match="row 2 is not valid JSON"):
         read_annotations(write(tmp_path, "bad.jsonl", '{"film": "a"}\n{'))
+
+
+def test_each_of_the_votes_that_a_column_counts_is_a_row(tmp_path: Path) -> None:
+    text = "name,1happy,2sad,7other,label\na.mp4,2,1,0,9\nb.mp4,,0,,9\nc.mp4,0.0,1.0,1,9\n"
+    config = TableConfig(
+        columns={"film": "name"}, votes={"happy": "1happy", "sad": "2sad", "other": "7other"}
+    )
+    rows = read_annotations(write(tmp_path, "votes.csv", text), config)
+    expected = [[2, "happy"], [2, "happy"], [2, "sad"], [3, ""], [4, "sad"], [4, "other"]]
+    assert cells(rows, "row", "label_as_written") == expected
+    assert set(rows["label_in_table"]) == {"9"}
+    assert set(rows["annotator"]) == {""}
+    with pytest.raises(InputError, match=r"row 3: '0\.5' is no number of votes"):
+        read_annotations(write(tmp_path, "votes.csv", text.replace(",,0,", ",,0.5,")), config)
+    with pytest.raises(InputError, match="sad = '2sda'; did you mean '2sad'"):
+        read_annotations(tmp_path / "votes.csv", TableConfig(columns={"film": "name"}, votes={"sad": "2sda"}))
 
 
 RECORDS = [
