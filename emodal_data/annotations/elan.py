@@ -1,7 +1,7 @@
 """Reads ELAN's .eaf files: the annotations of the tiers that hold labels."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -98,16 +98,27 @@ def _film(path: Path, root: Element, film: str) -> tuple[str, int]:
 
 def _label_tiers(path: Path, root: Element) -> list[Element]:
     tiers = root.findall("TIER")
-    named = [
-        tier
+    described = [
+        (
+            tier.get("TIER_ID", ""),
+            tier.get("TIER_ID", "") + " " + tier.get("LINGUISTIC_TYPE_REF", ""),
+            tier.find("ANNOTATION") is not None,
+        )
         for tier in tiers
-        if _LABEL_TIER.search(tier.get("TIER_ID", "") + " " + tier.get("LINGUISTIC_TYPE_REF", ""))
     ]
-    if named:
+    return [tiers[index] for index in label_tiers(path, described)]
+
+
+def label_tiers(path: Path, tiers: Sequence[tuple[str, str, bool]]) -> list[int]:
+    """The places of the tiers that hold labels. tiers: name, name and type, and whether there are annotations in it.
+
+    Raises InputError if several have annotations, and none says that it is one.
+    """
+    if named := [index for index, (_, said, _) in enumerate(tiers) if _LABEL_TIER.search(said)]:
         return named
-    used = [tier for tier in tiers if tier.find("ANNOTATION") is not None]
+    used = [index for index, (_, _, is_used) in enumerate(tiers) if is_used]
     if len(used) > 1:
-        names = ", ".join(tier.get("TIER_ID", "") for tier in used)
+        names = ", ".join(tiers[index][0] for index in used)
         raise InputError(
             f"{path}: which tier holds the labels: {names}? Put 'emotion' or 'label' into its name or its type"
         )

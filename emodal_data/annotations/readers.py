@@ -16,6 +16,7 @@ from emodal_data.annotations.columns import KNOWN, Row, table_of_rows
 from emodal_data.annotations.elan import read_elan
 from emodal_data.annotations.label_studio import is_label_studio, read_label_studio
 from emodal_data.annotations.mapping import TableFormat
+from emodal_data.annotations.praat import read_textgrid
 from emodal_data.annotations.records import read_json_lines, read_json_records
 from emodal_data.annotations.spreadsheets import read_xlsx
 from emodal_data.annotations.subtitles import read_subtitles
@@ -43,6 +44,7 @@ _FORMATS: Final[dict[str, Callable[[Path, str], Iterable[Row]]]] = {
     ".srt": read_subtitles,
     ".vtt": read_subtitles,
     ".eaf": read_elan,
+    ".textgrid": read_textgrid,
     ".txt": read_audacity,
     ".json": read_label_studio,
 }
