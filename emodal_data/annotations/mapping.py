@@ -134,7 +134,7 @@ def count_as_rows(path: Path, table: pd.DataFrame, votes: Mapping[str, str]) -> 
         words.append(
             [label for label, count in zip(votes, counts, strict=True) for _ in range(count)] or [""]
         )
-    table = table.rename(columns={name: "label_in_table" for name in table if name.lower() == "label"})
+    table = table.rename(columns={name: "label_in_table" for name in table if str(name).lower() == "label"})
     table = table.assign(label=pd.Series(words, index=table.index, dtype=object)).explode(
         "label", ignore_index=True
     )

@@ -72,4 +72,5 @@ def _value(reason: str, detail: str | None, film: str, label: str | None) -> str
 
 
 def _short(value: str) -> str:
+    value = " ".join(value.split())
     return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}..."
