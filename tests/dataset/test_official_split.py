@@ -183,10 +183,10 @@ def test_clips_that_share_a_series_or_a_speaker_are_one_group() -> None:
 
 
 def test_any_column_can_be_what_stays_together() -> None:
-    rows, clips = id_table(dialogue=["7", "7", "8", ""])
+    rows, clips = id_table(dialogue=["7", "7.0", "8", "", "e\u0301  1", "\u00e9 1"])
     config = SplitConfig(group_by="dialogue")
     ids = id_columns(rows, clips, config)
-    assert group_of(clips, "dialogue", ids).tolist() == ["7", "7", "8", "film f3.mp4"]
+    assert group_of(clips, "dialogue", ids).tolist() == ["7", "7", "8", "film f3.mp4", "é 1", "é 1"]
     with pytest.raises(
         InputError, match=r"split\.group_by = 'scene': the annotations have no column 'scene'"
     ):

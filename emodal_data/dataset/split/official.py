@@ -6,6 +6,7 @@ from typing import Final
 
 import pandas as pd
 
+from emodal_data.annotations.cells import plain_name
 from emodal_data.annotations.columns import map_repeated
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
@@ -69,7 +70,7 @@ def not_followed(rows: pd.DataFrame, config: SplitConfig) -> list[str]:
     if not config.column and not lines:
         named = [name for name in rows.columns if name not in _NO_SPLIT and _names_splits(rows[name])]
         for name in named:
-            lines += _about_splits(name, _splits(rows[name].fillna("").str.strip(), config))
+            lines += _about_splits(name, _splits(table_column(rows, str(name), "column"), config))
     if not config.fold_column and (cells := column_cells(rows, "fold")) is not None and (cells != "").any():
         lines.append("column 'fold' is not followed: set split.fold_column = \"fold\" to follow it")
     return lines
@@ -120,14 +121,14 @@ def fold_names(folds: pd.Series) -> list[str]:
 
 
 def column_cells(rows: pd.DataFrame, name: str) -> pd.Series | None:
-    """The cells of a column of the annotations as text without spaces around, None if there is no such column.
+    """The cells of a column of the annotations in one spelling (see plain_name), None if there is no such column.
 
     A column with a name that the ledger uses itself is kept as NAME_in_table. If no other is there, the name in another
     case means it.
     """
     wanted = (f"{name}_in_table", name)
     found = next((column for column in (*wanted, *(w.lower() for w in wanted)) if column in rows), None)
-    return None if found is None else rows[found].fillna("").astype(str).str.strip()
+    return None if found is None else map_repeated(rows[found].fillna("").astype(str), plain_name)
 
 
 def _splits(cells: pd.Series, config: SplitConfig) -> pd.Series:
