@@ -5,6 +5,7 @@ cannot be used, 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 import contextlib
+import errno
 import importlib.metadata
 import os
 import platform
@@ -40,7 +41,7 @@ _PACKAGES = (
 @contextlib.contextmanager
 def clear_errors() -> Iterator[None]:
     """Turn every error of the block into one line on standard error and an exit code."""
-    from emodal_data.core.errors import EmodalError, InputError
+    from emodal_data.core.errors import DRIVE_ERRORS, EmodalError, InputError
     from emodal_model.core.errors import ModelError
 
     try:
@@ -57,11 +58,22 @@ def clear_errors() -> Iterator[None]:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (the reader of a pipe went away)
         raise SystemExit(0) from None
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (*DRIVE_ERRORS, errno.ENOSPC, errno.EDQUOT):
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (it would be flushed once more)
+            _fail(f"{error.filename or 'standard output'}: {error.strerror}", 1)
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(f"a fault of this program: {said}\n{_about(3)}; {_report()}", 1)
+
+
+def _report() -> str:
+    """Write the error at hand into a file, and say where it is."""
+    try:
         with tempfile.NamedTemporaryFile("w", prefix="emodal-", suffix=".log", delete=False) as log:
             log.write(f"{_about()}\n{shlex.join(sys.argv)}\n\n")
             traceback.print_exc(file=log)
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        _fail(f"a fault of this program: {said}\n{_about(3)}; report it with {log.name}", 1)
+    except OSError as error:
+        return f"its report could not be written: {error.strerror or error}"
+    return f"report it with {log.name}"
 
 
 def stop_at_once_on_signals() -> None:

@@ -60,6 +60,14 @@ def test_what_works_on_this_machine_only_says_so_and_makes_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "flows", "--version"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (run.returncode, run.stderr) == (1, "emodal: standard output: No space left on device\n")
+
+
 def test_a_fault_is_two_lines_and_a_log_with_versions_command_and_traceback() -> None:
     run = python(
         "from flows.cli.exits import clear_errors\nwith clear_errors():\n    1 / 0", "--secret", "x y"
