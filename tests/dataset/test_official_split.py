@@ -17,6 +17,7 @@ from emodal_data.dataset.split.assignment import split_clips
 from emodal_data.dataset.split.groups import check_columns, group_of, id_columns
 from emodal_data.dataset.split.notes import split_warnings
 from emodal_data.dataset.split.official import mark_unknown_splits, not_followed
+from emodal_data.dataset.split.shared import format_shared, shared_between
 from emodal_data.dataset.verify import verify_dataset
 from tests.published import fake_clips, publish
 
@@ -208,6 +209,28 @@ def test_the_series_of_a_film_is_its_folder_if_no_column_says_it() -> None:
     clips["film"] = ["a.mkv", "b.mkv", "c.mkv"]
     with pytest.raises(InputError, match="no column 'series', and the films are in no folders"):
         check_columns(rows.assign(film=list(clips["film"])), config)
+
+
+def test_what_two_builds_cannot_be_compared_by_is_said(tmp_path: Path) -> None:
+    config = DatasetConfig()
+    folders = []
+    for name, columns in (("one", {"series": ["Heat", "S 01"] * 10, "person": ["p"] * 20}), ("two", {})):
+        columns = columns or {"series": ["heat", "S 01"] * 10}
+        rows, clips, measures = fake_clips(tmp_path / "clips")
+        clips["speaker"] = [f"s{'0' * (name == 'two')}{n % 4}" for n in range(20)]
+        gated = apply_gates(clips, measures, config.clips, config.face, config.audio)
+        folders.append(publish(plan_dataset(rows.assign(**columns), gated, config), tmp_path / name, config))
+    shared = shared_between(*folders)
+    assert shared["columns"] == {"speaker": [], "series": ["S 01"]}
+    speakers = [[f"s{n}", f"s0{n}"] for n in range(4)]
+    assert shared["alike"] == {"speaker": speakers, "series": [["Heat", "heat"]]}
+    assert shared["not_compared"] == ["person"]
+    assert format_shared(shared).splitlines()[-3:] == [
+        "      4 values of speaker hardly differ, and count as two: 's0' and 's00', 's1' and 's01', 's2' and 's02', "
+        "'s3' and 's03'",
+        "      1 values of series hardly differ, and count as two: 'Heat' and 'heat'",
+        "only one of the builds names values of person: nothing is known of what they share there",
+    ]
 
 
 def test_speakers_on_both_sides_of_a_split_by_film_are_counted_and_said(tmp_path: Path) -> None:

@@ -266,6 +266,8 @@ def test_check_split_says_what_two_builds_share(tmp_path: Path) -> None:
         "films": [],
         "clips": ["c0400", "c0401", "c0402", "c0403"],
         "columns": {"speaker": ["s4"]},
+        "alike": {},
+        "not_compared": [],
         "near_duplicate_faces": [],
     }
     forget(two, film="f4.mp4")

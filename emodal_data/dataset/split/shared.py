@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from emodal_data.annotations.cells import alike
 from emodal_data.core.errors import InputError
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.read import read_samples
@@ -24,8 +25,10 @@ def shared_between(one: Path, two: Path) -> dict[str, Any]:
     """What is in both datasets, in whatever split.
 
     films: pairs of names of films with the same content, whatever their names. clips: clip_ids. columns: for speaker,
-    series, person and the columns that the settings of either name, the values in both. near_duplicate_faces: clips of
-    `one` whose face nearly equals one of `two`, but for the clips in both. Raises InputError if one holds no dataset.
+    series, person and the columns that the settings of either name, the values in both. alike: for those columns, pairs
+    of a value of `one` and one of `two` that hardly differ. not_compared: columns of which only one has values.
+    near_duplicate_faces: clips of `one` whose face nearly equals one of `two`, but for the clips in both.
+    Raises InputError if one holds no dataset.
     """
     manifests = [read_manifest(dataset) for dataset in (one, two)]
     for dataset, manifest in zip((one, two), manifests, strict=True):
@@ -41,14 +44,21 @@ def shared_between(one: Path, two: Path) -> dict[str, Any]:
     same = clips[0].index.isin(clips[1].index)
     hashes = [face_hashes(of).tolist() for of in (clips[0][~same], clips[1])]
     near = near_any(hashes[0], hashes[1], NEAR_BITS)
+    values = [{str(name): set(of[name].dropna()) for name in of} for of in ids]
+    named = [{name for name, of_name in of.items() if of_name} for of in values]
     return {
         "films": [[name, names_in_two[digest]] for name, digest in first.items() if digest in names_in_two],
         "clips": sorted(clips[0].index[same]),
         "columns": {
-            str(name): sorted(set(ids[0][name].dropna()) & set(ids[1][name].dropna()))
-            for name in ids[0]
-            if name in ids[1]
+            name: sorted(values[0][name] & values[1][name]) for name in values[0] if name in values[1]
         },
+        "alike": {
+            name: found
+            for name in values[0]
+            if name in named[0] & named[1]
+            if (found := _alike(values[0][name], values[1][name]))
+        },
+        "not_compared": sorted(named[0] ^ named[1]),
         "near_duplicate_faces": sorted(clips[0].index[~same][near]),
     }
 
@@ -75,7 +85,21 @@ def format_shared(shared: Mapping[str, Any]) -> str:
     for what, names in found.items():
         some = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
         lines.append(f"{len(names):>7} {what}" + (f": {some}" if names else ""))
+    for name, pairs in shared["alike"].items():
+        some = ", ".join(f"{one!r} and {two!r}" for one, two in pairs[:_MOST_NAMES])
+        lines.append(f"{len(pairs):>7} values of {name} hardly differ, and count as two: {some}")
+    if shared["not_compared"]:
+        names = " and ".join(shared["not_compared"])
+        lines.append(
+            f"only one of the builds names values of {names}: nothing is known of what they share there"
+        )
     return "\n".join(lines)
+
+
+def _alike(one: set[str], two: set[str]) -> list[list[str]]:
+    """Pairs of a value of one that two lacks, and the other way round, that hardly differ: see alike."""
+    pairs = alike([*sorted(one - two), *sorted(two - one)])
+    return [[first, second] for first, second in pairs if (first in one) != (second in one)]
 
 
 def _originals(dataset: Path) -> pd.DataFrame:
