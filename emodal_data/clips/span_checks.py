@@ -99,7 +99,7 @@ def clock_notes(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.Series
             notes[of_film.index] += note
         elif fact.duration_s and last_s > fact.duration_s + _END_SLACK_S:
             beyond = int((of_film["end_s"] > fact.duration_s + _END_SLACK_S).sum())
-            notes[of_film.index] += _end_note(beyond, len(of_film), last_s, fact.duration_s)
+            notes[of_film.index] += _end_note(beyond, len(of_film), last_s, fact)
     return notes[notes != ""].str.removesuffix("; ")
 
 
@@ -146,7 +146,9 @@ def _rate_note(text: str, film_fps: float, last_s: float) -> str:
     )
 
 
-def _end_note(beyond: int, spans: int, last_s: float, duration_s: float) -> str:
+def _end_note(beyond: int, spans: int, last_s: float, fact: FilmFacts) -> str:
+    assert fact.duration_s
+    duration_s = fact.duration_s
     ratio = (last_s - _END_SLACK_S) / duration_s
     fitting = [name for name, longer in sorted(_LONGER.items(), key=lambda item: item[1]) if ratio <= longer]
     why = (
@@ -154,4 +156,8 @@ def _end_note(beyond: int, spans: int, last_s: float, duration_s: float) -> str:
         if fitting
         else "no copy at another speed is so much longer: is it another cut, or another film?"
     )
+    units = {"milliseconds": 1000.0, "frames": fact.fps or math.inf}
+    counted = [name for name, of_second in units.items() if 0.1 < ratio / of_second <= 1]
+    if counted and not fitting:
+        why += f" Or are the times {' or '.join(counted)} (table.unit)?"
     return f"{beyond} of {spans} rows end behind the film's {duration_s:.1f} s, the last at {last_s:.1f} s: {why}; "

@@ -78,6 +78,9 @@ def facts(
     return {"a.mkv": FilmFacts("a.mkv", 1, 1, "1" * 64, duration_s, fps=fps, timecode=timecode)}
 
 
+OTHER_FILM = "no copy at another speed is so much longer: is it another cut, or another film?"
+
+
 def notes(ends_s: list[float], rates: list[str] | None = None, **film: Any) -> list[str]:
     rows = pd.DataFrame({"film": "a.mkv", "start_s": [end_s - 1 for end_s in ends_s], "end_s": ends_s})
     rows = rows if rates is None else rows.assign(fps=rates)
@@ -116,7 +119,9 @@ def test_what_is_no_rate_or_an_unknown_one_says_nothing() -> None:
             1042.9,
             "would fit a copy at another speed (25 against 23.976 frames a second), and then all its spans are off",
         ),
-        (1100.0, "no copy at another speed is so much longer: is it another cut, or another film?"),
+        (1100.0, OTHER_FILM),
+        (9000.0, f"{OTHER_FILM} Or are the times frames (table.unit)?"),
+        (900_000.0, f"{OTHER_FILM} Or are the times milliseconds (table.unit)?"),
     ],
 )
 def test_spans_behind_the_end_are_told_for_all_rows_of_the_film(last_s: float, told: str) -> None:
