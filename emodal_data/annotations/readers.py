@@ -17,7 +17,7 @@ from emodal_data.annotations.elan import read_elan
 from emodal_data.annotations.label_studio import is_label_studio, read_label_studio
 from emodal_data.annotations.mapping import TableFormat
 from emodal_data.annotations.praat import read_textgrid
-from emodal_data.annotations.records import read_json_lines, read_json_records
+from emodal_data.annotations.records import names_inner_records, read_json_lines, read_json_records
 from emodal_data.annotations.spreadsheets import read_xlsx
 from emodal_data.annotations.subtitles import read_subtitles
 from emodal_data.annotations.tables import delimiter_of, read_csv, read_parquet
@@ -33,8 +33,8 @@ _TABLES: Final[dict[str, Callable[[Path, TableFormat], Iterable[Row]]]] = {
     ".txt": read_csv,
     ".parquet": lambda path, _: read_parquet(path),
     ".xlsx": read_xlsx,
-    ".jsonl": lambda path, form: read_json_lines(path, form.encoding),
-    ".ndjson": lambda path, form: read_json_lines(path, form.encoding),
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
 }
 
 _TEXT_TABLES: Final = (".csv", ".tsv", ".txt")
@@ -198,8 +198,8 @@ def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.Dat
     path = file.path
     film = str(Path(file.name or path.name).with_suffix("").as_posix())
     rows: Iterable[Row] | None = None
-    if suffix == ".json" and not is_label_studio(path):
-        rows = read_json_records(path)
+    if suffix == ".json" and (names_inner_records(file.form) or not is_label_studio(path)):
+        rows = read_json_records(path, file.form)
     elif suffix in _TABLES and not (suffix == ".txt" and not file.is_table and is_label_track(path)):
         rows = _TABLES[suffix](path, file.form)
     if rows is None:

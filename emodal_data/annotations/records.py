@@ -1,20 +1,22 @@
 """Reads records of JSON: a list of objects, an object of such, or an object a line. Nested names get a dot."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from emodal_data.annotations.columns import Row
+from emodal_data.annotations.mapping import PLAIN, TableFormat
 from emodal_data.annotations.text import cell_text, decode, lines
 from emodal_data.core.errors import InputError
 
 
-def read_json_records(path: Path) -> Iterator[Row] | None:
+def read_json_records(path: Path, form: TableFormat = PLAIN) -> Iterator[Row] | None:
     """The rows of a file of flat records, numbered from 2 as if a header were line 1; None if it holds other JSON.
 
-    Of an object of records, or of lists of records, the column `key` has the name of each. Objects of columns, as
+    A list of records within a record is flat if a mapped column is in it (segments.start): each of them is a row. Of an object of records, or of lists of records, the column `key` has the name of each. Objects of columns, as
     pandas writes them, are read too. Raises InputError if an object has a name twice: one of them would be lost.
     """
     try:
@@ -22,6 +24,8 @@ def read_json_records(path: Path) -> Iterator[Row] | None:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON: {error}") from error
     records = _records(content) if isinstance(content, dict) else content
+    if isinstance(records, list):
+        records = [row for record in records for row in _with_inner(record, form)]
     if not isinstance(records, list) or not records or not all(map(_is_flat, records)):
         return None
     return _rows(enumerate(records, start=2))
@@ -57,10 +61,30 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def read_json_lines(path: Path, encoding: str = "") -> Iterator[Row]:
-    """The rows of a file with an object on each line; row is the line. Raises InputError for other lines."""
-    records = []
-    for number, line in enumerate(lines(path, encoding), start=1):
+def names_inner_records(form: TableFormat) -> bool:
+    """Whether a mapped column is within another one, such as segments.start."""
+    return any(re.search(r"[\w\]]\.\w", source) for source in form.columns.values() if source[:1] != "=")
+
+
+def _with_inner(record: Any, form: TableFormat) -> list[Any]:
+    """The record, or if it has a list of records that a mapped column is in, each of these with the record's others."""
+    if not isinstance(record, dict):
+        return [record]
+    named = [name for name in record if any(f"{name}." in source for source in form.columns.values())]
+    inner = next((name for name in named if isinstance(record[name], list)), None)
+    if inner is None or not all(isinstance(part, dict) for part in record[inner]):
+        return [record]
+    others = {name: value for name, value in record.items() if name != inner}
+    return [others | {f"{inner}.{name}": value for name, value in part.items()} for part in record[inner]]
+
+
+def read_json_lines(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
+    """The rows of a file with an object on each line; row is the line. Raises InputError for other lines.
+
+    Lists of records within a record are as in read_json_records.
+    """
+    records: list[tuple[int, Any]] = []
+    for number, line in enumerate(lines(path, form.encoding), start=1):
         if not line.strip():
             continue
         try:
@@ -69,7 +93,7 @@ def read_json_lines(path: Path, encoding: str = "") -> Iterator[Row]:
             raise InputError(f"{path}: row {number} is not valid JSON: {error}") from error
         if not isinstance(record, dict):
             raise InputError(f"{path}: row {number} is no JSON object")
-        records.append((number, record))
+        records += [(number, row) for row in _with_inner(record, form)]
     return _rows(records)
 
 

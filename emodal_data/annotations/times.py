@@ -157,7 +157,7 @@ def _rules(columns: list[pd.Series], config: TableConfig, is_semicolon: bool) ->
         raise InputError(
             f"table.frame_rate = {config.frame_rate!r}: write frames per second, such as 25 or 30000/1001"
         )
-    divisors: Mapping[str, float] = {"s": 1.0, "ms": 1000.0, "frames": float(rate or 1)}
+    divisors: Mapping[str, float] = {"s": 1.0, "ms": 1000.0, "frames": float(rate or 1), "days": 1 / 86400}
     has_comma_cells = any(
         pc.any(pc.match_substring_regex(pa.array(column), _DECIMAL_COMMA)).as_py()
         for column in columns

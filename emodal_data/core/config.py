@@ -455,7 +455,7 @@ class TableConfig(Section):
     """Without a table, annotations is a folder of clips: columns from their paths, "{split}/{label}/{name}.avi"."""
     regex: str = ""
     """As pattern, as a regular expression with named groups that matches the whole path."""
-    unit: Literal["s", "ms", "frames"] = "s"
+    unit: Literal["s", "ms", "frames", "days"] = "s"
     """What a plain number in start, end and duration counts."""
     frame_rate: Annotated[float, Field(gt=0)] | str | None = None
     """Frames a second of frame numbers and of HH:MM:SS:FF, such as 25 or "30000/1001"."""

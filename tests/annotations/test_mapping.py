@@ -189,6 +189,32 @@ def test_records_within_an_object_are_rows_and_lists_of_words_are_words(
     assert cells(rows, *names) == [[2, "a.mp4", 1.0, 2.0, "sad"], [3, "b.mp4", 3.0, 4.0, None]]
 
 
+def test_records_within_a_record_are_rows_if_a_mapped_column_is_in_them(tmp_path: Path) -> None:
+    films = [
+        {"file": "a.mp4", "who": "x", "spans": [{"t": [1, 2], "emo": "sad"}, {"t": [3, 4], "emo": "happy"}]},
+        {"file": "b.mp4", "who": "y", "spans": []},
+        {"file": "c.mp4", "who": "z", "spans": [{"t": [5, 6.5], "emo": ["sad", "happy"]}]},
+    ]
+    config = TableConfig(
+        columns={"film": "file", "speaker": "who", "label": "spans.emo"},
+        extract={"spans.t": "(?P<start>.*), (?P<end>.*)"},
+    )
+    expected = [
+        ["a.mp4", 1.0, 2.0, "sad", "x"],
+        ["a.mp4", 3.0, 4.0, "happy", "x"],
+        ["c.mp4", 5.0, 6.5, "sad, happy", "z"],
+    ]
+    names = ("film", "start_s", "end_s", "label_as_written", "speaker")
+    for name, text in (
+        ("t.json", json.dumps(films)),
+        ("o.json", json.dumps({"videos": films})),
+        ("t.jsonl", "\n".join(map(json.dumps, films))),
+    ):
+        assert cells(read_annotations(write(tmp_path, name, text), config), *names) == expected
+    with pytest.raises(InputError, match="no record holds others"):
+        read_annotations(tmp_path / "t.json", TableConfig(columns={"film": "file"}))
+
+
 def test_a_name_that_an_object_has_twice_is_refused(tmp_path: Path) -> None:
     record = '{"start": 1, "end": 2, "label": "sad"}'
     for name, text in (("t.json", f'{{"a": {record}, "a": {record}}}'), ("t.jsonl", '{"a": 1, "a": 2}')):
