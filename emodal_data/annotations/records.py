@@ -16,8 +16,10 @@ from emodal_data.core.errors import InputError
 def read_json_records(path: Path, form: TableFormat = PLAIN) -> Iterator[Row] | None:
     """The rows of a file of flat records, numbered from 2 as if a header were line 1; None if it holds other JSON.
 
-    A list of records within a record is flat if a mapped column is in it (segments.start): each of them is a row. Of an object of records, or of lists of records, the column `key` has the name of each. Objects of columns, as
-    pandas writes them, are read too. Raises InputError if an object has a name twice: one of them would be lost.
+    Of an object of records, or of lists of records, the column `key` has the name of each. Objects of columns, as
+    pandas writes them, are read too. A list of records within a record is flat if a mapped column is in it
+    (segments.start): each of them is a row.
+    Raises InputError if an object has a name twice: one of them would be lost.
     """
     try:
         content = json.loads(decode(path), object_pairs_hook=_unique)

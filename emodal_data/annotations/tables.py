@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emodal_data.annotations.columns import MAX_CELLS, Row
 from emodal_data.annotations.mapping import PLAIN, TableFormat
-from emodal_data.annotations.text import cell_text, decode
+from emodal_data.annotations.text import LINE_END, cell_text, decode
 from emodal_data.core.errors import InputError
 from emodal_data.core.text import cell_as_meant
 
@@ -16,7 +16,6 @@ from emodal_data.core.text import cell_as_meant
 _NO_FORMULA = re.compile(r"'[=+\-@]")
 #: Rows of a Parquet file that are decoded at a time.
 _ROWS_AT_ONCE = 1 << 12
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
 
@@ -61,7 +60,7 @@ def _read_quoted(path: Path, text: str, delimiter: str, first: int, is_checked: 
 
 def _hides_a_row(cell: str, delimiter: str, width: int) -> bool:
     """Whether a line within a cell has as many cells as the header: then a quotation mark was hardly meant to open."""
-    lines = _LINE_END.split(cell)
+    lines = LINE_END.split(cell)
     return len(lines) > 1 and any(line.count(delimiter) >= width - 1 > 0 for line in lines[1:-1] or lines[1:])
 
 
@@ -69,13 +68,13 @@ def _is_unquoted(text: str, delimiter: str) -> bool:
     """Whether quotation marks are plain text: in tables separated by tabs, if each line then has the header's cells."""
     if delimiter != "\t":
         return False
-    lines = [line for line in _LINE_END.split(text) if line.strip()]
+    lines = [line for line in LINE_END.split(text) if line.strip()]
     return all(line.count("\t") == lines[0].count("\t") for line in lines)
 
 
 def _read_unquoted(text: str, delimiter: str, first: int) -> Iterator[Row]:
     """Rows are lines. Marks around a whole cell are still removed, because spreadsheets write them."""
-    for line, content in enumerate(_LINE_END.split(text), start=first):
+    for line, content in enumerate(LINE_END.split(text), start=first):
         yield line, [_without_marks(cell) for cell in content.split(delimiter)]
 
 
@@ -86,7 +85,7 @@ def _without_marks(cell: str) -> str:
 
 
 def _split_at_blanks(text: str, first: int) -> Iterator[Row]:
-    for line, content in enumerate(_LINE_END.split(text), start=first):
+    for line, content in enumerate(LINE_END.split(text), start=first):
         yield line, content.split()
 
 
@@ -97,10 +96,12 @@ def delimiter_of(path: Path, form: TableFormat) -> str:
 
 def _text(path: Path, form: TableFormat) -> tuple[str, int]:
     """The text of a file after the lines to skip and the empty lines that follow them, and the number of its first."""
-    text, first = decode(path, form.encoding), 1
-    while (end := _LINE_END.search(text)) and (first <= form.skip or not text[: end.start()].strip()):
-        text, first = text[end.end() :], first + 1
-    return text, first
+    text, first, begin = decode(path, form.encoding), 1, 0
+    while (end := LINE_END.search(text, begin)) and (
+        first <= form.skip or not text[begin : end.start()].strip()
+    ):
+        first, begin = first + 1, end.end()
+    return text[begin:], first
 
 
 def _delimiter(path: Path, text: str, form: TableFormat) -> str:
@@ -111,7 +112,7 @@ def _delimiter(path: Path, text: str, form: TableFormat) -> str:
         return sep[1]
     if path.suffix.lower() == ".tsv":
         return "\t"
-    header = _LINE_END.split(text, maxsplit=1)[0]
+    header = LINE_END.split(text, maxsplit=1)[0]
     return max(",;\t|", key=header.count)
 
 

@@ -11,6 +11,9 @@ import numpy as np
 
 from emodal_data.core.errors import InputError
 
+#: The ends of lines of all systems, and \r\r\n, which programs make of \r\n that they take for text.
+LINE_END = re.compile(r"\r{0,2}\n|\r")
+
 
 def decode(path: Path, encoding: str = "") -> str:
     """The file as text: in the given encoding, or else UTF-8, or UTF-16 with its byte order mark.
@@ -39,7 +42,7 @@ def decode(path: Path, encoding: str = "") -> str:
 
 def lines(path: Path, encoding: str = "") -> list[str]:
     """The lines of the file as editors count them: str.splitlines would also split at form feeds."""
-    return re.split(r"\r\n|\r|\n", decode(path, encoding))
+    return LINE_END.split(decode(path, encoding))
 
 
 def number_text(value: float) -> str:

@@ -32,6 +32,7 @@ def test_line_ends_encodings_and_byte_order_marks_change_nothing(tmp_path: Path)
     for raw in (
         SRT.replace("\n", "\r\n").encode(),
         SRT.replace("\n", "\r").encode(),
+        SRT.replace("\n", "\r\r\n").encode(),
         SRT.encode("utf-8-sig"),
         SRT.encode("utf-16"),
         SRT.rstrip().encode(),
