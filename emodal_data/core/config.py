@@ -181,7 +181,7 @@ class FaceConfig(Section):
     """What the views rgb and gray show beyond the common crop of face recognition (brows to chin), on each side, as a
     share of its side."""
     view_format: Literal["jpeg", "png"] = "jpeg"
-    """Format of the views: JPEG is a tenth of the size, PNG has no loss."""
+    """Format of the views: JPEG is a quarter of the size, PNG has no loss."""
     context_side_px: Annotated[int, Field(ge=64, le=1280)] = 640
     """Longest side of the view context."""
     context_faces: Literal["others_blurred", "blurred", "boxed", "shown"] = "others_blurred"

@@ -21,7 +21,7 @@ _FLAC_OPTIONS = {"fflags": _BITEXACT, "metadata_header_padding": "0"}
 #: Longest side of a preview frame: a face at the limit of the quality gates is still recognisable.
 FRAME_SIDE_PX = 320
 _JPEG_QUALITY = 70
-#: Of pictures in datasets: faces look as in the PNG, at a tenth of its size.
+#: Of pictures in datasets: faces look as in the PNG, at a quarter of its size.
 _DATASET_JPEG_QUALITY = 95
 
 _SOUND_BITS_PER_S = 20_000
