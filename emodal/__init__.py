@@ -56,10 +56,10 @@ def build(
     from flows.progress.terminal import watched_on_terminal
 
     tree = _config(films, annotations, out, config, settings)
-    with watched_on_terminal() as terminal:
-        with terminal.console.status("starting"):
-            from flows.operations.build import build_and_train
-            from flows.server.environment import is_server_configured, prefect_server
+    with watched_on_terminal():
+        from flows.operations.build import build_and_train
+        from flows.server.environment import is_server_configured, prefect_server
+
         if not is_server_configured():
             return build_and_train(tree)
         with prefect_server():

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,23 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "fuzz: many mutated inputs; the suite draws a few, benchmarks draw all"
     )
+
+
+@pytest.hookimpl(trylast=True)  # the last lines are read
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped by reason, the commonest first; a reason says how to have the tests."""
+    reasons: dict[str, Counter[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        file = report.nodeid.partition("::")[0]
+        reasons.setdefault(reason.removeprefix("Skipped: "), Counter())[file] += 1
+    if not reasons:
+        return
+    total = sum(files.total() for files in reasons.values())
+    terminalreporter.section(f"{total} tests skipped, and how to have them")
+    for reason, files in sorted(reasons.items(), key=lambda item: -item[1].total()):
+        terminalreporter.write_line(f"{files.total():>4}  {reason}")
+        terminalreporter.write_line(f"      {', '.join(files)}")
 
 
 @pytest.fixture(scope="session")

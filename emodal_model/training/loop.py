@@ -55,13 +55,15 @@ class EpochReport(Epoch):
     """An epoch with the training it belongs to.
 
     member: 1 to members, of an ensemble. seed, fold: of the settings; fold is None if the network is
-    tested on the test split.
+    tested on the test split. training: 1 to trainings, of all that the run does one after the other.
     """
 
     member: int
     members: int
     seed: int
     fold: int | None
+    training: int
+    trainings: int
 
     @property
     def title(self) -> str:

@@ -5,7 +5,7 @@ for TensorBoard.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -96,12 +96,20 @@ def train(
 
     networks: list[Predictor] = []
     training: dict[str, Any] = {}
-    for name in names:
+    for before, name in enumerate(names):
         trained: list[tuple[Any, dict[str, float]]] = []
         summaries: list[dict[str, Any]] = []
         for number, member in enumerate(members, start=1):
             checkpoint = CheckpointFile(out / f".{name}-{number}.checkpoint.npz", run)
-            report = _reporter(out / "logs", name, number, len(members), config, on_epoch)
+            place = {
+                "member": number,
+                "members": len(members),
+                "training": before * len(members) + number,
+                "trainings": len(names) * len(members),
+                "seed": config.seed,
+                "fold": config.fold,
+            }
+            report = _reporter(out / "logs", name, place, on_epoch)
             network, summary = train_member(name, member, samples, checkpoint, report)
             trained.append((network, summary["temperatures"]))
             summaries.append(summary)
@@ -420,17 +428,19 @@ def _counts(**sides: Samples) -> dict[str, dict[str, Any]]:
 def _reporter(
     logs: Path,
     name: NetworkName,
-    member: int,
-    members: int,
-    config: ModelConfig,
+    place: Mapping[str, Any],
     on_epoch: Callable[[EpochReport], None] | None,
 ) -> Callable[[Epoch], None]:
-    """A function that writes each epoch of a training for TensorBoard, and passes it on to on_epoch."""
+    """A function that writes each epoch of a training for TensorBoard, and passes it on to on_epoch.
+
+    place: what EpochReport adds to an Epoch.
+    """
     # What tf.summary.scalar writes; that function needs the package tensorboard.
     scalar = tf.compat.v1.SummaryMetadata(
         plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
     )
-    folder = logs / (name if members == 1 else f"{name}-{member}-of-{members}")
+    several = place["members"] > 1
+    folder = logs / (f"{name}-{place['member']}-of-{place['members']}" if several else name)
     writer = tf.summary.create_file_writer(str(folder))
 
     def report_epoch(epoch: Epoch) -> None:
@@ -440,8 +450,6 @@ def _reporter(
                     tf.summary.write(name, tf.constant(value, tf.float32), metadata=scalar)
         writer.flush()
         if on_epoch:
-            on_epoch(
-                EpochReport(**vars(epoch), member=member, members=members, seed=config.seed, fold=config.fold)
-            )
+            on_epoch(EpochReport(**vars(epoch), **place))
 
     return report_epoch

@@ -21,13 +21,14 @@ from flows.cli.doctor import doctor
 from flows.cli.exits import clear_errors, stop_at_once_on_signals
 from flows.cli.export import export
 from flows.cli.films import sample_films
-from flows.cli.groups import GroupedCommands
+from flows.cli.groups import Command, GroupedCommands
 from flows.cli.init import init
 from flows.cli.model import compare, evaluate, train
 from flows.cli.module_path import protect_children
 from flows.cli.predict import predict
 from flows.cli.propose import propose
 from flows.cli.review import review
+from flows.cli.verbosity import with_verbosity
 
 app = typer.Typer(
     cls=GroupedCommands,
@@ -68,7 +69,7 @@ _GROUPS: dict[str, list[tuple[Callable[..., None], str]]] = {
 }
 for _group, _commands in _GROUPS.items():
     for _command, _short_help in _commands:
-        app.command(rich_help_panel=_group, short_help=_short_help)(_command)
+        app.command(cls=Command, rich_help_panel=_group, short_help=_short_help)(with_verbosity(_command))
 app.add_typer(
     corpus,
     name="corpus",

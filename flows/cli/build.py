@@ -6,7 +6,17 @@ import typer
 
 import emodal
 from flows.cli.exits import UNUSABLE_ROWS
-from flows.cli.options import Annotations, ConfigFile, Films, Json, Out, Overrides, Settings, print_result
+from flows.cli.options import (
+    Annotations,
+    ConfigFile,
+    Films,
+    Json,
+    Out,
+    Overrides,
+    Settings,
+    as_given,
+    print_result,
+)
 
 
 def build(
@@ -32,9 +42,10 @@ def build(
     paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides or None}
     tree = load_config(config, set_ or [], **paths, workers=workers, train=train)
     result = emodal.build(config=tree)
-    from flows.progress.summary import build_summary
+    from flows.progress.summary import after_build, build_line, build_summary
 
-    print_result(result, build_summary(tree.out, result), as_json)
+    text, then = build_summary(tree.out, result), after_build(tree.out, result)
+    print_result(result, text, as_json, brief=build_line(tree.out, result), then=then)
 
 
 def plan(
@@ -55,10 +66,13 @@ def plan(
     Example: emodal plan --films films --annotations spans.csv --out build
     """
     from flows.config.load import load_config
-    from flows.progress.summary import plan_summary
+    from flows.progress.summary import next_command, plan_summary
 
     paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides or None}
-    result = emodal.plan(config=load_config(config, set_ or [], **paths))
-    print_result(result, plan_summary(result, with_all), as_json)
+    tree = load_config(config, set_ or [], **paths)
+    result = emodal.plan(config=tree)
+    text = plan_summary(result, with_all)
+    then = [next_command("build", *as_given(paths, config, set_))] if result["clips"] else []
+    print_result(result, text, as_json, brief=text.partition("\n")[0], then=then)
     if strict and result["wrong_rows"]:
         raise typer.Exit(UNUSABLE_ROWS)

@@ -1,14 +1,15 @@
 """`emodal corpus`: public corpora by name, from their own files to a table and an emodal.toml."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.cli.options import Json, on_this_machine, print_result
+from flows.cli.groups import Command, Group
+from flows.cli.options import Json, note, on_this_machine, print_result
+from flows.cli.verbosity import with_verbosity
 
-corpus = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+corpus = typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode=None)
 
 
 @corpus.callback()
@@ -19,7 +20,8 @@ def _corpus() -> None:
     """
 
 
-@corpus.command("list", short_help="Which corpora there are.")
+@corpus.command("list", cls=Command, short_help="Which corpora there are.")
+@with_verbosity
 def list_corpora(as_json: Json = False) -> None:
     """Name every corpus, with a line about each.
 
@@ -32,7 +34,8 @@ def list_corpora(as_json: Json = False) -> None:
     print_result({name: one.summary for name, one in known.items()}, "\n".join(lines), as_json)
 
 
-@corpus.command(short_help="The facts of a corpus.")
+@corpus.command(cls=Command, short_help="The facts of a corpus.")
+@with_verbosity
 def show(
     name: Annotated[str, typer.Argument(help="Name of a corpus; `emodal corpus list` has all.")],
     as_json: Json = False,
@@ -48,7 +51,8 @@ def show(
     print_result(facts_dict(found), facts_text(found), as_json)
 
 
-@corpus.command(short_help="A corpus as a table, with its settings.")
+@corpus.command(cls=Command, short_help="A corpus as a table, with its settings.")
+@with_verbosity
 def table(
     name: Annotated[str, typer.Argument(help="Name of a corpus; `emodal corpus list` has all.")],
     folder: Annotated[Path, typer.Argument(help="Folder that the corpus was unpacked into.")],
@@ -86,17 +90,17 @@ def table(
     if facts:
         write_bytes(on_this_machine(facts), (facts_text(found) + "\n").encode())
         written.append(str(facts))
-    from emodal_data.core.text import printable
+    from flows.progress.summary import next_command
 
     for warning in made.warnings:
-        print(f"emodal: {printable(warning)}", file=sys.stderr)
+        note(warning)
     counts = {"rows": len(made.rows), "films": made.films}
     lines = [
         f"{written[0]}: {counts['rows']} rows, {counts['films']} films",
         *written[1:],
-        f"next: emodal plan --config {written[1]}",
         "",
         facts_text(found),
     ]
     result = {"written": written, **counts, "warnings": list(made.warnings), "facts": facts_dict(found)}
-    print_result(result, "\n".join(lines), as_json)
+    then = next_command("plan", "--config", written[1])
+    print_result(result, "\n".join(lines), as_json, brief=lines[0], then=[then])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.options import Json, dataset_in, print_result
+from flows.cli.options import Json, dataset_in, note, print_result
 
 if TYPE_CHECKING:
     from flows.operations.forget import Forgotten
@@ -120,34 +120,36 @@ def forget(
     """
     from dataclasses import asdict
 
+    from emodal_data.core.text import printable
     from flows.operations.forget import forget as forget_in
+    from flows.progress.summary import next_command
 
     def run(only_say: bool) -> "Forgotten":
         return forget_in(
             out, film, speaker, with_model=model, also=also or (), dry_run=only_say, person=person
         )
 
-    def say(text: str) -> None:
-        print(f"emodal: {text}", file=sys.stderr)
-
     done = "would be removed" if dry_run else "removed"
     if sys.stdin.isatty() and sys.stderr.isatty() and not (yes or dry_run):
         for line in _counts(run(only_say=True), "will be removed"):
-            say(line)
+            print(f"emodal: {line}", file=sys.stderr)
         typer.confirm("Remove it?", abort=True, err=True)
     result = run(dry_run)
     if not result.is_known:
-        say(
+        note(
             f"{out}: knows no {'film' if film else 'speaker'} {film or speaker!r}: searched for its name alone"
         )
-    for line in result.left:
-        say(f"{'would be left' if dry_run else 'left'}: {line}")
+    for line in result.left:  # the command fails for it, so it is said also with -q
+        print(f"emodal: {'would be left' if dry_run else 'left'}: {printable(line)}", file=sys.stderr)
     if (out / "model").exists():
-        say(f"{out / 'model'} may have learnt from it; --model removes it")
-    say("take it out of the annotations too, or the next build brings it back")
+        note(f"{out / 'model'} may have learnt from it; --model removes it")
+    note("take it out of the annotations too, or the next build brings it back")
     found = f"{len(result.left)} places still name it" if result.left else "nothing names it any more"
     lines = [*_counts(result, done), found] if not dry_run else _counts(result, done)
-    print_result(asdict(result), "\n".join(lines), as_json)
+    then = [] if dry_run or result.left else [next_command("verify", out)]
+    print_result(
+        asdict(result), "\n".join(lines), as_json, brief=lines[-1] if not dry_run else None, then=then
+    )
     if result.left:
         raise typer.Exit(1)
 

@@ -35,7 +35,8 @@ def deploy(
     paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides or None}
     tree = load_config(config, set_ or [], **paths)
     result = deploy_to_server(tree.on_a_schedule(), cron or None, timezone)
-    print_result(result, _text(result), as_json)
+    text = _text(result)
+    print_result(result, text, as_json, brief=text.partition("\n")[0])
 
 
 def _text(result: dict[str, object]) -> str:

@@ -34,7 +34,8 @@ def doctor(
     finally:
         pool.close()
     result = asdict(found)
-    print_result(result, _text(result), as_json)
+    text = _text(result)
+    print_result(result, text, as_json, brief=text.splitlines()[-1])
     if found.faults:
         raise typer.Exit(1)
 

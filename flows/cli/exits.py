@@ -20,6 +20,8 @@ from typing import NoReturn
 
 import typer
 
+from flows.cli.colour import coloured
+
 STOPPED = "emodal: stopped; run the same command again, it resumes where it stopped"
 #: Exit code of `emodal plan --strict` if a row cannot be used.
 UNUSABLE_ROWS = 3
@@ -121,6 +123,6 @@ def _fail(message: str, code: int) -> NoReturn:
     from emodal_data.core.text import printable
 
     for line in message.splitlines():
-        print(f"emodal: {printable(line)}", file=sys.stderr)
+        print(f"{coloured('emodal:', 'red')} {printable(line)}", file=sys.stderr)
     sys.stderr.flush()
     raise SystemExit(code)

@@ -1,5 +1,6 @@
 """`emodal export`: a dataset or a model in a form that other programs read."""
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,7 +42,14 @@ def export(
     """
     out = on_this_machine(out)
     result = _export_dataset(path, to, out) if to in _OF_DATASETS else _export_model(path, to, out)
-    print_result(result, "\n".join(result["files"]), as_json)
+    print_result(result, "\n".join(result["files"]), as_json, then=[_then(to, out)])
+
+
+def _then(to: To, out: Path) -> str:
+    if to is To.HUGGINGFACE:
+        return f"next: hf upload NAME {shlex.quote(str(out))} --repo-type dataset"
+    page = "exports" if to in _OF_DATASETS else "using-the-model"
+    return f"next: docs/{page}.md shows how programs read it"
 
 
 def _export_dataset(path: Path, to: To, out: Path) -> dict[str, Any]:

@@ -51,4 +51,4 @@ def sample_films(
         "--out",
         folder / "build",
     )
-    print_result({"written": [str(folder / name) for name in names]}, f"{folder}\n{then}", as_json)
+    print_result({"written": [str(folder / name) for name in names]}, str(folder), as_json, then=[then])

@@ -24,4 +24,5 @@ def init(
     written = write_starter(on_this_machine(folder))
     go = f"cd {shlex.quote(str(folder))}; " if folder != Path() else ""
     then = f"next: {go}emodal plan"
-    print_result({"written": [str(path) for path in written]}, "\n".join([*map(str, written), then]), as_json)
+    paths = [str(path) for path in written]
+    print_result({"written": paths}, "\n".join(paths), as_json, then=[then])

@@ -48,23 +48,24 @@ def train(
     result = emodal.train(
         dataset, out, config=config, folds=folds, sweep=sweep or (), workers=workers, **settings
     )
+    from flows.progress.summary import model_line, next_command, report_of
+
     if sweep:
         from emodal_model.training.sweep import format_sweep
 
-        best = f"best: emodal train {dataset} --out {out} --config {out / 'best.toml'}"
-        print_result(result, f"{format_sweep(result)}\n\n{best}", as_json)
+        then = next_command("train", dataset, "--out", out, "--config", out / "best.toml")
+        print_result(result, format_sweep(result), as_json, brief=str(out / "best.toml"), then=[then])
         return
     from emodal_model.evaluation.tables import format_report
-    from flows.progress.summary import next_command, report_of
 
     lines = [
         format_report(result),
         "",
         f"model    {out}",
         f"report   {report_of(out)}",
-        next_command("predict", out, "FILM"),
     ]
-    print_result(result, "\n".join(lines), as_json)
+    then = next_command("predict", out, "FILM")
+    print_result(result, "\n".join(lines), as_json, brief=model_line(out, result), then=[then])
 
 
 def evaluate(
@@ -84,12 +85,14 @@ def evaluate(
     """
     metrics = emodal.evaluate(model, dataset, predictions)
     from emodal_model.evaluation.tables import format_report
+    from flows.progress.summary import model_line, next_command
 
     lines = [
         format_report(metrics),
         *([f"\npredictions  {file}"] if (file := metrics["predictions"]) else []),
     ]
-    print_result(metrics, "\n".join(lines), as_json)
+    then = next_command("predict", model, "FILM")
+    print_result(metrics, "\n".join(lines), as_json, brief=model_line(model, metrics), then=[then])
 
 
 def compare(

@@ -2,10 +2,14 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from flows.cli.colour import coloured
+from flows.progress.verbosity import Verbosity, verbosity
 
 
 def _named_or_found(context: typer.Context, file: Path | None) -> Path | None:
@@ -14,8 +18,9 @@ def _named_or_found(context: typer.Context, file: Path | None) -> Path | None:
         return file
     from flows.config.found import find_config
 
-    if found := find_config():
-        print(f"emodal: settings of {found}", file=sys.stderr)
+    found = find_config()
+    if found and not context.params.get("quiet"):  # read first; no command runs yet
+        note(f"settings of {found}")
     return found
 
 
@@ -45,11 +50,49 @@ Settings = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def print_result(result: Any, text: str, as_json: bool) -> None:
-    """Print a result on standard output: as JSON for programs, or its text for people."""
+def print_result(
+    result: Any, text: str, as_json: bool, brief: str | None = None, then: Sequence[str] = ()
+) -> None:
+    """Print a result on standard output: as JSON for programs, or its text for people.
+
+    brief: the text with -q, if it has more than the result. then: commands that people run next, shown to them on
+    standard error.
+    """
     from emodal_data.core.text import printable
 
-    print(json.dumps(result, indent=2, default=str) if as_json else printable(text))
+    if as_json:
+        print(json.dumps(result, indent=2, default=str))
+        return
+    is_quiet = verbosity() is Verbosity.QUIET
+    print(printable(text if brief is None or not is_quiet else brief))
+    if then and not is_quiet:
+        sys.stdout.flush()  # a hint comes after the result, also where both go to one file
+        for line in then:
+            print(coloured(printable(line), "cyan"), file=sys.stderr)
+
+
+def note(text: str) -> None:
+    """Say something beside the result on standard error, unless people want it quiet."""
+    from emodal_data.core.text import printable
+
+    if verbosity() is not Verbosity.QUIET:
+        print(f"emodal: {printable(text)}", file=sys.stderr)
+
+
+def as_given(
+    paths: Mapping[str, Any], config: Path | None, settings: Sequence[str] | None
+) -> list[str | Path]:
+    """The options of a command again, for the next one. config: one that is found anyway is left out."""
+    from flows.config.found import find_config
+
+    named = {"config": config if config != find_config() else None} | dict(paths)
+    words: list[str | Path] = []
+    for name, value in named.items():
+        for each in value if isinstance(value, list) else [value] if value is not None else []:
+            words += [f"--{name}", each]
+    for setting in settings or []:
+        words += ["--set", setting]
+    return words
 
 
 def dataset_in(out: Path) -> Path:

@@ -1,13 +1,12 @@
 """`emodal predict`: a trained model on a film."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import emodal
-from flows.cli.options import Annotations, Json, print_result
+from flows.cli.options import Annotations, Json, as_given, note, print_result
 
 
 def predict(
@@ -28,10 +27,13 @@ def predict(
     """
     result = emodal.predict(model, film, annotations, out)
     if not result["spans"]:
-        print("emodal: no span to ask about; give some with --annotations", file=sys.stderr)
+        note("no span to ask about; give some with --annotations")
     for file in result["files"]:
-        print(f"emodal: written {file}", file=sys.stderr)
+        note(f"written {file}")
     from flows.operations.predict import as_csv
+    from flows.progress.summary import next_command
 
-    text = as_csv(result["spans"], result["labels"], result["targets"])
-    print_result(result, text.rstrip("\n"), as_json)
+    asked = as_given({"annotations": annotations}, None, None)
+    then = [] if out else [next_command("predict", model, film, *asked, "--out", "DIR")]
+    text = as_csv(result["spans"], result["labels"], result["targets"]).rstrip("\n")
+    print_result(result, text, as_json, then=then)

@@ -35,6 +35,7 @@ def propose(
     """
     from flows.config.load import load_config
     from flows.operations.propose import ANNOTATIONS, make_proposal
+    from flows.progress.summary import next_command
     from flows.progress.terminal import watched_on_terminal
 
     annotations = out / ANNOTATIONS if out else None
@@ -47,4 +48,6 @@ def propose(
         f"{one['film']} {one['span']['start_s']:g}-{one['span']['end_s']:g} s: {one['why']}"
         for one in result["first"]
     ]
-    print_result(result, "\n".join([*lines, *result["files"]]), as_json)
+    then = next_command("review", tree.out, "--films", tree.films)
+    found = f"{tree.out / ANNOTATIONS}: {sum(result['spans'].values())} spans"
+    print_result(result, "\n".join([*lines, *result["files"]]), as_json, brief=found, then=[then])

@@ -1,6 +1,7 @@
 """`emodal review`."""
 
 import getpass
+import shlex
 import sys
 import webbrowser
 from pathlib import Path
@@ -47,8 +48,10 @@ def review(
 
     def started(address: str, file: Path) -> None:
         option = "--annotations" if is_table(place) else "--overrides"
-        text = f"{address}\ndecisions are saved in {file}; read them with: emodal build ... {option} {file}"
-        print_result({"address": address, "decisions": str(file), "option": option}, text, as_json)
+        result = {"address": address, "decisions": str(file), "option": option}
+        text = f"{address}\ndecisions are saved in {file}"
+        then = f"next: emodal build ... {option} {shlex.quote(str(file))}"
+        print_result(result, text, as_json, brief=address, then=[then])
         sys.stdout.flush()  # a program that reads it waits for the address
         if open_:
             webbrowser.open(address)

@@ -58,10 +58,21 @@ class TrainingPool:
         if len(repeats) > 1 and self.workers > 1:
             return self._in_workers(repeats, done)
         metrics = []
-        for repeat in repeats:
-            metrics.append(train_repeat(repeat, self.engine.mlflow, self.on_epoch))
+        for number, repeat in enumerate(repeats):
+            metrics.append(train_repeat(repeat, self.engine.mlflow, self._epochs_of(number, len(repeats))))
             done(repeat, metrics[-1])
         return metrics
+
+    def _epochs_of(self, number: int, repeats: int) -> Callable[[Any], None] | None:
+        """on_epoch for the repeat of this number: counts its trainings among those of all repeats."""
+        if not (observe := self.on_epoch):
+            return None
+
+        def of_all(report: Any) -> None:
+            before, trainings = number * report.trainings, repeats * report.trainings
+            observe(replace(report, training=before + report.training, trainings=trainings))
+
+        return of_all
 
     def _in_workers(self, repeats: Sequence[TrainingJob], done: Done) -> list[dict[str, Any]]:
         pool = WorkerPool(min(self.workers, len(repeats)), _memory_mb())

@@ -55,6 +55,7 @@ from flows.engine.work import (
     read_reel_on_worker,
     write_one_shard,
 )
+from flows.operations.expected import expected_work
 from flows.operations.plan import BuildInputs, plan_reels, read_inputs, survey_films
 from flows.progress.observer import observer
 from flows.progress.summary import dataset_lines, plan_lines
@@ -73,6 +74,7 @@ def build(config: Config, threads: Threads = plain_threads) -> dict[str, Any]:
         check_split_is_known(config.out / "dataset", config.split)
         with engine(config, threads) as submit:
             plan, failed = make_plan(inputs, config, submit)
+            observer().expect(expected_work(plan, config))
             clips_read = read_reels(plan, failed, config, submit)
             try:
                 manifest, written = publish(plan, failed, config, submit)

@@ -16,6 +16,12 @@ from flows.config.models import EngineConfig
 from flows.engine.trainings import TrainingPool, train_all, train_sweep
 from flows.operations.linked_reports import show_training
 from flows.progress.observer import observer
+from flows.progress.overall import Work
+
+#: The name of the stage, for observers.
+TRAINING = "training"
+#: A first guess of how long a training takes; its epochs tell more.
+_GUESS_S = 60.0
 
 
 def train_on(
@@ -35,6 +41,8 @@ def train_on(
     folder = local_path(out)
     pull(folder)
     watcher = observer()
+    watcher.expect([Work(TRAINING, _GUESS_S)])
+    watcher.stage(TRAINING, 0, "epochs")
     pool = TrainingPool(
         workers, engine, watcher.epoch, lambda training: watcher.log(f"trained {training.out}")
     )
@@ -45,6 +53,7 @@ def train_on(
     else:
         result = train_all(at_hand, folder, model, folds, pool)
         show_training(at_hand, folder, result)
+        watcher.training(folder, result)
     push(folder)
     return result
 
@@ -66,8 +75,9 @@ def train_dataset(
     if done is not None:
         return done
     refuse_damaged(dataset)
-    observer().stage("training", 0, "epochs")
+    observer().stage(TRAINING, 0, "epochs")
     metrics = train_all(dataset, out, config, fan=TrainingPool(workers, engine, observer().epoch))
     show_training(dataset, out, metrics)
+    observer().training(out, metrics)
     push(out)
     return metrics

@@ -6,9 +6,14 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
+from flows.progress.overall import Work
+
 
 class Observer(Protocol):
     """What a run reports."""
+
+    def expect(self, work: Sequence[Work]) -> None:
+        """The stages to come, in their order."""
 
     def stage(self, name: str, total: int, unit: str) -> None:
         """A stage begins, with this much to do."""
@@ -25,12 +30,18 @@ class Observer(Protocol):
     def epoch(self, report: Any) -> None:
         """An epoch of training is done: see emodal_model.training.loop.EpochReport."""
 
+    def training(self, out: Path, metrics: Mapping[str, Any]) -> None:
+        """A training is finished, with this model folder and the metrics of train_emodal."""
+
     def log(self, line: str) -> None:
         """A line worth reading."""
 
 
 class Silence:
     """The observer of a run that nobody observes."""
+
+    def expect(self, work: Sequence[Work]) -> None:
+        """Nothing."""
 
     def stage(self, name: str, total: int, unit: str) -> None:
         """Nothing."""
@@ -45,6 +56,9 @@ class Silence:
         """Nothing."""
 
     def epoch(self, report: Any) -> None:
+        """Nothing."""
+
+    def training(self, out: Path, metrics: Mapping[str, Any]) -> None:
         """Nothing."""
 
     def log(self, line: str) -> None:

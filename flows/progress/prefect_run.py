@@ -19,27 +19,20 @@ from prefect.artifacts import (
 
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.presentation.contact_sheet import contact_sheet
+from flows.progress.lines import LineObserver
 from flows.progress.observer import is_observed, observed_by
 
 #: Films that get a progress artifact of their own; a run of more shows the stage as a whole.
 MOST_FILMS = 200
-#: Log lines of a stage, at most: a line each twentieth of it.
-LINES_A_STAGE = 20
 
 
-class PrefectRunObserver:
+class PrefectRunObserver(LineObserver):
     """Reports one run to the server that it runs for."""
 
     def __init__(self, report_url: str | None = None) -> None:
+        super().__init__()
         self.report_url = report_url
-        self._name, self._unit, self._total, self._done, self._logged = "", "", 0, 0, 0
         self._films: dict[str, _FilmProgress] = {}
-
-    def stage(self, name: str, total: int, unit: str) -> None:
-        """Log that a stage begins, if it has anything to do."""
-        self._name, self._unit, self._total, self._done, self._logged = name, unit, total, 0, 0
-        if total:
-            self.log(f"{name}: {total} {unit}")
 
     def films(self, clips: Mapping[str, int]) -> None:
         """A progress artifact for each film that is about to be read."""
@@ -48,20 +41,9 @@ class PrefectRunObserver:
 
     def advance(self, amount: int = 1, note: str = "", film: str = "") -> None:
         """Move the stage on, and the film."""
-        self._done += amount
         if film in self._films:
             self._films[film].advance(amount)
-        if self._done * LINES_A_STAGE >= (self._logged + 1) * self._total:
-            self._logged = self._done * LINES_A_STAGE // self._total
-            of_film = f", now {film}" if film else ""
-            self.log(f"{self._name}: {self._done} of {self._total} {self._unit}{of_film}")
-
-    def epoch(self, report: Any) -> None:
-        """Log a line for each epoch."""
-        seen = f"loss {report.train_loss:.3f}"
-        if report.validation_accuracy is not None:
-            seen += f", validation accuracy {report.validation_accuracy:.1%}"
-        self.log(f"{report.title}: epoch {report.epoch} of {report.epochs}, {seen}")
+        super().advance(amount, note, film)
 
     def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
         """Log the outcome; of a new dataset also show the rows as a table, a link to the report, and faces."""

@@ -14,7 +14,7 @@ MOST_LINES = 6
 
 
 def build_summary(out: Path, result: dict[str, Any]) -> str:
-    """The end of `emodal build` in a few lines: the outcome, where it is, both reports, and the next command."""
+    """The end of `emodal build` in a few lines: the outcome, where it is, and both reports."""
     lines = [*result["warnings"], *dataset_lines(result)]
     dataset, model = out / "dataset", out / "model"
     places = [f"dataset  {shown(dataset)}", f"report   {report_of(dataset)}"]
@@ -23,10 +23,30 @@ def build_summary(out: Path, result: dict[str, Any]) -> str:
 
         lines += ["", format_report(result["metrics"]), ""]
         places += [f"model    {shown(model)}", f"report   {report_of(model)}"]
-        then = next_command("predict", model, "FILM")
-    else:
-        then = next_command("train", dataset, "--out", model)
-    return "\n".join([*lines, *places, then])
+    return "\n".join([*lines, *places])
+
+
+def build_line(out: Path, result: dict[str, Any]) -> str:
+    """The end of `emodal build -q`: what there is now, in one line."""
+    counts = result["counts"]
+    line = f"{shown(out / 'dataset')}: {counts['kept']} of {counts['rows']} rows, {counts['samples']} samples"
+    return line if "metrics" not in result else f"{line}; {model_line(out / 'model', result['metrics'])}"
+
+
+def model_line(model: Path, metrics: dict[str, Any]) -> str:
+    """A model in one line: where it is, and the accuracy of EMODal, or of the network that there is instead."""
+    networks = metrics["networks"]
+    name = "emodal" if "emodal" in networks else next(iter(networks))
+    accuracy = networks[name]["accuracy"]
+    return f"{shown(model)}: accuracy of {name} {'not known' if accuracy is None else f'{accuracy:.1%}'}"
+
+
+def after_build(out: Path, result: dict[str, Any]) -> list[str]:
+    """What people do after a build: ask the model, or train one."""
+    model = out / "model"
+    if "metrics" in result:
+        return [next_command("predict", model, "FILM")]
+    return [next_command("train", out / "dataset", "--out", model)]
 
 
 def report_of(folder: Path) -> Path:

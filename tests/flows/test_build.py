@@ -25,7 +25,7 @@ from emodal_model.core.config import ModelConfig
 from flows.cli.exits import clear_errors
 from flows.config.models import Config, EngineConfig
 from flows.operations.build import build_and_train
-from flows.progress.summary import build_summary
+from flows.progress.summary import after_build, build_line, build_summary
 from flows.progress.terminal import watched_on_terminal
 from tests.flows.dask_cluster import dask_cluster
 from tests.folder_hashes import hashes
@@ -136,12 +136,15 @@ def test_training_leaves_a_model_with_the_hash_of_its_dataset(built: Path) -> No
 
 def test_the_summary_ends_with_dataset_model_and_both_reports(built: Path, sample_films: Path) -> None:
     result = build_and_train(config(sample_films, built, train=True, model=TINY))
-    *_, dataset, its_report, model, model_report, then = build_summary(built, result).splitlines()
+    *_, dataset, its_report, model, model_report = build_summary(built, result).splitlines()
     assert (dataset, model) == (f"dataset  {built / 'dataset'}", f"model    {built / 'model'}")
     for line, folder in ((its_report, "dataset"), (model_report, "model")):
         page = built / folder / "report" / "index.html"
         assert line == f"report   {page}" and page.is_file()
-    assert then == f"next: emodal predict {built / 'model'} FILM"
+    assert after_build(built, result) == [f"next: emodal predict {built / 'model'} FILM"]
+    emodal = result["metrics"]["networks"]["emodal"]
+    line = build_line(built, result)
+    assert line.endswith(f" samples; {built / 'model'}: accuracy of emodal {emodal['accuracy']:.1%}")
 
 
 def test_a_second_run_reads_no_film_and_writes_nothing(built: Path, sample_films: Path) -> None:

@@ -138,6 +138,8 @@ def test_plan_says_what_is_wrong_with_every_row_and_writes_nothing(spans: Path) 
     assert not (spans.parent / "out").exists()
     text = emodal("plan", *build_arguments(spans)).stdout
     assert f"{spans}: row 3: film_missing: b.mp4: not under" in text
+    quiet = emodal("plan", *build_arguments(spans), "-q")
+    assert (quiet.stdout, quiet.stderr) == (f"{text.splitlines()[0]}\n", "")
 
 
 def test_wrong_arguments_end_with_code_2_and_one_line(spans: Path) -> None:

@@ -28,6 +28,7 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("biuld", "no such command 'biuld'; did you mean 'build'? (see emodal --help)"),
         ("build --flims x", "no such option: --flims; did you mean --films? (see emodal build --help)"),
+        ("verify a -q -v", "invalid value: -q and -v: choose one (see emodal verify --help)"),
         ("train data", "missing option '--out' (see emodal train --help)"),
         ("forget", "missing argument 'out' (see emodal forget --help)"),
         ("sample-films x --films 0", "invalid value for '--films': "),
@@ -133,7 +134,7 @@ def test_ctrl_c_gives_the_terminal_its_cursor_back(tmp_path: Path) -> None:
 STOPPED = "emodal: stopped; run the same command again, it resumes where it stopped"
 
 
-def test_every_command_can_answer_in_json() -> None:
+def test_every_command_can_answer_in_json_be_quiet_and_be_verbose() -> None:
     commands = dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     groups = {name: command for name, command in commands.items() if hasattr(command, "commands")}
     for name, group in groups.items():
@@ -141,7 +142,8 @@ def test_every_command_can_answer_in_json() -> None:
     without = [
         name
         for name, command in commands.items()
-        if name not in groups and not any("--json" in option.opts for option in command.params)
+        if name not in groups
+        and not {"--json", "-q", "-v"} <= {word for option in command.params for word in option.opts}
     ]
     assert without == []
     assert "corpus table" in commands

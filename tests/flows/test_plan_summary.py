@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.progress.summary import build_summary
+from flows.progress.summary import after_build, build_line, build_summary
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 
@@ -102,5 +102,6 @@ def test_a_build_ends_with_its_places_its_reports_and_the_next_command(tmp_path:
         "9 samples (train 9)",
         f"dataset  {out}/dataset",
         f"report   {out}/dataset/report/index.html",
-        f"next: emodal train '{out}/dataset' --out '{out}/model'",
     ]
+    assert after_build(out, result) == [f"next: emodal train '{out}/dataset' --out '{out}/model'"]
+    assert build_line(out, result) == f"{out}/dataset: 4 of 4 rows, 9 samples"
