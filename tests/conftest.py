@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+from tests.skipped import skipped_lines
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -40,19 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # the last lines are read
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was skipped by reason, the commonest first; a reason says how to have the tests."""
-    reasons: dict[str, Counter[str]] = {}
-    for report in terminalreporter.stats.get("skipped", []):
-        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
-        file = report.nodeid.partition("::")[0]
-        reasons.setdefault(reason.removeprefix("Skipped: "), Counter())[file] += 1
-    if not reasons:
-        return
-    total = sum(files.total() for files in reasons.values())
-    terminalreporter.section(f"{total} tests skipped, and how to have them")
-    for reason, files in sorted(reasons.items(), key=lambda item: -item[1].total()):
-        terminalreporter.write_line(f"{files.total():>4}  {reason}")
-        terminalreporter.write_line(f"      {', '.join(files)}")
+    """Say which tests were skipped, and how to have them."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    why = [str(one.longrepr[2] if isinstance(one.longrepr, tuple) else one.longrepr) for one in skipped]
+    found = zip((one.nodeid.partition("::")[0] for one in skipped), why, strict=True)
+    for line in skipped_lines((file, reason.removeprefix("Skipped: ")) for file, reason in found):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
