@@ -29,7 +29,7 @@ def build_dataset(config: Config) -> dict[str, Any]:
     deployment announces its dataset instead, and training is a run of its own. Raises InputError or WorkError.
     """
     check_roots(config.locations())
-    with observed_in_prefect(config.engine.report_url):
+    with observed_in_prefect(config.out, config.engine.report_url):
         result = build(config, prefect_threads)
     lines = dataset_lines(result)
     if runtime.deployment.id:

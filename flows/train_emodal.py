@@ -32,5 +32,5 @@ def train_emodal(
     """
     places = {"dataset": shown(local_path(dataset)), "out": shown(local_path(out))}
     check_roots(places | engine.locations())
-    with observed_in_prefect(engine.report_url):
+    with observed_in_prefect(local_path(out), engine.report_url):
         return train_dataset(dataset, out, config, engine, workers)

@@ -15,7 +15,7 @@ HOW = {
     r"FAN weights": "put the file where the reason says",
     r"npx": "install Node.js, with a way to its registry",
     r"PostgreSQL": "make setup, or install the system's package",
-    r"pip install|extra|comes with|could not import|is missing|is not installed|needs the|writes the|no axe": "make setup",
+    r"pip install|extra|comes with|could not import|is missing|not installed|needs the|writes the|no axe": "make setup",
 }
 
 

@@ -40,7 +40,7 @@ def train(
     --sweep, settings in the order of their validation score; the best ones are in OUT/best.toml for --config.
     Several trainings run at once with --workers, or on the cluster of --set engine.kind=dask.
 
-    Example: emodal train build/dataset --out build/model --set epochs=30
+    Example: emodal train build/dataset --out other-model --model audio --set epochs=30
     """
     from flows.config.load import training_tree
 
@@ -104,7 +104,7 @@ def compare(
 
     With --folds in both, the clips of all folds; else those of the test split.
 
-    Example: emodal compare build/model build/other
+    Example: emodal compare build-of-may build-of-june
     """
     from emodal_model.evaluation.compare import compare_trainings, format_comparison
 

@@ -23,7 +23,7 @@ def predict(
     Spans are those of --annotations (labels may be missing), or stretches of speech within a shot that are found in
     the film. Where a face or the sound is missing the model answers by the other, and the reason is given.
 
-    Example: emodal predict build/model films/heat.mkv --out heat
+    Example: emodal predict build/model films/heat/part1.mkv --out heat
     """
     result = emodal.predict(model, film, annotations, out)
     if not result["spans"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from emodal_data.core.config import DatasetConfig, Section
 from emodal_data.storage.urls import COPIES, NAMES, local_path, shown
@@ -76,16 +76,27 @@ class StorageConfig(Section):
     """Room for copies of remote films on each machine, in gigabytes."""
 
 
-def _paths_first(schema: dict[str, Any]) -> None:
-    """Order the settings of the form on Prefect's pages: films, annotations, out, other values, then sections."""
+def _paths_first(schema: dict[str, Any], config: type[BaseModel]) -> None:
+    """Arrange the form on Prefect's pages: films, annotations, out, other values, then sections, which are folded.
+
+    The form shows a section as "None" until it is opened; Config takes that for the section's defaults.
+    """
     settings = schema["properties"]
     required = schema["required"]
 
     def place(name: str) -> tuple[bool, bool]:
         return name not in required, "$ref" in settings[name]
 
+    def shown(name: str) -> dict[str, Any]:
+        setting: dict[str, Any] = settings[name]
+        if "$ref" not in setting:
+            return setting
+        about = (config.model_fields[name].annotation.__doc__ or "").partition("\n")[0]
+        folded = {"anyOf": [{"$ref": setting["$ref"]}, {"type": "null"}], "default": None}
+        return folded | {"title": name.capitalize(), "description": f"{about} None: as usual."}
+
     schema["properties"] = {
-        name: settings[name] | {"position": position}
+        name: shown(name) | {"position": position}
         for position, name in enumerate(sorted(settings, key=place))
     }
 
@@ -112,6 +123,15 @@ class Config(DatasetConfig):
     """Train after the dataset is made."""
     model: ModelConfig = ModelConfig()
     engine: EngineConfig = EngineConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_folded_sections(cls, given: Any) -> Any:
+        """A section that stayed folded in the form on Prefect's pages has its defaults."""
+        if not isinstance(given, dict):
+            return given
+        sections = {name for name, field in cls.model_fields.items() if isinstance(field.default, BaseModel)}
+        return {name: value for name, value in given.items() if value is not None or name not in sections}
 
     @field_validator("overrides", mode="before")
     @classmethod

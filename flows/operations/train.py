@@ -73,6 +73,7 @@ def train_dataset(
     # MLflow may not know a finished training: the training itself checks that.
     done = finished(dataset, out, config) if config.seeds == 1 and not engine.mlflow else None
     if done is not None:
+        observer().training(out, done)
         return done
     refuse_damaged(dataset)
     observer().stage(TRAINING, 0, "epochs")

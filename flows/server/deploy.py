@@ -31,6 +31,22 @@ from flows.server.environment import check_server
 from flows.train_emodal import train_emodal
 
 WORK_POOL = "emodal"
+#: What the deployments say on Prefect's pages, as Markdown.
+BUILD_ABOUT = """\
+Builds a dataset from films and annotations: it reads the films and spans that are new or changed, splits without leaks,
+and writes `dataset/` with a report. If nothing changed, it ends after a look at the files. A new dataset starts
+train-emodal.
+
+A run shows the progress of each film, what became of every row, faces, and a link to the report. A failed film costs
+its own rows. Stopped or crashed runs go on where they were: use Retry.
+
+Documentation: `docs/deploying.md`, `docs/operating.md`; all settings: `docs/reference/settings.md` (`make docs`)."""
+TRAIN_ABOUT = """\
+Trains EMODal on a dataset. It starts when build-dataset announces a new one, and repeats no finished training.
+
+A run shows its progress, Table 1 of the poster on the test split, and a link to the report.
+
+Documentation: `docs/deploying.md`, `docs/using-the-model.md`."""
 TRAIN_AUTOMATION = "emodal: a new dataset is trained on"
 HEARTBEAT_AUTOMATION = "emodal: a run without heartbeat has crashed"
 
@@ -135,7 +151,7 @@ def _ensure_work_pool(client: SyncPrefectClient) -> None:
 def _build_deployment(config: Config, schedules: list[CronSchedule]) -> RunnerDeployment:
     return _deployment(
         build_dataset,
-        "Builds a dataset from films and annotations. Reads only new films and spans. See docs/deploying.md.",
+        BUILD_ABOUT,
         {"config": config.model_dump(mode="json", exclude_unset=True)},
         schedules,
     )
@@ -144,12 +160,13 @@ def _build_deployment(config: Config, schedules: list[CronSchedule]) -> RunnerDe
 def _train_deployment(config: Config) -> RunnerDeployment:
     return _deployment(
         train_emodal,
-        "Trains EMODal on a dataset. Starts when a build announces a new dataset. See docs/using-the-model.md.",
+        TRAIN_ABOUT,
         {
             "dataset": shown(config.out / "dataset"),
             "out": shown(config.out / "model"),
             "config": config.model.model_dump(mode="json", exclude_unset=True),
-            "engine": {"allowed_roots": list(config.engine.allowed_roots)},
+            "engine": {"allowed_roots": list(config.engine.allowed_roots)}
+            | ({"report_url": config.engine.report_url} if config.engine.report_url else {}),
         },
     )
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 import emodal
+from tests.offline import hear_calls
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,8 +78,23 @@ def folder(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def test_the_examples_of_the_docstrings_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_guard_hears_this_process_and_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = hear_calls(tmp_path, monkeypatch)
+    call = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.1', 9))"
+    exec(call, {})
+    subprocess.run([sys.executable, "-c", call], check=True)
+    assert [line.split()[:2] for line in calls.read_text().splitlines()] == [
+        ["socket.connect", "192.0.2.1"]
+    ] * 2
+
+
+def test_the_examples_of_the_docstrings_run_and_nothing_leaves_the_machine(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(folder)
+    calls = hear_calls(tmp_path, monkeypatch)
     found = {test.name: test for test in doctest.DocTestFinder().find(emodal) if test.examples}
     order = [
         "build",
@@ -96,6 +112,7 @@ def test_the_examples_of_the_docstrings_run(folder: Path, monkeypatch: pytest.Mo
     for name in order:
         runner.run(found[f"emodal.{name}"], out=said.append)
     assert "".join(said) == ""
+    assert calls.read_text() == ""
 
 
 def test_a_script_without_a_guard_builds_and_leaves_no_process(few_films: Path, tmp_path: Path) -> None:

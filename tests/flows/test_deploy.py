@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ from prefect.settings import (
 from prefect.workers.process import ProcessWorker
 
 from emodal_data.core.errors import InputError, WorkError
+from flows.cli import app
+from flows.cli.deploy import deploy as deploy_command
 from flows.config.load import load_config
 from flows.config.models import Config
 from flows.server.deploy import (
@@ -95,6 +98,17 @@ def test_deploying_twice_leaves_the_state_of_deploying_once(
     assert len(first["automations"]) == 2
 
 
+def test_the_example_of_the_help_deploys(
+    client: SyncPrefectClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = re.findall(r"Example: emodal (.*)", str(deploy_command.__doc__))
+    assert not app(example.split(), standalone_mode=False)
+    said = capsys.readouterr().out.splitlines()[0]
+    assert said == f"{PREFECT_API_URL.value()} builds at 0 2 * * *, and trains when the dataset changed"
+    build = client.read_deployment_by_name("build-dataset/build-dataset")
+    assert build.parameters["config"]["films"] == "/data/films"
+
+
 def test_deploying_again_changes_what_was_asked_for(client: SyncPrefectClient, config: Config) -> None:
     deploy(config, "0 2 * * *")
     deploy(config.model_copy(update={"workers": 3}), None)
@@ -108,8 +122,13 @@ def test_the_form_of_the_build_is_the_configuration(client: SyncPrefectClient, c
     build = client.read_deployment_by_name("build-dataset/build-dataset")
     sections = build.parameter_openapi_schema["definitions"]["Config"]["properties"]
     assert set(sections) == set(Config.model_fields)
-    first = sorted(sections, key=lambda name: sections[name]["position"])[:3]
-    assert first == ["films", "annotations", "out"]  # the page sorts by position
+    order = sorted(sections, key=lambda name: sections[name]["position"])  # as the page does
+    assert order[:6] == ["films", "annotations", "out", "overrides", "workers", "train"]
+    for name in order[6:]:  # a section is folded, and stays as it is
+        assert sections[name]["anyOf"][1] == {"type": "null"} and sections[name]["default"] is None
+        assert sections[name]["description"].endswith(". None: as usual.")
+    folded = config.model_dump() | dict.fromkeys(set(order[6:]) - {"clips", "model", "engine"})
+    assert Config(**folded) == config
     assert build.enforce_parameter_schema
     assert build.work_pool_name == WORK_POOL
     assert build.global_concurrency_limit is not None

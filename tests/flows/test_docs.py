@@ -22,6 +22,9 @@ from emodal_data.clips.plan import clip_id_of
 from emodal_data.core.schema import CLIP_STORE, LEDGER, LEDGER_LABELS, LEDGER_OPTIONS, SHARD_OPTIONS
 from flows.cli import app
 from flows.cli.exits import clear_errors
+from flows.operations.forget import forget
+from tests.corpora.toys import TOYS
+from tests.published import written
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -30,15 +33,10 @@ ROOT = Path(__file__).parents[2]
 #: The commands of corpora.md need the corpora: tests/corpora/test_page.py runs them on folders that look like them.
 PAGES = [ROOT / "README.md", *sorted(set((ROOT / "docs").glob("*.md")) - {ROOT / "docs" / "corpora.md"})]
 
-#: Commands that other tests run, because they need more than a folder.
-ELSEWHERE = {
-    "deploy": "test_deploy.py, with a server",
-    "review": "test_review.py, with a browser",
-    "sample-films": "the fixture sample_films",
-    "check-split": "test_cli.py, with two builds",
-}
-#: A bucket needs a server: test_storage.py has one.
-REMOTE = "s3://"
+#: Commands that test_deploy.py and test_review.py run, because they need a server or do not end.
+ELSEWHERE = ("deploy", "review")
+#: Commands that say which one usually follows.
+GOES_ON = ("init", "sample-films", "propose", "plan", "build", "train", "evaluate", "export", "forget")
 #: What three dots in a line stand for.
 AS_BEFORE = "--films films --annotations spans.csv --out build"
 #: What makes a command small enough for a test; the line of the page is run with these behind it.
@@ -47,6 +45,7 @@ SMALL = {
     "--set split.allow_imbalance=true",
     "train": "--set epochs=1 --set members=1 --set filters=[2,2,2]",
     "propose": "--no-clips",
+    "sample-films": "--films 1 --clips-per-film 1",
 }
 
 
@@ -56,9 +55,21 @@ def lines_of(page: Path) -> list[str]:
     return [re.split(r"\s+#", line)[0].strip() for line in found]
 
 
+def examples() -> list[str]:
+    """The lines that the help of the commands has as examples."""
+    commands = dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    for group in [command for command in commands.values() if hasattr(command, "commands")]:
+        commands |= {f"{group.name} {name}": command for name, command in group.commands.items()}
+    found = {name: re.findall(r"Example: (emodal .*)", command.help) for name, command in commands.items()}
+    assert [name for name, lines in found.items() if len(lines) != 1] == []
+    return [line for lines in found.values() for line in lines]
+
+
 def all_lines() -> list[str]:
+    """The lines of the pages and of the help, in an order in which they can run."""
     # What speaks of a bucket needs a server: test_remote_build.py.
-    lines = dict.fromkeys(line for page in PAGES for line in lines_of(page) if "://" not in line)
+    shown = [line for page in PAGES for line in lines_of(page) if "://" not in line]
+    lines = dict.fromkeys([*shown, *examples()])
     order = ["init", "propose", "plan", "build", "forget"]
 
     def rank(line: str) -> tuple[int, bool]:
@@ -92,6 +103,11 @@ def folder(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     (here / "overrides.csv").write_text(f"clip_id,decision\n{clip_id},drop\n")
     tasks = [{"data": row, "annotations": [{"completed_by": 1, "result": [label_of(row)]}]} for row in rows]
     (here / "export.json").write_text(json.dumps(tasks))
+    TOYS["ravdess"](here / "RAVDESS")
+    for build, films in (("build-train", ("f0", "f1", "f2")), ("build-test", ("f3", "f4"))):
+        written(here / build, "dataset")
+        for film in films:
+            forget(here / build, film=f"{film}.mp4")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(here)
         yield here
@@ -101,33 +117,34 @@ def label_of(row: dict[str, str]) -> dict[str, object]:
     return {"type": "choices", "value": {"choices": [row["label"]] if row["label"] else []}}
 
 
-@pytest.mark.parametrize("line", all_lines())
-def test_every_command_of_the_pages_runs(folder: Path, line: str) -> None:
+@pytest.mark.parametrize("line", [line for line in all_lines() if line.split()[1] not in ELSEWHERE])
+def test_every_command_of_the_pages_and_every_example_of_the_help_runs(
+    folder: Path, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     command, *arguments = shlex.split(line.replace(" ... ", f" {AS_BEFORE} "))[1:]
-    if command in ELSEWHERE:
-        pytest.skip(ELSEWHERE[command])
-    if REMOTE in line:
-        pytest.skip("test_storage.py, with a server")
     out = arguments[arguments.index("--out") + 1] if "--out" in arguments else None
     if out and command in (
         "propose",
         "export",
     ):  # they want a folder of their own; several lines share a name
         shutil.rmtree(folder / out, ignore_errors=True)
-    if command in ("diff", "compare"):
-        for name in arguments:
-            shutil.copytree(folder / "build", folder / name, dirs_exist_ok=True)
+    if command in ("diff", "compare", "evaluate"):
+        for build in (folder / argument.split("/")[0] for argument in arguments):
+            if not build.exists():
+                shutil.copytree(folder / "build", build)
     with clear_errors():
         code = app([command, *arguments, *shlex.split(SMALL.get(command, ""))], standalone_mode=False)
     assert not code
+    goes_on = command in GOES_ON or "corpus table" in line or (command == "predict" and not out)
+    assert ("\nnext: " in f"\n{capsys.readouterr().err}") == goes_on
     if line == "emodal init":  # the reader fills in the table
         shutil.copy(folder / "spans.csv", folder / "annotations.csv")
     assert out is None or command == "plan" or any((folder / out).iterdir())
 
 
 def test_every_command_of_the_program_is_in_a_page() -> None:
-    written = {line.split()[1] for line in all_lines()}
-    assert set(typer.main.get_command(app).commands) - written == set()  # type: ignore[attr-defined]
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert set(commands) - {line.split()[1] for line in all_lines()} == set()
 
 
 @pytest.fixture(scope="module")

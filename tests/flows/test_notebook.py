@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.offline import hear_calls
 from tests.published import written
 
 nbformat = pytest.importorskip("nbformat", reason="nbclient is not installed (extra notebook)")
@@ -17,7 +18,7 @@ NOTEBOOK = ROOT / "examples" / "explore_dataset.ipynb"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The notebook after a run on a small dataset, with one epoch."""
+    """The notebook after a run on a small dataset, with one epoch, and the calls to other machines."""
     here = tmp_path_factory.mktemp("notebook")
     written(here, "dataset")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -26,12 +27,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     # The kernel is this Python, and finds the packages where this one does.
     notebook.cells.insert(0, nbformat.v4.new_code_cell(f"import sys; sys.path[:] = {sys.path!r}"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))
+        calls = hear_calls(here, patch)
         patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
         patch.setenv("IPYTHONDIR", str(here / "ipython"))
         patch.setenv("HF_DATASETS_CACHE", str(here / "cache"))
         client = nbclient.NotebookClient(notebook, timeout=250, resources={"metadata": {"path": str(here)}})
         client.execute()
+    notebook.calls = calls.read_text()
     return notebook
 
 
@@ -56,6 +58,10 @@ def test_it_shows_the_samples_the_faces_and_what_was_dropped(run: Any) -> None:
         if "image/png" in output.get("data", {})
     ]
     assert len(pictures) == 2
+
+
+def test_nothing_leaves_the_machine(run: Any) -> None:
+    assert run.calls == ""
 
 
 def test_it_loads_with_datasets_and_trains(run: Any) -> None:

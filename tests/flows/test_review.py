@@ -23,6 +23,7 @@ from emodal_data.annotations import read_annotations
 from emodal_data.clips.overrides import read_overrides
 from emodal_data.presentation.report.training import write_training
 from emodal_data.storage.workspace import workspace
+from flows.cli.review import review as review_command
 from flows.review.clips import clips_of_dataset
 from tests.media.films import Recipe, make_film
 from tests.presentation.conftest import write_fake_report
@@ -76,10 +77,10 @@ def spans(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def review(place: Path, films: Path | str, *options: str, reviewer: str = "anna") -> Iterator[Review]:
     """A server in a process of its own."""
-    command = [sys.executable, "-m", "flows", "review", str(place), "--films", str(films)]
-    process = subprocess.Popen(
-        [*command, "--reviewer", reviewer, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    named = {"build": str(place), "films": str(films), "anna": reviewer}  # in the example of the help
+    (example,) = re.findall(r"Example: emodal (.*)", str(review_command.__doc__))
+    command = [sys.executable, "-m", "flows", *(named.get(word, word) for word in example.split()), *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield Review(process, process.stdout.readline().strip())

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from flows.progress.prefect_run import key
 from tests.service.topology import Api, Stack, wait_until
 
 pytestmark = pytest.mark.timeout(1200)
@@ -187,8 +188,19 @@ def test_the_run_tells_its_story(stack: Stack, api: Api) -> None:
     artifacts = api("POST", "/artifacts/latest/filter", {})
     kinds = {artifact["type"] for artifact in artifacts}
     assert kinds == {"progress", "table", "markdown", "image"}
-    progress = [artifact for artifact in artifacts if artifact["type"] == "progress"]
-    assert [artifact["data"] for artifact in progress] == [100.0, 100.0]
+    of_key = {artifact["key"]: artifact for artifact in artifacts}
+    model = stack.folder / "build" / "model"
+    progress = ["film-film-000-mp4", "film-film-001-mp4", key("training", str(model))]
+    assert {name: of_key[name]["data"] for name in progress} == dict.fromkeys(progress, 100.0)
+    scores = json.loads(of_key[key("table-1", str(model))]["data"])
+    metrics = json.loads((model / "metrics.json").read_bytes())["networks"]["audio"]
+    assert scores[0] | {"network": "audio", "clips": str(metrics["n"])} == scores[0]
+    assert scores[0]["accuracy"] == f"{metrics['accuracy']:.1%}"
+    # The training's deployment knows where reports are served; the build that the test started does not.
+    assert "](http://127.0.0.1:" in of_key[key("report", str(model))]["data"]
+    assert "/model/report/index.html)" in of_key[key("report", str(model))]["data"]
+    dataset = of_key[key("report", str(model.with_name("dataset")))]["data"]
+    assert f"`{model.with_name('dataset')}/report/index.html`" in dataset
     tasks = {run["name"] for run in api("POST", "/task_runs/filter", {})}
     assert any(name.startswith("read film_000.mp4 ") for name in tasks)
 
