@@ -32,21 +32,20 @@ from flows.train_emodal import train_emodal
 
 WORK_POOL = "emodal"
 #: What the deployments say on Prefect's pages, as Markdown.
-BUILD_ABOUT = """\
-Builds a dataset from films and annotations: it reads the films and spans that are new or changed, splits without leaks,
-and writes `dataset/` with a report. If nothing changed, it ends after a look at the files. A new dataset starts
-train-emodal.
-
-A run shows the progress of each film, what became of every row, faces, and a link to the report. A failed film costs
-its own rows. Stopped or crashed runs go on where they were: use Retry.
-
-Documentation: `docs/deploying.md`, `docs/operating.md`; all settings: `docs/reference/settings.md` (`make docs`)."""
-TRAIN_ABOUT = """\
-Trains EMODal on a dataset. It starts when build-dataset announces a new one, and repeats no finished training.
-
-A run shows its progress, Table 1 of the poster on the test split, and a link to the report.
-
-Documentation: `docs/deploying.md`, `docs/using-the-model.md`."""
+BUILD_ABOUT = (
+    "Builds a dataset from films and annotations: it reads the films and spans that are new or changed, splits without "
+    "leaks, and writes `dataset/` with a report. If nothing changed, it ends after a look at the files. A new dataset "
+    "starts train-emodal.\n\n"
+    "A run shows the progress of each film, what became of every row, faces, and the report. A failed film costs its "
+    "own rows. A stopped or crashed run resumes where it stopped: use Retry.\n\n"
+    "Documentation: `docs/deploying.md` and `docs/operating.md`; settings: `docs/reference/settings.md` (`make docs`)."
+)
+TRAIN_ABOUT = (
+    "Trains EMODal on a dataset. It starts when build-dataset announces a new one, and repeats no finished "
+    "training.\n\n"
+    "A run shows its progress, the poster's Table 1 on the test split, and the report.\n\n"
+    "Documentation: `docs/deploying.md` and `docs/using-the-model.md`."
+)
 TRAIN_AUTOMATION = "emodal: a new dataset is trained on"
 HEARTBEAT_AUTOMATION = "emodal: a run without heartbeat has crashed"
 
