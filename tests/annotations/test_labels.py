@@ -12,7 +12,7 @@ from emodal_data.annotations.agreement import agreement
 from emodal_data.annotations.cells import plain_name
 from emodal_data.core.config import LabelsConfig
 from emodal_data.core.labels import LabelScheme
-from tests.flows.test_cli import emodal
+from tests.flows.commands import emodal
 from tests.media.films import Recipe, make_film
 
 HEADER = "film,start,end,label,annotator,speaker\n"

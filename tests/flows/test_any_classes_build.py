@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emodal_data import read_split
-from tests.flows.test_cli import emodal
+from tests.flows.commands import emodal
 from tests.presentation.test_page import DRAWN, choose, opened
 
 if TYPE_CHECKING:

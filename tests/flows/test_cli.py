@@ -20,27 +20,10 @@ from emodal_data.storage.files import write_bytes
 from flows.cli import app
 from flows.cli import dataset as dataset_commands
 from flows.operations.forget import forget
+from tests.flows.commands import emodal
 from tests.published import written
 
-ROOT = Path(__file__).parents[2]
 DATASET = "emodal_data.dataset"
-
-
-def emodal(
-    *arguments: object, folder: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command, in the folder of the tests or in another."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from flows.cli import main; main()"
-    command = [sys.executable, *(["-c", code] if folder else ["-m", "flows"]), *map(str, arguments)]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | environment,
-        timeout=280,
-        cwd=folder,
-    )
 
 
 @pytest.fixture

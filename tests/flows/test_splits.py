@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from emodal_data import read_split
-from tests.flows.test_cli import assert_one_line, emodal
+from tests.flows.commands import emodal
+from tests.flows.test_cli import assert_one_line
 
 #: The words of the three films; four clips each.
 WORDS = {0: "Training", 1: "dev", 2: "TEST"}
