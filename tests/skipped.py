@@ -13,6 +13,7 @@ HOW = {
     r"label-studio": "install label-studio in an environment of its own, and put it on the PATH",
     r"opensmile": ".venv/bin/pip install '.[opensmile]' (for research only: read its licence)",
     r"FAN weights": "put the file where the reason says",
+    r"namespaces": "run the tests as root on Linux, with the command ip",
     r"npx": "install Node.js, with a way to its registry",
     r"PostgreSQL": "make setup, or install the system's package",
     r"pip install|extra|comes with|could not import|is missing|not installed|needs the|writes the|no axe": "make setup",

@@ -130,7 +130,10 @@ class _Progress:
 
 
 def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
-    """A row for each network with its scores on the test split, and for chance. metrics: of a training."""
+    """A row for each network with its scores on the test split, and for chance. metrics: of a training.
+
+    Numeric targets follow, a row for each network and for the mean.
+    """
 
     def percent(score: float | None) -> str:
         return "-" if score is None else f"{score:.1%}"
@@ -148,6 +151,13 @@ def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
                 "macro-F1": percent(scores["macro_f1"]),
             }
         )
+    for target, networks in metrics.get("targets", {}).items():
+        for name, scores in networks.items():
+            values = {"CCC": scores["ccc"], "RMSE": scores["rmse"]}
+            named = {"network": TITLES.get(name, name), "target": target, "clips": str(scores["n"])}
+            rows.append(
+                named | {key: "-" if score is None else f"{score:.3f}" for key, score in values.items()}
+            )
     return rows
 
 

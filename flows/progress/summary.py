@@ -34,11 +34,21 @@ def build_line(out: Path, result: dict[str, Any]) -> str:
 
 
 def model_line(model: Path, metrics: dict[str, Any]) -> str:
-    """A model in one line: where it is, and the accuracy of EMODal, or of the network that there is instead."""
-    networks = metrics["networks"]
+    """A model in one line: where it is, and the scores of EMODal, or of the network that there is instead.
+
+    The accuracy; of a dataset without classes, the concordance correlation of each target.
+    """
+    if metrics["networks"]:
+        said = [_score("accuracy", "accuracy", ".1%", metrics["networks"])]
+    else:
+        said = [_score(f"CCC of {name}", "ccc", ".3f", each) for name, each in metrics["targets"].items()]
+    return f"{shown(model)}: {', '.join(said)}"
+
+
+def _score(what: str, key: str, shape: str, networks: dict[str, Any]) -> str:
     name = "emodal" if "emodal" in networks else next(iter(networks))
-    accuracy = networks[name]["accuracy"]
-    return f"{shown(model)}: accuracy of {name} {'not known' if accuracy is None else f'{accuracy:.1%}'}"
+    score = networks[name][key]
+    return f"{what} of {name} {'not known' if score is None else format(score, shape)}"
 
 
 def after_build(out: Path, result: dict[str, Any]) -> list[str]:

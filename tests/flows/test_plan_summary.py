@@ -105,3 +105,9 @@ def test_a_build_ends_with_its_places_its_reports_and_the_next_command(tmp_path:
     ]
     assert after_build(out, result) == [f"next: emodal train '{out}/dataset' --out '{out}/model'"]
     assert build_line(out, result) == f"{out}/dataset: 4 of 4 rows, 9 samples"
+    values = {
+        "networks": {},
+        "targets": {"valence": {"emodal": {"ccc": 0.5}}, "joy": {"emodal": {"ccc": None}}},
+    }
+    line = build_line(out, result | {"metrics": values})
+    assert line.endswith(f"; {out}/model: CCC of valence of emodal 0.500, CCC of joy of emodal not known")
