@@ -118,15 +118,15 @@ class Terminal:
         """
         training = (report.network, report.member, report.seed, report.fold, report.stage)
         if self._task is None or self._training != training:
-            name = f"{report.title}{_STAGES[report.stage]}"
-            self.stage(name if self._live else f"training {name}", report.epochs, "epochs")
+            name = report.title if self._live else f"training {report.title}{_STAGES[report.stage]}"
+            self.stage(name, report.epochs, "epochs")
             self._training, self._trained = training, report.trainings
         self._epochs += 1
         seen = f"loss {report.train_loss:.3f}"
         if report.validation_accuracy is not None:
             seen += f", validation accuracy {report.validation_accuracy:.1%}"
-        if self._live and report.trainings > 1:
-            seen = f"training {report.training} of {report.trainings}; {seen}"
+        if self._live:
+            seen = f"training {report.training} of {report.trainings}{_STAGES[report.stage]}; {seen}"
         self.advance(note=seen)
         of_this = report.epoch / report.epochs if report.stage == "all" else 0.0
         self._move_overall((report.training - 1 + of_this) / report.trainings)
