@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from emodal_data.core.errors import InputError
 from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.span import Span
 from emodal_data.media import probe
+from tests.flows.commands import emodal
 
 SECONDS = [Span(float(start), start + 1.0) for start in range(100)]
 
@@ -91,8 +91,7 @@ def test_the_labelling_interface_offers_the_four_classes_by_key() -> None:
 
 
 def propose(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows", "propose", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    return emodal("propose", *arguments)
 
 
 @pytest.fixture(scope="module")

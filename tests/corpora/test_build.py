@@ -1,9 +1,6 @@
 """From a corpus's own files to a dataset: its classes, its words, its split and its speakers."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +8,7 @@ import pyarrow.parquet as pq
 
 from emodal_data import read_split
 from tests.corpora.layouts import put_text
+from tests.flows.commands import emodal as run_command
 
 WORDS = {"angry": "Mad", "happy": "Joyful", "neutral": "Peaceful", "sad": "Sad"}
 HEADER = "Utterance,Speaker,Emotion,Scene_ID,Utterance_ID,Season,Episode,Start_Time,End_Time\n"
@@ -18,15 +16,7 @@ HEADER = "Utterance,Speaker,Emotion,Scene_ID,Utterance_ID,Season,Episode,Start_T
 
 def emodal(folder: Path, *arguments: str) -> str:
     """Standard output and error of the command, which must not fail."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "flows", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        timeout=280,
-    )
+    ended = run_command(*arguments, folder=folder)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout + ended.stderr
 

@@ -1,8 +1,6 @@
 """Corpora of sound alone, of pictures alone, and of both in separate files."""
 
 import json
-import subprocess
-import sys
 import wave
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from emodal_data import read_split
 from emodal_data.media import open_film
+from tests.flows.commands import emodal
 
 #: Clips of the sample films that have a clear face and a voice are nearly all; these many are taken.
 CLIPS = 16
@@ -55,9 +54,7 @@ def build(here: Path, modalities: str) -> dict[str, list[object]]:
     places = ["--films", here / "films", "--annotations", here / "spans.csv", "--out", out]
     settings = [f"clips.modalities={modalities}", "split.allow_imbalance=true", "augment.per_clip=1"]
     command = [*map(str, places), "--no-train", *(word for one in settings for word in ("--set", one))]
-    run = subprocess.run(
-        [sys.executable, "-m", "flows", "build", *command], capture_output=True, text=True, timeout=600
-    )
+    run = emodal("build", *command)
     assert run.returncode == 0, run.stderr
     return pq.read_table(out / "dataset" / "ledger.parquet").to_pydict()
 
@@ -91,12 +88,7 @@ def test_with_any_each_clip_has_the_half_that_its_file_has(halves: Path) -> None
     augmented = {row["augmentation"] for row in table if row["film"].endswith(".wav")} - {"none"}
     assert augmented
     assert not any("mirror" in text or "rotate" in text for text in augmented)
-    run = subprocess.run(
-        [sys.executable, "-m", "flows", "verify", str(halves / "any")],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    run = emodal("verify", halves / "any")
     assert run.returncode == 0, run.stdout
 
 
@@ -120,12 +112,7 @@ def test_a_corpus_of_one_half_becomes_a_dataset_and_a_network_of_that_half(
         "--out",
         out,
     ]
-    run = subprocess.run(
-        [sys.executable, "-m", "flows", *map(str, command), *(w for one in settings for w in ("--set", one))],
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    run = emodal(*command, *(w for one in settings for w in ("--set", one)))
     assert run.returncode == 0, run.stderr
     missing = "audio_features" if modalities == "image" else "image"
     samples = [row for split in ("train", "test") for row in read_split(out, split).to_pylist()]
@@ -148,9 +135,7 @@ def test_a_file_without_the_half_that_clips_need_is_refused_with_a_reason(
 ) -> None:
     places = ["--films", halves / "films", "--annotations", halves / "spans.csv", "--out", halves / "plan"]
     command = ["plan", *map(str, places), "--json", "--set", f"clips.modalities={modalities}"]
-    run = subprocess.run(
-        [sys.executable, "-m", "flows", *command], capture_output=True, text=True, timeout=300
-    )
+    run = emodal(*command)
     wrong = json.loads(run.stdout)["wrong_rows"]
     wanted = ".jpg" if modalities == "audio" else ".wav"
     reasons = {row["reason"] for row in wrong if row["value"].endswith(wanted)}

@@ -2,20 +2,19 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from flows.progress.summary import after_build, build_line, build_summary
+from tests.flows.commands import emodal
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 
 
 def plan(films: Path, annotations: Path, *more: str) -> subprocess.CompletedProcess[str]:
     places = ["--films", films, "--annotations", annotations, "--out", annotations.parent / "build"]
-    command = [sys.executable, "-m", "flows", "plan", *map(str, places), *more]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return emodal("plan", *places, *more)
 
 
 @pytest.fixture
@@ -84,9 +83,7 @@ def test_the_cases_of_tables_are_planned_by_value(
         out,
         "--json",
     ]
-    run = subprocess.run(
-        [sys.executable, "-m", "flows", *command], capture_output=True, text=True, timeout=300
-    )
+    run = emodal(*command)
     assert run.returncode == 0, run.stderr
     result = json.loads(run.stdout)
     assert (result["rows"], result["clips"]) == (rows, clips)

@@ -3,10 +3,7 @@
 import csv
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +26,9 @@ from flows.operations.predict import (
     predictions,
     settings_of,
 )
+from tests.flows.commands import emodal
 
 LABELS = ("angry", "happy", "neutral", "sad")
-
-
-def emodal(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ, timeout=280)
 
 
 @pytest.fixture(scope="module")
