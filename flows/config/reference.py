@@ -36,8 +36,9 @@ def settings_sections() -> list[SettingsSection]:
     schema = Config.model_json_schema()
     top, sections = [], []
     for name, field in schema["properties"].items():
-        if "$ref" in field:
-            model = schema["$defs"][field["$ref"].rsplit("/", 1)[1]]
+        # A section may be null in the form of Prefect's pages.
+        if reference := field.get("anyOf", [field])[0].get("$ref"):
+            model = schema["$defs"][reference.rsplit("/", 1)[1]]
             sections.append(SettingsSection(name, model["description"], tuple(_settings(model))))
         else:
             top.append(name)
