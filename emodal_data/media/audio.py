@@ -227,7 +227,7 @@ class AudioReader:
         packets = self._container.demux(self._stream)
         decoder = context or self._stream.codec_context
         is_ogg = self._container.format.name == "ogg"
-        before: list[tuple[Packet[AudioStream], bool]] = []
+        due: list[tuple[Packet[AudioStream], bool]] = []
         place, places, is_after_damage = None, 0, False
         while True:
             budget.spend()
@@ -249,12 +249,12 @@ class AudioReader:
             is_own = pos is not None and pos != place
             if is_own:
                 place, places = pos, places + 1
-            due = [(packet, is_own)]
             if from_pts is not None:
                 if packet.pts is not None and packet.pts < from_pts:
-                    before = due
+                    due = [(packet, is_own)]
                     continue
-                due, from_pts = [*before, *due], None
+                from_pts = None
+            due.append((packet, is_own))
             for one, is_own in due:
                 frames: Sequence[AudioFrame | None]
                 try:
@@ -275,6 +275,7 @@ class AudioReader:
                         )  # MP3 reports its new rate only after the frame
                     yield frame, is_own or is_after_damage
                     is_after_damage = frame is None
+            due.clear()
 
     def _check_end(self, start_s: float, end_s: float, sound_end_s: float) -> None:
         film_end_s = max(sound_end_s, (self._container.duration or 0) / 1e6)
@@ -305,7 +306,7 @@ def _fill(
         if end is None and needed_from is not None and position > needed_from:
             return False, None
         end = position + frame.samples
-        if frame.sample_rate == window.rate_hz:
+        if end > window.start and frame.sample_rate == window.rate_hz:
             track.put(position, frame)
         if end >= window.stop:
             return True, None

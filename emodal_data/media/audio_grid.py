@@ -72,7 +72,7 @@ class FrameGrid:
         Raises OffGridError if the frame lies off the grid, or does not follow the previous one.
         """
         stamped = self.stamped(pts)
-        if stamped == self.start:
+        if stamped in (expected, self.start):
             return stamped
         nearest = self.snapped(stamped) if expected is None else expected
         if abs(stamped - nearest) > self.tolerance:
@@ -83,6 +83,8 @@ class FrameGrid:
         """The sample that a time stamp names."""
         scale, shift, divisor = self._line
         whole, left = divmod(scale * pts - shift, divisor)
+        if not left:
+            return whole
         return whole + (2 * left > divisor or (2 * left == divisor and whole % 2))  # as round() does
 
     def snapped(self, stamped: int) -> int:

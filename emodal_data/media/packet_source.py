@@ -18,6 +18,8 @@ from emodal_data.media.seeking import has_index, seek_before
 _GO_ON_S = 4.0
 #: AVI shows a frame as many frames after its packet as the decoder delays it; no decoder delays more than 16.
 _AVI_DELAY_FRAMES = 16
+#: Start code of a picture of MPEG-4, its type for B-frames (ISO/IEC 14496-2, 6.2.5), and where a picture begins.
+_VOP, _B_VOP, _VOP_WITHIN = b"\0\0\1\xb6", 2, 64
 
 
 class PacketSource:
@@ -33,6 +35,9 @@ class PacketSource:
         self._table = table
         self._packets: Iterator[Packet[VideoStream]] | None = None
         self._number: int | None = None
+        self._is_mpeg4 = stream.codec_context.name == "mpeg4"
+        # After a seek: True up to the keyframe, False up to the next reference frame, then None. Of MPEG-4 only.
+        self._awaits_keyframe: bool | None = None
         # In AVI the index says which packets are keyframes; FFmpeg calls all of H.263 so.
         is_avi = container.format.name == "avi"
         self._keyframes = {e.timestamp for e in stream.index_entries if e.is_keyframe} if is_avi else None
@@ -57,6 +62,11 @@ class PacketSource:
         else:
             found = self._seek_listed(self._table, from_pts)
         self._packets = self._container.demux(self._stream) if found else None
+        self._awaits_keyframe = True if self._is_mpeg4 else None
+
+    def decoder_was_reset(self) -> None:
+        """To be called if the decoder was flushed before the keyframe that was read last."""
+        self._awaits_keyframe = False if self._is_mpeg4 else None
 
     def stop(self) -> None:
         """Read no further until the next seek."""
@@ -96,9 +106,29 @@ class PacketSource:
             elif self._table is None or not packet.size or self._is_listed(self._table, packet):
                 if self._keyframes and packet.size:
                     packet.is_keyframe = packet.dts in self._keyframes
+                if self._is_leading(packet):
+                    continue
                 self.stamps.packet_read(packet)
                 return packet
         return None
+
+    def _is_leading(self, packet: "Packet[VideoStream]") -> bool:
+        """Whether a B-frame of MPEG-4 belongs to a reference frame that the decoder has not seen.
+
+        From such a frame of an interlaced film FFmpeg's decoder learns a wrong length of frames, and then drops
+        B-frames without an error.
+        """
+        if self._awaits_keyframe is None:
+            return False
+        if self._awaits_keyframe:  # no keyframe yet
+            self._awaits_keyframe = not packet.is_keyframe
+            return False
+        head = bytes(memoryview(packet)[:_VOP_WITHIN])
+        at = head.find(_VOP)
+        is_b = 0 <= at < len(head) - 4 and head[at + 4] >> 6 == _B_VOP
+        if not is_b:
+            self._awaits_keyframe = None
+        return is_b
 
     def _seek_listed(self, table: PacketTable, from_pts: int) -> bool:
         self._number = None
@@ -126,8 +156,8 @@ class PacketSource:
 class FrameStamps:
     """Time stamps of decoded frames.
 
-    AVI and MXF have none for pictures that are shown in another order than they are stored in, nor has Matroska for
-    tracks that were taken over from AVI (V_MS/VFW/FOURCC). FFmpeg invents them for packets, and its best effort for
+    AVI, ASF and MXF have none for pictures that are shown in another order than they are stored in, nor has Matroska
+    for tracks that were taken over from AVI (V_MS/VFW/FOURCC). FFmpeg invents them for packets, and its best effort for
     frames is, from the first one that is late, the stamp of the packet with which the frame left the decoder: by_dts.
     start_dts: of the film's first packet, None where the first frames count like all others: packed MPEG-4 would lose
     one. At the end of the film the frames that are left follow each other by
@@ -201,6 +231,6 @@ class _BestEffort:
 def _is_without_pts(container: InputContainer, stream: VideoStream) -> bool:
     name = container.format.name
     # Matroska's own codec names come without a codec tag.
-    return name in ("avi", "mxf") or (
+    return name in ("avi", "mxf", "asf") or (
         name.startswith("matroska") and bool(stream.codec_context.codec_tag.strip("\0"))
     )

@@ -18,8 +18,8 @@ STEPS_BACK_S = (0, 2, 10, 60, 10**9)
 
 #: Demuxers that index every packet that a seek tried, keyframe or not.
 _WITHOUT_INDEX = ("mpegts", "mpeg")
-
-
+#: Decoders whose parser in FFmpeg calls every frame a keyframe (in AVI the index is asked instead).
+_MARKED_BY_FFMPEG = ("h263",)
 #: Packets of a film's beginning in which a frame that depends on others is looked for.
 _LOOKED_AT = 300
 
@@ -51,18 +51,22 @@ def seek_before(container: InputContainer, stream: Stream, pts: int) -> bool:
 
 
 def has_false_keyframes(container: InputContainer, stream: VideoStream) -> bool:
-    """Whether an AVI file marks frames as keyframes that are none: some writers mark all. Decodes the film's beginning.
+    """Whether frames are marked as keyframes that are none: decodes the film's beginning.
 
-    Raises Dropped(DECODER_TIMED_OUT).
+    Some writers of AVI mark all frames, and FFmpeg does so with H.263. Raises Dropped(DECODER_TIMED_OUT).
     """
     entries = stream.index_entries
-    if container.format.name != "avi" or stream.codec_context.codec.intra_only or len(entries) < 2:
-        return False
-    if not all(entry.is_keyframe for entry in entries) or not seek_before(container, stream, 0):
+    is_avi = container.format.name == "avi"  # whose index counts, not what FFmpeg makes of it
+    if is_avi:
+        is_doubtful = len(entries) > 1 and all(entry.is_keyframe for entry in entries)
+    else:
+        is_doubtful = stream.codec_context.name in _MARKED_BY_FFMPEG
+    if not is_doubtful or stream.codec_context.codec.intra_only or not seek_before(container, stream, 0):
         return False
     try:
         for packet in islice(container.demux(stream), _LOOKED_AT):
-            if any(frame.pict_type != PictureType.I for frame in packet.decode()):
+            is_marked = is_avi or packet.is_keyframe
+            if any(is_marked and frame.pict_type != PictureType.I for frame in packet.decode()):
                 return True
     except av.error.ExitError as error:
         raise timed_out() from error

@@ -170,6 +170,7 @@ class VideoReader:
         if packet.is_keyframe and pts is not None and pts <= target and self._fresh_at_keyframes:
             # Reset the decoder, as a seek to this keyframe would, so that both ways give the same frame.
             context.flush_buffers()
+            self._source.decoder_was_reset()
             self._pending.clear()
             self._packet_pts.clear()
             self._current, self._corrupt = None, 0

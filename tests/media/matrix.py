@@ -27,7 +27,7 @@ ORDERS = ("alone", "upwards", "downwards", "shuffled")
 SOUND = {
     "mp4": "aac", "mov": "pcm_s16le", "mkv": "flac", "webm": "libopus", "avi": "libmp3lame", "ts": "mp2",
     "m2ts": "ac3", "mpg": "mp2", "vob": "ac3", "flv": "aac", "mxf": "pcm_s16le", "ogv": "vorbis", "3gp": "aac",
-    "wmv": "wmav2",
+    "wmv": "wmav2", "asf": "wmav2",
 }  # fmt: skip
 #: A gap between the stamps of sound frames that is longer is a gap.
 GAP_S = 0.03
@@ -107,10 +107,11 @@ CODINGS: dict[str, tuple[Recipe, str]] = {
     "mpeg1-b0": (replace(MPEG1, b_frames=0), "mpg"),
     "mpeg1-b2": (MPEG1, "mpg mkv ts"),
     "mpeg2-b0": (replace(MPEG2, b_frames=0), "mpg ts"),
-    "mpeg2-b2": (MPEG2, "mpg vob ts m2ts mkv mxf mp4 avi"),
+    "mpeg2-b2": (MPEG2, "mpg vob ts m2ts mkv mxf mp4 avi asf"),
     "mpeg2-small-frames": (replace(MPEG2, video_options={"qmin": "31", "qmax": "31"}), "mpg vob ts"),
     "mpeg4-b0": (replace(MPEG4, b_frames=0), "mp4 avi mkv"),
     "mpeg4-b2": (MPEG4, "mp4 mov avi mkv 3gp"),
+    "mpeg4-interlaced": (replace(MPEG4, video_options={"flags": "+ilme+ildct"}), "avi mkv mp4"),
     "msmpeg4": (MSMPEG4, "avi wmv mkv"),
     "wmv2": (WMV, "wmv avi"),
     "sorenson": (SORENSON, "flv avi"),
@@ -136,7 +137,7 @@ def _cells() -> dict[str, Cell]:
 
 def _in(recipe: Recipe, container: str) -> Recipe:
     made = replace(recipe, suffix=f".{container}", audio=SOUND[container])
-    if container == "wmv":
+    if container in ("wmv", "asf"):
         return replace(made, audio_options={"b": "128000"})
     return replace(made, rate_hz=44100) if container == "flv" else made
 
@@ -166,6 +167,7 @@ def _encoded_by_the_program() -> dict[str, Cell]:
         "av1-aom/webm": Cell(source, (*aom, "-c:a", "libopus"), ".webm"),
         "theora/ogv": Cell(source, theora, ".ogv"),
         "theora/mkv": Cell(source, theora, ".mkv"),
+        "h263p/mkv": Cell(source, ("-c:v", "h263p", "-g", "25", "-q:v", "3", "-c:a", "copy"), ".mkv"),
         "xvid/avi": Cell(source, xvid, ".avi"),
         "vp8-vorbis/webm": Cell(_in(VP8, "mkv"), ("-c:v", "copy", "-c:a", "libvorbis"), ".webm"),
     }
@@ -264,6 +266,9 @@ QUICK = (
     "theora/ogv",
     "sorenson/flv",
     "h263/avi",
+    "h263p/mkv",
+    "mpeg4-interlaced/avi",
+    "mpeg2-b2/asf",
 )
 
 
