@@ -39,7 +39,7 @@ from emodal_data.storage.urls import shown
 _MOST_WORDS = 5
 
 #: Raised when reading a film yields other values; store files of earlier versions are then ignored.
-INGEST_VERSION = 8
+INGEST_VERSION = 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
-"""Detects faces with BlazeFace, on the whole frame and on tiles of it for small faces.
+"""Detects faces with BlazeFace in a small view of the frame, and in a larger one only if no large face is found.
 
-The model's parameters are those of MediaPipe's face_detection back-camera graph.
+The model's parameters are those of MediaPipe's face_detection back-camera graph. It is fully convolutional: its input
+has the shape of the picture, and not that of a square with black bars.
 """
+
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -14,85 +17,90 @@ MIN_SCORE = 0.5
 MAX_OVERLAP = 0.3
 #: A detection with a lower score is uncertain: it may be background or an upside-down face, so the search goes on.
 SURE_SCORE = 0.75
-#: Tile searches as (face width, tile side) in shares of the frame's longer side: if the largest sure face is narrower
-#: than the first (96 and 72 px of 1280), search tiles with the second as side. Tiles overlap by the first, so that a
-#: small face lies whole in one of them.
-CLOSER_LOOKS = ((0.075, 9 / 16), (0.056, 1 / 3))
+#: Longer side of the first view of a picture, in pixels. The model was trained with views of this side.
+VIEW_PX = 256
+#: Closer looks as (at least, below, piece) in shares of the frame's longer side: if the width of the largest sure face
+#: (0 if there is none) is within the two, the frame is viewed at the scale at which a piece fills VIEW_PX. The first is
+#: for faces below 96 px of 1280, the second for a better box of faces below 48 px, and not for frames without a face.
+CLOSER_LOOKS = ((0.0, 0.075, 0.45), (0.001, 0.0375, 1 / 3))
+#: Steps of the model's two grids, in pixels of the view, and boxes a cell. The view has whole cells of the larger one.
+_GRIDS = ((16, 2), (32, 6))
+_CELL_PX = 32
+#: Shapes of views whose model is kept: three for each size of frame.
+_SHAPES_KEPT = 12
 
 
 class Detector:
     """Finds faces of any size in a picture."""
 
     def __init__(self) -> None:
-        self._model = Model(MODEL)
-        self._anchors = _anchors(self._model.side_px)
+        self._model = lru_cache(_SHAPES_KEPT)(lambda *size_px: Model(MODEL, size_px))
+        # Most frames are 16:9. Loaded now, a missing or damaged file is reported before a film is read.
+        self._model(160, VIEW_PX)
 
     def __call__(self, rgb: Picture) -> list[Detection]:
         """All faces, largest first. rgb: (h, w, 3) uint8."""
         height, width = rgb.shape[:2]
         longer = max(height, width)
-        found = self._look(rgb, 0, 0)
-        for small, tile in CLOSER_LOOKS:
-            if _widths(found[found[:, 16] >= SURE_SCORE]).max(initial=0.0) >= small * longer:
-                break
-            side = max(self._model.side_px // 2, round(tile * longer))
-            found = self._look_closer(rgb, found, side, small * longer)
+        found = self._look(rgb, longer)
+        for least, below, piece in CLOSER_LOOKS:
+            largest_px = _widths(found[found[:, 16] >= SURE_SCORE]).max(initial=0.0)
+            if not least * longer <= largest_px < below * longer:
+                continue
+            piece_px = max(VIEW_PX // 2, round(piece * longer))
+            closer = self._look(rgb, piece_px)
+            # A large box in a close view is part of a larger object, which a wider view has already judged.
+            closer = closer[_widths(closer) < piece_px / 2]
+            found = _merge(np.concatenate([_not_seen_better(found, closer, below * longer), closer]))
         if not len(found) or found[:, 16].max() < SURE_SCORE:
             # An upside-down face gets a low score and wrong keypoints; in the turned frame its score is high.
-            turned = self._look(rgb[::-1, ::-1], 0, 0)
+            turned = self._look(rgb[::-1, ::-1], longer)
             found = _replace_weaker(found, _half_turn(turned[turned[:, 16] >= SURE_SCORE], width, height))
         found = found[np.lexsort((found[:, 0], -_widths(found)))]
         return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2), row[8:10]) for row in found]
 
-    def _look_closer(self, rgb: Picture, found: Points, side: int, shared_px: float) -> Points:
-        """The faces found so far, with those found in square tiles; adjacent tiles share `shared_px` at least."""
-        views = []
-        for top in _tile_starts(rgb.shape[0], side, shared_px):
-            for left in _tile_starts(rgb.shape[1], side, shared_px):
-                tile = self._look(rgb[top : top + side, left : left + side], left, top)
-                # A detection that fills a tile is part of a larger object, which a wider view has already judged.
-                views.append(tile[_widths(tile) < side / 2])
-        closer = _merge(np.concatenate(views))
-        seen_better = [
-            _widths(row[np.newaxis])[0] < shared_px and (_overlap(row, closer) > MAX_OVERLAP).any()
-            for row in found
-        ]
-        return _merge(np.concatenate([found[~np.array(seen_better, dtype=bool)], closer]))
-
-    def _look(self, rgb: Picture, left: int, top: int) -> Points:
-        """(n, 17) rows x0, y0, x1, y1, six keypoints, score; in pixels of the frame that the view was cut from."""
-        side = self._model.side_px
+    def _look(self, rgb: Picture, piece_px: int) -> Points:
+        """(n, 17) rows x0, y0, x1, y1, six keypoints, score; in pixels of the frame, of which piece_px fill VIEW_PX."""
         height, width = rgb.shape[:2]
-        scale = side / max(height, width)
+        scale = VIEW_PX / piece_px
         small = max(1, round(width * scale)), max(1, round(height * scale))
         shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        pad_x, pad_y = (side - small[0]) // 2, (side - small[1]) // 2
-        view = np.full((side, side, 3), -1.0, dtype=np.float32)
+        across, down = (-(-length // _CELL_PX) * _CELL_PX for length in small)
+        pad_x, pad_y = (across - small[0]) // 2, (down - small[1]) // 2
+        view = np.full((down, across, 3), -1.0, dtype=np.float32)
         resized = cv2.resize(rgb, small, interpolation=shrink)
         view[pad_y : pad_y + small[1], pad_x : pad_x + small[0]] = resized / np.float32(127.5) - np.float32(1)
-        regressors, logits = self._model(view)
+        regressors, logits = self._model(down, across)(view)
         scores = sigmoid(logits[0, :, 0])
         likely = scores > MIN_SCORE
-        raw, anchors = regressors[0, likely].astype(np.float64) / side, self._anchors[likely]
+        raw, anchors = regressors[0, likely].astype(np.float64), _anchors(down, across)[likely]
         rows = np.empty((len(raw), 17))
         centre = raw[:, 0:2] + anchors
         rows[:, 0:2], rows[:, 2:4] = centre - raw[:, 2:4] / 2, centre + raw[:, 2:4] / 2
         rows[:, 4:16] = raw[:, 4:16] + np.tile(anchors, 6)
-        rows[:, :16] *= side
-        rows[:, 0:16:2] = (rows[:, 0:16:2] - pad_x) * (width / small[0]) + left
-        rows[:, 1:16:2] = (rows[:, 1:16:2] - pad_y) * (height / small[1]) + top
+        rows[:, 0:16:2] = (rows[:, 0:16:2] - pad_x) * (width / small[0])
+        rows[:, 1:16:2] = (rows[:, 1:16:2] - pad_y) * (height / small[1])
         rows[:, 16] = scores[likely]
         return _merge(rows)
 
 
-def _anchors(side_px: int) -> Points:
-    """(896, 2) anchor centres as shares of the input: two a cell of a 16 px grid, six a cell of a 32 px grid."""
+@lru_cache(_SHAPES_KEPT)
+def _anchors(height_px: int, width_px: int) -> Points:
+    """(n, 2) centres x, y of the model's boxes in a view, grid by grid."""
     grids = []
-    for stride, repeats in ((16, 2), (32, 6)):
-        cells = side_px // stride
-        y, x = np.divmod(np.arange(cells * cells), cells)
-        grids.append(np.repeat((np.stack([x, y], axis=1) + 0.5) / cells, repeats, axis=0))
+    for step_px, repeats in _GRIDS:
+        y, x = np.mgrid[: height_px // step_px, : width_px // step_px]
+        grids.append(np.repeat((np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) * step_px, repeats, axis=0))
     return np.concatenate(grids)
+
+
+def _not_seen_better(found: Points, closer: Points, small_px: float) -> Points:
+    """The faces found so far, without small ones that a closer look found too."""
+    better = [
+        _widths(row[np.newaxis])[0] < small_px and (_overlap(row, closer) > MAX_OVERLAP).any()
+        for row in found
+    ]
+    return np.asarray(found[~np.array(better, dtype=bool)])
 
 
 def _merge(rows: Points) -> Points:
@@ -141,11 +149,3 @@ def _widths(rows: Points) -> Points:
 
 def _box(row: Points) -> Box:
     return float(row[0]), float(row[1]), float(row[2]), float(row[3])
-
-
-def _tile_starts(length: int, side: int, shared_px: float) -> list[int]:
-    """Starts of tiles that cover `length` pixels; adjacent tiles share `shared_px` at least."""
-    if length <= side:
-        return [0]
-    count = 1 + int(np.ceil((length - side) / (side - shared_px)))
-    return [round(i * (length - side) / (count - 1)) for i in range(count)]

@@ -5,7 +5,7 @@ It downloads nothing and needs no GPU. It runs on one thread, so that the same p
 
 from emodal_data.face.detector import Detector
 from emodal_data.face.geometry import LANDMARKS68
-from emodal_data.face.mesh import Mesh
+from emodal_data.face.mesh import loaded_mesh
 from emodal_data.face.types import Detection, Face, Picture, as_rgb
 
 #: A box with a lower score is checked with the mesh, which knows faces better; detections in tiles need it most.
@@ -19,7 +19,7 @@ class EmbeddedBackend:
 
     def __init__(self) -> None:
         self._detector = Detector()
-        self._mesh = Mesh()
+        self._mesh = loaded_mesh()
 
     def detect(self, rgb: Picture) -> list[Detection]:
         """Boxes of all faces, largest first. rgb: (h, w, 3) uint8."""

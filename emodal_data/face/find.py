@@ -5,8 +5,6 @@ Thresholds are not applied here; see emodal_data/clips/gates.py.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
@@ -14,7 +12,9 @@ from emodal_data.core.region import Region, region_text
 from emodal_data.face.blur import blur_px
 from emodal_data.face.expression import Expression, measure_expression
 from emodal_data.face.frontal import Frontal, frontalize
+from emodal_data.face.geometry import LANDMARKS68
 from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
+from emodal_data.face.mesh import loaded_mesh
 from emodal_data.face.pose import fit_pose, keypoint_yaw_deg
 from emodal_data.face.types import Box, Detection, Face, FaceBackend, Picture, as_rgb
 from emodal_data.face.view_score import view_score
@@ -101,7 +101,7 @@ def picture_face(
         pitch_deg=frontal.pitch_deg,
         roll_deg=frontal.roll_deg,
         mirrored_fraction=frontal.mirrored_fraction,
-        residual_yaw_deg=_residual_yaw_deg(frontal.image, backend),
+        residual_yaw_deg=_residual_yaw_deg(frontal.image),
         faces_in_frame=len(in_frame),
         dominance=chosen.area_px2
         / (chosen.area_px2 + max((rival.area_px2 for rival in rivals), default=0.0)),
@@ -150,8 +150,6 @@ def _yaw_deg(detection: Detection, frontal: Frontal) -> float:
     return far_deg if abs(far_deg) > max(FAR_YAW_DEG, abs(frontal.yaw_deg)) else frontal.yaw_deg
 
 
-def _residual_yaw_deg(image: Picture, backend: FaceBackend) -> float:
-    """The yaw that the backend's landmarks measure in a frontal face."""
-    side = image.shape[0]
-    whole = Detection((0.0, 0.0, float(side), float(side)), 1.0)
-    return fit_pose(backend.landmarks(np.dstack([image] * 3), whole).landmarks68).yaw_deg
+def _residual_yaw_deg(image: Picture) -> float:
+    """The yaw that the mesh measures in a frontal face, by one look: with three it agrees no better with the truth."""
+    return fit_pose(loaded_mesh().frontal_points(image)[LANDMARKS68]).yaw_deg

@@ -42,13 +42,22 @@ def model_path(name: str) -> Path:
 class Model:
     """One model with one input. It runs on one thread, so that the same pixels give the same numbers."""
 
-    def __init__(self, file: str | Path) -> None:
-        """Load a model: a file's name in the package, or a path. Raises InputError if it is missing or damaged."""
+    def __init__(self, file: str | Path, size_px: tuple[int, int] | None = None) -> None:
+        """Load a model: a file's name in the package, or a path. Raises InputError if it is missing or damaged.
+
+        size_px: height and width of the input of a fully convolutional model; None: those of the file. Its outputs have
+        a row for each cell, as many as its grids have at this size.
+        """
         from ai_edge_litert.interpreter import Interpreter
 
         path = file if isinstance(file, Path) else model_path(file)
         try:
             self._interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
+            if size_px is not None:
+                content = _of_any_size(path.read_bytes())
+                self._interpreter = Interpreter(model_content=content, num_threads=1)
+                index = self._interpreter.get_input_details()[0]["index"]
+                self._interpreter.resize_tensor_input(index, (1, *size_px, 3))
             with _without_notice():
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as exc:
@@ -62,10 +71,24 @@ class Model:
         self._outputs = [int(o["index"]) for o in sorted(outputs, key=lambda o: -int(np.prod(o["shape"])))]
 
     def __call__(self, image: Tensor) -> list[Tensor]:
-        """Outputs, largest first, for one (side_px, side_px, channels) float32 image."""
+        """Outputs, largest first, for one (height, width, channels) float32 image of the input's size."""
         self._interpreter.set_tensor(self._input, image[np.newaxis])
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+
+def _of_any_size(content: bytes) -> bytes:
+    """A model whose reshapes leave the number of rows open, (1, rows, columns): they have that of one input size."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    open_rows = bytearray(content)
+    graph = schema.Model.GetRootAsModel(open_rows, 0).Subgraphs(0)
+    for operator in map(graph.Operators, range(graph.OperatorsLength())):
+        if operator.BuiltinOptionsType() == schema.BuiltinOptions.ReshapeOptions:
+            options, table = schema.ReshapeOptions(), operator.BuiltinOptions()
+            options.Init(table.Bytes, table.Pos)
+            options.NewShapeAsNumpy()[1] = -1
+    return bytes(open_rows)
 
 
 def sigmoid(logits: Tensor) -> Tensor:

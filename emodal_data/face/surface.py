@@ -13,6 +13,7 @@ import numpy.typing as npt
 from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face.geometry import Floats, canonical_face
 from emodal_data.face.pose import vertices_of
+from emodal_data.face.types import Points
 
 Grid = npt.NDArray[np.float32]
 
@@ -72,6 +73,13 @@ def canonical_surface() -> Surface:
     # The blur smooths the edges of the triangles.
     z = cv2.GaussianBlur(z, (0, 0), 1.0)
     return Surface(x.astype(np.float32), y.astype(np.float32), z.astype(np.float32), inside)
+
+
+@cache
+def frontal_bounds() -> tuple[Points, Points]:
+    """The least and the largest x and y of the canonical face in a frontal picture, (2,) pixels each."""
+    centimetres = canonical_face().vertices_cm[:, :2] * [1.0, -1.0] + [FACE_SIDE_PX / PX_PER_CM / 2, TOP_CM]
+    return PX_PER_CM * centimetres.min(axis=0), PX_PER_CM * centimetres.max(axis=0)
 
 
 @cache

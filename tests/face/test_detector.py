@@ -49,13 +49,13 @@ def test_a_piece_of_background_that_looks_like_a_larger_face_hides_no_small_one(
     ghostly = cv2.GaussianBlur(cv2.resize(data.coffee(), (1280, 720)), (0, 0), 3)
     head = cv2.resize(photo[20:240, 110:340], None, fx=width_px / FACE_WIDTH, fy=width_px / FACE_WIDTH)
     ghostly[300 : 300 + head.shape[0], 760 : 760 + head.shape[1]] = head
-    ghosts = backend._detector._look(ghostly, 0, 0)
+    ghosts = backend._detector._look(ghostly, 1280)
     assert detector._widths(ghosts).max() > 2 * width_px and ghosts[:, 16].max() < detector.SURE_SCORE
     middles = [(box[0] + box[2]) / 2 for box in (face.box_xyxy for face in backend.detect(ghostly))]
     assert any(abs(middle - 760 - head.shape[1] / 2) < width_px / 3 for middle in middles)
 
 
-@pytest.mark.parametrize(("width_px", "looks"), [(200, 1), (112, 1), (84, 3), (40, 11)])
+@pytest.mark.parametrize(("width_px", "looks"), [(200, 1), (112, 1), (84, 2), (40, 3)])
 def test_the_frame_is_looked_at_more_closely_only_while_its_largest_face_is_small(
     photo, backend, monkeypatch, width_px, looks
 ):

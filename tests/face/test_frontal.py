@@ -31,7 +31,7 @@ def actors(photo, backend):
 
 @pytest.fixture(scope="module")
 def photographed(backend):
-    """People whose faces are wider than 185 px in the test photos."""
+    """People whose faces are wider than 160 px in the test photos."""
     folder = Path(__file__).parents[2] / "../shared/media/faces68"
     files = sorted(folder.glob("*.jpg"))
     if not files:
@@ -42,7 +42,7 @@ def photographed(backend):
         people += [
             Actor(photo, backend, face)
             for face in backend.faces(photo)
-            if face.box_xyxy[2] - face.box_xyxy[0] > 185
+            if face.box_xyxy[2] - face.box_xyxy[0] > 160
         ]
     return people
 
@@ -109,7 +109,7 @@ def test_many_people_turned_by_30_degrees_look_like_themselves_from_the_front(ph
 
 def test_a_face_turned_by_30_degrees_looks_like_the_same_face_from_the_front(actors):
     # The second face is all wrinkles and glasses: one pixel of shift alone would leave 0.7.
-    for actor, least in zip(actors, (0.80, 0.65), strict=True):
+    for actor, least in zip(actors, (0.79, 0.65), strict=True):
         straight = front(actor.draw()).image
         for side in SIDES:
             assert similarity(straight, front(actor.draw(side * 30)).image) >= least
