@@ -31,8 +31,10 @@ def read_annotations(
     attrs["warnings"]: what is odd about the whole, a line each.
     Raises InputError if the file cannot be read, has no rows, or lacks a column.
     """
-    table = read_table(path, config, films)
-    rows = check_targets(label_rows(spans(table), LabelScheme.of(labels)), labels.targets)
+    has_classes = bool(labels.classes)
+    table = read_table(path, config, films, needs_label=has_classes)
+    rows = label_rows(spans(table), LabelScheme.of(labels))
+    rows = check_targets(rows, labels.targets, need_one=not has_classes)
     rows.attrs["warnings"] = (*table.attrs.get("warnings", ()), *_oddities(rows))
     return rows
 

@@ -77,7 +77,7 @@ def table_of_rows(path: Path, rows: Iterable[Row], form: TableFormat | None = No
         table = count_as_rows(path, table.assign(row=lines), form.votes)
         lines = table.pop("row").tolist()
     table.columns = pd.Index(_known_names(path, list(table.columns)))
-    table = _completed(path, table, header)
+    table = _completed(path, table, header, needs_label=form is None or form.needs_label)
     table["row"] = np.array(lines, dtype=np.int64)
     return table[[*KNOWN, *(name for name in table.columns if name not in KNOWN)]]
 
@@ -178,12 +178,14 @@ def _known_names(path: Path, names: list[str]) -> list[str]:
     return _unique_names(path, names)
 
 
-def _completed(path: Path, table: pd.DataFrame, header: list[str]) -> pd.DataFrame:
+def _completed(path: Path, table: pd.DataFrame, header: list[str], needs_label: bool) -> pd.DataFrame:
     """The table with all known columns. Raises InputError that names all required columns that are missing."""
     is_whole = not {"start", "end"} & set(table.columns) and not any(map(named_like_a_time, table.columns))
     optional = (*OPTIONAL, "start", "end") if is_whole else OPTIONAL
     if "start" in table and "end" not in table and "duration" in table:
         optional = (*optional, "end")
+    if not needs_label:
+        optional = (*optional, "label")
     for name in optional:
         if name not in table:
             table[name] = ""

@@ -48,7 +48,10 @@ _PARTS: Mapping[str, Callable[[PurePosixPath], str]] = {
 
 @dataclass(frozen=True)
 class TableFormat:
-    """How one file is read. columns: known column -> source; see TableConfig, which documents all of them."""
+    """How one file is read. columns: known column -> source; see TableConfig, which documents all of them.
+
+    needs_label: whether the column label is required.
+    """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     extract: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +62,7 @@ class TableFormat:
     encoding: str = ""
     skip: int = 0
     votes: Mapping[str, str] = field(default_factory=dict)
+    needs_label: bool = True
 
     @classmethod
     def of(cls, table: TableConfig, file: TableFile | None = None) -> "TableFormat":

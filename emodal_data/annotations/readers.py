@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -69,12 +69,15 @@ class AnnotationFile:
     is_table: bool
 
 
-def read_table(path: Path, config: TableConfig, films: Path | None = None) -> pd.DataFrame:
+def read_table(
+    path: Path, config: TableConfig, films: Path | None = None, needs_label: bool = True
+) -> pd.DataFrame:
     """The table of a file, or of all files below a folder, as text: see columns.table_of_rows.
 
     A folder's table has the column annotation_file, the path within the folder. If a format does not name its film,
     the film has the name of the annotation file without suffix, with its path within the folder.
-    films: the folder of films, for tables that are made of the paths of clips.
+    films: the folder of films, for tables that are made of the paths of clips. needs_label: a table without the column
+    label is an error; else the column is empty.
     Raises InputError with one line for each file that cannot be read, and if there are no rows at all.
     """
     if config.reads_names:
@@ -82,6 +85,7 @@ def read_table(path: Path, config: TableConfig, films: Path | None = None) -> pd
     tables, errors = [], []
     with BoundedReaders() as readers:
         for file in annotation_files(path, config):
+            file = replace(file, form=replace(file.form, needs_label=needs_label))
             try:
                 if _is_small_text(file):
                     tables.append(_read_file(file, config))

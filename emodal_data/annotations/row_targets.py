@@ -22,9 +22,10 @@ def target_value(cell: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def check_targets(rows: pd.DataFrame, targets: Sequence[str]) -> pd.DataFrame:
+def check_targets(rows: pd.DataFrame, targets: Sequence[str], need_one: bool = False) -> pd.DataFrame:
     """The rows, with the reason bad_target where a target is neither empty nor a number.
 
+    need_one: there are no classes, and rows without a number for any target have the reason no_target.
     Raises InputError if a target is no column.
     """
     for name in targets:
@@ -38,6 +39,10 @@ def check_targets(rows: pd.DataFrame, targets: Sequence[str]) -> pd.DataFrame:
         rows.loc[bad, "detail"] = (
             f"column {name}: " + cells[bad].map(repr) + " is no number; leave it empty if unknown"
         )
+    if need_one:
+        none = rows["reason"].isna() & (rows[list(targets)].fillna("") == "").all(axis=1)
+        rows.loc[none, "reason"] = Reason.NO_TARGET.value
+        rows.loc[none, "detail"] = f"no number in {' or '.join(targets)}, and there are no classes"
     return rows
 
 

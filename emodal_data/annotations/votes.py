@@ -12,7 +12,7 @@ import pandas as pd
 
 from emodal_data.annotations.dawid_skene import Estimate, estimate
 from emodal_data.core.config import Resolve
-from emodal_data.core.label_words import DEFAULT_CLASSES
+from emodal_data.core.label_words import DEFAULT_CLASSES, RATED
 from emodal_data.core.labels import BETWEEN_WORDS
 from emodal_data.core.schema import vote_columns
 
@@ -75,11 +75,13 @@ def count_votes(
     A row without a label is not a vote. An annotator's second row for a clip does not count; rows without an annotator
     count as different people. resolve: "majority" takes the most chosen word, and a tie gives no label; "dawid_skene"
     takes, of the words chosen for the clip, the one that is most probably true (see dawid_skene.py), and
-    label_confidence is its probability.
+    label_confidence is its probability. Without classes, every clip is RATED, and votes is the number of its rows.
     """
     named = rows[rows["annotator"] != ""]
     repeated = named.index[named.duplicated(["clip_id", "annotator"])]
     counted = rows.drop(index=repeated)
+    if not classes:
+        return Votes(_rated(counted), repeated)
     counts = count_words(counted, classes)
     clip_ids, total = counts.clip_ids, counts.total
     weights = counts.votes / np.maximum(total, 1)[counts.clip]
@@ -94,13 +96,12 @@ def count_votes(
     winner[tied] = -1
     known = (winner >= 0) & (winner < len(classes))
     words = np.array([*counts.words, None], dtype=object)  # the last one is that of clips without a winner
-    speakers = counted.dropna(subset="speaker").groupby("clip_id", sort=False)["speaker"].first()
     clips = pd.DataFrame(
         {
             "label": np.where(known, words[winner], None),
             "outside": np.where(known, None, words[winner]),
             "label_confidence": np.where(winner >= 0, most, np.nan),
-            "speaker": speakers.reindex(clip_ids).astype(object).where(lambda s: s.notna(), None),
+            "speaker": _speakers(counted, clip_ids),
             "votes": total,
             "tied": tied,
         },
@@ -108,6 +109,29 @@ def count_votes(
     )
     of_classes = counts.of_classes(len(classes)).set_axis(vote_columns(len(classes)), axis=1)
     return Votes(clips.join(of_classes), repeated)
+
+
+def _rated(rows: pd.DataFrame) -> pd.DataFrame:
+    """The clips of rows that count, if there are no classes."""
+    votes = rows["clip_id"].value_counts(sort=False)
+    clip_ids = pd.Index(rows["clip_id"].unique(), name="clip_id")
+    return pd.DataFrame(
+        {
+            "label": np.full(len(clip_ids), RATED, dtype=object),
+            "outside": np.full(len(clip_ids), None),
+            "label_confidence": np.full(len(clip_ids), np.nan),
+            "speaker": _speakers(rows, clip_ids),
+            "votes": votes.reindex(clip_ids).to_numpy(dtype=np.int64),
+            "tied": np.zeros(len(clip_ids), dtype=bool),
+        },
+        index=clip_ids,
+    )
+
+
+def _speakers(rows: pd.DataFrame, clip_ids: pd.Index) -> pd.Series:
+    """The speaker that is first named for each clip, or None."""
+    named = rows.dropna(subset="speaker").groupby("clip_id", sort=False)["speaker"].first()
+    return named.reindex(clip_ids).astype(object).where(lambda s: s.notna(), None)
 
 
 def fit_annotators(rows: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.Index, Estimate]:

@@ -190,6 +190,8 @@ def _override(path: Path, row: int, record: Mapping[str, str], scheme: LabelSche
     if decision == "drop":
         return Override(decision="drop", label=None, **rest)
     if decision == "relabel":
+        if not scheme.classes:
+            raise InputError(f"{path}: row {row}: there are no classes to relabel to: a decision is drop")
         if (meant := scheme.class_named(label)) is None:
             raise InputError(f"{path}: row {row}: label {label!r} is none of {', '.join(scheme.classes)}")
         return Override(decision="relabel", label=meant, **rest)

@@ -34,8 +34,9 @@ class LabelsConfig(Section):
     preset: str | None = None
     """Classes and codes of a well-known scheme: "poster", "ekman7", or a corpus such as "iemocap" (docs/labels.md has
     all). Classes that are set beside it replace its own."""
-    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=64)] = DEFAULT_CLASSES
-    """The classes in the order of their numbers in the dataset, 2 to 64; any words."""
+    classes: Annotated[tuple[str, ...], Field(max_length=64)] = DEFAULT_CLASSES
+    """The classes in the order of their numbers in the dataset, 2 to 64; any words. [] for a dataset of targets alone:
+    what the column label says then does not count, and no such column is needed."""
     map: dict[str, str] = {}
     """Further words of annotators, in any case, and the class that each means; "drop" for votes that count and are for
     none of the classes, "unlabelled" for rows that say nothing."""
@@ -47,7 +48,8 @@ class LabelsConfig(Section):
     """The label of a clip with several votes: that of the majority, or the most probable one by the model of Dawid and
     Skene, in which the votes of reliable annotators weigh more."""
     targets: tuple[str, ...] = ()
-    """Columns of numbers, such as ["valence", "arousal"], that are carried into the shards as float32."""
+    """Columns of numbers, such as ["valence", "arousal"], that are carried into the shards as float32. Without classes,
+    a row needs a number for at least one of them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -62,6 +64,8 @@ class LabelsConfig(Section):
     @classmethod
     def _are_different_words(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
         classes = tuple(unicodedata.normalize("NFC", name).strip() for name in classes)
+        if len(classes) == 1:
+            raise ValueError("one class is nothing to tell apart: give 2 to 64, or [] with labels.targets")
         for name in classes:
             if not name or not name.isprintable() or "|" in name or len(name) > 60:
                 raise ValueError(f"{name!r} is no name of a class: 1 to 60 letters, and no |")
@@ -73,6 +77,12 @@ class LabelsConfig(Section):
 
     @model_validator(mode="after")
     def _map_leads_to_classes(self) -> Self:
+        if not self.classes and not self.targets:
+            raise ValueError('without classes, targets must name columns of numbers, such as ["valence"]')
+        if not self.classes and self.resolve != "majority":
+            raise ValueError(
+                "resolve chooses among classes, and there are none: the numbers of a clip are averaged"
+            )
         known = {folded(name) for name in self.classes}
         if len({folded(word) for word in self.map}) < len(self.map):
             raise ValueError("map: two words differ in case alone")
@@ -493,3 +503,11 @@ class DatasetConfig(Section):
     shards: ShardsConfig = ShardsConfig()
     report: ReportConfig = ReportConfig()
     card: CardConfig = CardConfig()
+
+    @model_validator(mode="after")
+    def _without_classes(self) -> Self:
+        if not self.labels.classes:
+            asked = {"shards.soft_labels": self.shards.soft_labels, "augment.balance": self.augment.balance}
+            if wrong := [name for name, is_set in asked.items() if is_set]:
+                raise ValueError(f"{wrong[0]} needs classes, and labels.classes is empty: leave it out")
+        return self

@@ -5,13 +5,16 @@ docs/labels.md shows both tables.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
 #: The classes of a build that does not name its own, in the order of the label column.
 DEFAULT_CLASSES: Final = ("angry", "happy", "neutral", "sad")
+
+#: What the clips of a dataset without classes count as, in place of a class: each has a number for a target.
+RATED: Final = "rated"
 
 #: Values of labels.map that are not classes.
 DROP: Final = "drop"
@@ -98,6 +101,11 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
         "studyforrest": Preset(_STUDYFORREST),
     }
 )
+
+
+def counted_classes(classes: Sequence[str]) -> tuple[str, ...]:
+    """What the clips of a dataset are counted by: its classes, or RATED without any."""
+    return tuple(classes) or (RATED,)
 
 
 def folded(text: str) -> str:

@@ -52,11 +52,13 @@ class LabelScheme:
         return meant if meant in self.classes else None
 
     def words_of(self, cell: str) -> tuple[str, ...]:
-        """What a cell votes for: classes, or words outside them; nothing for an empty cell.
+        """What a cell votes for: classes, or words outside them; nothing for an empty cell, or if there are no classes.
 
         A cell with several words, between commas, semicolons, bars or slashes, votes as `several` says: "drop" makes
         the whole cell one word outside the classes.
         """
+        if not self.classes:
+            return ()
         whole = folded(cell)
         if not whole or whole in self.meanings or whole in _NOT_AVAILABLE:
             return self._known(whole)

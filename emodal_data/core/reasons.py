@@ -13,6 +13,7 @@ class Reason(StrEnum):
     BAD_REGION = "bad_region"
     UNKNOWN_LABEL = "unknown_label"  # of datasets of earlier versions
     BAD_TARGET = "bad_target"
+    NO_TARGET = "no_target"
     DUPLICATE_VOTE = "duplicate_vote"
     LABEL_TIE = "label_tie"
     LABEL_OUTSIDE_SCHEME = "label_outside_scheme"
@@ -121,6 +122,7 @@ ADVICE: dict[Reason, str] = {
     Reason.BAD_REGION: "write face_box as x0, y0, x1, y1 in pixels or shares, or face_side as left or right; not both",
     Reason.UNKNOWN_LABEL: "use one of the classes, or leave it empty",
     Reason.BAD_TARGET: "a target of labels.targets must be a number, or empty if unknown",
+    Reason.NO_TARGET: "without classes, a row needs a number for at least one of labels.targets",
     Reason.DUPLICATE_VOTE: "one annotator votes once for a span; the first vote counts",
     Reason.LABEL_TIE: "annotators disagree evenly: add a vote or correct one",
     Reason.LABEL_OUTSIDE_SCHEME: "most votes are for none of the classes: map the word with labels.map, or add it to "

@@ -296,6 +296,9 @@ _SHARD_FIELDS: Final = (
 )
 
 
+#: Columns of the shards of a dataset with classes.
+OF_CLASSES: Final = ("label", "label_confidence")
+
 #: Columns that shards have when they were asked for.
 SHARD_OPTIONS: Final = {
     field.name: field
@@ -350,9 +353,9 @@ CARRIED_DESCRIPTION: Final = MappingProxyType(
 
 
 def class_names(schema: pa.Schema) -> tuple[str, ...]:
-    """The classes of a shard, in the order of their codes."""
+    """The classes of a shard, in the order of their codes; none if it has only targets."""
     features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    return tuple(features["label"]["names"])
+    return tuple(features["label"]["names"]) if "label" in features else ()
 
 
 def carried_columns(schema: pa.Schema) -> list[str]:
@@ -392,11 +395,14 @@ def shard_schema(
     feature_names: the 68 names in order. audio: the settings that the features were computed with.
     egemaps_names: names of the optional eGeMAPS column. options: names of further columns, of SHARD_OPTIONS.
     frame_names: names of the numbers of a step, where the options have short_term_features. classes: in the order of
-    their codes. carried: further columns, of the annotations.
+    their codes; without any, there are no columns label and label_confidence. carried: further columns, of the
+    annotations.
     The `huggingface` key makes `datasets.load_dataset("parquet", ...)` return Image, ClassLabel and vectors.
     """
-    own = {field.name: field for field in (_label(classes), _label_votes(classes))}
-    fields = [own.get(field.name, field) for field in _SHARD_FIELDS]
+    own = {field.name: field for field in (_label(classes), _label_votes(classes))} if classes else {}
+    fields = [
+        own.get(field.name, field) for field in _SHARD_FIELDS if classes or field.name not in OF_CLASSES
+    ]
     emodal = {"schema_version": SCHEMA_VERSION, "feature_names": list(feature_names), "audio": audio}
     if egemaps_names:
         kind = pa.list_(pa.float32(), len(egemaps_names))

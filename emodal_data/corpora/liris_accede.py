@@ -71,8 +71,8 @@ CORPUS = Corpus(
         "Analysis. IEEE Transactions on Affective Computing 6(1), 43-55.",
         files="ACCEDEranking.txt, ACCEDEsets.txt, ACCEDEdescription.xml, data/ACCEDE00000.mp4.",
         faults=(
-            "There are no classes; valence and arousal (about 1 to 5) are targets. The labels negative, neutral and "
-            "positive are the thirds of the ranking by valence: ours, not the authors'.",
+            "There are no classes; valence and arousal (about 1 to 5) are targets. With --option labels=thirds, "
+            "negative, neutral and positive are the thirds of the ranking by valence: ours, not the authors'.",
             "The values are what the excerpt evokes in viewers, not what a face in it shows.",
             "start and end of ACCEDEdescription.xml are frame numbers of the whole film: each file is read whole.",
             "Sets: 1 is for learning, 2 for validation, 0 for test; whole films are in one set.",
@@ -86,9 +86,9 @@ CORPUS = Corpus(
     options=(
         Option(
             "labels",
-            "thirds of the ranking by valence, or none: a table of targets, for which a build has no classes",
-            "thirds",
-            ("thirds", "none"),
+            "none, and so a dataset of targets alone, or thirds of the ranking by valence as classes",
+            "none",
+            ("none", "thirds"),
         ),
     ),
     group_by="series",

@@ -107,11 +107,15 @@ def config_text(table: CorpusTable, out: Path) -> str:
     place = out.parent.resolve()
     options = "".join(f" --option {name}={value}" for name, value in table.choices.items())
     settings: dict[str, dict[str, object]] = {"labels": {}, "split": _split(table), "clips": {}}
-    if corpus.classes:
+    targets = [name for name in corpus.targets if name in table.columns]
+    label = table.columns.index("label")
+    if targets and not any(row[label] for row in table.rows):
+        settings["labels"] = {"classes": []}
+    elif corpus.classes:
         settings["labels"] = (
             {"classes": corpus.classes, "map": corpus.map} if corpus.map else {"classes": corpus.classes}
         )
-    if targets := [name for name in corpus.targets if name in table.columns]:
+    if targets:
         settings["labels"]["targets"] = targets
     if (modality := _modality(corpus, table.choices)) != "both":
         settings["clips"]["modalities"] = modality

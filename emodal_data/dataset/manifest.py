@@ -11,6 +11,7 @@ import pyarrow as pa
 from emodal_data.annotations.agreement import agreement, ledger_votes
 from emodal_data.clips.plan import ingest_key
 from emodal_data.core.config import DatasetConfig
+from emodal_data.core.label_words import counted_classes
 from emodal_data.core.schema import SCHEMA_VERSION
 from emodal_data.core.versions import package_versions
 from emodal_data.dataset.carried import tally_carried
@@ -63,11 +64,12 @@ def manifest_contents(
     """The part of the manifest that describes the files.
 
     samples: tables.SAMPLES, with carried columns (see carried.py).
-    films: name -> SHA-256 of the content.
+    films: name -> SHA-256 of the content. classes: those of the dataset; without any, all clips count as RATED.
     """
     originals = samples[samples["augmentation_index"] == 0]
     labelled = originals[originals["split"] != "unlabelled"]
-    split = tally(labelled["split"], labelled["label"], classes)
+    counted = counted_classes(classes)
+    split = tally(labelled["split"], labelled["label"], counted)
     words = originals["label"].fillna("unlabelled")
     split_entry: dict[str, Any] = {"test_fraction": split.test_fraction, "per_class": split.per_class}
     if split.validation_fraction:
@@ -75,7 +77,7 @@ def manifest_contents(
     if "fold" in originals:
         known = originals["fold"].dropna()
         split_entry["folds"] = tally_folds(
-            labelled["fold"], labelled["label"], int(known.max()) + 1 if len(known) else 0, classes
+            labelled["fold"], labelled["label"], int(known.max()) + 1 if len(known) else 0, counted
         )
     return {
         "dataset_hash": dataset_hash((shard.name, shard.content_sha256) for shard in shards),

@@ -20,6 +20,7 @@ from emodal_data.clips.plan import ingest_key
 from emodal_data.clips.tables import GATED, ROWS, checked
 from emodal_data.core.config import AugmentConfig, DatasetConfig
 from emodal_data.core.errors import WorkError
+from emodal_data.core.label_words import counted_classes
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.schema import SCHEMA_VERSION, SPLITS
 from emodal_data.dataset.augment.counts import plan_augmentations
@@ -92,9 +93,9 @@ def plan_dataset(
     labelled = passed & clips["label"].notna()
     if not labelled.any():
         why = "see the reasons in the ledger"
-        if clips["label"].isna().all() and config.labels.targets:
-            why = "no row has a label of labels.classes, and targets are learned beside classes"
-        raise WorkError(f"no labelled clip is left: {why}")
+        if clips["label"].isna().all() and config.labels.targets and config.labels.classes:
+            why = "no row has a label of labels.classes; for a dataset of targets alone, set labels.classes = []"
+        raise WorkError(f"no {'labelled ' if config.labels.classes else ''}clip is left: {why}")
     ids = id_columns(rows, clips, config.split)
     # Only the columns that are needed: with all of them each selection would copy the whole table.
     clips["group"] = group_of(
@@ -110,7 +111,7 @@ def plan_dataset(
         clips = _drop_near_duplicates(clips)
     clips = clips.drop(columns="official", errors="ignore")
     kept = clips.loc[clips["split"].isin(_LABELLED_SPLITS), ["split", "label"]]
-    split = tally(kept["split"], kept["label"], config.labels.classes)
+    split = tally(kept["split"], kept["label"], counted_classes(config.labels.classes))
     names: tuple[str, ...] = ()
     if folds is not None:
         names = tuple(fold_names(clips["fold"]))

@@ -11,7 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.core.errors import EmodalError, InputError, TransientError
-from emodal_data.core.schema import SHARD_OPTIONS, SPLITS, class_names, stored_names, with_current_names
+from emodal_data.core.label_words import RATED
+from emodal_data.core.schema import (
+    OF_CLASSES,
+    SHARD_OPTIONS,
+    SPLITS,
+    class_names,
+    stored_names,
+    with_current_names,
+)
 from emodal_data.dataset.folder import parse_manifest, shard_paths
 from emodal_data.storage.remote import read_remote
 from emodal_data.storage.sync import pull
@@ -21,8 +29,8 @@ from emodal_data.storage.urls import READING, local_path, shown, url_of
 def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Some columns of every sample, in the order of the shards.
 
-    Returns clip_id, augmentation_index (0: the original), split, label (class name or null), the columns asked for
-    (optional ones if they exist), and the place of the sample: shard and shard_row.
+    Returns clip_id, augmentation_index (0: the original), split, label (class name or null; RATED if there are no
+    classes), the columns asked for (optional ones if they exist), and the place of the sample: shard and shard_row.
     """
     names = list(dict.fromkeys(["sample_id", "clip_id", "label", *columns]))
     frames = []
@@ -30,11 +38,13 @@ def read_samples(dataset: Path, columns: Sequence[str]) -> pd.DataFrame:
         for path in shard_paths(dataset, split):
             schema = pq.read_schema(path)
             present, classes = schema.names, class_names(schema)
-            names = [name for name in names if name in present or name not in SHARD_OPTIONS]
+            names = [name for name in names if name in present or name not in (*SHARD_OPTIONS, *OF_CLASSES)]
             table = pq.read_table(path, columns=stored_names(names, present))
             frame = with_current_names(table).to_pandas()
-            labels = frame["label"].map(dict(enumerate(classes))).astype(object)
-            labels = labels.where(labels.notna(), None)
+            labels = pd.Series(RATED, index=frame.index, dtype=object)
+            if classes:
+                labels = frame["label"].map(dict(enumerate(classes))).astype(object)
+                labels = labels.where(labels.notna(), None)
             frames.append(frame.assign(label=labels, split=split, shard=path, shard_row=range(len(frame))))
     samples: pd.DataFrame = pd.concat(frames, ignore_index=True)
     numbers = samples["sample_id"].str.rsplit("-", n=1).str[1].astype(int)

@@ -262,12 +262,13 @@ def _parts(schema: pa.Schema) -> tuple[pa.Schema, pa.Schema]:
 
 def _plain_columns(samples: pd.DataFrame, schema: pa.Schema, classes: Sequence[str]) -> pa.Table:
     """The plain columns of samples. samples: joined with their clips."""
-    labels = pd.Series(pd.Categorical(samples["label"], categories=list(classes)).codes).astype("Int64")
     numbers = zip(samples["clip_id"], samples["augmentation_index"], strict=True)
     made: dict[str, Any] = {
         "sample_id": [f"{clip}-{number}" for clip, number in numbers],
-        "label": pa.array(labels.where(labels >= 0), from_pandas=True),
     }
+    if "label" in schema.names:
+        codes = pd.Series(pd.Categorical(samples["label"], categories=list(classes)).codes).astype("Int64")
+        made["label"] = pa.array(codes.where(codes >= 0), from_pandas=True)
     if "label_votes" in schema.names:
         made["label_votes"] = list(
             vote_shares(samples[vote_columns(len(classes))].to_numpy(), samples["votes"].to_numpy())

@@ -43,8 +43,9 @@ def verify_dataset(dataset: Path) -> list[str]:
     problems += _ledger_problems(dataset, manifest)
     if not problems:  # what the rows say can be compared, whatever the hashes say
         problems += _split_problems(dataset, manifest)
-        resolve = manifest["config"].get("labels", {}).get("resolve", "majority")
-        problems += _vote_problems(dataset, manifest["labels"], resolve)
+        if manifest["labels"]:
+            resolve = manifest["config"].get("labels", {}).get("resolve", "majority")
+            problems += _vote_problems(dataset, manifest["labels"], resolve)
         problems += _fold_problems(dataset)
     problems += _manifest_problems(manifest)
     problems += [

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emodal_data.core.label_words import counted_classes
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.schema import SPLITS, VIEWS, frames_of
 from emodal_data.dataset.split.notes import labelled_splits, split_rule, split_warnings
@@ -24,6 +25,7 @@ def write_card(folder: Path, manifest: dict[str, Any]) -> None:
         split_notes=split_warnings(manifest),
         pictures=_pictures(manifest["config"].get("face", {})),
         labels=manifest["labels"],
+        counted=counted_classes(manifest["labels"]),
         classes=_classes(manifest["labels"], manifest["balance"]),
         agreement=manifest["agreement"],
         advice={reason.value: line for reason, line in ADVICE.items()},
@@ -35,7 +37,7 @@ def write_card(folder: Path, manifest: dict[str, Any]) -> None:
 def _classes(labels: Sequence[str], balance: dict[str, dict[str, int]]) -> list[str]:
     """The columns of the table of films: the classes, and unlabelled clips if there are any."""
     has_unlabelled = any("unlabelled" in counts for counts in balance.values())
-    return [*labels, *(["unlabelled"] if has_unlabelled else [])]
+    return [*counted_classes(labels), *(["unlabelled"] if has_unlabelled else [])]
 
 
 def _pictures(face: Mapping[str, Any]) -> list[str]:

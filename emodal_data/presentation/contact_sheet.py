@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from emodal_data.core.label_words import counted_classes
 from emodal_data.core.schema import class_names
 from emodal_data.dataset.read import read_samples
 
@@ -17,11 +18,14 @@ _JPEG_QUALITY = 80
 
 
 def contact_sheet(dataset: Path) -> bytes:
-    """Up to 12 unaugmented faces of each class, spread evenly over the dataset, as a JPEG. dataset: its folder."""
+    """Up to 12 unaugmented faces of each class, spread evenly over the dataset, as a JPEG. dataset: its folder.
+
+    Without classes, of all clips.
+    """
     samples = read_samples(dataset, [])
     originals = samples[samples["augmentation_index"] == 0]
     classes = class_names(pq.read_schema(samples["shard"].iloc[0]))
-    rows = [_row(originals[originals["label"] == label], label) for label in classes]
+    rows = [_row(originals[originals["label"] == label], label) for label in counted_classes(classes)]
     unlabelled = originals[originals["label"].isna()]
     if len(unlabelled):
         rows.append(_row(unlabelled, "unlabelled"))

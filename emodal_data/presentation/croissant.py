@@ -4,7 +4,7 @@ It depends only on the manifest and the shards and has no time, so that the same
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,19 +82,7 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
             }
         ],
         "recordSet": [
-            {
-                "@type": "cr:RecordSet",
-                "@id": "labels",
-                "description": "the classes of samples/label",
-                "key": {"@id": "labels/value"},
-                "field": [
-                    {"@type": "cr:Field", "@id": "labels/value", "dataType": "cr:Int64"},
-                    {"@type": "cr:Field", "@id": "labels/name", "dataType": "sc:Text"},
-                ],
-                "data": [
-                    {"labels/value": n, "labels/name": name} for n, name in enumerate(manifest["labels"])
-                ],
-            },
+            *([_classes(manifest["labels"])] if manifest["labels"] else []),
             {
                 "@type": "cr:RecordSet",
                 "@id": "samples",
@@ -103,6 +91,21 @@ def make_croissant(schema: pa.Schema, manifest: Mapping[str, Any]) -> dict[str, 
                 "field": [split, *map(_column, schema)],
             },
         ],
+    }
+
+
+def _classes(names: Sequence[str]) -> dict[str, Any]:
+    """The record set of the classes."""
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "labels",
+        "description": "the classes of samples/label",
+        "key": {"@id": "labels/value"},
+        "field": [
+            {"@type": "cr:Field", "@id": "labels/value", "dataType": "cr:Int64"},
+            {"@type": "cr:Field", "@id": "labels/name", "dataType": "sc:Text"},
+        ],
+        "data": [{"labels/value": n, "labels/name": name} for n, name in enumerate(names)],
     }
 
 

@@ -59,6 +59,8 @@ def make_proposal(
     Raises InputError if the table is there already, WorkError if nothing was found.
     """
     table, project = config.out / ANNOTATIONS, config.out / PROJECT
+    if with_clips and not config.labels.classes:
+        raise InputError("a Label Studio project asks for classes, and labels.classes is empty: --no-clips")
     if table.exists():
         raise InputError(f"{table}: already there, and may hold labels; choose another --out")
     name_films(config.films)

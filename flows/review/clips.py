@@ -76,8 +76,12 @@ def clips_of_dataset(dataset: Path) -> Reviewed:
 def clips_of_rows(rows: pd.DataFrame, table: Path, labels: LabelsConfig, opening: ClipsConfig) -> Reviewed:
     """The spans of an annotation table with the names of films that were found, each once, in the table's order.
 
-    A row without start and end is its whole file. Raises InputError if no row can be watched.
+    A row without start and end is its whole file. Raises InputError if no row can be watched, or there are no classes.
     """
+    if not labels.classes:
+        raise InputError(
+            f"{table}: a review of spans gives each a class, and labels.classes is empty: write numbers into the table"
+        )
     good = rows[rows["reason"].isna()]
     if good.empty:
         raise InputError(f"{table}: no row has a span of a film that can be watched; see emodal plan")

@@ -280,20 +280,22 @@ def test_values_of_liris_accede_are_targets_and_its_sets_the_split(folder: Path,
     table = corpus.table("LIRIS-ACCEDE", folder)
     columns = ("film", "start", "end", "label", "valence", "arousal", "series", "split", "clip_licence")
     assert table.cells(*columns) == [
-        ("data/A0.mp4", "", "", "negative", "1.5", "2.25", "film_0.mp4", "test", "CC BY 3.0"),
-        ("data/A1.mp4", "", "", "neutral", "2.5", "2.25", "film_1.mp4", "train", "CC BY 3.0"),
-        ("data/A2.mp4", "", "", "positive", "3.5", "2.25", "film_2.mp4", "validation", "CC BY 3.0"),
+        ("data/A0.mp4", "", "", "", "1.5", "2.25", "film_0.mp4", "test", "CC BY 3.0"),
+        ("data/A1.mp4", "", "", "", "2.5", "2.25", "film_1.mp4", "train", "CC BY 3.0"),
+        ("data/A2.mp4", "", "", "", "3.5", "2.25", "film_2.mp4", "validation", "CC BY 3.0"),
     ]
-    classes = ["negative", "neutral", "positive"]
-    assert table.settings["labels"] == {"classes": classes, "targets": ["valence", "arousal"]}
+    assert table.settings["labels"] == {"classes": [], "targets": ["valence", "arousal"]}
     assert table.settings["split"] == {"column": "split"}
-    unlabelled = corpus.table("liris_accede", folder, "labels=none")
-    assert unlabelled.cells("label") == [("",)] * 3
-    planned = unlabelled.planned()
+    planned = table.planned()
     assert (planned["clips"], planned["wrong_rows"]) == (3, [])
-    assert planned["split"]["clips_per_split"] == {}
+    assert planned["split"]["clips_per_split"] == {"test": 1, "train": 1, "validation": 1}
+    thirds = corpus.table("liris_accede", folder, "labels=thirds")
+    assert thirds.cells("label") == [("negative",), ("neutral",), ("positive",)]
+    classes = ["negative", "neutral", "positive"]
+    assert thirds.settings["labels"] == {"classes": classes, "targets": ["valence", "arousal"]}
     put_text(folder, "annotations/ACCEDEranking.txt", f"{header}A0.mp4\t9800\t1\t1\n")
-    assert "A0.mp4 has the rank '9800', which is none of 0 to 9799" in corpus.refusal("liris_accede", folder)
+    said = corpus.refusal("liris_accede", folder, "labels=thirds")
+    assert "A0.mp4 has the rank '9800', which is none of 0 to 9799" in said
 
 
 def test_the_shared_tables_of_liris_accede(folder: Path, corpus: Corpus) -> None:
@@ -302,8 +304,8 @@ def test_the_shared_tables_of_liris_accede(folder: Path, corpus: Corpus) -> None
     assert corpus.table("liris_accede", shared).cells(
         "film", "label", "valence", "arousal", "series", "split"
     ) == [
-        ("data/ACCEDE00000.mp4", "neutral", "2.76433958524", "1.36693759775", "A_Film.mp4", "train"),
-        ("data/ACCEDE00001.mp4", "positive", "3.26009295274", "2.79237604301", "A_Film.mp4", "test"),
+        ("data/ACCEDE00000.mp4", "", "2.76433958524", "1.36693759775", "A_Film.mp4", "train"),
+        ("data/ACCEDE00001.mp4", "", "3.26009295274", "2.79237604301", "A_Film.mp4", "test"),
     ]
 
 

@@ -194,7 +194,8 @@ def test_targets_without_a_label_are_no_dataset_and_the_error_says_so(tmp_path: 
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ('labels.classes=["sad"]', "at least 2"),
+        ('labels.classes=["sad"]', "one class is nothing to tell apart: give 2 to 64"),
+        ("labels.classes=[]", "without classes, targets must name columns of numbers"),
         ('labels.classes=["sad", "Sad"]', "two classes differ in case alone"),
         ('labels.classes=["sad", "a|b"]', "'a|b' is no name of a class"),
         ('labels.classes=["sad", "drop"]', "'drop' cannot be a class"),

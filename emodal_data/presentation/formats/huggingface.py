@@ -19,7 +19,7 @@ _LOADING = """
     import datasets
     datasets.load_dataset("NAME")    # the name on the Hub, or this folder
 
-`image` is an image, `label` a named class, `audio_features` a vector; its names are in the schema of the Parquet files.
+`image` is an image, {learned}, `audio_features` a vector; its names are in the schema of the Parquet files.
 Rows with `augmentation` other than "none" are augmented training samples.
 """
 
@@ -35,7 +35,9 @@ def write(dataset: Path, folder: Path, manifest: dict[str, Any]) -> Iterator[int
     matter, body = card(dataset)
     # The owners of the films decide on the licence, so the card cannot name one.
     head = f"---\n{matter}license: other\nsize_categories:\n- {size}\n---\n"
-    (folder / "README.md").write_text(head + body.rstrip() + "\n" + _LOADING, encoding="utf-8")
+    learned = "`label` a named class" if manifest["labels"] else "the targets are numbers"
+    text = head + body.rstrip() + "\n" + _LOADING.format(learned=learned)
+    (folder / "README.md").write_text(text, encoding="utf-8")
     shutil.copyfile(dataset / "croissant.json", folder / "croissant.json")
     copy_provenance_files(dataset, folder)
     # The card is another one, and the report is left out: the manifest has the hashes of the files that are here.

@@ -14,7 +14,7 @@ _READING = """
     wanted = {
         "image": tf.io.FixedLenFeature([], tf.string),
         "audio_features": tf.io.FixedLenFeature([68], tf.float32),
-        "label": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
+        LEARNED,
     }
     files = tf.data.Dataset.list_files("train-*.tfrecord", shuffle=False)
     samples = tf.data.TFRecordDataset(files).map(lambda record: tf.io.parse_single_example(record, wanted))
@@ -40,7 +40,14 @@ def write(dataset: Path, folder: Path, manifest: dict[str, Any]) -> Iterator[int
             raise WorkError(f"{written}: cannot be written: {error.message}") from error
         yield shard["rows"]
     _, body = card(dataset)
-    (folder / "README.md").write_text(body.strip() + "\n" + _READING, encoding="utf-8")
+    targets = [] if manifest["labels"] else manifest["config"]["labels"]["targets"]
+    missing = dict.fromkeys(targets, ("float32", 'float("nan")')) or {"label": ("int64", "-1")}
+    lines = [
+        f'"{name}": tf.io.FixedLenFeature([], tf.{kind}, default_value={value})'
+        for name, (kind, value) in missing.items()
+    ]
+    reading = _READING.replace("LEARNED", (",\n" + 8 * " ").join(lines))
+    (folder / "README.md").write_text(body.strip() + "\n" + reading, encoding="utf-8")
     copy_provenance_files(dataset, folder)
 
 

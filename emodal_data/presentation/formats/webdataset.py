@@ -27,9 +27,9 @@ _READING = """
     import webdataset
     samples = webdataset.WebDataset("train-{{00000..{last:05d}}}-of-{count:05d}.tar", shardshuffle=False).decode("l8")
     for sample in samples:
-        sample["image.png"], sample["audio_features.npy"], sample["label.cls"], sample["json"]
+        sample["image.png"], sample["audio_features.npy"], {label}sample["json"]
 
-Unlabelled samples have no `label.cls`.
+{note}
 """
 
 
@@ -51,9 +51,18 @@ def write(dataset: Path, folder: Path, manifest: dict[str, Any]) -> Iterator[int
         yield shard["rows"]
     count = sum(shard["name"].startswith("train-") for shard in manifest["shards"])
     _, body = card(dataset)
-    text = body.strip() + "\n" + _READING.format(last=count - 1, count=count)
+    text = body.strip() + "\n" + _READING.format(last=count - 1, count=count, **_words(manifest))
     (folder / "README.md").write_text(text, encoding="utf-8")
     copy_provenance_files(dataset, folder)
+
+
+def _words(manifest: dict[str, Any]) -> dict[str, str]:
+    if manifest["labels"]:
+        return {"label": 'sample["label.cls"], ', "note": "Unlabelled samples have no `label.cls`."}
+    return {
+        "label": "",
+        "note": f"The targets are in `json`: {', '.join(manifest['config']['labels']['targets'])}.",
+    }
 
 
 def _files(record: dict[str, Any], kind: dict[str, str]) -> dict[str, bytes]:
@@ -71,7 +80,7 @@ def _files(record: dict[str, Any], kind: dict[str, str]) -> dict[str, bytes]:
             buffer = io.BytesIO()
             np.save(buffer, np.array(record[name], dtype=np.float32))
             files[f"{name}.npy"] = buffer.getvalue()
-    if record["label"] is not None:
+    if record.get("label") is not None:
         files["label.cls"] = str(record["label"]).encode()
     return files
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from emodal_data.clips.store import find_places
 from emodal_data.core.config import AudioConfig, FaceConfig, ReportConfig
+from emodal_data.core.label_words import counted_classes
 from emodal_data.dataset.carried import PREFIX
 from emodal_data.dataset.persons import PERSON
 from emodal_data.dataset.split.notes import split_rule, split_warnings
@@ -66,7 +67,8 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     clips = clip_table(ledger, folder, manifest["labels"], resolve)
     shown = rounded(clips)
     measures = tallies.measures_of(face, audio)
-    counted = _count(folder, ledger, shown, measures, manifest["labels"])
+    classes = counted_classes(manifest["labels"])
+    counted = _count(folder, ledger, shown, measures, classes)
 
     page = folder / "report"
     places = find_places(store, manifest.get("ingest_key", ""), frozenset(clips.index))
@@ -74,9 +76,7 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     data_before = before / "report" / "data" if before else None
     sheets = write_pictures(page / "data", clips, places, report, key, data_before)
     table = {
-        "columns": page_columns(
-            shown, manifest["labels"], {name: _is_number(name, carried) for name in carried}
-        ),
+        "columns": page_columns(shown, classes, {name: _is_number(name, carried) for name in carried}),
         **_about(measures, sheets, manifest["labels"]),
         "carried": [
             {"column": PREFIX + name, "title": name, "is_number": _is_number(name, carried)}
@@ -120,7 +120,7 @@ def _count(
 
 def _figures(counted: dict[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Every chart by its name, and the features that a user can choose on the page."""
-    labels, price = manifest["labels"], manifest.get("leak_price")
+    labels, price = counted_classes(manifest["labels"]), manifest.get("leak_price")
     columns = enumerate(_described(manifest).items())
     return {
         "specs": {
@@ -156,7 +156,7 @@ def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet], labels: Seq
         "clips_per_sheet": CLIPS_PER_SHEET,
         "sheets": [[sheet.name, sheet.stop - sheet.start] for sheet in sheets],
         "labels": list(labels),
-        "colours": class_colours(labels),
+        "colours": class_colours(counted_classes(labels)),
         "measures": [{"column": m.column, "title": m.title, "low": m.low, "high": m.high} for m in measures],
     }
 
@@ -169,6 +169,7 @@ def _page(**values: Any) -> str:
     return render(
         "report/page/index.html.j2",
         labels=values["manifest"]["labels"],
+        counted_classes=counted_classes(values["manifest"]["labels"]),
         columns=_described(values["manifest"]),
         persons=PERSON in values["manifest"].get("columns", {}),
         ways=figures.WAYS,

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from emodal_data.clips.gates import limits_of
 from emodal_data.core.config import AudioConfig, FaceConfig
+from emodal_data.core.label_words import counted_classes
 from emodal_data.core.reasons import ADVICE, Reason, stages
 from emodal_data.core.schema import SPLITS, class_names
 from emodal_data.dataset.folder import shard_paths
@@ -240,13 +241,15 @@ def _read_features(dataset: Path) -> tuple[Sequence[str], Sequence[str], np.ndar
     classes: Sequence[str] = ()
     labels, features = [np.empty(0, np.int64)], [np.empty((0, 68))]
     for path in [path for split in SPLITS[:-1] for path in shard_paths(dataset, split)]:
-        table = pq.read_table(path, columns=["augmentation", "label", "audio_features"])
-        classes = class_names(pq.read_schema(path))
+        own = class_names(pq.read_schema(path))
+        classes = counted_classes(own)
+        wanted_columns = ["augmentation", *(["label"] if own else []), "audio_features"]
+        table = pq.read_table(path, columns=wanted_columns)
         names = json.loads(table.schema.metadata[b"emodal"])["feature_names"]
         # A clip without sound has no features.
         wanted = pc.and_(pc.equal(table["augmentation"], "none"), pc.is_valid(table["audio_features"]))
         original = table.filter(wanted).combine_chunks()
-        labels.append(original["label"].to_numpy())
+        labels.append(original["label"].to_numpy() if own else np.zeros(len(original), np.int64))
         flat = original["audio_features"].combine_chunks().flatten().to_numpy()
         features.append(flat.reshape(-1, 68).astype(np.float64))
     return names, classes, np.concatenate(labels), np.concatenate(features)
