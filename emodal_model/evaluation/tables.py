@@ -51,6 +51,8 @@ def format_report(metrics: Mapping[str, Any]) -> str:
                 lines += ["", *_confusion_lines(TITLES[name], networks[name])]
     if metrics.get("suspects"):
         lines += ["", *_suspect_lines(metrics["suspects"])]
+    if folds and not folds["networks"]:
+        lines += ["", "note: suspect labels are found among classes, and there are none"]
     if metrics.get("h_score") is not None:
         lines += ["", f"H-score of the two codes on the test split: {metrics['h_score']:.3f}"]
     for name, reason in metrics.get("left_out", {}).items():

@@ -114,6 +114,20 @@ def test_a_label_beyond_the_classes_is_refused(tmp_path: Path) -> None:
         train(folder, tmp_path / "model", TINY)
 
 
+@pytest.mark.parametrize("count", [2, 64])
+def test_two_classes_and_sixty_four_are_trained_on_and_answered_with(count: int, tmp_path: Path) -> None:
+    classes = tuple(f"class {number}" for number in range(count))
+    splits = {split: draw(3 * count, seed, classes) for seed, split in enumerate(("train", "test"))}
+    dataset = write_dataset(tmp_path / "dataset", **splits)
+    metrics = train(dataset, tmp_path / "model", TINY.model_copy(update={"name": "audio", "epochs": 1}))
+    assert list(metrics["networks"]["audio"]["recall"]) == list(classes)
+    assert metrics["reference"]["chance"]["accuracy"] == 1 / count
+    network = load(tmp_path / "model")
+    probabilities = network.predict(None, splits["test"].audio_features)
+    assert (network.labels, probabilities.shape) == (classes, (3 * count, count))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
 def test_a_wide_confusion_matrix_becomes_a_line_for_each_class() -> None:
     labels = np.repeat(np.arange(7), 4)
     predicted = np.where(np.arange(28) % 4 == 3, 0, labels)

@@ -164,7 +164,8 @@ TARGETS_OF_BUILD = {"config": {"labels": {"targets": ["valence", "arousal"]}, "s
 
 
 def without_classes(n: int, seed: int) -> Samples:
-    return with_targets(n, seed).without_classes()
+    """Every seventh clip has no image."""
+    return replace(with_targets(n, seed).without_classes(), has_image=np.arange(n) % 7 != 6)
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +184,8 @@ def test_a_dataset_without_classes_trains_heads_of_its_targets_alone(alone: tupl
     valence = metrics["targets"]["valence"]
     assert list(valence) == ["emodal", "emodal_audio", "emodal_image", "mean"]
     assert valence["emodal"]["n"] == 48 and valence["emodal"]["ccc"] > 0.4
+    seen = without_classes(60, 2)
+    assert valence["emodal_image"]["n"] == np.sum(seen.has_image & ~np.isnan(seen.targets[:, 0])) == 41
     assert valence["emodal"]["rmse"] < valence["mean"]["rmse"]
     assert np.isfinite(metrics["h_score"])
     assert metrics["dataset"]["test"] == {"samples": 60, "clips": 60, "classes": {}}
@@ -225,7 +228,7 @@ def test_models_with_and_without_classes_refuse_what_they_cannot_answer_for_in_o
     assert evaluate(alone[1], alone[0]).targets == alone[2]["targets"]
     # Truth beside classes is truth.
     beside = evaluate(alone[1], trained[0])
-    assert (beside.networks, beside.targets) == ({}, alone[2]["targets"])
+    assert (beside.networks, beside.targets["valence"]["emodal"]["n"]) == ({}, 48)
     with pytest.raises(ModelInputError, match="has no classes, but the audio network was trained on angry,"):
         evaluate(trained[1], alone[0])
     plain = write_dataset(tmp_path / "plain", test=draw_samples(8, 1))
