@@ -18,7 +18,7 @@ from emodal_model.evaluation.compare import compare_trainings
 from emodal_model.inference.export import export
 from flows.config.load import load_config
 from flows.operations.propose import make_proposal
-from tests.flows.test_cli import emodal as command
+from tests.flows.commands import emodal as command
 
 TARGETS = ("valence", "arousal")
 #: A network that is trained in seconds, and knows next to nothing.
@@ -112,7 +112,7 @@ def test_a_prediction_has_a_number_for_each_target_and_no_class(built: Path, tmp
     assert list(row)[:6] == ["film", "start_s", "end_s", *TARGETS, "used"]
     assert [float(row[name]) for name in TARGETS] == [line[name] for name in TARGETS]
     assert (tmp_path / "out" / "timeline.png").stat().st_size > 1000
-    config = load_config(None, [], films=film.parent, annotations=None, out=tmp_path / "p")
+    config = load_config(None, [], films=film.parent, annotations=film, out=tmp_path / "p")
     with pytest.raises(InputError, match="has no classes, and spans are ranked by their probabilities"):
         make_proposal(config, 1, with_clips=False, model=built.parent)
 

@@ -262,8 +262,8 @@ def test_trainings_without_classes_are_compared_by_their_concordance(alone: tupl
     row = found["targets"]["valence"]["emodal"]
     assert row["n"] == 47
     one, two = (
-        regression_scores(judged.targets[1:, 0], values["emodal.both"][1:, 0])
-        for values in (judged.values, worse)
+        regression_scores(judged.targets[1:, 0], each.answers(of_targets=True)["emodal"][1:, 0])
+        for each in (judged, replace(judged, values=worse))
     )
     assert row["ccc"] == pytest.approx([one["ccc"], two["ccc"]])
     assert row["rmse"] == pytest.approx([one["rmse"], two["rmse"]])
