@@ -91,7 +91,7 @@ def test_every_file_about_the_dataset_does_without_classes(alone: Path, tmp_path
     script = (alone / "report" / "data" / "table.js").read_text()
     table = json.loads(script.removeprefix('emodal.receive("table",').rsplit(",null);", 1)[0])
     assert (table["labels"], list(table["colours"])) == ([], ["rated", "unlabelled"])
-    assert table["columns"]["label"]["values"] == ["rated"]
+    assert table["columns"]["label"] == {"same": "rated"}
     assert contact_sheet(alone)[:2] == b"\xff\xd8"
     assert leak_price(alone) is None
 
