@@ -507,7 +507,11 @@ class DatasetConfig(Section):
     @model_validator(mode="after")
     def _without_classes(self) -> Self:
         if not self.labels.classes:
-            asked = {"shards.soft_labels": self.shards.soft_labels, "augment.balance": self.augment.balance}
+            asked = {
+                "shards.soft_labels": self.shards.soft_labels,
+                "augment.balance": self.augment.balance,
+                "table.votes": any(part.votes for part in (self.table, *self.table.files)),
+            }
             if wrong := [name for name, is_set in asked.items() if is_set]:
                 raise ValueError(f"{wrong[0]} needs classes, and labels.classes is empty: leave it out")
         return self

@@ -133,6 +133,7 @@ def _without_label(folder: Path) -> Path:
     [
         ("shards.soft_labels=true", "shards.soft_labels needs classes, and labels.classes is empty"),
         ("augment.balance=true", "augment.balance needs classes, and labels.classes is empty"),
+        ('table.votes={happy="n"}', "table.votes needs classes, and labels.classes is empty"),
         ("labels.resolve=dawid_skene", "resolve chooses among classes, and there are none"),
         ('labels.map={joy="happy"}', "joy = 'happy' is no class"),
     ],
