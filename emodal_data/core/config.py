@@ -510,7 +510,7 @@ class DatasetConfig(Section):
             asked = {
                 "shards.soft_labels": self.shards.soft_labels,
                 "augment.balance": self.augment.balance,
-                "table.votes": any(part.votes for part in (self.table, *self.table.files)),
+                "table.votes": bool(self.table.votes or any(file.votes for file in self.table.files)),
             }
             if wrong := [name for name, is_set in asked.items() if is_set]:
                 raise ValueError(f"{wrong[0]} needs classes, and labels.classes is empty: leave it out")
