@@ -29,6 +29,7 @@ from emodal_data.media.guard import (
 )
 from emodal_data.media.info import FilmInfo, picture_stream, read_info, sound_stream
 from emodal_data.media.matroska import check_start
+from emodal_data.media.mxf import check_index
 from emodal_data.media.packet_table import PacketTable, read_table
 from emodal_data.media.read_through import LISTED_DEMUXERS, has_true_length, is_read_through
 from emodal_data.media.scan import scan
@@ -63,6 +64,7 @@ class Film(AbstractContextManager["Film"]):
             with damage_is(Reason.FILM_UNREADABLE, repr(path.name)):
                 self._stream = picture_stream(self._container)
                 check_start(path, self._container)
+                check_index(path, self._container)
                 colours = container_colours(path, self._container, self._stream)
                 self._table = self._read_through()
                 clock = Clock.of(self._container, self._stream)

@@ -15,6 +15,7 @@ from emodal_data.media.film import Film, Frame
 from emodal_data.media.guard import check_length, damage_is, header_length_s, open_container, out_of_memory
 from emodal_data.media.info import FilmInfo, audio_tracks, sound_stream
 from emodal_data.media.matroska import check_start
+from emodal_data.media.mxf import check_index
 
 
 class SoundFile(Film):
@@ -29,6 +30,7 @@ class SoundFile(Film):
             with damage_is(Reason.FILM_UNREADABLE, repr(path.name)):
                 sound_stream(self._container, config.audio_track)
                 check_start(path, self._container)
+                check_index(path, self._container)
                 length_s = header_length_s(self._container)
                 check_length(length_s, config)
                 name, tracks = self._container.format.name, audio_tracks(self._container)

@@ -226,6 +226,18 @@ def test_matroska_that_starts_before_zero_is_refused_unless_the_clock_is_right(
     assert dropped.value.reason == Reason.FRAME_UNCERTAIN
 
 
+@pytest.mark.parametrize(("codec", "gop"), [("mpeg2video", 25), ("libx264", 1)])
+def test_mxf_that_is_cut_off_before_its_index_is_refused(codec: str, gop: int, tmp_path: Path) -> None:
+    """FFmpeg gives packets the stamps that were sought, whatever it finds there."""
+    path = make_film(tmp_path, Recipe(".mxf", codec, frames=50, gop=gop, b_frames=0, audio="pcm_s16le"))
+    with open_film(path) as film:
+        assert number_in(film.frame_at(1.5).rgb) == 37
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(Dropped, match="the MXF file has no index: it is cut off, or still being") as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+
+
 @pytest.mark.parametrize("suffix", [".mpg", ".vob"])
 def test_pictures_with_stamps_of_their_own_are_right_in_a_program_stream(suffix: str, tmp_path: Path) -> None:
     options = {"x264-params": "scenecut=0:qp=10"}
