@@ -31,6 +31,7 @@ DATA_FUNCTIONS = (
     "emodal_data.face.create_backend",
     "emodal_data.face.find_faces",
     "emodal_data.face.frontalize",
+    "emodal_data.face.views.aligned_face",
     "emodal_data.audio_features.clip_features",
 )
 MODEL_FUNCTIONS = ("emodal_model.load", "emodal_model.losses.h_score")

@@ -35,6 +35,8 @@ def test_views_are_columns_of_their_own_and_change_nothing_else(tmp_path: Path) 
         in ((views / "README.md").read_text())
     )
     assert "image_rgb" not in (plain / "README.md").read_text()
+    shown = [max((f / "report/data").glob("clips-*.js")).read_text() for f in (plain, views)]
+    assert [text.count('"views":["data:image/jpeg;base64,') for text in shown] == [0, 18]
     differences = compare_datasets(plain, views)
     assert differences["settings"]["face.views"] == [[], ["rgb", "gray"]]
     kept = [span for span in differences["spans"]["changed"] if span["changed"].get("contents")]
