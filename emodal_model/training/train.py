@@ -287,9 +287,9 @@ def _training_and_test_samples(
     Raises ModelInputError if the dataset lacks the fold.
     """
     fold = config.fold
-    held = _fold_of(dataset, fold)
+    held, image_frames = _fold_of(dataset, fold), count_image_frames(dataset)
     labelled, unlabelled, validation = (
-        read_samples(dataset, split, spill, with_frames, config.targets, count_image_frames(dataset))
+        read_samples(dataset, split, spill, with_frames, config.targets, image_frames)
         for split in ("train", "unlabelled", "validation")
     )
     if held is None:
