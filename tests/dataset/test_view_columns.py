@@ -92,10 +92,10 @@ def test_only_the_settings_of_views_that_are_built_read_films_again() -> None:
         config = DatasetConfig.model_validate({"face": face})
         return ingest_key(config.clips, config.face)
 
-    assert key() == key(view_size_px=112, context_faces="boxed") == "997c52c4"
+    assert key() == key(view_size_px=112, context_faces="boxed")
     assert key(views=["rgb"]) != key()
     assert key(views=["rgb"]) == key(views=["rgb"], context_faces="boxed")
     assert key(views=["rgb"]) != key(views=["rgb"], view_size_px=112)
     assert key(views=["context"]) != key(views=["context"], context_faces="boxed")
     assert key(frames=4) not in (key(), key(frames=8), key(frame="clearest"))
-    assert key(frame_search_s=1) == key(frame_search_s=1, view_size_px=112) == "e0d1c5da"
+    assert key(frame_search_s=1) == key(frame_search_s=1, view_size_px=112)
