@@ -76,10 +76,10 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     data_before = before / "report" / "data" if before else None
     sheets = write_pictures(page / "data", clips, places, report, key, data_before)
     table = {
-        "columns": page_columns(shown, classes, {name: _is_number(name, carried) for name in carried}),
+        "columns": page_columns(shown, classes, {name: _is_number(name, manifest) for name in carried}),
         **_about(measures, sheets, manifest["labels"]),
         "carried": [
-            {"column": PREFIX + name, "title": name, "is_number": _is_number(name, carried)}
+            {"column": PREFIX + name, "title": name, "is_number": _is_number(name, manifest)}
             for name in carried
         ],
         "dataset_hash": manifest["dataset_hash"],
@@ -140,14 +140,20 @@ def _figures(counted: dict[str, Any], manifest: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _is_number(name: str, carried: Mapping[str, Any]) -> bool:
+def _is_number(name: str, manifest: Mapping[str, Any]) -> bool:
     """Whether a carried column is a quantity: the number of a person is a name."""
-    return name != PERSON and carried[name]["type"] in ("int64", "float")
+    return name in _described(manifest) and manifest["columns"][name]["type"] in ("int64", "float")
 
 
 def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The carried columns that have charts: not the persons, who have a contact sheet. They are last."""
-    return {name: column for name, column in manifest.get("columns", {}).items() if name != PERSON}
+    """The carried columns that have charts: not the numbers of persons, who have a contact sheet."""
+    columns: dict[str, Any] = manifest.get("columns", {})
+    return {name: columns[name] for name in columns if name != PERSON or not _has_persons(manifest)}
+
+
+def _has_persons(manifest: Mapping[str, Any]) -> bool:
+    """Whether the persons were numbered: face.persons, and a face was found."""
+    return bool(manifest["config"].get("face", {}).get("persons")) and PERSON in manifest.get("columns", {})
 
 
 def _about(measures: list[tallies.Measure], sheets: Sequence[Sheet], labels: Sequence[str]) -> dict[str, Any]:
@@ -171,7 +177,7 @@ def _page(**values: Any) -> str:
         labels=values["manifest"]["labels"],
         counted_classes=counted_classes(values["manifest"]["labels"]),
         columns=_described(values["manifest"]),
-        persons=PERSON in values["manifest"].get("columns", {}),
+        persons=_has_persons(values["manifest"]),
         ways=figures.WAYS,
         proof=proof,
         command=build_command(values["manifest"]["config"]),
