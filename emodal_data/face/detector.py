@@ -26,8 +26,8 @@ CLOSER_LOOKS = ((0.0, 0.075, 0.45), (0.001, 0.0375, 1 / 3))
 #: Steps of the model's two grids, in pixels of the view, and boxes a cell. The view has whole cells of the larger one.
 _GRIDS = ((16, 2), (32, 6))
 _CELL_PX = 32
-#: Shapes of views whose model is kept: three for each size of frame.
-_SHAPES_KEPT = 12
+#: Shapes of views whose model is kept, some 10 MB each: three for each of two sizes of frame.
+_SHAPES_KEPT = 6
 
 
 class Detector:
