@@ -23,6 +23,7 @@ from emodal_data.dataset.folder import (
     check_split_is_known,
     previous_folds,
     previous_split,
+    published_split,
     read_manifest,
     recovered_dataset,
     replace_dataset,
@@ -36,7 +37,7 @@ from emodal_data.dataset.persons import previous_persons, speaker_notes
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
-from emodal_data.dataset.split.notes import split_warnings
+from emodal_data.dataset.split.notes import move_notes, split_warnings
 from emodal_data.storage.remote import list_remote, remove_remote
 from emodal_data.storage.sync import fetch, send
 from emodal_data.storage.urls import shown
@@ -237,6 +238,9 @@ def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPl
         send(ledger_of_failure)
         raise type(error)(f"{error} (what became of every row: {shown(ledger_of_failure)})") from error
     ledger_of_failure.unlink(missing_ok=True)
+    published = None if before[0] else published_split(dataset)  # after other rules, nothing is kept
+    for line in move_notes(chosen.clips["split"], published.splits if published else before[0]):
+        observer().log(line)
     if config.face.persons:
         for line in speaker_notes(chosen.ledger):
             observer().log(line)

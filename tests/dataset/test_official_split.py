@@ -14,6 +14,7 @@ from emodal_data.core.errors import InputError
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset
 from emodal_data.dataset.split.assignment import split_clips
+from emodal_data.dataset.split.expected import expected_split
 from emodal_data.dataset.split.groups import check_columns, group_of, id_columns
 from emodal_data.dataset.split.notes import split_warnings
 from emodal_data.dataset.split.official import mark_unknown_splits, not_followed
@@ -181,6 +182,18 @@ def test_clips_that_share_a_series_or_a_speaker_are_one_group() -> None:
     config = SplitConfig(group_by=("series", "speaker"))
     groups = group_of(clips, config.group_by, id_columns(rows, clips, config))
     assert groups.tolist() == ["series a", "series a", "series a", "series c", "film f4.mp4"]
+
+
+def test_clips_of_an_earlier_build_that_move_because_their_groups_were_joined_are_told() -> None:
+    rows, clips = id_table(series=["a", "a", "b", "c", "a"], speaker=["x", "x", "y", "z", "y"])
+    clips = clips.assign(label="sad")
+    config = SplitConfig(group_by=("series", "speaker"), allow_imbalance=True)
+    previous = {"c0": "train", "c1": "train", "c2": "test", "c3": "test"}
+    warnings = expected_split(rows, clips, config, previous)["warnings"]
+    moved = "split: 1 clips of the existing dataset move from test to training: rows joined their groups"
+    assert [line for line in warnings if "move" in line] == [f"{moved}, or the rules of the split are others"]
+    alone = expected_split(rows.iloc[:4], clips.iloc[:4], config, previous)
+    assert not any("move" in line for line in alone["warnings"])
 
 
 def test_any_column_can_be_what_stays_together() -> None:

@@ -11,7 +11,7 @@ from emodal_data.dataset.split.assignment import split_clips
 from emodal_data.dataset.split.folds import too_few_groups
 from emodal_data.dataset.split.groups import group_of, id_columns
 from emodal_data.dataset.split.leakage_check import crossing
-from emodal_data.dataset.split.notes import check_warnings
+from emodal_data.dataset.split.notes import check_warnings, move_notes
 from emodal_data.dataset.split.official import official_splits
 
 
@@ -39,6 +39,7 @@ def expected_split(
             of_clip = split_clips(labelled.assign(group=groups), config, previous).of_clip
         except InputError as error:
             return {"clips_per_split": {}, "columns": {}, "warnings": [str(error)]}
+        warnings += move_notes(of_clip, previous)
     of_training = groups.reindex(of_clip.index[of_clip == "train"]).nunique()
     if config.folds and of_training < config.folds:
         warnings.append(too_few_groups(of_training, config))

@@ -1,7 +1,10 @@
 """What people must know about the split of a dataset, as lines of text: how it was made, and where it is weak."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
+
+import pandas as pd
 
 from emodal_data.core.config import SplitConfig
 
@@ -40,6 +43,24 @@ def split_warnings(manifest: Mapping[str, Any]) -> list[str]:
 def split_config(manifest: Mapping[str, Any]) -> SplitConfig:
     """The settings of the split in a manifest of any version."""
     return SplitConfig.model_validate(manifest.get("config", {}).get("split", {}))
+
+
+def move_notes(of_clip: pd.Series, previous: Mapping[str, str]) -> list[str]:
+    """A line for each way in which clips of the existing dataset change their split: new rows can join two groups.
+
+    of_clip: the split of each clip, indexed by clip_id. previous: that of the clips of the dataset.
+    """
+    before = of_clip.index.to_series().map(previous)
+    moves = Counter(
+        (was, now)
+        for was, now in zip(before, of_clip, strict=True)
+        if was in _TITLES and now in _TITLES and was != now
+    )
+    return [
+        f"split: {count} clips of the existing dataset move from {_TITLES[was]} to {_TITLES[now]}: rows joined "
+        "their groups, or the rules of the split are others"
+        for (was, now), count in sorted(moves.items())
+    ]
 
 
 def check_warnings(proof: Mapping[str, Any], config: SplitConfig) -> list[str]:
