@@ -113,7 +113,8 @@ def _text_table(path: Path, names: list[str], rows: Iterator[Row]) -> tuple[pd.D
                 continue
             if len(values) > len(names) and any(value.strip() for value in values[len(names) :]):
                 raise InputError(
-                    f"{path}: row {line} has {len(values)} cells, the header has {len(names)}: quote the separator"
+                    f"{path}: row {line} has {len(values)} cells, the header has {len(names)}: quote the separator, or "
+                    "leave out what is above the header with table.skip"
                 )
             lines.append(line)
             cells.append(values)
