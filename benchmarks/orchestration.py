@@ -54,7 +54,7 @@ def read_nothing(config: Config, reel: Reel) -> None:
 def build_nothing(config: Config, films: int, clips: int) -> None:
     """The part of build-dataset whose cost grows with the clips."""
     reels = make_reels(films, clips, config.clips.reel_size)
-    with observed_in_prefect(), engine(config, prefect_threads) as submit:
+    with observed_in_prefect(config.out), engine(config, prefect_threads) as submit:
         observer().stage("reading clips", clips, "clips")
         observer().films({f"film{n}.mkv": clips // films for n in range(films)})
         futures = {submit(read_nothing, reel): reel for reel in reels}

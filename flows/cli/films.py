@@ -25,7 +25,7 @@ def sample_films(
 ) -> None:
     """Make films with known truth, to try the pipeline on.
 
-    Example: emodal sample-films demo --films 6
+    Example: emodal sample-films samples --films 6 --clips-per-film 12
     """
     from emodal_data.sample_films import make_sample_films
     from flows.progress.summary import next_command
