@@ -166,7 +166,7 @@ def _repeat_lines(repeats: Mapping[str, Any]) -> list[str]:
             f"accuracy % {over}", {**repeats["networks"], **repeats.get("reference", {})}, "accuracy"
         )
     for target, spreads in repeats.get("targets", {}).items():
-        lines += _spread_lines(f"CCC of {target} {over}", spreads, "ccc")
+        lines += ([""] if lines else []) + _spread_lines(f"CCC of {target} {over}", spreads, "ccc")
     lines.append(
         f"interval: of the mean over {repeats['by']}s; p: paired t-test against EMODal over {repeats['by']}s"
     )

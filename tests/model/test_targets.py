@@ -273,21 +273,44 @@ def test_trainings_without_classes_are_compared_by_their_concordance(alone: tupl
     assert lines[1].split()[:2] == ["valence", "clips"] and lines[2].startswith("audio+image (EMODal)")
 
 
-def test_seeds_and_folds_without_classes_spread_the_concordance_and_find_no_suspects(tmp_path: Path) -> None:
-    def metrics_of(ccc: float) -> dict[str, Any]:
-        return {"networks": {}, "reference": {}, "targets": {"valence": {"emodal": {"ccc": ccc}}}}
+def test_folds_without_classes_are_pooled_and_spread_and_have_no_suspects(
+    alone: tuple, tmp_path: Path
+) -> None:
+    dataset, out, metrics = alone
+    judged = read_predictions(out / "predictions.parquet")
+    jobs = [TrainingJob(None, dataset, tmp_path, ALONE)]
+    jobs += [TrainingJob(fold, dataset, tmp_path / "folds" / str(fold), ALONE) for fold in (0, 1)]
+    write_predictions(tmp_path / "predictions.parquet", judged)
+    for fold in (0, 1):
+        rows = np.arange(60) % 2 == fold
+        part = replace(
+            judged,
+            **{name: getattr(judged, name)[rows] for name in ("clip_ids", "films", "speakers", "labels")},
+            **{name: getattr(judged, name)[rows] for name in ("majority", "targets", "target_means")},
+            folds=np.full(30, fold),
+            values={key: values[rows] for key, values in judged.values.items()},
+        )
+        write_predictions(jobs[fold + 1].out / "predictions.parquet", part)
 
-    jobs = [TrainingJob(seed, tmp_path, tmp_path / str(seed), ALONE) for seed in (0, 1)]
-    (tmp_path / "0").mkdir()
-    together = train_repeats(jobs, lambda _: [metrics_of(-0.1), metrics_of(0.3)])
+    def metrics_of(ccc: float) -> dict[str, Any]:
+        return metrics | {"targets": {"valence": {"emodal": {"ccc": ccc}}}}
+
+    together = train_repeats(jobs, lambda _: [metrics, metrics_of(-0.1), metrics_of(0.3)])
     spread = together["repeats"]["targets"]["valence"]["emodal"]
     assert (spread["ccc"], spread["mean"], spread["interval"]) == (
         [-0.1, 0.3],
         pytest.approx(0.1),
         [-1.0, 1.0],
     )
-    lines = format_report(together | {"targets": {}}).splitlines()
-    assert "CCC of valence over 2 seeds" in lines
+    # Together, the folds have the clips of the test split here.
+    assert together["pooled"]["targets"]["valence"]["emodal"]["n"] == 48
+    assert together["pooled"]["targets"]["valence"]["emodal"]["ccc"] == pytest.approx(
+        metrics["targets"]["valence"]["emodal"]["ccc"]
+    )
+    assert "suspects" not in together and not (tmp_path / "folds" / "suspects.csv").exists()
+    lines = format_report(together).splitlines()
+    assert "CCC of valence over 2 folds" in lines
+    assert "note: suspect labels are found among classes, and there are none" in lines
 
 
 def test_a_sweep_without_classes_is_ranked_by_the_squared_error() -> None:
