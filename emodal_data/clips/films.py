@@ -21,8 +21,8 @@ from emodal_data.storage.files import is_passing, write_bytes
 #: Raised when inspecting a film finds something else than before; the films in catalogues are then inspected again.
 INSPECTION_VERSION = 2
 
-#: Seconds a film may take to be hashed and its header read.
-INSPECT_TIMEOUT_S = 900.0
+#: Seconds that the header of a film may take to be read, and bytes a second that a slow drive gives to be hashed.
+INSPECT_TIMEOUT_S, _SLOWEST_BYTES_S = 900.0, 10e6
 
 #: Times of change that two machines see of one file differ by no more than this, in nanoseconds (FAT rounds to 2 s).
 _ROUNDED_NS = 2_000_000_000
@@ -129,7 +129,8 @@ def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
 def inspect_guarded(film: FilmFile, root: Path, config: ClipsConfig, pool: WorkerPool) -> FilmFacts:
     """Inspect a film in a worker; a film that crashes or hangs the worker cannot be used. Raises as inspect_film."""
     try:
-        return pool.run(INSPECT_TIMEOUT_S, inspect_film, film, root, config)
+        timeout_s = INSPECT_TIMEOUT_S + film.size_bytes / _SLOWEST_BYTES_S
+        return pool.run(timeout_s, inspect_film, film, root, config)
     except WorkerFailed as error:
         return replace(not_read(film, error.reason), limits=limits_key(config))
 

@@ -4,20 +4,20 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from emodal_data.clips.films import FilmFile, check_unchanged
 from emodal_data.clips.plan import Clip, Plan
 from emodal_data.clips.store import store_folder
 from emodal_data.core.config import ClipsConfig
-from emodal_data.core.errors import Dropped
+from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.media.mp4 import export_clip
 from emodal_data.storage.files import atomic_path
 
 
 @dataclass(frozen=True)
 class Export:
-    """The clips of one film that have no mp4 yet, and the folder they go to."""
+    """The clips of one film that have no mp4 yet, and the folder they go to. source: its file when it was hashed."""
 
-    film: str
-    path: Path
+    source: FilmFile
     clips: tuple[Clip, ...]
     folder: Path
 
@@ -26,7 +26,7 @@ class Export:
         return (config.timeout_s + 5.0) * len(self.clips)
 
 
-def plan_exports(plan: Plan, films: Path, out: Path) -> list[Export]:
+def plan_exports(plan: Plan, out: Path) -> list[Export]:
     """The exports still to be written below `out`: for each film, pieces of at most 16 clips."""
     exports = []
     for film, of_film in plan.clips.groupby("film", sort=True):
@@ -34,20 +34,25 @@ def plan_exports(plan: Plan, films: Path, out: Path) -> list[Export]:
         spans = zip(of_film.index, of_film["start_s"], of_film["end_s"], strict=True)
         todo = [Clip(*span) for span in spans if not (folder / f"{span[0]}.mp4").exists()]
         pieces = [tuple(todo[start : start + 16]) for start in range(0, len(todo), 16)]
-        exports += [Export(str(film), films.resolve() / str(film), piece, folder) for piece in pieces]
+        exports += [Export(plan.files[str(film)], piece, folder) for piece in pieces]
     return exports
 
 
 def write_exports(export: Export, films: Path, config: ClipsConfig) -> list[str]:
-    """Write the mp4 of each clip. Returns a line for each that could not be written."""
-    failed = []
+    """Write the mp4 of each clip. Returns a line for each that could not be written.
+
+    None is written of a film that was exchanged since it was hashed: see clips.films.check_unchanged.
+    """
+    failed, film = [], export.source
     for clip in export.clips:
         to = export.folder / f"{clip.clip_id}.mp4"
         try:
+            check_unchanged(film)
             with atomic_path(to) as temporary:
-                export_clip(export.path, clip.start_s, clip.end_s, temporary, root=films, config=config)
-        except Dropped as drop:
-            failed.append(f"{export.film} {clip.start_s:g}-{clip.end_s:g} s: no mp4: {drop}")
+                export_clip(film.path, clip.start_s, clip.end_s, temporary, root=films, config=config)
+                check_unchanged(film)
+        except (Dropped, TransientError) as error:
+            failed.append(f"{film.name} {clip.start_s:g}-{clip.end_s:g} s: no mp4: {error}")
     return failed
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,8 +97,8 @@ class Plan:
 
     rows: tables.ROWS and the other columns of the annotations, with canonical film names and the reasons found so far.
     clips: tables.PLANNED. reels: what is still to be read. places: the clips that the store has already.
-    films: SHA-256 of the content of each film in clips. warnings: what is odd about columns and spans, a line each.
-    limits: as media.guard.limits_key.
+    films: SHA-256 of the content of each film in clips. files: their files when they were found.
+    warnings: what is odd about columns and spans, a line each. limits: as media.guard.limits_key.
     """
 
     rows: pd.DataFrame
@@ -108,6 +108,7 @@ class Plan:
     films: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     limits: str = ""
+    files: Mapping[str, FilmFile] = field(default_factory=dict)
 
 
 def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[str, FilmFile]]:
@@ -227,7 +228,8 @@ def plan_build(
     checked(table, PLANNED)
     odd = rows.attrs.get("warnings", ())
     warnings = (*odd, *misspelt, *_outside_lines(rows, LabelScheme.of(labels)), *warnings)
-    return Plan(rows, table, tuple(reels), places, hashes, warnings, limits)
+    found = {name: files[name] for name in hashes}
+    return Plan(rows, table, tuple(reels), places, hashes, warnings, limits, found)
 
 
 def all_places(plan: Plan) -> Places:

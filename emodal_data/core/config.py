@@ -55,7 +55,7 @@ class LabelsConfig(Section):
     @classmethod
     def _classes_of_the_preset(cls, values: Any) -> Any:
         if isinstance(values, Mapping) and (name := values.get("preset")) is not None:
-            if name not in PRESETS:
+            if not isinstance(name, str) or name not in PRESETS:
                 raise ValueError(f"preset is none of {', '.join(PRESETS)}")
             return {"classes": PRESETS[name].classes, **values}
         return values

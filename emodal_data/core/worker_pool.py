@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 import pebble
 
 from emodal_data.core.errors import TransientError, WorkError, WorkersLost
+from emodal_data.core.fences import current_fences, run_fenced
 from emodal_data.core.reasons import Reason
 from emodal_data.core.worker_process import WorkerContext, start_worker
 
@@ -105,7 +106,12 @@ class WorkerPool:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        future: Any = pool.schedule(function, args=list(args), kwargs=kwargs, timeout=timeout_s)
+        call: list[Any] = [function, *args]
+        if fences := tuple(
+            fence for fence in current_fences() if not fence.is_at_url
+        ):  # workers write to disk only
+            call = [run_fenced, fences, *call]
+        future: Any = pool.schedule(call[0], args=call[1:], kwargs=kwargs, timeout=timeout_s)
         try:
             result: T = future.result()
         except pebble.ProcessExpired as error:

@@ -1,7 +1,5 @@
 """Writes a corpus as a table of spans with the emodal.toml that reads it."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -9,7 +7,7 @@ from pathlib import Path
 
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES
-from emodal_data.core.text import plain_cell
+from emodal_data.core.text import csv_text
 from emodal_data.corpora.corpus import Choices, Corpus, Row
 from emodal_data.corpora.folder import CorpusFolder
 from emodal_data.corpora.toml import toml_text
@@ -85,7 +83,10 @@ def write_corpus(table: CorpusTable, out: Path, force: bool = False) -> list[Pat
     Raises InputError if one of them exists with another content, unless `force`.
     """
     config = out.parent / CONFIG
-    contents = {out: _csv_text(table).encode(), config: config_text(table, out).encode()}
+    contents = {
+        out: csv_text([table.columns, *table.rows]).encode(),
+        config: config_text(table, out).encode(),
+    }
     if out.name == CONFIG:
         raise InputError(
             f"{out}: that is the name of the settings; name a table, such as {out.with_name('spans.csv')}"
@@ -182,14 +183,6 @@ def _cells(
         for film, row in kept
     )
     return ("film", *names, *more), cells
-
-
-def _csv_text(table: CorpusTable) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows([plain_cell(cell) for cell in row] for row in table.rows)
-    return text.getvalue()
 
 
 def _split(table: CorpusTable) -> dict[str, object]:

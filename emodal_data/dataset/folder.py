@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import shutil
+import uuid
 from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import SPLITS
 from emodal_data.dataset.kept_split import KeptSplit, kept_split_file, read_kept_split, split_of_ledger
+from emodal_data.dataset.manifest_check import wrong_type
 from emodal_data.dataset.seal import is_sealed
 from emodal_data.storage.files import explain_os_errors, file_sha256, is_inside
 
@@ -35,7 +37,7 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
 
 
 def parse_manifest(path: Path, content: bytes) -> dict[str, Any]:
-    """A manifest from its bytes; empty if it is damaged: no JSON, or values of other types.
+    """A manifest from its bytes; empty if it is damaged: no JSON, or an entry that is missing or of another type.
 
     Raises InputError if it names a file outside the dataset.
     """
@@ -43,16 +45,13 @@ def parse_manifest(path: Path, content: bytes) -> dict[str, Any]:
         manifest = json.loads(content)
         shards = [str(shard["name"]) for shard in manifest.get("shards", [])]
         files = [str(name) for name in manifest.get("files", {})]
-        typed = all(
-            isinstance(manifest.get(name, {}), dict) for name in ("files", "counts", "config", "versions")
-        )
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return {}
     if outside := [name for name in files if not is_inside(name)]:
         raise InputError(f"{path}: names {outside[0]!r}, which is outside the dataset")
     if outside := [name for name in shards if not is_inside(f"data/{name}")]:
         raise InputError(f"{path}: names {outside[0]!r}, which is no shard")
-    return manifest if typed else {}
+    return manifest if wrong_type(manifest) is None else {}
 
 
 def shard_paths(dataset: Path, split: str | None = None) -> list[Path]:
@@ -138,10 +137,13 @@ def recovered_dataset(dataset: Path) -> Iterator[None]:
 
 
 def staging_folder(dataset: Path) -> Path:
-    """An empty folder beside the dataset to write the next one in."""
-    folder = _staging(dataset)
+    """An empty folder beside the dataset to write the next one in.
+
+    Each has a name of its own: a worker of a cluster that still writes for a killed build writes into no other's.
+    """
+    folder = _staging(dataset) / uuid.uuid4().hex[:12]
     with explain_os_errors(folder):
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder.parent, ignore_errors=True)
         folder.mkdir(parents=True)
     return folder
 

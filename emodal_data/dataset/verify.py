@@ -10,17 +10,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
 from emodal_data.annotations import count_words
 from emodal_data.annotations.agreement import counted_rows, ledger_votes
 from emodal_data.clips.overrides import relabel_vote_counts
-from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import LEDGER, SCHEMA_VERSION, SPLITS, with_current_names
 from emodal_data.core.versions import package_versions
 from emodal_data.dataset.folder import read_manifest, shard_paths
 from emodal_data.dataset.manifest import dataset_hash
+from emodal_data.dataset.manifest_check import dataset_config
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.seal import is_sealed
 from emodal_data.dataset.shards import content_sha256, vote_shares
@@ -33,6 +32,8 @@ def verify_dataset(dataset: Path) -> list[str]:
     Raises InputError if there is no manifest to compare with.
     """
     manifest = read_manifest(dataset)
+    if not manifest and (dataset / "manifest.json").is_file():
+        raise InputError(f"{dataset / 'manifest.json'}: is damaged: build the dataset again")
     if not manifest:
         raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
     version = manifest.get("schema_version")
@@ -59,13 +60,10 @@ def verify_dataset(dataset: Path) -> list[str]:
 def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
     problems = [] if is_sealed(manifest) else ["manifest.json: is not what was written"]
     try:
-        DatasetConfig.model_validate(manifest["config"])
-    except ValidationError as error:
+        dataset_config(manifest)
+    except InputError as error:
         if manifest.get("versions", {}).get("emodal") == package_versions().get("emodal"):
-            wrong = error.errors()[0]
-            problems.append(
-                f"manifest.json: config.{'.'.join(map(str, wrong['loc']))}: {wrong['msg'].lower()}"
-            )
+            problems.append(str(error))
     return problems
 
 

@@ -3,6 +3,8 @@
 import functools
 from typing import TYPE_CHECKING, Any
 
+from emodal_data.core.text import markdown_text
+
 if TYPE_CHECKING:
     import jinja2
 
@@ -22,7 +24,7 @@ def _environment() -> "jinja2.Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"alpha": _alpha, "cell": _cell, "line": _line, "percent": _percent}
+    environment.filters |= {"alpha": _alpha, "text": markdown_text, "line": _line, "percent": _percent}
     return environment
 
 
@@ -37,8 +39,3 @@ def _percent(fraction: float) -> str:
 def _line(text: str) -> str:
     """Text on one line."""
     return " ".join(text.split())
-
-
-def _cell(text: str) -> str:
-    """The name of a film, safe in a cell of a Markdown table."""
-    return _line(text).replace("|", "\\|")

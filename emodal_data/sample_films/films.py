@@ -3,8 +3,6 @@
 The room's work, top to bottom; the files that it calls decide how things look and sound.
 """
 
-import csv
-import io
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,6 +14,7 @@ import cv2
 import numpy as np
 
 from emodal_data.core.errors import InputError
+from emodal_data.core.text import csv_text
 from emodal_data.sample_films.actors import draw_actor
 from emodal_data.sample_films.encoder import write_film
 from emodal_data.sample_films.meshes import Floats
@@ -97,12 +96,11 @@ def make_sample_films(
         pool.shutdown(cancel_futures=True)
         cv2.setNumThreads(opencv_threads)
     truth = [row for number in range(films) for row in rows[number]]
-    _write_csv(folder / "truth.csv", [field.name for field in fields(Truth)], [astuple(row) for row in truth])
-    _write_csv(
-        folder / "annotations.csv",
-        ["film", "start", "end", "label", "speaker"],
-        [(row.film, row.start, row.end, row.label, row.speaker) for row in truth],
-    )
+    facts = csv_text([[field.name for field in fields(Truth)], *map(astuple, truth)])
+    write_bytes(folder / "truth.csv", facts.encode())
+    spans = [(row.film, row.start, row.end, row.label, row.speaker) for row in truth]
+    table = csv_text([("film", "start", "end", "label", "speaker"), *spans])
+    write_bytes(folder / "annotations.csv", table.encode())
 
 
 def _make_film(folder: Path, number: int, clips: int, seed: int, scenes: bool) -> list[Truth]:
@@ -163,11 +161,3 @@ def _truth(film: str, take: Take, start_s: float, frames_s: Floats) -> Truth:
         round(float(frames_s[middle]), 6),
         *face,
     )
-
-
-def _write_csv(path: Path, header: list[str], rows: list[tuple[object, ...]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emodal_data.core.errors import DRIVE_ERRORS, InputError, TransientError, WorkError
+from emodal_data.core.fences import check_fences
 
 #: Temporary files have this suffix, so that what a killed run left behind differs from results.
 TEMPORARY = ".tmp"
@@ -30,7 +31,8 @@ _PASSING = DRIVE_ERRORS | {
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path in the folder of `path`; when the block ends without error it is synced and renamed to `path`.
 
-    Raises WorkError when the disk is full, InputError when the folder cannot be written.
+    Raises WorkError when the disk is full or the build no longer holds its folder (core.fences), InputError when the
+    folder cannot be written.
     """
     with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would hide results from colleagues
             sync(temporary)
+            check_fences(path)
             temporary.replace(path)
             sync(path.parent)
     finally:

@@ -3,7 +3,8 @@
 The local lock is filelock's. The remote one is our own, because fsspec has none: an object beside the dataset names
 its holder and is renewed while the build runs. S3 creates and replaces an object only if nobody else did, so two builds
 cannot both get the lock. In a store that cannot do this, the last of two builds that start in the same second gets it.
-A process that lost the lock, for example because its machine slept, is stopped at its next write: see remote.fenced.
+A process that lost the lock, for example because its machine slept, is stopped at its next write, and so are the
+workers of a Dask cluster that still work for it: see core/fences.py.
 """
 
 import contextlib
@@ -19,10 +20,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from emodal_data.core.errors import EmodalError, InputError, WorkError
+from emodal_data.core.fences import FolderFence, fenced
 from emodal_data.storage.files import explain_os_errors
 from emodal_data.storage.remote import (
     create_remote,
-    fenced,
     modified_remote_s,
     read_remote,
     remote_file,
@@ -54,7 +55,7 @@ def exclusive_remote(out: Path) -> Iterator[None]:
     alive = threading.Thread(target=_beat, args=(lock, done), daemon=True)
     alive.start()
     try:
-        with fenced(out, lock.check):
+        with fenced(lock):
             yield
     finally:
         done.set()
@@ -63,10 +64,15 @@ def exclusive_remote(out: Path) -> Iterator[None]:
 
 
 class _RemoteLock:
-    """The lock of a URL: an object that names its holder, and the token that only the holder knows."""
+    """The lock of a URL: an object that names its holder, and the token that only the holder knows.
+
+    It is the fence of all writes at the URL, also of those of other machines that work for the holder.
+    """
+
+    is_at_url = True
 
     def __init__(self, out: Path) -> None:
-        self._out, self._object, self._token = out, out / ".lock", uuid.uuid4().hex
+        self.folder, self._object, self._token = out, out / ".lock", uuid.uuid4().hex
         self._beats = 0
 
     def acquire(self) -> None:
@@ -80,9 +86,9 @@ class _RemoteLock:
                     continue
                 raise
             is_dead = silent_s is not None and silent_s >= _DEAD_AFTER_S
-            if holder.get("folder") != _folder(self._out) and not is_dead:
+            if holder.get("folder") != _folder(self.folder) and not is_dead:
                 raise InputError(
-                    f"{shown(self._out)}: in use by {holder.get('holder', 'another build')}; wait for it, choose "
+                    f"{shown(self.folder)}: in use by {holder.get('holder', 'another build')}; wait for it, choose "
                     f"another --out, or remove {shown(self._object)} if it was killed"
                 )
             if replace_remote(self._object, self._contents(), version):
@@ -111,7 +117,7 @@ class _RemoteLock:
             remove_remote(self._object)
 
     def _contents(self) -> bytes:
-        who = {"holder": _holder(), "folder": _folder(self._out), "token": self._token}
+        who = {"holder": _holder(), "folder": _folder(self.folder), "token": self._token}
         return json.dumps(who | {"beats": self._beats}).encode()  # each renewal has another ETag
 
 
@@ -164,11 +170,14 @@ def exclusive(out: Path) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:
-            holder = path.read_text(encoding="utf-8").strip() or "another build"
+            holder = (path.read_text(encoding="utf-8").splitlines() or ["another build"])[0]
             raise InputError(f"{out}: in use by {holder}; wait for it, or choose another --out") from error
+    mark = f"{_holder()}\n{uuid.uuid4().hex}\n"
     try:
         with explain_os_errors(out):
-            path.write_text(_holder(), encoding="utf-8")
-        yield
+            path.write_text(mark, encoding="utf-8")
+        # At a URL, other machines have other copies of the folder, and locks of their own.
+        with contextlib.nullcontext() if url_of(out) else fenced(FolderFence(out, path, mark)):
+            yield
     finally:
         lock.release()

@@ -2,13 +2,14 @@
 
 import contextlib
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from emodal_data.core.errors import EmodalError, InputError, TransientError
+from emodal_data.core.fences import check_fences
 from emodal_data.storage.files import atomic_path, is_disk_full
 from emodal_data.storage.urls import shown, url_of
 
@@ -19,27 +20,6 @@ class RemoteFile:
 
     size_bytes: int
     version: str
-
-
-#: Local copies of folders at URLs, and what is called before this process writes at or below their URLs: see fenced.
-_FENCES: dict[Path, Callable[[], None]] = {}
-
-
-@contextlib.contextmanager
-def fenced(folder: Path, check: Callable[[], None]) -> Iterator[None]:
-    """Call check before each write of this process at the URL of a folder or below it, while the block runs.
-
-    check raises if this process may no longer write there.
-    """
-    outer = _FENCES.get(folder)
-    _FENCES[folder] = check
-    try:
-        yield
-    finally:
-        if outer is None:
-            del _FENCES[folder]
-        else:
-            _FENCES[folder] = outer
 
 
 def list_remote(path: Path, with_hidden: bool = False) -> dict[Path, RemoteFile]:
@@ -148,10 +128,11 @@ def modified_remote_s(path: Path) -> float | None:
 
 @contextlib.contextmanager
 def writing_remote(path: Path) -> Iterator[tuple[Any, str]]:
-    """The file system of a path's URL and the key in it, to write there. Errors as fenced and list_remote."""
-    for folder, check in list(_FENCES.items()):
-        if path.is_relative_to(folder):
-            check()
+    """The file system of a path's URL and the key in it, to write there. Errors as list_remote.
+
+    Raises WorkError if the build that this thread works for no longer holds the folder: see core.fences.
+    """
+    check_fences(path, at_url=True)
     with open_remote(path) as opened:
         yield opened
 

@@ -9,6 +9,7 @@ names of their own. Its cache of listings is off, because another machine may ch
 """
 
 import contextlib
+import contextvars
 from collections.abc import Callable, Iterable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -168,5 +169,6 @@ def _remove_empty_folders(path: Path) -> None:
 def _all(work: Callable[..., T], items: Iterable[tuple[Any, ...]]) -> None:
     """Call work for each item, several at once; the first error is raised."""
     with ThreadPoolExecutor(_TOGETHER) as threads:
-        for done in [threads.submit(work, *item) for item in items]:
+        # Each thread works behind the fences of this one.
+        for done in [threads.submit(contextvars.copy_context().run, work, *item) for item in items]:
             done.result()

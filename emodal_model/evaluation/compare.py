@@ -148,7 +148,7 @@ def _settings(folder: Path) -> dict[str, Any]:
     try:
         metrics = json.loads((folder / "metrics.json").read_bytes())
         return {"dataset": metrics["dataset"]["hash"][:16], **metrics["config"]}
-    except (OSError, ValueError, KeyError) as exc:
+    except (OSError, ValueError, LookupError, TypeError) as exc:
         raise ModelInputError(f"{folder}: no finished training here (no metrics.json); train again") from exc
 
 

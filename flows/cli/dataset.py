@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.options import Json, dataset_in, note, print_result
+from flows.cli.options import Json, dataset_in, note, print_line, print_result
 
 if TYPE_CHECKING:
     from flows.operations.forget import Forgotten
@@ -120,7 +120,6 @@ def forget(
     """
     from dataclasses import asdict
 
-    from emodal_data.core.text import printable
     from flows.operations.forget import forget as forget_in
     from flows.progress.summary import next_command
 
@@ -132,7 +131,7 @@ def forget(
     done = "would be removed" if dry_run else "removed"
     if sys.stdin.isatty() and sys.stderr.isatty() and not (yes or dry_run):
         for line in _counts(run(only_say=True), "will be removed"):
-            print(f"emodal: {line}", file=sys.stderr)
+            print_line(line)
         typer.confirm("Remove it?", abort=True, err=True)
     result = run(dry_run)
     if not result.is_known:
@@ -140,7 +139,7 @@ def forget(
             f"{out}: knows no {'film' if film else 'speaker'} {film or speaker!r}: searched for its name alone"
         )
     for line in result.left:  # the command fails for it, so it is said also with -q
-        print(f"emodal: {'would be left' if dry_run else 'left'}: {printable(line)}", file=sys.stderr)
+        print_line(f"{'would be left' if dry_run else 'left'}: {line}")
     if (out / "model").exists():
         note(f"{out / 'model'} may have learnt from it; --model removes it")
     note("take it out of the annotations too, or the next build brings it back")

@@ -16,9 +16,12 @@ def _named_or_found(context: typer.Context, file: Path | None) -> Path | None:
     """The config file of --config, or emodal.toml of the working folder or the nearest folder above."""
     if file or context.resilient_parsing:  # the latter: the shell completes a line
         return file
-    from flows.config.found import find_config
+    from flows.config.found import find_config, is_trusted
 
     found = find_config()
+    if found and not is_trusted(found):
+        print_line(f"{found} belongs to another user and is not read; --config {found} reads it")
+        return None
     if found and not context.params.get("quiet"):  # read first; no command runs yet
         note(f"settings of {found}")
     return found
@@ -73,10 +76,15 @@ def print_result(
 
 def note(text: str) -> None:
     """Say something beside the result on standard error, unless people want it quiet."""
+    if verbosity() is not Verbosity.QUIET:
+        print_line(text)
+
+
+def print_line(text: str) -> None:
+    """Say something on standard error in any case."""
     from emodal_data.core.text import printable
 
-    if verbosity() is not Verbosity.QUIET:
-        print(f"emodal: {printable(text)}", file=sys.stderr)
+    print(f"emodal: {printable(text)}", file=sys.stderr)
 
 
 def as_given(

@@ -1,6 +1,7 @@
 """The config file of a working folder: emodal.toml in it or in the nearest folder above, as uv and ruff find theirs."""
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,18 @@ def find_config() -> Path | None:
     return next((file for file in files if os.path.isfile(file)), None)  # noqa: PTH113
 
 
+def is_trusted(file: Path) -> bool:
+    """Whether a file that was found, and not named, may decide what a command does with the rights of its user.
+
+    It may name a Dask scheduler or weights, which run code, and an `out` that is replaced. So it has to be the user's
+    own or root's; in the working folder also anybody's, unless all users may write there, as in /tmp.
+    """
+    if _owner(file) in (os.geteuid(), 0):
+        return True
+    folder = os.stat(file.absolute().parent)  # noqa: PTH116
+    return file == Path(CONFIG) and not folder.st_mode & stat.S_IWOTH
+
+
 def with_paths_of(file: Path, tree: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a file; if it lies above the working folder, its relative paths are those of its folder."""
     folder = file.absolute().parent
@@ -30,6 +43,10 @@ def with_paths_of(file: Path, tree: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(values := tree.get(section), dict) and values.get(name):
             anchored[section] = values | {name: _anchored(folder, values[name])}
     return anchored
+
+
+def _owner(file: Path) -> int:
+    return os.stat(file).st_uid  # noqa: PTH116
 
 
 def _anchored(folder: Path, value: Any) -> Any:

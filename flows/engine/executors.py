@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError, Executor, Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from emodal_data.core.errors import TransientError, WorkError
+from emodal_data.core.fences import current_fences, run_fenced
 from flows.config.models import Config
 
 P = ParamSpec("P")
@@ -56,7 +57,9 @@ def run_on_engine(
     try:
         if client.status in _ENDED:
             raise CancelledError
-        return executor_of(config).submit(function, config, *args, **kwargs).result()
+        # The cluster's workers write only as long as this build holds its folder.
+        submit: Callable[..., Future[R]] = executor_of(config).submit
+        return submit(run_fenced, current_fences(), function, config, *args, **kwargs).result()
     except KilledWorker as error:
         died = error.allowed_failures + 1
         raise WorkError(f"{died} Dask workers died over it, one after the other (out of memory?)") from error

@@ -62,7 +62,7 @@ _NAMES: dict[Callable[..., Any], tuple[str, str]] = {
         "ingest_reel",
         "read {about.film} {about.first_s:.0f}-{about.last_s:.0f} s",
     ),
-    work.cut_clips: ("cut_clips", "cut {about.film}"),
+    work.cut_clips: ("cut_clips", "cut {about.source.name}"),
     work.write_one_shard: ("make_shard", "write {about.path.name}"),
 }
 

@@ -13,6 +13,7 @@ from emodal_data.clips.ingest import Row, check_ready, read_reel_isolated
 from emodal_data.clips.mp4_exports import Export, write_exports
 from emodal_data.clips.plan import Reel
 from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.core.errors import TransientError
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard, write_shard
 from emodal_data.dataset.split.leak_price import leak_price
 from emodal_data.presentation.describe import describe_dataset
@@ -58,9 +59,13 @@ def _seen_here(film: FilmFile, path: Path, config: Config) -> FilmFile:
 
 def cut_clips(config: Config, export: Export) -> list[str]:
     """Write some clips of a film as mp4 files. Returns a line for each that cannot be written."""
-    with film_at_hand(export.path, config.films, config.storage.films_gb) as (path, films):
-        here, timeout_s = replace(export, path=path), export.timeout_s(config.clips)
-        failed = workers(config).run(timeout_s, write_exports, here, films, config.clips)
+    film, timeout_s = export.source, export.timeout_s(config.clips)
+    try:
+        with film_at_hand(film.path, config.films, config.storage.films_gb, film.version) as (path, films):
+            here = replace(export, source=_seen_here(film, path, config))
+            failed = workers(config).run(timeout_s, write_exports, here, films, config.clips)
+    except TransientError as error:
+        return [f"{film.name}: {len(export.clips)} clips without mp4: {error}"]
     send(export.folder)
     return failed
 

@@ -197,7 +197,7 @@ def publish(
     planned = plan_shards(chosen, folder, config.shards.rows)
     chosen = replace(chosen, clips=chosen.clips.head(0).copy())  # the shards hold them now, once is enough
     shards = write_shards(planned, config, submit)
-    remove_remote(folder)
+    remove_remote(folder.parent)  # with what killed builds left there
     annotations = annotations_sha256(config.annotations, config.table)
     manifest = make_manifest(
         chosen,
@@ -267,7 +267,7 @@ def export_clips(plan: Plan, config: Config, submit: Submit) -> None:
     """Write the clips as mp4 files where clips.export asks for them; those that cannot be written are logged."""
     if config.clips.export == "none":
         return
-    exports = plan_exports(plan, config.films, config.out / "exports" / config.clips.export)
+    exports = plan_exports(plan, config.out / "exports" / config.clips.export)
     observer().stage("cutting clips", sum(len(export.clips) for export in exports), "clips")
     futures = {submit(cut_clips, export): export for export in exports}
     for future in as_completed(futures):

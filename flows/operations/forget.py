@@ -20,7 +20,6 @@ from emodal_data.annotations.cells import plain_name
 from emodal_data.clips.films import FilmCatalogue
 from emodal_data.clips.mp4_exports import remove_exports
 from emodal_data.clips.store import list_clips, remove_clips
-from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError, WorkError
 from emodal_data.core.schema import LEDGER, carried_columns
 from emodal_data.dataset.carried import PREFIX
@@ -35,6 +34,7 @@ from emodal_data.dataset.integrity import forget_times
 from emodal_data.dataset.kept_split import forget_kept_clips
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import manifest_contents
+from emodal_data.dataset.manifest_check import dataset_config
 from emodal_data.dataset.persons import PERSON
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.shards import WrittenShard, copy_shards
@@ -329,8 +329,7 @@ def _samples(folder: Path) -> pd.DataFrame:
 def _proof(folder: Path, manifest: dict[str, Any], ledger: pa.Table) -> dict[str, Any]:
     """The leakage check of what is left. If an earlier version checked less, its result is kept without its counts."""
     try:
-        config = SplitConfig.model_validate(manifest["config"].get("split", {}))
-        return check_shards(folder, config, ledger.to_pandas())
+        return check_shards(folder, dataset_config(manifest).split, ledger.to_pandas())
     except WorkError:
         before = manifest["leak_proof"]
         return {name: value for name, value in before.items() if name not in ("clips", "groups", "columns")}

@@ -3,8 +3,6 @@
 The two packages meet here: emodal_data finds spans and extracts features, emodal_model predicts.
 """
 
-import csv
-import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +23,7 @@ from emodal_data.core.config import DEFAULT_LABELS, AudioConfig, ClipsConfig, Fa
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE
 from emodal_data.core.span import Span
-from emodal_data.core.text import plain_cell
+from emodal_data.core.text import csv_text
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.media import probe
 from emodal_data.storage.files import write_bytes
@@ -314,16 +312,8 @@ def as_csv(lines: Sequence[dict[str, Any]], labels: Sequence[str], targets: Sequ
     """The lines as CSV with a header, empty cells where there is nothing."""
     words = ["label", "predicted"] if labels else []
     names = ["film", "start_s", "end_s", *words, *answer_columns(labels, targets), "used"]
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, [*names, "face_reason", "sound_reason", "frame_s"], lineterminator="\n", restval=""
-    )
-    writer.writerow({name: plain_cell(name) for name in writer.fieldnames})
-    for line in lines:
-        writer.writerow(
-            {name: plain_cell(value) if isinstance(value, str) else value for name, value in line.items()}
-        )
-    return text.getvalue()
+    names += ["face_reason", "sound_reason", "frame_s"]
+    return csv_text([names, *([line.get(name) for name in names] for line in lines)])
 
 
 def _is_meant(name: str, film: Path) -> bool:

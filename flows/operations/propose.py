@@ -1,7 +1,5 @@
 """The work of `emodal propose`: look at every film, cut the clips, write the table and the project. No Prefect."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -20,7 +18,7 @@ from emodal_data.clips.span_reading import ReadSettings
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, InputError, WorkError
 from emodal_data.core.span import Span
-from emodal_data.core.text import plain_cell
+from emodal_data.core.text import csv_text
 from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.media.mp4 import export_clip
 from emodal_data.storage.files import atomic_path, write_bytes
@@ -142,7 +140,7 @@ def _dataset_of(file: Path) -> Path | None:
     """The dataset that a network was trained on, if it is where its training found it or beside the model folder."""
     try:
         named = Path(json.loads((file.parent / "metrics.json").read_bytes())["dataset"]["path"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError):
         named = file.parent
     return next((p for p in (named, file.parent.parent / "dataset") if (p / "manifest.json").is_file()), None)
 
@@ -175,15 +173,11 @@ def _cut(found: list[tuple[str, Span]], project: Path, config: Config) -> None:
 
 
 def _table(proposed: Iterable[Proposed], ranked: bool) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*REQUIRED, *OPTIONAL, *(("score", "why") if ranked else ())])
+    rows: list[list[object]] = [[*REQUIRED, *OPTIONAL, *(("score", "why") if ranked else ())]]
     for one in proposed:
-        reasons = (one.score, plain_cell(one.why)) if ranked else ()
-        writer.writerow(
-            [plain_cell(one.film), f"{one.span.start_s:.3f}", f"{one.span.end_s:.3f}", "", "", "", *reasons]
-        )
-    return text.getvalue()
+        reasons = (one.score, one.why) if ranked else ()
+        rows.append([one.film, f"{one.span.start_s:.3f}", f"{one.span.end_s:.3f}", "", "", "", *reasons])
+    return csv_text(rows)
 
 
 def _together(threads: int, function: Callable[[T], U], things: Iterable[T]) -> Iterator[tuple[T, U]]:

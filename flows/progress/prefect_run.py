@@ -19,6 +19,7 @@ from prefect.artifacts import (
 )
 
 from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.text import markdown_text, printable
 from emodal_data.presentation.contact_sheet import contact_sheet
 from emodal_data.storage.urls import shown
 from emodal_model.evaluation.tables import TITLES
@@ -43,7 +44,7 @@ class PrefectRunObserver(LineObserver):
         """A progress artifact for each film that is about to be read."""
         chosen = list(clips)[:MOST_FILMS]
         self._films = {
-            film: _Progress(key("film", film), clips[film], f"{film}: {{}} of {clips[film]} clips")
+            film: _Progress(key("film", film), clips[film], f"{_plain(film)}: {{}} of {clips[film]} clips")
             for film in chosen
         }
 
@@ -96,17 +97,26 @@ class PrefectRunObserver(LineObserver):
 
     def log(self, line: str) -> None:
         """A line of the log."""
-        get_run_logger().info(line)
+        get_run_logger().info(printable(line))
 
     def _link(self, report: Path, build: Path, about: str) -> None:
         """Link a report where it is served; browsers open no file from another page, so else its path is shown."""
         name = key("report", shown(report.parent.parent))
         if self._report_url:
             url = f"{self._report_url.rstrip('/')}/{report.relative_to(build).as_posix()}"
-            create_link_artifact(url, link_text=about, key=name, description=f"{about}, {shown(report)}")
+            create_link_artifact(
+                url, link_text=about, key=name, description=f"{about}, {markdown_text(shown(report))}"
+            )
             return
-        text = f"{about}: `{shown(report)}`\n\nWith the setting `engine.report_url` it is a link."
+        text = (
+            f"{about}: {markdown_text(shown(report))}\n\nWith the setting `engine.report_url` it is a link."
+        )
         create_markdown_artifact(text, key=name, description=about)
+
+
+def _plain(name: str) -> str:
+    """A name in the text of a progress artifact, which is Markdown and has {} for what is done."""
+    return markdown_text(name).replace("{", "{{").replace("}", "}}")
 
 
 class _Progress:

@@ -15,6 +15,7 @@ from emodal_data.core.config import ClipsConfig, LabelsConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.reasons import Reason
 from emodal_data.dataset.folder import read_manifest
+from emodal_data.dataset.manifest_check import dataset_config
 from emodal_data.dataset.read import read_unchanged
 from emodal_data.presentation.report.clip_table import clip_table, read_ledger
 from emodal_data.presentation.report.training import read_training
@@ -60,15 +61,13 @@ def clips_of_dataset(dataset: Path) -> Reviewed:
 
     def read() -> Reviewed:
         manifest = read_manifest(dataset)
-        settings = manifest["config"]
-        labels = LabelsConfig(**{"classes": manifest["labels"], **settings.get("labels", {})})
+        settings = dataset_config(manifest)
+        labels = settings.labels
         ledger = read_ledger(dataset)
         table = clip_table(ledger, dataset, manifest["labels"], labels.resolve)
         answers = read_training(dataset).get("answers", {})
         clips = _clips(table, _shares(ledger, labels), answers)
-        return Reviewed(
-            str(dataset), _doubtful_first(clips), labels, ClipsConfig(**settings.get("clips", {}))
-        )
+        return Reviewed(str(dataset), _doubtful_first(clips), labels, settings.clips)
 
     return read_unchanged(dataset, read)
 

@@ -4,8 +4,6 @@ A decision is one line, written in one call and synced, so that a process that i
 may append to one file at the same time.
 """
 
-import csv
-import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from emodal_data.annotations.columns import OPTIONAL, REQUIRED
 from emodal_data.clips.overrides import DECIDED_AT, UNDO, Override, read_overrides
 from emodal_data.core.config import LabelsConfig
 from emodal_data.core.errors import InputError
+from emodal_data.core.text import csv_text
 from emodal_data.storage.files import explain_os_errors, write_bytes
 from flows.review.clips import ReviewClip
 
@@ -93,16 +92,15 @@ class Decisions:
         Raises WorkError if the disk is full; then none of them is in the file.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        rows = []
         for clip_id, verdict in verdicts:
             clip = self._clips[clip_id]
             note = " ".join(verdict.note.split())
             span = (clip.film, *clip.times)
-            writer.writerow([clip_id, *span, verdict.decision, verdict.label, author, note, now])
+            rows.append([clip_id, *span, verdict.decision, verdict.label, author, note, now])
         with self._lock:
             before = self.version
-            _append(self.file, text.getvalue().encode())
+            _append(self.file, csv_text(rows).encode())
             if self._read[0] == before:  # nobody else decided meanwhile: the file need not be read again
                 self._read = (self.version, self._with(author, verdicts))
             self._write_table()
@@ -127,16 +125,14 @@ class Decisions:
         if self.table is None:
             return
         more = sorted({name for clip in self._clips.values() for name in clip.row})
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*REQUIRED, *OPTIONAL, "note", *(name for name in more if name != "note")])
+        rows = [[*REQUIRED, *OPTIONAL, "note", *(name for name in more if name != "note")]]
         for one in self.standing():
             if one.clip_id in self._clips and one.label:
                 clip = self._clips[one.clip_id]
                 extra = [clip.row.get(name, "") for name in more if name != "note"]
                 span = (clip.film, *clip.times)
-                writer.writerow([*span, one.label, one.author, clip.speaker or "", one.note or "", *extra])
-        write_bytes(self.table, text.getvalue().encode())
+                rows.append([*span, one.label, one.author, clip.speaker or "", one.note or "", *extra])
+        write_bytes(self.table, csv_text(rows).encode())
 
 
 def _append(file: Path, lines: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from emodal_data.annotations import read_annotations
 from emodal_data.clips import films as films_module
-from emodal_data.clips.films import FilmCatalogue, FilmFacts, FilmFile, inspect_film
+from emodal_data.clips.films import FilmCatalogue, FilmFacts, FilmFile, inspect_film, inspect_guarded
 from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import Plan, all_places, locate_films, plan_build
 from emodal_data.clips.span_reading import ReadSettings
@@ -19,6 +19,7 @@ from emodal_data.clips.store import stored_clips
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import TransientError
 from emodal_data.core.reasons import Reason
+from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.media.guard import limits_key
 from tests.media.films import Recipe, make_film
 
@@ -82,6 +83,35 @@ def test_a_clip_beyond_a_limit_is_stored_and_a_raised_limit_reads_it_again(folde
     read(folder, again, ClipsConfig())
     path, row = all_places(again)[clip_id]
     assert pq.read_table(path)["reason"].to_pylist()[row] != "film_too_large"
+
+
+def test_a_limit_of_the_effort_that_is_lowered_changes_no_clip_that_was_read(folder: Path) -> None:
+    """Unlike those of a film: they say what the film is, and it is compared with them in every build."""
+    plan = planned(folder, ClipsConfig())
+    read(folder, plan, ClipsConfig())
+    lowered = planned(folder, FEW)
+    assert lowered.reels == ()
+    path, row = all_places(lowered)[plan.clips.index[0]]
+    assert pq.read_table(path)["reason"].to_pylist()[row] != "film_too_large"
+
+
+def test_the_time_to_hash_a_film_grows_with_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here at most 10 ms and 1 s for each 30 MB: a film of 150 MB takes longer than 10 ms."""
+    path = tmp_path / "film.mp4"
+    with path.open("wb") as film:
+        film.truncate(150_000_000)  # a sparse file takes no room
+    stat = path.stat()
+    monkeypatch.setattr(films_module, "INSPECT_TIMEOUT_S", 0.01)
+    pool = WorkerPool(1, 1024)
+    try:
+        reasons = []
+        for slowest_bytes_s in (30e6, 1e15):
+            monkeypatch.setattr(films_module, "_SLOWEST_BYTES_S", slowest_bytes_s)
+            film = FilmFile("film.mp4", path, stat.st_size, stat.st_mtime_ns, inode=stat.st_ino)
+            reasons.append(inspect_guarded(film, tmp_path, ClipsConfig(), pool).reason)
+    finally:
+        pool.close()
+    assert reasons == [Reason.FILM_UNREADABLE, Reason.DECODER_TIMED_OUT]
 
 
 @pytest.mark.parametrize(

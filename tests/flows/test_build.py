@@ -72,7 +72,7 @@ def test_a_full_disk_leaves_no_half_written_dataset_and_the_next_run_reads_nothi
     out = tmp_path / "out"
 
     def full(path: Path, table: object) -> None:
-        assert any((out / ".dataset-new" / "data").iterdir())  # the shards were written
+        assert any(out.glob(".dataset-new/*/data/*"))  # the shards were written
         raise WorkError(f"{path}: the disk is full")
 
     with monkeypatch.context() as patch, pytest.raises(WorkError, match="the disk is full"):

@@ -1,10 +1,12 @@
 """Configuration: TOML, --set, what wins, and errors that name the setting."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from emodal_data.core.errors import InputError
+from flows.config import found
 from flows.config.load import load_config, load_training_config, setting_names
 from flows.config.models import Config
 
@@ -17,6 +19,27 @@ def test_the_command_line_wins_over_set_and_set_over_the_file(tmp_path: Path) ->
     config = load_config(file, ["split.seed=2", "workers=4"], **PATHS, workers=5)
     assert (config.split.seed, config.split.group_by, config.workers) == (2, "speaker", 5)
     assert config.out == Path("out")
+
+
+def test_a_file_of_another_user_decides_nothing_unless_it_was_named_or_lies_where_not_all_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In /tmp anybody can put an emodal.toml that names a scheduler: whoever works below would run its code."""
+    below = tmp_path / "below"
+    below.mkdir()
+    (tmp_path / "emodal.toml").write_text('[engine]\ndask_address = "tcp://10.0.0.66:8786"\n')
+
+    def is_read(folder: Path) -> bool:
+        monkeypatch.chdir(folder)
+        file = found.find_config()
+        return file is not None and found.is_trusted(file)
+
+    assert is_read(tmp_path) and is_read(below)
+    monkeypatch.setattr(found, "_owner", lambda file: os.geteuid() + 7)
+    assert is_read(tmp_path)  # the folder of a group
+    assert not is_read(below)
+    tmp_path.chmod(0o1777)
+    assert not is_read(tmp_path)
 
 
 def test_paths_of_a_file_above_the_working_folder_are_those_of_its_folder(

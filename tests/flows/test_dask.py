@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from emodal_data.core.errors import TransientError, WorkError
+from emodal_data.storage.files import write_bytes
+from emodal_data.storage.locks import exclusive
 from flows.config.models import Config, EngineConfig
 from flows.engine.dask import dask_client
 from flows.engine.executors import run_on_engine
+from flows.engine.processes import workers
 from flows.engine.work import load_models
 from tests.flows.dask_cluster import dask_cluster
 
@@ -44,6 +47,11 @@ def die(config: Config) -> None:
     os._exit(1)
 
 
+def write_a_reel(config: Config, path: Path) -> None:
+    """As work.read_reel_on_worker does: in a worker process of the cluster's worker."""
+    workers(config).run(60.0, write_bytes, path, b"a reel")
+
+
 def take_long(config: Config, folder: Path) -> None:
     (folder / "begun").touch()
     time.sleep(20)
@@ -68,6 +76,20 @@ def test_a_worker_of_the_cluster_that_works_loads_neither_either(client: Any) ->
 def test_an_error_on_the_cluster_comes_back_as_it_is(client: Any) -> None:
     with pytest.raises(TransientError, match=r"^a\.mp4: Stale file handle$"):
         run_on_engine(SPREAD, lose_the_drive, "a.mp4")
+
+
+def test_the_cluster_writes_nothing_for_a_build_whose_folder_another_build_holds(
+    client: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with exclusive(out):
+        run_on_engine(SPREAD, write_a_reel, out / "clips" / "before")
+        (out / ".lock").write_text("process 7 on another machine\nits token\n")  # as the next build does
+        with pytest.raises(
+            WorkError, match=r"\.lock: now held by process 7 on another machine; this build writes no"
+        ):
+            run_on_engine(SPREAD, write_a_reel, out / "clips" / "after")
+    assert sorted(path.name for path in out.rglob("*")) == [".lock", "before", "clips"]
 
 
 def test_work_that_kills_its_workers_is_given_up_in_one_line(client: Any) -> None:

@@ -91,3 +91,14 @@ def test_decisions_that_are_remembered_are_those_of_the_file(tmp_path: Path) -> 
     ]
     for file in (one, other):
         assert [(d.clip_id, d.verdict, d.author, d.note) for d in file.standing()] == again
+
+
+def test_names_and_notes_are_no_formulas_in_either_file_and_come_back_as_they_were(tmp_path: Path) -> None:
+    clip = ReviewClip("c1", "=cmd.mkv", 1.0, 2.0, speaker="+anna", row={"@more": "-x"})
+    file = Decisions(tmp_path / "overrides.csv", LabelsConfig(), {"c1": clip}, tmp_path / "labels.csv")
+    file.add("ben", [("c1", Verdict("relabel", "sad", note='=HYPERLINK("x")'))])
+    (one,) = read_overrides([tmp_path / "overrides.csv"])
+    assert (one.film, one.note) == ("=cmd.mkv", '=HYPERLINK("x")')
+    header, row = (tmp_path / "labels.csv").read_text().splitlines()
+    assert header.endswith(",note,'@more")
+    assert row == '\'=cmd.mkv,1.0,2.0,sad,ben,\'+anna,"\'=HYPERLINK(""x"")",\'-x'

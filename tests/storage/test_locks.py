@@ -2,8 +2,10 @@
 
 import json
 import os
+import pickle
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import fsspec
 import pytest
 
 from emodal_data.core.errors import InputError, WorkError
+from emodal_data.core.fences import current_fences, run_fenced
 from emodal_data.storage import locks
 from emodal_data.storage.locks import exclusive_remote
 from emodal_data.storage.sync import push, send
@@ -139,6 +142,33 @@ def test_a_builder_that_slept_writes_nothing_more(
                     write()
             assert contents(url) == before
     assert contents(url) == {name: data for name, data in before.items() if name != ".lock"}
+
+
+def test_what_workers_of_a_cluster_still_bring_for_a_builder_that_lost_the_lock_is_refused(
+    url: str, here: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fence goes with the work to other machines: several threads of one worker process may work for both."""
+    monkeypatch.setattr(locks, "_DEAD_AFTER_S", 2.0)
+    with exclusive_remote(here):
+        of_the_sleeper = pickle.dumps(current_fences())
+        time.sleep(3)
+        with exclusive_remote(there):
+            of_the_successor = pickle.dumps(current_fences()[-1:])
+            before = contents(url)
+
+            def bring(fences: bytes, name: str) -> None:
+                shard = here / ".dataset-new" / name / "data" / "train-00000-of-00001.parquet"
+                shard.parent.mkdir(parents=True)
+                shard.write_text(name)
+                run_fenced(pickle.loads(fences), send, shard)
+
+            with ThreadPoolExecutor() as worker:  # threads without the context of this one
+                late = worker.submit(bring, of_the_sleeper, "late")
+                worker.submit(bring, of_the_successor, "new").result()
+                with pytest.raises(WorkError, match=r"\.lock: now held by process .* it writes nothing more"):
+                    late.result()
+            new = {name: data for name, data in contents(url).items() if name not in before}
+            assert new == {".dataset-new/new/data/train-00000-of-00001.parquet": b"new"}
 
 
 def test_a_builder_stops_when_its_lock_was_removed(url: str, here: Path) -> None:

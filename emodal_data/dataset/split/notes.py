@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from emodal_data.core.config import SplitConfig
+from emodal_data.dataset.manifest_check import dataset_config
 
 #: With fewer films of one clip each, nothing is said about them.
 _MANY_FILMS: Final = 20
@@ -42,7 +43,7 @@ def split_warnings(manifest: Mapping[str, Any]) -> list[str]:
 
 def split_config(manifest: Mapping[str, Any]) -> SplitConfig:
     """The settings of the split in a manifest of any version."""
-    return SplitConfig.model_validate(manifest.get("config", {}).get("split", {}))
+    return dataset_config(manifest).split
 
 
 def move_notes(of_clip: pd.Series, previous: Mapping[str, str]) -> list[str]:

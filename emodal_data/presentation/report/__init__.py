@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from emodal_data.clips.store import find_places
-from emodal_data.core.config import AudioConfig, FaceConfig, ReportConfig
 from emodal_data.core.label_words import counted_classes
 from emodal_data.dataset.carried import PREFIX
+from emodal_data.dataset.manifest_check import dataset_config
 from emodal_data.dataset.persons import PERSON
 from emodal_data.dataset.split.notes import split_rule, split_warnings
 from emodal_data.presentation.report import figures, tallies
@@ -58,15 +58,12 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     manifest: from manifest.make_manifest. store: folder of the clip store; clips that it lacks stay blank.
     before: a dataset whose report may have some of the images and scripts already.
     """
-    settings = manifest["config"]
-    face, audio = FaceConfig(**settings["face"]), AudioConfig(**settings["audio"])
-    report = ReportConfig(**settings.get("report", {}))
+    settings = dataset_config(manifest)
     carried = manifest.get("columns", {})
     ledger = read_ledger(folder, list(carried))
-    resolve = settings.get("labels", {}).get("resolve", "majority")
-    clips = clip_table(ledger, folder, manifest["labels"], resolve)
+    clips = clip_table(ledger, folder, manifest["labels"], settings.labels.resolve)
     shown = rounded(clips)
-    measures = tallies.measures_of(face, audio)
+    measures = tallies.measures_of(settings.face, settings.audio)
     classes = counted_classes(manifest["labels"])
     counted = _count(folder, ledger, shown, measures, classes)
 
@@ -74,7 +71,7 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     places = find_places(store, manifest.get("ingest_key", ""), frozenset(clips.index))
     key = json.dumps([manifest.get("ingest_key"), manifest.get("versions")])
     data_before = before / "report" / "data" if before else None
-    sheets = write_pictures(page / "data", clips, places, report, key, data_before)
+    sheets = write_pictures(page / "data", clips, places, settings.report, key, data_before)
     table = {
         "columns": page_columns(shown, classes, {name: _is_number(name, manifest) for name in carried}),
         **_about(measures, sheets, manifest["labels"]),
@@ -90,7 +87,7 @@ def write_report(folder: Path, manifest: dict[str, Any], store: Path, before: Pa
     for path in sorted(_PAGE.glob("*.css")) + sorted(_PAGE.glob("*.js")):
         write_bytes(page / "app" / path.name, path.read_bytes())
     blank = len(clips) - len(places)
-    html = _page(manifest=manifest, report=report, blank=blank, clips=len(clips), **counted)
+    html = _page(manifest=manifest, report=settings.report, blank=blank, clips=len(clips), **counted)
     write_bytes(page / "index.html", html.encode())
 
 
