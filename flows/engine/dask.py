@@ -63,4 +63,6 @@ def dask_client(config: EngineConfig, worker_count: int) -> Iterator[Any]:
             client = open_ones.enter_context(Client(address))
         except OSError as error:
             raise InputError(f"engine.dask_address = {address}: no scheduler answers there") from error
+        except TypeError as error:  # Dask's words for a tls:// address without certificates
+            raise InputError(f"engine.dask_address = {address}: {error}") from error
         yield client

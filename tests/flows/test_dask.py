@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from emodal_data.core.errors import TransientError, WorkError
+from emodal_data.core.errors import InputError, TransientError, WorkError
 from emodal_data.storage.files import write_bytes
 from emodal_data.storage.locks import exclusive
 from flows.config.models import Config, EngineConfig
@@ -97,6 +97,15 @@ def test_work_that_kills_its_workers_is_given_up_in_one_line(client: Any) -> Non
         WorkError, match=r"^4 Dask workers died over it, one after the other \(out of memory\?\)$"
     ):
         run_on_engine(SPREAD, die)
+
+
+def test_an_encrypted_cluster_without_certificates_here_is_wrong_input() -> None:
+    there = EngineConfig(kind="dask", dask_address="tls://127.0.0.1:1")
+    with (
+        pytest.raises(InputError, match=r"engine\.dask_address = tls://127\.0\.0\.1:1: TLS expects"),
+        dask_client(there, 1),
+    ):
+        pass
 
 
 def test_a_scheduler_that_went_away_is_tried_again_until_it_is_given_up(tmp_path: Path) -> None:

@@ -34,9 +34,19 @@ def test_ports_are_open_on_loopback_only(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_images_are_pinned(service: str) -> None:
-    name, _, tag = SERVICES[service]["image"].partition(":")
+    name, _, tag = interpolate(SERVICES[service]["image"], {}).partition(":")
     assert name
     assert tag not in ("", "latest")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_image_can_be_named_by_digest_in_the_environment_file(service: str) -> None:
+    image = SERVICES[service]["image"]
+    (variable,) = re.findall(r"^\$\{(\w+_IMAGE):-[^}]+\}$", image)
+    digest = f"example.org/x:1@sha256:{'0' * 64}"
+    assert interpolate(image, {variable: digest}) == digest
+    (example,) = re.findall(rf"^# {variable}=(.*)@sha256:\.\.\.$", (ROOT / ".env.example").read_text(), re.M)
+    assert example.endswith(interpolate(image, {}))
 
 
 def test_secrets_come_from_the_environment_only() -> None:
