@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -168,12 +168,18 @@ def read_predictions(path: Path) -> Judged:
     """The answers in a file of write_predictions, without the H-score. Raises ModelInputError if it cannot be read."""
     try:
         table = pq.ParquetFile(path).read()
-        about = json.loads(table.schema.metadata[b"emodal"])
-    except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as exc:
+        return _judged(table, json.loads(table.schema.metadata[b"emodal"]))
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, pa.ArrowException) as exc:
         raise ModelInputError(f"{path}: no predictions of emodal train; train again") from exc
+
+
+def _judged(table: pa.Table, about: dict[str, Any]) -> Judged:
+    """The answers in the columns of a table; an error of Python's if they are not what write_predictions writes."""
     classes: tuple[str, ...] = tuple(about["classes"])
     targets: tuple[str, ...] = tuple(about["targets"])
     codes = {name: code for code, name in enumerate(classes)}
+    if not all(key.count(".") for key in (*about["heads"], *about["values"])):
+        raise ValueError("a head without a network")
 
     def coded(name: str) -> np.ndarray:
         return np.asarray(

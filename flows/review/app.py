@@ -145,7 +145,7 @@ async def _body(request: Request) -> dict[str, Any]:
             raise InputError("too many clips at once")
     try:
         value = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError("not valid JSON") from error
     if not isinstance(value, dict):
         raise InputError("not a JSON object")

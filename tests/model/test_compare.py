@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from emodal_model.core.errors import ModelInputError
@@ -85,3 +86,29 @@ def test_trainings_without_a_common_clip_or_with_other_classes_are_refused(tmp_p
         compare_trainings(one, training(tmp_path / "swapped", swapped))
     with pytest.raises(ModelInputError, match="no predictions"):
         compare_trainings(one, tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("entry", ["classes", "heads", "targets", "values", "missing"])
+@pytest.mark.parametrize("wrong", [None, 7, ["x"], {"x": 7}, "x"])
+def test_a_file_of_answers_with_a_wrong_entry_is_one_line(tmp_path: Path, entry: str, wrong: object) -> None:
+    path = training(tmp_path, judged([True, False])) / "predictions.parquet"
+    table = pq.read_table(path)
+    about = json.loads(table.schema.metadata[b"emodal"]) | {entry: wrong}
+    pq.write_table(table.replace_schema_metadata({"emodal": json.dumps(about)}), path)
+    try:
+        compare_trainings(tmp_path, tmp_path)
+    except ModelInputError as error:
+        assert str(error).startswith(f"{path}: no predictions of emodal train")
+
+
+@pytest.mark.parametrize("entry", ["dataset", "config"])
+@pytest.mark.parametrize("wrong", [None, 7, ["x"], "x", {"hash": {"x": 7}}])
+def test_metrics_with_a_wrong_entry_are_one_line(tmp_path: Path, entry: str, wrong: object) -> None:
+    folder = training(tmp_path, judged([True, False]))
+    metrics = json.loads((folder / "metrics.json").read_text()) | {entry: wrong}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    if (entry, type(wrong)) == ("config", dict):
+        assert compare_trainings(folder, folder)["clips"] == 2
+    else:
+        with pytest.raises(ModelInputError, match="no finished training here"):
+            compare_trainings(folder, folder)
