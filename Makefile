@@ -10,7 +10,8 @@ BENCH_OUT := docs/benchmarks
 ADVERSARY := $(addprefix tests/,service/test_other_origin.py service/test_compose.py flows/test_deploy.py \
 	flows/test_allowed_roots.py flows/test_reports_server.py flows/test_machine.py media/test_hostile.py \
 	flows/test_hostile_build.py flows/test_kills.py flows/test_forget.py dataset/test_kept_split.py storage/test_locks.py \
-	storage/test_urls.py dataset/test_hostile_manifest.py core/test_text.py clips/test_mp4_exports.py flows/test_config.py)
+	storage/test_urls.py dataset/test_hostile_manifest.py core/test_text.py clips/test_mp4_exports.py flows/test_config.py \
+	model/test_compare.py)
 
 .PHONY: setup browser demo test test-media test-adversary lint licences sbom docs bench bench-check clean
 
