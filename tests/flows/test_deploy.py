@@ -255,7 +255,7 @@ def test_the_command_tells_nobody_of_its_use(tmp_path: Path) -> None:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "DO_NOT", "CI"))
     }
-    own = {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    own = {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "http://127.0.0.1:9/api", "NO_COLOR": "1"}
     ours, theirs = pty.openpty()
     terminal: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
     run = subprocess.run(command, env=kept | own, check=False, timeout=120, **terminal)
