@@ -155,7 +155,8 @@ def test_the_version_is_printed() -> None:
     assert re.fullmatch(r"emodal \d+\.\d+\.\d+\n", run.stdout)
 
 
-def test_completion_is_offered_for_the_command_as_it_is_called() -> None:
+def test_completion_is_offered_for_the_command_as_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")  # else that of the tests is taken
     code = "import sys; from flows.cli import main; sys.argv[1:] = ['--show-completion', 'bash']; main()"
     run = python(code)
     assert run.returncode == 0, run.stderr
