@@ -3,8 +3,7 @@
 from emodal_data.clips.plan import Plan
 from emodal_model.core.config import ModelConfig
 from flows.config.models import Config
-from flows.operations.train import TRAINING
-from flows.progress.overall import Work
+from flows.progress.overall import TRAINING, Work
 
 #: Seconds of one core, measured in films of 720p. First guesses only: what a run measures replaces them.
 _CLIP_S, _SAMPLE_S, _AUDIT_S = 0.06, 0.005, 3.0

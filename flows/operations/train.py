@@ -16,10 +16,8 @@ from flows.config.models import EngineConfig
 from flows.engine.trainings import TrainingPool, train_all, train_sweep
 from flows.operations.linked_reports import show_training
 from flows.progress.observer import observer
-from flows.progress.overall import Work
+from flows.progress.overall import TRAINING, Work
 
-#: The name of the stage, for observers.
-TRAINING = "training"
 #: A first guess of how long a training takes; its epochs tell more.
 _GUESS_S = 60.0
 

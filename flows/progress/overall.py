@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+#: The stage of all trainings of a run.
+TRAINING = "training"
 #: Guesses are corrected by what was measured, as if they had been right for this long before.
 _TRUSTED_S = 5.0
 
