@@ -73,6 +73,13 @@ def test_a_worker_of_the_cluster_that_works_loads_neither_either(client: Any) ->
     assert list(client.run(loaded).values()) == [{"distributed", "emodal_data"}]
 
 
+def test_a_cluster_of_this_machine_leaves_no_variables_behind() -> None:
+    before = dict(os.environ)
+    with dask_client(SPREAD.engine, 1):
+        pass
+    assert dict(os.environ) == before
+
+
 def test_an_error_on_the_cluster_comes_back_as_it_is(client: Any) -> None:
     with pytest.raises(TransientError, match=r"^a\.mp4: Stale file handle$"):
         run_on_engine(SPREAD, lose_the_drive, "a.mp4")
