@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from emodal_data.core.text import markdown_text
 from flows.progress.prefect_run import key, score_rows
 from tests.service.topology import Api, Stack, wait_until
 
@@ -199,7 +200,7 @@ def test_the_run_tells_its_story(stack: Stack, api: Api) -> None:
     assert "](http://127.0.0.1:" in of_key[key("report", str(model))]["data"]
     assert "/model/report/index.html)" in of_key[key("report", str(model))]["data"]
     dataset = of_key[key("report", str(model.with_name("dataset")))]["data"]
-    assert f"`{model.with_name('dataset')}/report/index.html`" in dataset
+    assert markdown_text(f"{model.with_name('dataset')}/report/index.html") in dataset
     tasks = {run["name"] for run in api("POST", "/task_runs/filter", {})}
     assert any(name.startswith("read film_000.mp4 ") for name in tasks)
 

