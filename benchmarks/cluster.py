@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 from orchestration import make_reels
-from sheet import finish, machine
+from sheet import finish, machine, table
 
 from emodal_data.clips.plan import Reel
 from flows.config.models import Config, EngineConfig
@@ -106,9 +106,8 @@ def main() -> None:
     asked = parser.parse_args()
     rows = [measure(count, asked.reels) for count in asked.workers]
     columns = "workers|reels a second|flow, CPU-ms a reel|scheduler, CPU-ms a reel|flow, CPU-ms a clip|scheduler, MB"
-    table = [f"| {columns.replace('|', ' | ')} |", "|---" * len(columns.split("|")) + "|", *rows]
     said = f"{machine('distributed')}; {asked.reels} reels of 32 clips that do nothing."
-    finish("cluster", "A Dask cluster without work", "\n".join([said, "", *table]), asked.out)
+    finish("cluster", "A Dask cluster without work", f"{said}\n\n{table(columns, rows)}", asked.out)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sheet import finish, machine
+from sheet import finish, machine, table
 
 from emodal_model.evaluation.baselines import LINEAR
 from emodal_model.evaluation.evaluate import evaluation_of
@@ -133,9 +133,8 @@ def main() -> None:
             corpus, _, folder = one.partition("=")
             rows.append(measure(corpus, Path(folder), (asked.work or Path(temporary)) / corpus, asked))
     head = "corpus|protocol|clips|classes|majority|EMODal|sound|face|best linear|chance|EMODal, UAR|best linear, UAR"
-    table = [f"| {head.replace('|', ' | ')} |", "|---" * len(head.split("|")) + "|", *rows]
     said = f"{machine('tensorflow', 'emodal')}\n\nPercent; mean of {asked.seeds} seeds ± the deviation between them."
-    finish("corpora", "Public corpora", "\n".join([said, "", *table]), asked.out)
+    finish("corpora", "Public corpora", f"{said}\n\n{table(head, rows)}", asked.out)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import datetime
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,12 @@ def machine(*packages: str) -> str:
     facts = [platform.machine(), f"{os.cpu_count()} cores", f"Python {platform.python_version()}"]
     facts += [f"{package} {version(package)}" for package in packages]
     return ", ".join([*facts, f"load {os.getloadavg()[0]:.1f}"])
+
+
+def table(columns: str, rows: Sequence[str]) -> str:
+    """A table in Markdown. columns: their titles, with | between them. rows: as they are to stand there."""
+    titles = columns.split("|")
+    return "\n".join([f"| {' | '.join(titles)} |", "|---" * len(titles) + "|", *rows])
 
 
 def finish(name: str, title: str, body: str, out: Path | None) -> None:

@@ -19,6 +19,8 @@ from multiprocessing.context import SpawnContext, SpawnProcess, set_spawning_pop
 from pathlib import Path
 from typing import Any
 
+from emodal_data.core.environment import kept_variables
+
 _ENVIRONMENT = {
     **dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
@@ -104,16 +106,9 @@ def _safe_path() -> Iterator[None]:
     Workers are started from several threads: without the lock, one of them would take another's variable for the
     caller's and leave it set for every program that this process starts later.
     """
-    with _environment_lock:
-        before = os.environ.get("PYTHONSAFEPATH")
+    with _environment_lock, kept_variables(["PYTHONSAFEPATH"]):
         os.environ["PYTHONSAFEPATH"] = "1"
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["PYTHONSAFEPATH"]
-            else:
-                os.environ["PYTHONSAFEPATH"] = before
+        yield
 
 
 def _close(*files: int) -> None:

@@ -4,10 +4,10 @@ Prefect does not know of it: a thread of the flow, or of a training, waits for w
 """
 
 import contextlib
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from emodal_data.core.environment import kept_variables
 from emodal_data.core.errors import InputError, WorkError
 from flows.config.models import EngineConfig
 
@@ -44,7 +44,8 @@ def dask_client(config: EngineConfig, worker_count: int) -> Iterator[Any]:
     with contextlib.ExitStack() as open_ones:
         address: Any = config.dask_address
         if address is None:
-            open_ones.enter_context(_own_environment(dask.config.get("distributed.nanny.pre-spawn-environ")))
+            # Dask sets the variables of its workers in the process that starts them.
+            open_ones.enter_context(kept_variables(dask.config.get("distributed.nanny.pre-spawn-environ")))
             try:
                 address = open_ones.enter_context(
                     LocalCluster(
@@ -68,17 +69,3 @@ def dask_client(config: EngineConfig, worker_count: int) -> Iterator[Any]:
         except TypeError as error:  # Dask's words for a tls:// address without certificates
             raise InputError(f"engine.dask_address = {address}: {error}") from error
         yield client
-
-
-@contextlib.contextmanager
-def _own_environment(names: Iterable[str]) -> Iterator[None]:
-    """Give this process its own variables back: Dask sets those of its workers in the process that starts them."""
-    before = {name: os.environ.get(name) for name in names}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from emodal_data.core.environment import kept_variables
 from emodal_data.core.errors import InputError, WorkError
 from flows.progress.observer import observer
 
@@ -150,24 +151,17 @@ def without_proxy_to_this_machine() -> Iterator[None]:
 
     A SOCKS proxy is left out if Prefect's HTTP client lacks the package for it: it would refuse to be made at all.
     """
-    before = {
-        name: os.environ.get(name) for lower in (*_PROXIES, "no_proxy") for name in (lower, lower.upper())
-    }
-    excepted = before["no_proxy"] or before["NO_PROXY"] or ""
-    if excepted.strip() != "*":
-        hosts = [host for host in excepted.split(",") if host.strip()]
-        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join([*hosts, *_THIS_MACHINE])
-    for name, value in before.items():
-        if value and value.lower().startswith("socks") and not _has_socks():
-            os.environ.pop(name, None)
-    try:
-        yield
-    finally:
+    names = [name for lower in (*_PROXIES, "no_proxy") for name in (lower, lower.upper())]
+    with kept_variables(names):
+        before = {name: os.environ.get(name) for name in names}
+        excepted = before["no_proxy"] or before["NO_PROXY"] or ""
+        if excepted.strip() != "*":
+            hosts = [host for host in excepted.split(",") if host.strip()]
+            os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join([*hosts, *_THIS_MACHINE])
         for name, value in before.items():
-            if value is None:
+            if value and value.lower().startswith("socks") and not _has_socks():
                 os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        yield
 
 
 def _has_socks() -> bool:
