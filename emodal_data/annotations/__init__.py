@@ -8,7 +8,7 @@ import pandas as pd
 from emodal_data.annotations.cells import alike, spans
 from emodal_data.annotations.readers import annotations_sha256, read_table
 from emodal_data.annotations.row_labels import label_rows
-from emodal_data.annotations.row_targets import check_targets
+from emodal_data.annotations.row_targets import check_targets, missing_codes
 from emodal_data.annotations.votes import Votes, count_votes, count_words
 from emodal_data.core.config import AS_DOCUMENTED, DEFAULT_LABELS, LabelsConfig, TableConfig
 from emodal_data.core.labels import LabelScheme
@@ -35,7 +35,11 @@ def read_annotations(
     table = read_table(path, config, films, needs_label=has_classes)
     rows = label_rows(spans(table), LabelScheme.of(labels))
     rows = check_targets(rows, labels.targets, need_one=not has_classes)
-    rows.attrs["warnings"] = (*table.attrs.get("warnings", ()), *_oddities(rows))
+    rows.attrs["warnings"] = (
+        *table.attrs.get("warnings", ()),
+        *_oddities(rows),
+        *missing_codes(rows, labels.targets),
+    )
     return rows
 
 

@@ -133,7 +133,7 @@ def _text_table(path: Path, names: list[str], rows: Iterator[Row]) -> tuple[pd.D
     return pa.Table.from_batches(batches, schema).combine_chunks().to_pandas(), lines
 
 
-def map_repeated(texts: pd.Series, meaning: Callable[[str], str | None]) -> pd.Series:
+def map_repeated(texts: pd.Series, meaning: Callable[[str], object]) -> pd.Series:
     """The meaning of every text, with dtype object. Most texts repeat, so `meaning` is called once for each value."""
     codes, different = pd.factorize(texts)
     meanings = np.array([meaning(text) for text in different], dtype=object)

@@ -18,7 +18,7 @@ from emodal_data.annotations.label_studio import is_label_studio, read_label_stu
 from emodal_data.annotations.mapping import TableFormat
 from emodal_data.annotations.praat import read_textgrid
 from emodal_data.annotations.records import names_inner_records, read_json_lines, read_json_records
-from emodal_data.annotations.spreadsheets import read_xlsx
+from emodal_data.annotations.spreadsheets import hidden_rows, read_xlsx
 from emodal_data.annotations.subtitles import read_subtitles
 from emodal_data.annotations.tables import delimiter_of, read_csv, read_parquet
 from emodal_data.annotations.times import TIME_COLUMNS, with_times
@@ -210,4 +210,8 @@ def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.Dat
         table = table_of_rows(path, _FORMATS[suffix](path, film))
         return with_times(table, config, is_semicolon=False, may_be_whole=False)
     is_semicolon = suffix in _TEXT_TABLES and delimiter_of(path, file.form) == ";"
-    return with_times(table_of_rows(path, rows, file.form), config, is_semicolon, may_be_whole=True)
+    table = with_times(table_of_rows(path, rows, file.form), config, is_semicolon, may_be_whole=True)
+    if suffix == ".xlsx" and (hidden := hidden_rows(path, file.form)):
+        warning = f"{path}: {hidden} hidden rows are read like all others: delete what is not meant"
+        table.attrs["warnings"] = (*table.attrs.get("warnings", ()), warning)
+    return table

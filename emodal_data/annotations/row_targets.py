@@ -3,8 +3,9 @@
 import difflib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
 from emodal_data.annotations.columns import map_repeated
@@ -44,6 +45,28 @@ def check_targets(rows: pd.DataFrame, targets: Sequence[str], need_one: bool = F
         rows.loc[none, "reason"] = Reason.NO_TARGET.value
         rows.loc[none, "detail"] = f"no number in {' or '.join(targets)}, and there are no classes"
     return rows
+
+
+def missing_codes(rows: pd.DataFrame, targets: Sequence[str]) -> Iterator[str]:
+    """A line for each number that recurs far from all others, as -2 or 999 does where it means "unknown".
+
+    Far: its distance to the next number is twice the largest between the others, and a quarter of their range.
+    """
+    for name in targets:
+        cells = rows.loc[rows["reason"].isna(), name].fillna("")
+        counts = map_repeated(cells, target_value).dropna().astype(float).value_counts().sort_index()
+        for counted in (counts, counts[::-1]):
+            numbers = counted.index.to_numpy()
+            steps = np.abs(np.diff(numbers))
+            if (
+                len(numbers) > 3
+                and counted.iloc[0] > 2
+                and steps[0] >= max(2 * steps[1:].max(), abs(numbers[-1] - numbers[1]) / 4)
+            ):
+                yield (
+                    f"column {name!r}: {numbers[0]:g} is in {counted.iloc[0]} rows, and all other numbers are from "
+                    f"{min(numbers[1:]):g} to {max(numbers[1:]):g}: leave the cells empty if it means unknown"
+                )
 
 
 def _fault(cell: str) -> str | None:

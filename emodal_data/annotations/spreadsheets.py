@@ -22,6 +22,8 @@ _BUILT_IN_WITHOUT_SECONDS: Final = frozenset((18, 20, 22))
 _NOT_SHOWN: Final = re.compile(r'"[^"]*"|\\.|\[(?![hm]+\])[^\[\]]*\]')
 #: Cells that are shown as one, in the XML of a sheet.
 _MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell ref="([A-Z]+)(\d+):[A-Z]+(\d+)"')
+#: A hidden row with cells, in the XML of a sheet; a filter hides rows, too.
+_HIDDEN_ROW: Final = re.compile(rb'<(?:\w+:)?row [^<>]*\bhidden="(?:1|true)"[^<>]*>(?=<(?:\w+:)?c )')
 #: A cell with content, in the XML of a sheet.
 _FILLED_CELL: Final = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"(?:>|[^<>]*[^/<>]>)')
 _CELL_NAME: Final = re.compile(r"([A-Z]+)(\d+)")
@@ -66,6 +68,14 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
                 for column, value in enumerate(values)
             ],
         )
+
+
+def hidden_rows(path: Path, form: TableFormat = PLAIN) -> int:
+    """The number of rows with cells that are hidden in the sheet that read_xlsx reads."""
+    import python_calamine
+
+    book = python_calamine.CalamineWorkbook.from_path(path)
+    return len(_HIDDEN_ROW.findall(_content(path, _sheet_name(path, book, form.sheet))))
 
 
 def _content(path: Path, sheet: str) -> bytes:

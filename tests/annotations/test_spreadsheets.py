@@ -145,6 +145,20 @@ def test_a_hidden_sheet_is_not_read_and_a_second_sheet_with_the_same_header_is_n
         read_annotations(tmp_path / "s.xlsx")
 
 
+def test_hidden_rows_are_read_and_counted_in_a_warning(tmp_path: Path) -> None:
+    path = book(tmp_path, HEADER, ["a", 1, 2, "sad"], ["a", 3, 4, "angry"], ["a", 5, 6, "sad"])
+    assert read_annotations(path).attrs["warnings"] == ()
+    workbook = openpyxl.load_workbook(path)
+    for line in (3, 4, 9):  # the last has no cells
+        workbook.active.row_dimensions[line].hidden = True
+    workbook.save(path)
+    rows = read_annotations(path)
+    assert rows["start_s"].tolist() == [1, 3, 5]
+    assert rows.attrs["warnings"] == (
+        f"{path}: 2 hidden rows are read like all others: delete what is not meant",
+    )
+
+
 def test_a_title_above_the_header_is_named_and_can_be_skipped(tmp_path: Path) -> None:
     path = book(tmp_path, [], [None, "My spans"], [None, *HEADER], [None, "a", 1, 2, "sad"])
     with pytest.raises(InputError, match=r"row 2 is no header, .* set table\.skip to 2, the number"):

@@ -106,6 +106,31 @@ def test_diff_names_clips_with_other_numbers_and_forget_removes_them(alone: Path
     assert "f2.mp4" not in set(pq.read_table(other / "ledger.parquet")["film"].to_pylist())
 
 
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        (
+            [-1, -0.6, -0.2, 0.2, 0.4, 0.5, 0.9, 1, -2, -2, -2],
+            "-2 is in 3 rows, and all other numbers are from -1 to 1",
+        ),
+        ([1, 2, 3, 5, 4, 999, 999, 999, 999], "999 is in 4 rows, and all other numbers are from 1 to 5"),
+        ([1, 2, 3, 5, 4, 9, 9, 9], "9 is in 3 rows, and all other numbers are from 1 to 5"),
+        ([1, 2, 3, 5, 4, 9, 9], None),  # it does not recur
+        ([0, 0.1, 0.2, 0.3, 0, 0, 0.4, 0.4, 0.4], None),
+        ([1, 1, 1, 9, 9, 9, 5], None),
+    ],
+)
+def test_a_number_that_recurs_far_from_all_others_is_named(
+    tmp_path: Path, numbers: list[float], code: str | None
+) -> None:
+    rows = [f"a.mp4,{second},{second + 1},{number},0.5" for second, number in enumerate(numbers)]
+    table = tmp_path / "spans.csv"
+    table.write_text("\n".join(["film,start,end,valence,arousal", *rows]))
+    warnings = read_annotations(table, labels=ALONE).attrs["warnings"]
+    said = (f"column 'valence': {code}: leave the cells empty if it means unknown",) if code else ()
+    assert warnings == said
+
+
 def test_a_table_needs_no_label_and_a_row_needs_one_number(tmp_path: Path) -> None:
     table = tmp_path / "spans.csv"
     table.write_text("film,start,end,valence,arousal\na.mp4,0,1,0.5,\na.mp4,1,2,,\na.mp4,2,3,high,1\n")
