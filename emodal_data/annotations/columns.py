@@ -5,12 +5,15 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from emodal_data.annotations.mapping import (
     TableFormat,
@@ -53,12 +56,42 @@ _ROWS_AT_ONCE = 1 << 14
 #: A line's number in the file, and its cells. The first row that a reader yields is the header.
 Row = tuple[int, Sequence[str]]
 
+#: What str.strip removes.
+_BLANKS: Final = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
-def table_of_rows(path: Path, rows: Iterable[Row], form: TableFormat | None = None) -> pd.DataFrame:
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that were read at once: their lines in the file, and a column of text for each cell of the header."""
+
+    lines: npt.NDArray[np.int64]
+    cells: pa.Table
+
+    def without_blanks(self) -> "Block":
+        """The rows that are not empty, and their cells without surrounding blanks."""
+        cells = [pc.utf8_trim(column, _BLANKS) for column in self.cells.columns]
+        filled = np.zeros(len(self.lines), dtype=bool)
+        for column in cells:
+            filled |= pc.not_equal(column, "").to_numpy()
+        table = pa.table(cells, self.cells.column_names)
+        return (
+            self
+            if filled.all() and table.equals(self.cells)
+            else Block(self.lines[filled], table.filter(filled))
+        )
+
+
+def table_of_rows(
+    path: Path, rows: Iterable[Row], form: TableFormat | None = None, block: Block | None = None
+) -> pd.DataFrame:
     """The rows as a table of text: film, start, end, label, annotator, speaker, row, then all other columns.
 
     Missing cells are empty strings; empty rows are left out. path: for error messages. form: the mapping of a table;
-    None for formats whose columns are known. Without start and end columns, both are empty: each row is a whole file.
+    None for formats whose columns are known. block: the rows that follow. Without start and end columns, both are
+    empty: each row is a whole file.
     Raises InputError if a required column is missing, or a row is longer than the header.
     """
     rows = itertools.dropwhile(lambda row: not any(map(str.strip, row[1])), rows)
@@ -70,15 +103,15 @@ def table_of_rows(path: Path, rows: Iterable[Row], form: TableFormat | None = No
     if form is not None and form.header:
         rows = _refuse_header_below(path, first, rows, form)
     names = _unique_names(path, header)
-    table, lines = _text_table(path, names, rows)
+    table, lines = _text_table(path, names, rows, block)
     if form is not None:
         table = map_columns(path, table, form)
     if form is not None and form.votes:
         table = count_as_rows(path, table.assign(row=lines), form.votes)
-        lines = table.pop("row").tolist()
+        lines = table.pop("row").to_numpy()
     table.columns = pd.Index(_known_names(path, list(table.columns)))
     table = _completed(path, table, header, needs_label=form is None or form.needs_label)
-    table["row"] = np.array(lines, dtype=np.int64)
+    table["row"] = lines
     return table[[*KNOWN, *(name for name in table.columns if name not in KNOWN)]]
 
 
@@ -100,7 +133,9 @@ def _refuse_header_below(path: Path, first: Row, rows: Iterator[Row], form: Tabl
     return itertools.chain(near, rows)
 
 
-def _text_table(path: Path, names: list[str], rows: Iterator[Row]) -> tuple[pd.DataFrame, list[int]]:
+def _text_table(
+    path: Path, names: list[str], rows: Iterator[Row], block: Block | None
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
     """The cells without surrounding blanks, and the line of each row that is not empty."""
     schema = pa.schema([(name, pa.large_string()) for name in names])
     lines: list[int] = []
@@ -122,15 +157,22 @@ def _text_table(path: Path, names: list[str], rows: Iterator[Row]) -> tuple[pd.D
         batches.append(pa.record_batch(stripped, schema))
         cells_left -= len(part) * len(names)
         bytes_left -= batches[-1].nbytes
-        if cells_left < 0:
-            raise InputError(
-                f"{path}: has more than {MAX_CELLS:,} cells: remove rows and columns, or split it"
-            )
-        if bytes_left < 0:
-            raise InputError(
-                f"{path}: holds more than {_MAX_BYTES // 2**20:,} MB of text: remove columns, or split it"
-            )
-    return pa.Table.from_batches(batches, schema).combine_chunks().to_pandas(), lines
+        _refuse_too_much(path, cells_left, bytes_left)
+    if block:
+        _refuse_too_much(path, cells_left - len(block.lines) * len(names), bytes_left - block.cells.nbytes)
+        block = block.without_blanks()
+        batches += block.cells.rename_columns(names).to_batches()
+    numbers = np.concatenate([np.array(lines, dtype=np.int64), *([block.lines] if block else [])])
+    return pa.Table.from_batches(batches, schema).combine_chunks().to_pandas(), numbers
+
+
+def _refuse_too_much(path: Path, cells_left: int, bytes_left: int) -> None:
+    if cells_left < 0:
+        raise InputError(f"{path}: has more than {MAX_CELLS:,} cells: remove rows and columns, or split it")
+    if bytes_left < 0:
+        raise InputError(
+            f"{path}: holds more than {_MAX_BYTES // 2**20:,} MB of text: remove columns, or split it"
+        )
 
 
 def map_repeated(texts: pd.Series, meaning: Callable[[str], object]) -> pd.Series:

@@ -20,7 +20,7 @@ from emodal_data.annotations.praat import read_textgrid
 from emodal_data.annotations.records import names_inner_records, read_json_lines, read_json_records
 from emodal_data.annotations.spreadsheets import hidden_rows, read_xlsx
 from emodal_data.annotations.subtitles import read_subtitles
-from emodal_data.annotations.tables import delimiter_of, read_csv, read_parquet
+from emodal_data.annotations.tables import delimiter_of, read_long_csv, read_parquet
 from emodal_data.annotations.times import TIME_COLUMNS, with_times
 from emodal_data.core.config import AS_DOCUMENTED, TableConfig
 from emodal_data.core.errors import InputError
@@ -28,9 +28,6 @@ from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES, STILL_SUF
 
 #: Readers of tables, whose columns are mapped.
 _TABLES: Final[dict[str, Callable[[Path, TableFormat], Iterable[Row]]]] = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".txt": read_csv,
     ".parquet": lambda path, _: read_parquet(path),
     ".xlsx": read_xlsx,
     ".jsonl": read_json_lines,
@@ -48,7 +45,7 @@ _FORMATS: Final[dict[str, Callable[[Path, str], Iterable[Row]]]] = {
     ".txt": read_audacity,
     ".json": read_label_studio,
 }
-_SUFFIXES: Final = tuple(dict.fromkeys((*_TABLES, *_FORMATS)))
+_SUFFIXES: Final = tuple(dict.fromkeys((*_TEXT_TABLES, *_TABLES, *_FORMATS)))
 #: Other files in folders of annotations, which are ignored: films, preferences of ELAN, notes.
 _IGNORED: Final = FILM_SUFFIXES | SOUND_SUFFIXES | STILL_SUFFIXES | {".pfsx", ".etf", ".md"}
 #: Text tables, and other text, up to these sizes are read in this process, in about a second.
@@ -202,15 +199,18 @@ def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.Dat
     path = file.path
     film = str(Path(file.name or path.name).with_suffix("").as_posix())
     rows: Iterable[Row] | None = None
-    if suffix == ".json" and (names_inner_records(file.form) or not is_label_studio(path)):
-        rows = read_json_records(path, file.form)
-    elif suffix in _TABLES and not (suffix == ".txt" and not file.is_table and is_label_track(path)):
+    block, is_semicolon = None, False
+    if suffix in _TEXT_TABLES and (suffix != ".txt" or file.is_table or not is_label_track(path)):
+        rows, block = read_long_csv(path, file.form)
+        is_semicolon = delimiter_of(path, file.form) == ";"
+    elif suffix in _TABLES:
         rows = _TABLES[suffix](path, file.form)
+    elif suffix == ".json" and (names_inner_records(file.form) or not is_label_studio(path)):
+        rows = read_json_records(path, file.form)
     if rows is None:
         table = table_of_rows(path, _FORMATS[suffix](path, film))
         return with_times(table, config, is_semicolon=False, may_be_whole=False)
-    is_semicolon = suffix in _TEXT_TABLES and delimiter_of(path, file.form) == ";"
-    table = with_times(table_of_rows(path, rows, file.form), config, is_semicolon, may_be_whole=True)
+    table = with_times(table_of_rows(path, rows, file.form, block), config, is_semicolon, may_be_whole=True)
     if suffix == ".xlsx" and (hidden := hidden_rows(path, file.form)):
         warning = f"{path}: {hidden} hidden rows are read like all others: delete what is not meant"
         table.attrs["warnings"] = (*table.attrs.get("warnings", ()), warning)

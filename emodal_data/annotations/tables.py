@@ -5,8 +5,13 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-from emodal_data.annotations.columns import MAX_CELLS, Row
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from emodal_data.annotations.columns import MAX_CELLS, MAX_COLUMNS, Block, Row
 from emodal_data.annotations.mapping import PLAIN, TableFormat
 from emodal_data.annotations.text import LINE_END, cell_text, decode
 from emodal_data.core.errors import InputError
@@ -16,22 +21,80 @@ from emodal_data.core.text import cell_as_meant
 _NO_FORMULA = re.compile(r"'[=+\-@]")
 #: Rows of a Parquet file that are decoded at a time.
 _ROWS_AT_ONCE = 1 << 12
+#: Text tables of more characters are read in one block if they are plain; its first rows are read one by one.
+_LONG_TEXT: Final = 1 << 20
+_ROWS_BEFORE_BLOCK: Final = 64
+#: Characters of a line at most for a block: the csv module refuses longer cells.
+_LONGEST_LINE: Final = 1 << 17
 _SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
 
 def read_csv(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
     """The rows of a CSV or TSV file. Raises InputError if a quotation mark is not closed, or would hide rows."""
+    text, delimiter, first = _opened(path, form)
+    yield from _rows(path, text, delimiter, first, form)
+
+
+def read_long_csv(path: Path, form: TableFormat = PLAIN) -> tuple[Iterator[Row], Block | None]:
+    """As read_csv; of a long plain table only the first rows, and all others in one block."""
+    text, delimiter, first = _opened(path, form)
+    end = 0
+    if len(text) > _LONG_TEXT:
+        for _ in range(_ROWS_BEFORE_BLOCK):
+            end = text.find("\n", end) + 1
+    block = _plain_block(text, end, delimiter, first) if end else None
+    return _rows(path, text[:end] if block else text, delimiter, first, form), block
+
+
+def _opened(path: Path, form: TableFormat) -> tuple[str, str, int]:
+    """The text of a table from its first row, its separator, and the line of that row."""
     text, first = _text(path, form)
     delimiter = _delimiter(path, text, form)
     if sep := _SEP_LINE.match(text):
         text, first = text[sep.end() :], first + 1
-    rows = _rows(path, text, delimiter, first, form)
+    return text, delimiter, first
+
+
+def _plain_block(text: str, begin: int, delimiter: str, first: int) -> Block | None:
+    """The rows from `begin`, where a line begins; None if the table must be read row by row.
+
+    It need not if no cell is quoted, no line is empty, and all lines have as many cells as the header.
+    first: the line of the file at which the text begins.
+    """
+    if '"' in text or "\0" in text or "\ufeff" in text or len(delimiter) > 1 or not delimiter.isascii():
+        return None
+    if text.count("\r") != text.count("\r\n") or "\r\r" in text or _NO_FORMULA.search(text):
+        return None
+    head = text[:begin].split("\n")[:-1]
+    width = head[0].count(delimiter) + 1
+    if width > MAX_COLUMNS:
+        return None
+    if not head[0].replace(delimiter, "").strip() or any(line.count(delimiter) != width - 1 for line in head):
+        return None
+    lines = text.count("\n", begin) + (not text.endswith("\n"))
+    names = [str(number) for number in range(width)]
+    try:
+        cells = pa_csv.read_csv(
+            pa.BufferReader(text[begin:].encode()),
+            pa_csv.ReadOptions(use_threads=False, block_size=_LONGEST_LINE, column_names=names),
+            pa_csv.ParseOptions(delimiter=delimiter, quote_char=False),
+            pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.large_string())),
+        )
+    except pa.ArrowInvalid:  # a line has more cells, or fewer, or is too long
+        return None
+    if len(cells) != lines:  # lines were empty, so that those of the rows are not known
+        return None
+    return Block(np.arange(lines) + first + len(head), cells)
+
+
+def _rows(path: Path, text: str, delimiter: str, first: int, form: TableFormat) -> Iterator[Row]:
+    rows = _raw_rows(path, text, delimiter, first, form)
     if _NO_FORMULA.search(text):
         rows = ((line, [cell_as_meant(cell) for cell in values]) for line, values in rows)
     yield from rows
 
 
-def _rows(path: Path, text: str, delimiter: str, first: int, form: TableFormat) -> Iterator[Row]:
+def _raw_rows(path: Path, text: str, delimiter: str, first: int, form: TableFormat) -> Iterator[Row]:
     if delimiter == "whitespace":
         yield from _split_at_blanks(text, first)
     elif form.quotes == "never" or (form.quotes == "auto" and _is_unquoted(text, delimiter)):
@@ -118,7 +181,6 @@ def _delimiter(path: Path, text: str, form: TableFormat) -> str:
 
 def read_parquet(path: Path) -> Iterator[Row]:
     """The rows of a Parquet file, numbered as if its header were line 1."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:

@@ -1,6 +1,8 @@
 """Annotation tables of every format, and every kind of wrong cell."""
 
 import datetime
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import openpyxl
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emodal_data.annotations import count_votes, read_annotations
+from emodal_data.annotations import columns, count_votes, mapping, read_annotations, tables
 from emodal_data.annotations.times import parse_time_s
 from emodal_data.core.errors import InputError
 from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
@@ -185,3 +187,57 @@ def test_an_annotator_votes_once_but_rows_without_a_name_all_count() -> None:
     unnamed = count_votes(votes(("c", "", "sad"), ("c", "", "sad"), ("c", "", "angry")), LABELS)
     assert unnamed.repeated.empty
     assert unnamed.clips.loc["c", "votes"] == 3
+
+
+PLAIN_CELL = st.text(st.sampled_from("a1.,;é \t\x1c\x85\u3000'=\"\r\n\ufeff"), max_size=4) | st.sampled_from(
+    ["12.5", "a.mp4"]
+)
+
+
+@given(
+    st.lists(st.lists(PLAIN_CELL, min_size=3, max_size=5), max_size=5),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+def test_a_long_table_is_read_as_a_short_one(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[list[str]], line_end: str, is_plain: bool
+) -> None:
+    if is_plain:  # else most tables have a line that must be read row by row
+        cells = [
+            [cell.replace('"', "").replace(",", "").strip("\r\n") for cell in (row * 2)[:4]] for row in cells
+        ]
+    lines = ["film,start,end,label", "a.mp4,1,2,happy", *map(",".join, cells), "b.mp4,1,2,happy"]
+    path = tmp_path_factory.getbasetemp() / "long.csv"
+    path.write_text(line_end.join(lines), newline="")
+
+    def table(rows: Iterable[columns.Row], block: columns.Block | None) -> pd.DataFrame | str:
+        try:
+            return columns.table_of_rows(path, rows, mapping.PLAIN, block)
+        except InputError as error:
+            return str(error)
+
+    row_by_row = table(tables.read_csv(path), None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_LONG_TEXT", 0)
+        patch.setattr(tables, "_ROWS_BEFORE_BLOCK", 2)
+        at_once = table(*tables.read_long_csv(path))
+    if isinstance(row_by_row, str) or isinstance(at_once, str):
+        assert row_by_row == at_once
+    else:
+        pd.testing.assert_frame_equal(row_by_row, at_once)
+
+
+def test_a_long_plain_table_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "film,start,end,label\na.mp4,1,2,happy\n b.mp4\u3000,3,4,\n,,\t,\n")
+    monkeypatch.setattr(tables, "_LONG_TEXT", 0)
+    monkeypatch.setattr(tables, "_ROWS_BEFORE_BLOCK", 2)
+    _, block = tables.read_long_csv(path)
+    assert block is not None
+    assert block.lines.tolist() == [3, 4]
+    rows = read_annotations(path)
+    assert rows["row"].tolist() == [2, 3]
+    assert rows["film"].tolist() == ["a.mp4", "b.mp4"]
+
+
+def test_blocks_are_trimmed_of_what_text_is_trimmed_of() -> None:
+    assert set(columns._BLANKS) == {chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()}

@@ -13,6 +13,7 @@ from emodal_data.core.errors import InputError
 
 #: With more pairs of groups than this no exchanges are tried: adding and removing alone come near enough.
 _MOST_EXCHANGES = 1_000_000
+_SPLITS = ("train", "validation", "test")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -63,13 +64,17 @@ def tally(of_clip: pd.Series, labels: pd.Series, classes: Sequence[str] | None =
 
     classes: to be counted; none: those of the labels.
     """
-    splits = ("train", "validation", "test") if (of_clip == "validation").any() else ("train", "test")
+    names = sorted(labels.unique()) if classes is None else list(classes)
+    label_codes = pd.Categorical(labels, categories=names).codes
+    split_codes = pd.Categorical(of_clip, categories=_SPLITS).codes
+    in_split = {split: split_codes == code for code, split in enumerate(_SPLITS)}
+    shares = {split: float(clips.mean()) if len(of_clip) else 0.0 for split, clips in in_split.items()}
+    splits = [split for split in _SPLITS if split != "validation" or in_split[split].any()]
     per_class = {
-        label: {split: int(((labels == label) & (of_clip == split)).sum()) for split in splits}
-        for label in (sorted(labels.unique()) if classes is None else classes)
+        label: {split: int(np.count_nonzero(in_split[split] & (label_codes == code))) for split in splits}
+        for code, label in enumerate(names)
     }
-    shares = [float((of_clip == split).mean()) if len(of_clip) else 0.0 for split in ("test", "validation")]
-    return Split(of_clip, shares[0], shares[1], per_class)
+    return Split(of_clip, shares["test"], shares["validation"], per_class)
 
 
 def _fixed_groups(

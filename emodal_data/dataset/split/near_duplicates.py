@@ -9,24 +9,24 @@ import numpy.typing as npt
 
 Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class _Band:
     """Some bits of many hashes as codes, in the order of the codes, so that hashes that are compared are neighbours.
 
-    order: (hashes,) the original place of each. words: (words, hashes). codes: (hashes,). begin: first of each code.
+    order: (hashes,) the original place of each. codes: (hashes,). chains: (hashes,) the bits of the band and of those
+    that follow it. begin: first of each code.
     """
 
     order: Places
-    words: Words
-    codes: Codes
+    codes: Places
+    chains: Words
     begin: Places
 
 
-#: Pairs compared at once: few enough for the cache of a core.
-_BLOCK_PAIRS = 1 << 15
+#: Pairs compared at once: few enough for the cache of a core, and for arrays that malloc does not map anew each time.
+_BLOCK_PAIRS = 1 << 13
 #: So many pairs are compared faster than they are searched for.
 _FEW_PAIRS = 1 << 16
 #: Bits of a band at most; a table of 2^18 places is small, and few pairs agree in as many bits by chance.
@@ -43,8 +43,9 @@ def near_any(
     hashes, others: of one length, a multiple of 8 bytes; None, of clips without a picture, is near nothing.
     """
     near = np.zeros(len(hashes), dtype=bool)
-    places, known = _known(hashes)
-    near[places] = _near_any(known, _known(others)[1], most_bits)
+    if len(others):
+        places, known = _known(hashes)
+        near[places] = _near_any(known, _known(others)[1], most_bits)
     return near
 
 
@@ -55,10 +56,11 @@ def _known(hashes: Sequence[bytes | None]) -> tuple[Places, list[bytes]]:
 
 
 def _near_any(hashes: list[bytes], others: list[bytes], most_bits: int) -> npt.NDArray[np.bool_]:
-    same = set(others)  # equal hashes are the most frequent case, with the most pairs
-    near = np.array([one in same for one in hashes], dtype=bool)
-    if near.all() or not others or not hashes:
+    near = np.zeros(len(hashes), dtype=bool)
+    if not others or not hashes:
         return near
+    same = set(others)  # equal hashes are the most frequent case, with the most pairs
+    near[:] = [one in same for one in hashes]
     for rows, _ in _near_pairs(hashes, others, most_bits, near):
         near[rows] = True
     return near
@@ -91,63 +93,87 @@ def _near_pairs(
 ) -> Iterator[tuple[Places, Places]]:
     """Places of near pairs, in parts; a pair may occur more than once. done: hashes to skip from now on.
 
-    Exact: hashes in `bands` bands of bits that differ in no more than most_bits differ in no bit of some band, or in
-    a single bit of one of the first most_bits + 1 - bands; only such pairs are compared. Method: the multi-index
-    hashing of Norouzi, Punjani and Fleet, Fast Exact Search in Hamming Space with Multi-Index Hashing (2014).
+    Exact: if two hashes in `bands` bands of bits differ in no more than most_bits, some band differs in no bit, or in
+    one bit if it is among the first most_bits + 1 - bands. From that band on, around the ring, any number of bands
+    differ in no more bits than these allow together, and one more for each band after the first. So only pairs that
+    agree in a band so far are compared, and most of them in the bands of one word.
+    Methods: the multi-index hashing of Norouzi, Punjani and Fleet, Fast Exact Search in Hamming Space with Multi-Index
+    Hashing (2014), and the chains of Qin and Xiao, Pigeonring: A Principle for Faster Thresholded Similarity Search
+    (2018).
     """
     if len(hashes) * len(others) <= _FEW_PAIRS:
-        one, two = _words(hashes), _words(others)
         rows, places = np.divmod(np.arange(len(hashes) * len(others)), len(others))
-        yield _near(one, rows, two, places, most_bits)
+        yield _near(_words(hashes), rows, _words(others), places, most_bits)
         return
     width = 8 * len(hashes[0])
     bands = min(max(most_bits // 2 + 1, -(-width // _BAND_BITS)), width)
     # Neighbouring bits tend to agree, so a band takes every bands-th; they are put next to one another.
     order = [bit for band in range(bands) for bit in range(band, width, bands)]
     one, two = _words(hashes, order), _words(others, order)
-    end = 0
-    for band in range(bands):
-        bits = range(end, end + len(range(band, width, bands)))
-        end = bits.stop
-        flips = [0, *(1 << bit for bit in range(len(bits)))] if band < most_bits + 1 - bands else [0]
+    sizes = [len(range(band, width, bands)) for band in range(bands)]
+    most = [int(band < most_bits + 1 - bands) for band in range(bands)]
+    for band, size in enumerate(sizes):
+        # The band and as many that follow as fit into a word.
+        ends = list(itertools.accumulate(sizes[band:] + sizes[:band]))
+        follow = sum(end <= 64 for end in ends)
+        limit = follow - 1 + sum((most[band:] + most[:band])[:follow])
+        flips = [0, *(1 << bit for bit in range(size))] if most[band] else [0]
         rows = np.flatnonzero(~done)
-        mine, theirs = _in_order(one[:, rows], bits), _in_order(two, bits)
+        begin = sum(sizes[:band])
+        mine, theirs = (_in_order(words, begin, size, ends[follow - 1]) for words in (one[:, rows], two))
         if len(rows) <= len(others):
-            for seekers, found in _agreeing(mine, theirs, flips, most_bits):
-                yield rows[seekers], found
+            for seekers, found in _agreeing(mine, theirs, flips, limit):
+                seekers, found = _near(one, rows[seekers], two, found, most_bits)
+                yield seekers, found
         else:  # the smaller set is looked up in the larger: a lookup costs as much as several comparisons
-            for seekers, found in _agreeing(theirs, mine, flips, most_bits):
-                yield rows[found], seekers
+            for seekers, found in _agreeing(theirs, mine, flips, limit):
+                found, seekers = _near(one, rows[found], two, seekers, most_bits)
+                yield found, seekers
 
 
-def _in_order(words: Words, bits: range) -> _Band:
-    codes = _codes(words, bits)
-    order = np.argsort(codes)
-    begin = np.zeros((1 << len(bits)) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(codes, minlength=1 << len(bits)), out=begin[1:])
-    return _Band(order, words[:, order], codes[order], begin)
+def _in_order(words: Words, begin: int, bits: int, chain_bits: int) -> _Band:
+    """The hashes in the order of `bits` bits from `begin`; chain_bits: how many bits from there make the chain."""
+    word, shift = divmod(begin, 64)
+    chains = words[word] >> np.uint64(shift)
+    if shift + chain_bits > 64:
+        chains |= words[(word + 1) % len(words)] << np.uint64(64 - shift)
+    chains &= np.uint64((1 << chain_bits) - 1)
+    # A code and its place in one number: numbers are sorted several times faster than places.
+    codes = chains & np.uint64((1 << bits) - 1)
+    keys = codes << np.uint64(32) | np.arange(len(codes), dtype=np.uint64)
+    keys.sort()
+    order = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    codes = (keys >> np.uint64(32)).astype(np.int64)
+    starts = np.zeros((1 << bits) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(codes, minlength=1 << bits), out=starts[1:])
+    return _Band(order, codes, chains[order], starts)
 
 
-def _agreeing(
-    seekers: _Band, band: _Band, flips: list[int], most_bits: int
-) -> Iterator[tuple[Places, Places]]:
-    """Places of the pairs whose codes are equal after one of the flips, and that differ in at most most_bits."""
-    for flip in flips:
-        probes = seekers.codes ^ flip
+def _agreeing(seekers: _Band, band: _Band, flips: list[int], limit: int) -> Iterator[tuple[Places, Places]]:
+    """Places of the pairs whose codes are equal after one of the flips, and whose chains differ in at most `limit`."""
+    steps = np.arange(_BLOCK_PAIRS)
+    blocks = range(0, len(seekers.codes), _BLOCK_PAIRS)
+    for flip, block in itertools.product(flips, blocks):
+        probes = seekers.codes[block : block + _BLOCK_PAIRS] ^ flip
         first = band.begin[probes]
         counts = band.begin[1:][probes] - first
         some = np.flatnonzero(counts)
         first, counts = first[some], counts[some]
+        some += block
         ends = np.cumsum(counts)
         edges = np.searchsorted(ends, np.arange(_BLOCK_PAIRS, ends[-1] if len(ends) else 0, _BLOCK_PAIRS))
         for begin, end in itertools.pairwise([0, *np.unique(edges), len(some)]):
             many, starts = counts[begin:end], ends[begin:end] - counts[begin:end]
             places = np.repeat(first[begin:end] - starts + starts[:1], many)
-            places += np.arange(len(places))
-            rows, places = _near(
-                seekers.words, np.repeat(some[begin:end], many), band.words, places, most_bits
-            )
-            yield seekers.order[rows], band.order[places]
+            if len(places) > len(steps):  # many with one code
+                steps = np.arange(len(places))
+            places += steps[: len(places)]
+            differing = np.repeat(seekers.chains[some[begin:end]], many)
+            differing ^= band.chains[places]
+            close = np.flatnonzero(np.bitwise_count(differing) <= limit)
+            if len(close):
+                rows = some[begin:end][np.searchsorted(ends[begin:end] - starts[0], close, side="right")]
+                yield seekers.order[rows], band.order[places[close]]
 
 
 def _near(one: Words, rows: Places, two: Words, places: Places, most_bits: int) -> tuple[Places, Places]:
@@ -173,12 +199,3 @@ def _words(hashes: list[bytes], order: Sequence[int] = ()) -> Words:
 def _reordered(octets: npt.NDArray[np.uint8], order: Sequence[int]) -> npt.NDArray[np.uint8]:
     bits = np.unpackbits(octets, axis=1, bitorder="little")
     return np.packbits(np.take(bits, order, axis=1), axis=1, bitorder="little")
-
-
-def _codes(words: Words, bits: range) -> Codes:
-    """Some consecutive bits of each hash as a number, (hashes,)."""
-    word, shift = divmod(bits.start, 64)
-    codes: Words = words[word] >> np.uint64(shift)
-    if shift + len(bits) > 64:
-        codes |= words[word + 1] << np.uint64(64 - shift)
-    return (codes & np.uint64((1 << len(bits)) - 1)).astype(np.int32)
