@@ -1,5 +1,6 @@
 """Measures how many labels that were made wrong on purpose are among the first of the ranking of suspect labels.
 
+    python benchmarks/suspects.py limit [--separation 1 1.5 2]     known truth: the most that any ranking can find
     python benchmarks/suspects.py truth [--separation 1 1.5 2]     known truth: also what exact probabilities would find
     python benchmarks/suspects.py folds BUILD/dataset --out OUT    a dataset with folds, such as sample films
 
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sheet import machine
+from sheet import machine, table
 from small_sets import ensemble, fold_sides
 
 from emodal_model.core.config import ModelConfig
@@ -92,6 +93,25 @@ def show(title: str, rows: Sequence[dict[str, Any]], wrong: set[str]) -> None:
     )
 
 
+def limit(separation: float, rows: int, draws: int) -> str:
+    """A row of a table: the Bayes accuracy, and the share of the wrong labels that the best ranking finds.
+
+    The probability that a label was made wrong falls with the exact probability of its class and depends on nothing
+    else, so no ranking can have more wrong labels among its first on average.
+    """
+    right, found = [], []
+    for seed in range(draws):
+        hidden = draw_hidden(rows, seed, separation)
+        exact = bayes_posteriors(hidden, "both", separation)
+        labels = made_wrong(hidden.labels, exact.shape[1], seed)
+        wrong = labels != hidden.labels
+        first = np.argsort(exact[np.arange(rows), labels], kind="stable")[: wrong.sum()]
+        right.append(100 * np.mean(exact.argmax(axis=1) == hidden.labels))
+        found.append(100 * np.mean(wrong[first]))
+    half = 1.96 * np.std(found, ddof=1) / draws**0.5
+    return f"| {separation:g} | {np.mean(right):.1f} | {np.mean(found):.1f} ± {half:.1f} |"
+
+
 def copy_with_wrong_labels(dataset: Path, to: Path, seed: int) -> None:
     """Copy a dataset, with wrong labels in place of a tenth; to/wrong.json names their clips."""
     shutil.copytree(dataset, to)
@@ -107,10 +127,10 @@ def copy_with_wrong_labels(dataset: Path, to: Path, seed: int) -> None:
     labels = np.asarray([label_of[clip_id] for clip_id in clip_ids])
     wrong = made_wrong(labels, classes, seed)
     label_of = dict(zip(clip_ids, wrong.tolist(), strict=True))
-    for path, table in tables.items():
-        column = pa.array([label_of.get(clip_id) for clip_id in table["clip_id"].to_pylist()], pa.int64())
-        place = table.schema.get_field_index("label")
-        pq.write_table(table.set_column(place, table.schema.field(place), column), path)
+    for path, shard in tables.items():
+        column = pa.array([label_of.get(clip_id) for clip_id in shard["clip_id"].to_pylist()], pa.int64())
+        place = shard.schema.get_field_index("label")
+        pq.write_table(shard.set_column(place, shard.schema.field(place), column), path)
     named = [clip_id for clip_id, one, other in zip(clip_ids, labels, wrong, strict=True) if one != other]
     (to / "wrong.json").write_text(json.dumps(named))
 
@@ -119,16 +139,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["truth", "folds"])
+    parser.add_argument("what", choices=["limit", "truth", "folds"])
     parser.add_argument("dataset", type=Path, nargs="?")
     parser.add_argument("--out", type=Path, help="folder for the copy and the trainings")
     parser.add_argument("--rows", type=int, default=1200, help="clips of the known truth")
     parser.add_argument("--separation", type=float, nargs="+", default=[1.0, 1.5, 2.0])
     parser.add_argument("--members", type=int, default=1, help="as model.members")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draws", type=int, default=20, help="(limit)")
     arguments = parser.parse_args()
     print(machine("tensorflow"))
     seed, members = arguments.seed, arguments.members
+    if arguments.what == "limit":
+        rows = [limit(each, arguments.rows, arguments.draws) for each in arguments.separation]
+        print(table("separation|right by exact probabilities, %|found by the best ranking, %", rows))
+        return
     if arguments.what == "folds":
         copy, model = arguments.out / "dataset", arguments.out / "model"
         if not (copy / "wrong.json").is_file():
