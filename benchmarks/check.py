@@ -24,7 +24,8 @@ from skimage import data
 
 from emodal_data.audio_features import clip_features
 from emodal_data.core.config import AudioConfig, FaceConfig
-from emodal_data.dataset.sample import SampleSettings, make_sample
+from emodal_data.dataset.sample import make_sample
+from emodal_data.dataset.shards import SampleSettings
 from emodal_data.face import create_backend, find_face
 from emodal_data.face.models import Model
 from emodal_data.media.encoders import encode_png

@@ -117,7 +117,8 @@ def publish(folder: Path, count: int) -> None:
     from emodal_data.dataset.ledger import write_ledger
     from emodal_data.dataset.manifest import make_manifest
     from emodal_data.dataset.plan import plan_dataset, plan_shards
-    from emodal_data.dataset.shards import ShardSettings, write_shard
+    from emodal_data.dataset.shard_writing import write_shard
+    from emodal_data.dataset.shards import ShardSettings
     from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
     from emodal_data.storage.files import write_json
 

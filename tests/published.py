@@ -19,7 +19,8 @@ from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
-from emodal_data.dataset.shards import ShardSettings, write_shard
+from emodal_data.dataset.shard_writing import write_shard
+from emodal_data.dataset.shards import ShardSettings
 from emodal_data.dataset.split.leak_price import leak_price
 from emodal_data.media.encoders import encode_image, encode_png, pcm16, preview_frame, preview_sound
 from emodal_data.presentation.describe import describe_dataset

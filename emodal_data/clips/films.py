@@ -1,6 +1,7 @@
 """The films of a build: their files, their facts, and whether they changed since they were last read."""
 
 import hashlib
+import importlib.metadata
 import json
 import re
 from collections.abc import Iterable, Mapping, Set
@@ -14,8 +15,6 @@ from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.file_types import SOUND_SUFFIXES, STILL_SUFFIXES
 from emodal_data.core.reasons import ADVICE, PASSING, Reason
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
-from emodal_data.media import probe
-from emodal_data.media.guard import limits_key
 from emodal_data.storage.files import is_passing, write_bytes
 
 #: Raised when inspecting a film finds something else than before; the films in catalogues are then inspected again.
@@ -68,6 +67,13 @@ class FilmFacts:
     limits: str = ""
 
 
+def limits_key(config: ClipsConfig) -> str:
+    """The hash of what decides whether a film can be read: the limits of its size, and the version of av."""
+    limits = config.model_dump(include={"max_duration_s", "max_pixels", "max_streams", "max_packets"})
+    text = json.dumps({**limits, "av": importlib.metadata.version("av")}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def still_growing(films: Iterable[FilmFile], settle_s: float, now_s: float) -> dict[str, FilmFacts]:
     """The films that changed less than settle_s ago, by name: they may still be copied.
 
@@ -107,6 +113,8 @@ def inspect_film(film: FilmFile, root: Path, config: ClipsConfig) -> FilmFacts:
 
     Raises TransientError for an error that may be gone next time, and if the file changes meanwhile.
     """
+    from emodal_data.media import probe
+
     facts = replace(_unseen(film), sha256=film.sha256, limits=limits_key(config))
     check_unchanged(film)
     try:

@@ -9,22 +9,24 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from emodal_data.audio_features.quality import AudioMeasures
-from emodal_data.audio_features.voice_level import VoiceLevel
-from emodal_data.clips.speaking import SpeakingMeasures
 from emodal_data.clips.tables import GATED, MEASURED, PLANNED, checked
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig, Section
 from emodal_data.core.reasons import ADVICE, Reason, stage_of
 from emodal_data.core.schema import EXPRESSION_NAMES, SPEAKING, VOICE_LEVEL
 from emodal_data.core.sizes import RATE_HZ
-from emodal_data.face import FaceMeasures
+
+if TYPE_CHECKING:
+    from emodal_data.audio_features.quality import AudioMeasures
+    from emodal_data.audio_features.voice_level import VoiceLevel
+    from emodal_data.clips.speaking import SpeakingMeasures
+    from emodal_data.face import FaceMeasures
 
 #: The reason why a clip is dropped, and the number that decided it.
 Verdict = tuple[Reason, float | None]
@@ -211,28 +213,35 @@ def _drop_uncertain_films(table: pd.DataFrame) -> None:
     table.loc[rows, "detail"] = table.loc[rows, "film"].map(details)
 
 
-def face_gate(measures: FaceMeasures, config: FaceConfig) -> Verdict | None:
-    """The first gate that a face fails, and the measured value; None if it passes, or if config.gate is "score"."""
-    return _verdict(asdict(measures), FACE_GATES, {"face": config})
+def face_gate(measures: "FaceMeasures | Mapping[str, Any]", config: FaceConfig) -> Verdict | None:
+    """The first gate that a face fails, and the measured value; None if it passes, or if config.gate is "score".
+
+    measures: of the face, also as a row of the clip store has them.
+    """
+    values = measures if isinstance(measures, Mapping) else asdict(measures)
+    return _verdict(values, FACE_GATES, {"face": config})
 
 
-def speaking_gate(measures: SpeakingMeasures | None, config: FaceConfig) -> Verdict | None:
+def speaking_gate(measures: "SpeakingMeasures | None", config: FaceConfig) -> Verdict | None:
     """The first gate that a face fails by what the voice says about it, and the measured value; None if it passes."""
     missing = {"speaking_score": math.nan, "on_screen": None}
     return _verdict(asdict(measures) if measures else missing, SPEAKING_GATES, {"face": config})
 
 
 def audio_gate(
-    measures: AudioMeasures, config: AudioConfig, missing_samples: int = 0, level: VoiceLevel | None = None
+    measures: "AudioMeasures",
+    config: AudioConfig,
+    missing_samples: int = 0,
+    level: "VoiceLevel | None" = None,
 ) -> Verdict | None:
     """The first gate that a sound fails, and the measured value; None if it passes. level: of audio.measures."""
     missing_fraction = missing_samples / (measures.seconds * RATE_HZ) if missing_samples else 0.0
     values = {"seconds": measures.seconds, "missing_fraction": missing_fraction, **stored_audio(measures)}
-    values |= stored_level(level or VoiceLevel(math.nan, None))
+    values |= stored_level(level) if level else {"speech_share": math.nan, "snr_db": math.nan}
     return _verdict(values, SOUND_GATES, {"audio": config})
 
 
-def stored_audio(measures: AudioMeasures) -> dict[str, float | bool]:
+def stored_audio(measures: "AudioMeasures") -> dict[str, float | bool]:
     """The measures of a sound as columns of the clip store."""
     return {
         "audio_rms": measures.rms,
@@ -243,7 +252,7 @@ def stored_audio(measures: AudioMeasures) -> dict[str, float | bool]:
     }
 
 
-def stored_level(level: VoiceLevel) -> dict[str, float]:
+def stored_level(level: "VoiceLevel") -> dict[str, float]:
     """The estimates about a sound as columns of the clip store."""
     return {"speech_share": level.speech_share, "snr_db": math.nan if level.snr_db is None else level.snr_db}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from emodal_data.audio_features.egemaps import egemaps_names
-from emodal_data.clips.films import check_unchanged
+from emodal_data.clips.films import check_unchanged, limits_key
 from emodal_data.clips.frame_series import SeenFace
 from emodal_data.clips.gates import stored_audio, stored_level
 from emodal_data.clips.plan import Clip, Reel
@@ -36,7 +36,7 @@ from emodal_data.face.perceptual_hash import face_hash
 from emodal_data.face.views import make_views
 from emodal_data.media import Film, Frame, open_film
 from emodal_data.media.encoders import encode_image, encode_png, preview_frame, preview_sound
-from emodal_data.media.guard import film_path, limits_key
+from emodal_data.media.guard import film_path
 from emodal_data.media.shots import crossed_cut_s
 from emodal_data.media.whole_decode import compare_frames
 from emodal_data.media.whole_sound import compare_sound, plain_sound

@@ -9,7 +9,6 @@ from emodal_data.clips.plan import Clip, Plan
 from emodal_data.clips.store import store_folder
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, TransientError
-from emodal_data.media.mp4 import export_clip
 from emodal_data.storage.files import atomic_path
 
 
@@ -43,6 +42,8 @@ def write_exports(export: Export, films: Path, config: ClipsConfig) -> list[str]
 
     None is written of a film that was exchanged since it was hashed: see clips.films.check_unchanged.
     """
+    from emodal_data.media.mp4 import export_clip
+
     failed, film = [], export.source
     for clip in export.clips:
         to = export.folder / f"{clip.clip_id}.mp4"

@@ -14,7 +14,7 @@ from emodal_data.annotations import count_votes
 from emodal_data.annotations.columns import map_repeated, misspelt_columns
 from emodal_data.annotations.row_labels import words_outside
 from emodal_data.clips.film_index import FilmIndex, FoundFilm, split_word
-from emodal_data.clips.films import FilmFacts, FilmFile
+from emodal_data.clips.films import FilmFacts, FilmFile, limits_key
 from emodal_data.clips.span_checks import check_spans
 from emodal_data.clips.store import Places, load_reel, reel_file, store_folder, stored_clips
 from emodal_data.clips.tables import PLANNED, ROWS, checked
@@ -31,7 +31,6 @@ from emodal_data.core.file_types import STILL_SUFFIXES
 from emodal_data.core.labels import LabelScheme
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.span import Span
-from emodal_data.media.guard import limits_key
 from emodal_data.storage.film_cache import film_versions
 from emodal_data.storage.urls import shown
 
@@ -98,7 +97,7 @@ class Plan:
     rows: tables.ROWS and the other columns of the annotations, with canonical film names and the reasons found so far.
     clips: tables.PLANNED. reels: what is still to be read. places: the clips that the store has already.
     films: SHA-256 of the content of each film in clips. files: their files when they were found.
-    warnings: what is odd about columns and spans, a line each. limits: as media.guard.limits_key.
+    warnings: what is odd about columns and spans, a line each. limits: as films.limits_key.
     """
 
     rows: pd.DataFrame

@@ -3,13 +3,27 @@
 flows/config/models.py joins them with those of the model and the engine to the tree that `emodal build --config` reads.
 """
 
+import ast
+import contextlib
 import difflib
 import importlib.metadata
+import inspect
+import itertools
+import textwrap
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from emodal_data.core.label_words import DEFAULT_CLASSES, DROP, PRESETS, UNLABELLED, folded
 
@@ -25,7 +39,36 @@ FACE_BACKENDS: Final = "emodal.face_backends"
 class Section(BaseModel):
     """A section of the configuration: unknown keys are errors, values never change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The schema with the docstring of each setting.
+
+        pydantic's use_attribute_docstrings parses the code of every section in every process: a sixth of a start.
+        """
+        schema = handler(core_schema)
+        settings = handler.resolve_ref_schema(schema)["properties"]
+        for name, text in _attribute_docstrings(cls).items():
+            settings[name].setdefault("description", text)
+        return schema
+
+
+def _attribute_docstrings(section: type[Section]) -> dict[str, str]:
+    """The docstring below each setting of a section, by name."""
+    documented: dict[str, str] = {}
+    for model in (base for base in reversed(section.__mro__) if issubclass(base, Section)):
+        with contextlib.suppress(OSError):  # there is no source
+            module = ast.parse(textwrap.dedent(inspect.getsource(model)))
+            for field, text in itertools.pairwise(module.body[0].body):  # type: ignore[attr-defined]
+                match field, text:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
+                        value=ast.Constant(value=str(words))
+                    ):
+                        documented[name] = inspect.cleandoc(words)
+    return documented
 
 
 class LabelsConfig(Section):

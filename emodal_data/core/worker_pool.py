@@ -9,17 +9,17 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
-
-import pebble
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from emodal_data.core.errors import TransientError, WorkError, WorkersLost
 from emodal_data.core.fences import current_fences, run_fenced
 from emodal_data.core.reasons import Reason
-from emodal_data.core.worker_process import WorkerContext, start_worker
+
+if TYPE_CHECKING:
+    import pebble
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class WorkerPool:
             with self._process() as pool:
                 try:
                     return self._run(pool, timeout_s, function, *args, **kwargs)
-                except BrokenProcessPool:
+                except BrokenExecutor:
                     self._save_traces()
         raise WorkersLost(f"worker processes end before they can work: {self._last_words()}")
 
@@ -100,12 +100,14 @@ class WorkerPool:
 
     def _run(
         self,
-        pool: pebble.ProcessPool,
+        pool: "pebble.ProcessPool",
         timeout_s: float,
         function: Callable[P, T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
+        import pebble
+
         call: list[Any] = [function, *args]
         if fences := tuple(
             fence for fence in current_fences() if not fence.is_at_url
@@ -147,7 +149,7 @@ class WorkerPool:
         return TransientError(f"a worker process was killed from outside ({name}; is there enough memory?)")
 
     @contextlib.contextmanager
-    def _process(self) -> Iterator[pebble.ProcessPool]:
+    def _process(self) -> Iterator["pebble.ProcessPool"]:
         """A process that nobody else uses meanwhile: the one used last, because it has loaded most."""
         with self._room:
             with self._lock:
@@ -162,7 +164,11 @@ class WorkerPool:
                 with self._lock:
                     self._idle.append(pool)
 
-    def _new_pool(self) -> pebble.ProcessPool:
+    def _new_pool(self) -> "pebble.ProcessPool":
+        import pebble  # and with it asyncio: only where there is work for a worker
+
+        from emodal_data.core.worker_process import WorkerContext, start_worker
+
         pool = pebble.ProcessPool(
             max_workers=1,
             context=WorkerContext(self._traces.fileno()),

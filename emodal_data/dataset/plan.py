@@ -33,10 +33,9 @@ from emodal_data.dataset.split.assignment import Split, split_clips, tally
 from emodal_data.dataset.split.folds import fold_clips
 from emodal_data.dataset.split.groups import group_of, id_columns
 from emodal_data.dataset.split.leakage_check import check_leaks
-from emodal_data.dataset.split.near_duplicates import near_any
+from emodal_data.dataset.split.near_duplicates import NEAR_BITS, near_any
 from emodal_data.dataset.split.official import fold_names, official_folds, official_splits
 from emodal_data.dataset.tables import SAMPLES, SPLIT
-from emodal_data.face.perceptual_hash import NEAR_BITS
 
 _LABELLED_SPLITS: Final = ("train", "validation", "test")
 #: Rows that are digested at once.

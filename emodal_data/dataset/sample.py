@@ -4,7 +4,7 @@ Samples are made one at a time, so that a shard of long clips needs no more memo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -14,22 +14,9 @@ import numpy.typing as npt
 
 from emodal_data.audio_features.egemaps import egemaps_features
 from emodal_data.audio_features.extract import Float32s, describe_speech
-from emodal_data.core.config import AudioConfig, FaceConfig
+from emodal_data.dataset.shards import SampleSettings
 from emodal_data.dataset.views import make_views
 from emodal_data.media.encoders import decode_image, encode_flac, encode_png
-
-
-@dataclass(frozen=True)
-class SampleSettings:
-    """The settings that decide the derived columns of samples. with_sound: keep the sound itself, too.
-
-    face: its views and frames; the gates choose among the frames.
-    """
-
-    audio: AudioConfig
-    augment_seed: int
-    with_sound: bool
-    face: FaceConfig = field(default_factory=FaceConfig)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Writing samples as Parquet shards, one row group at a time, with the same bytes every time."""
+"""The Parquet shards of a dataset: what decides their bytes, their columns without pictures and sounds, their hash."""
 
 import hashlib
 import json
@@ -16,18 +16,15 @@ import pyarrow.parquet as pq
 from emodal_data.audio_features import FEATURES_VERSION, FRAME_NAMES, feature_names
 from emodal_data.audio_features.egemaps import egemaps_names
 from emodal_data.clips.plan import ingest_key
-from emodal_data.clips.store import read_payload
-from emodal_data.core.config import DatasetConfig
+from emodal_data.core.config import AudioConfig, DatasetConfig, FaceConfig
 from emodal_data.core.errors import WorkError
 from emodal_data.core.label_words import DEFAULT_CLASSES
 from emodal_data.core.schema import (
     DERIVED_COLUMNS,
     EXPRESSION_NAMES,
-    FEATURE_COUNT,
     SCHEMA_VERSION,
     SPEAKING,
     SPLITS,
-    VIEW_OPTIONS,
     VOICE_LEVEL,
     shard_schema,
     vote_columns,
@@ -35,9 +32,7 @@ from emodal_data.core.schema import (
 from emodal_data.core.sizes import RATE_HZ
 from emodal_data.core.versions import package_versions
 from emodal_data.dataset.carried import PREFIX, carried_fields
-from emodal_data.dataset.reused_samples import ReusableSamples
-from emodal_data.dataset.sample import SampleSettings, make_sample
-from emodal_data.dataset.views import arrow_file, stored_views, view_options
+from emodal_data.dataset.views import view_options
 from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha256, link_or_copy, sync
 
 #: Settings of the section audio that do not change the features of a sample.
@@ -59,6 +54,19 @@ class Shard:
     samples: pd.DataFrame
     clips: pd.DataFrame
     previous: Mapping[Path, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """The settings that decide the derived columns of samples. with_sound: keep the sound itself, too.
+
+    face: its views and frames; the gates choose among the frames.
+    """
+
+    audio: AudioConfig
+    augment_seed: int
+    with_sound: bool
+    face: FaceConfig = field(default_factory=FaceConfig)
 
 
 @dataclass(frozen=True)
@@ -129,32 +137,6 @@ class WrittenShard:
         return cls(**{known.name: entry[known.name] for known in fields(cls) if known.name in entry})
 
 
-def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
-    """Augment, compute features and write one shard, a row group at a time; samples of shard.previous are reused.
-
-    Raises InputError or WorkError if the file cannot be written.
-    """
-    schema = _schema(settings, shard.clips)
-    plain, derived = _parts(schema)
-    reusable = ReusableSamples(shard.previous, derived.names)
-
-    def group(samples: pd.DataFrame) -> pa.Table:
-        rows = samples.join(shard.clips, on="clip_id")
-        known = _plain_columns(rows, plain, settings.classes)
-        places = reusable.find(known)
-        new = np.flatnonzero(places < 0)
-        made = pa.Table.from_pydict(_derived_columns(rows.iloc[new], settings), schema=derived)
-        order = np.argsort(np.concatenate([np.flatnonzero(places >= 0), new]))
-        values = pa.concat_tables([reusable.take(places[places >= 0], derived), made]).take(order)
-        columns = {name: (known if name in plain.names else values)[name] for name in schema.names}
-        # Whole columns: where a page of the file ends must not depend on which samples were reused.
-        return pa.table(columns, schema=schema).combine_chunks()
-
-    starts = range(0, len(shard.samples), settings.row_group_rows)
-    groups = (group(shard.samples.iloc[start : start + settings.row_group_rows]) for start in starts)
-    return replace(_write(shard.path, schema, groups), key=shard_key(shard, settings))
-
-
 def shard_key(shard: Shard, settings: ShardSettings) -> str:
     """The hash of all that decides the bytes of a shard.
 
@@ -162,12 +144,12 @@ def shard_key(shard: Shard, settings: ShardSettings) -> str:
     """
     rows = shard.samples.join(shard.clips, on="clip_id")
     decisive: list[Any] = [settings.derivation_key, settings.row_group_rows, settings.options]
-    schema = _schema(settings, shard.clips)
+    schema = schema_of(settings, shard.clips)
     carried = carried_fields(shard.clips, settings.targets)
     if settings.classes != DEFAULT_CLASSES or carried:  # what is not in the values: names and types
         decisive += [settings.classes, [str(field) for field in carried]]
     digest = hashlib.sha256(json.dumps(decisive).encode())
-    _update_digest(digest, _plain_columns(rows, _parts(schema)[0], settings.classes))
+    _update_digest(digest, plain_columns(rows, parts_of(schema)[0], settings.classes))
     measured = {"face_hash": pa.array(rows["face_hash"], pa.binary()), "rms": pa.array(rows["audio_rms"])}
     _update_digest(digest, pa.table(measured))
     return digest.hexdigest()
@@ -196,7 +178,7 @@ def copy_shards(
                 copied.append(replace(shard, name=new.name))
             else:
                 with pq.ParquetFile(old) as file:
-                    copied.append(_write(new, file.schema_arrow, _groups_without(file, gone)))
+                    copied.append(write_groups(new, file.schema_arrow, _groups_without(file, gone)))
     if copied:
         with explain_os_errors(folder):
             sync(folder / "data")
@@ -216,7 +198,7 @@ def content_sha256(file: pq.ParquetFile) -> str:
     return digest.hexdigest()
 
 
-def _write(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> WrittenShard:
+def write_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> WrittenShard:
     """Write row groups as a shard, atomically."""
     digest, rows = hashlib.sha256(), 0
     with (
@@ -241,7 +223,8 @@ def _groups_without(file: pq.ParquetFile, gone: Set[str]) -> Iterator[pa.Table]:
             yield left
 
 
-def _schema(settings: ShardSettings, clips: pd.DataFrame) -> pa.Schema:
+def schema_of(settings: ShardSettings, clips: pd.DataFrame) -> pa.Schema:
+    """The columns of a shard with these settings. clips: of the shard."""
     audio = settings.contents.audio
     described = audio.model_dump(include={"window_s", "step_s", "statistics"}) | {
         "rate_hz": RATE_HZ,
@@ -253,14 +236,14 @@ def _schema(settings: ShardSettings, clips: pd.DataFrame) -> pa.Schema:
     return shard_schema(names, described, egemaps, settings.options, frames, settings.classes, carried)
 
 
-def _parts(schema: pa.Schema) -> tuple[pa.Schema, pa.Schema]:
+def parts_of(schema: pa.Schema) -> tuple[pa.Schema, pa.Schema]:
     """The plain columns, which are known before a sample is made, and the derived columns."""
     derived = [name for name in schema.names if name in DERIVED_COLUMNS]
     plain = [name for name in schema.names if name not in DERIVED_COLUMNS]
     return pa.schema(map(schema.field, plain)), pa.schema(map(schema.field, derived))
 
 
-def _plain_columns(samples: pd.DataFrame, schema: pa.Schema, classes: Sequence[str]) -> pa.Table:
+def plain_columns(samples: pd.DataFrame, schema: pa.Schema, classes: Sequence[str]) -> pa.Table:
     """The plain columns of samples. samples: joined with their clips."""
     numbers = zip(samples["clip_id"], samples["augmentation_index"], strict=True)
     made: dict[str, Any] = {
@@ -281,30 +264,6 @@ def _plain_columns(samples: pd.DataFrame, schema: pa.Schema, classes: Sequence[s
     return pa.Table.from_pydict(plain | made, schema=schema)
 
 
-def _derived_columns(samples: pd.DataFrame, settings: ShardSettings) -> dict[str, Any]:
-    """The columns derived from pictures and sounds. samples: joined with their clips."""
-    views = [name for name in settings.options if name in VIEW_OPTIONS]
-    payload = _payload(samples, ("image", "audio", *stored_views(settings.contents.face)))
-    stored = zip(samples["clip_id"], samples["augmentation_index"], payload, strict=True)
-    made = [
-        make_sample(files["image"], files["audio"], clip_id, int(index), settings.contents, files)
-        for clip_id, index, files in stored
-    ]
-    columns: dict[str, Any] = {
-        "image": [arrow_file(one.png) for one in made],
-        **{name: [one.views[name] for one in made] for name in views},
-        "audio_features": [one.audio_features for one in made],
-        "augmentation": [one.augmentation for one in made],
-    }
-    if settings.contents.audio.egemaps:
-        columns["egemaps"] = [one.egemaps for one in made]
-    if "audio" in settings.options:
-        columns["audio"] = [arrow_file(one.flac) for one in made]
-    if "short_term_features" in settings.options:
-        columns["short_term_features"] = _sequences([one.short_term for one in made])
-    return columns
-
-
 def vote_shares(votes: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Shares of the votes for each class, (n, classes) float32.
 
@@ -313,23 +272,6 @@ def vote_shares(votes: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> n
     """
     shares: npt.NDArray[np.float32] = (votes / np.maximum(total, 1)[:, None]).astype(np.float32)
     return shares
-
-
-def _sequences(rows: Sequence[npt.NDArray[np.float32] | None]) -> pa.Array:
-    """Rows of (frames, 68), each with its own number of frames, as a column; None is null."""
-    some = [row for row in rows if row is not None]
-    frames = np.concatenate(some or [np.empty((0, FEATURE_COUNT), np.float32)])
-    values = pa.FixedSizeListArray.from_arrays(pa.array(frames.ravel()), frames.shape[1])
-    ends = np.cumsum([0, *(0 if row is None else len(row) for row in rows)], dtype=np.int32)
-    missing = None if len(some) == len(rows) else pa.array([row is None for row in rows])
-    return pa.ListArray.from_arrays(ends, values, mask=missing)
-
-
-def _payload(samples: pd.DataFrame, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Pictures and sounds in the order of the samples; consecutive samples of one store file are read together."""
-    runs = (samples["store_file"] != samples["store_file"].shift()).cumsum()
-    for _, run in samples.groupby(runs, sort=True):
-        yield from read_payload(run["store_file"].iloc[0], run["store_row"].tolist(), columns)
 
 
 def _update_digest(digest: "hashlib._Hash", table: pa.Table) -> None:

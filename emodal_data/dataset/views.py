@@ -1,14 +1,11 @@
 """The views and the frames of a sample, from those of its clip in the clip store; augmented as its image is."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, Literal
 
 from emodal_data.clips.gates import face_gate
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.schema import FRAME_MEASURES, frames_of, view_columns
-from emodal_data.face import FaceMeasures
-from emodal_data.media.encoders import decode_image, encode_image
 
 #: A file in a column of a shard.
 File = dict[str, bytes | None]
@@ -40,6 +37,7 @@ def make_views(
         if data is None or not augmentation_index:
             return arrow_file(data)
         from emodal_data.dataset.augment.clip import augment_view
+        from emodal_data.media.encoders import decode_image, encode_image
 
         view = augment_view(decode_image(data), name, clip_id, augmentation_index, seed)
         return arrow_file(encode_image(view, _form(data)))
@@ -50,7 +48,7 @@ def make_views(
         return columns
     if stored["frames"] is None:
         return columns | dict.fromkeys(view_options(face)[len(views) :])
-    frames = [frame for frame in stored["frames"] if face_gate(_measures(frame), face) is None]
+    frames = [frame for frame in stored["frames"] if face_gate(frame, face) is None]
     columns["frame_times_s"] = [frame["time_s"] for frame in frames]
     for name in ("image", *views):
         columns[frames_of(name)] = [
@@ -64,10 +62,6 @@ def make_views(
 def arrow_file(content: bytes | None) -> File | None:
     """The bytes of a file as a value of a column of files."""
     return None if content is None else {"bytes": content, "path": None}
-
-
-def _measures(frame: Mapping[str, Any]) -> FaceMeasures:
-    return FaceMeasures(**{field.name: frame[field.name] for field in fields(FaceMeasures)})
 
 
 def _form(data: bytes) -> Literal["png", "jpeg"]:

@@ -4,8 +4,6 @@ FFmpeg gets an open file descriptor and may use nothing else. It never sees a pa
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import stat
 import time
@@ -212,13 +210,6 @@ def refuse_passing(error: BaseException) -> None:
         raise out_of_memory() from error
     if isinstance(error, OSError) and error.errno in DRIVE_ERRORS:
         raise Dropped(Reason.READ_FAILED, _cause(error)) from error
-
-
-def limits_key(config: ClipsConfig) -> str:
-    """The hash of what decides whether a film can be read: the limits of its size, and FFmpeg's version."""
-    limits = config.model_dump(include={"max_duration_s", "max_pixels", "max_streams", "max_packets"})
-    text = json.dumps({**limits, "ffmpeg": av.library_versions}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _what_is_wrong(path: Path, error: BaseException) -> str:

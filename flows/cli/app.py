@@ -5,7 +5,6 @@ Results go to standard output, progress and messages to standard error.
 
 import faulthandler
 import gc
-import importlib.metadata
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+import emodal
 from flows.cli.build import build, plan
 from flows.cli.corpus import corpus
 from flows.cli.dataset import check_split, diff, forget, leak_price, verify
@@ -95,7 +95,7 @@ def main() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"emodal {importlib.metadata.version('emodal')}")
+        print(f"emodal {emodal.__version__}")
         raise typer.Exit
 
 

@@ -6,7 +6,6 @@ cannot be used, 130 stopped by Ctrl-C, 143 by SIGTERM.
 
 import contextlib
 import errno
-import importlib.metadata
 import os
 import platform
 import shlex
@@ -111,6 +110,8 @@ def _wrong_usage(error: typer.TyperException) -> NoReturn:
 
 def _about(most: int | None = None) -> str:
     """Versions of this program, Python, the system, and the packages that matter."""
+    import importlib.metadata
+
     versions = [f"Python {platform.python_version()}", platform.platform()]
     for name in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -3,7 +3,6 @@
 import getpass
 import shlex
 import sys
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +39,8 @@ def review(
 
     Example: emodal review build --films films --reviewer anna
     """
+    import webbrowser
+
     from flows.config.load import load_config
     from flows.review.serve import is_table, review, table_of
 

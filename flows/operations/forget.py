@@ -39,7 +39,7 @@ from emodal_data.dataset.persons import PERSON
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.shards import WrittenShard, copy_shards
 from emodal_data.dataset.split.leak_price import leak_price
-from emodal_data.dataset.split.leakage_check import check_shards
+from emodal_data.dataset.split.written_shards import check_shards
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.presentation.describe import describe_dataset
 from emodal_data.storage.files import explain_os_errors, is_disk_full

@@ -15,7 +15,14 @@ import pandas as pd
 
 from emodal_data.annotations import read_annotations
 from emodal_data.annotations.agreement import agreement
-from emodal_data.clips.films import FilmCatalogue, FilmFacts, FilmFile, inspect_guarded, still_growing
+from emodal_data.clips.films import (
+    FilmCatalogue,
+    FilmFacts,
+    FilmFile,
+    inspect_guarded,
+    limits_key,
+    still_growing,
+)
 from emodal_data.clips.overrides import override_plan, read_overrides
 from emodal_data.clips.plan import Plan, locate_films, plan_build
 from emodal_data.clips.reviewers import conflict_lines, review_summary, settle
@@ -26,7 +33,6 @@ from emodal_data.dataset.persons import with_person_column
 from emodal_data.dataset.split.expected import expected_split
 from emodal_data.dataset.split.groups import check_columns
 from emodal_data.dataset.split.official import mark_unknown_splits, not_followed
-from emodal_data.media.guard import limits_key
 from emodal_data.storage.film_cache import film_at_hand, name_films
 from emodal_data.storage.sync import pull
 from emodal_data.storage.urls import READING, local_path

@@ -8,8 +8,6 @@ import io
 import logging
 import os
 import tempfile
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -200,6 +198,8 @@ def check_server(url: str) -> None:
 
 
 def _proxy_of(url: str) -> str | None:
+    import urllib.request
+
     parts = urllib.parse.urlsplit(url)
     if not parts.hostname or urllib.request.proxy_bypass(parts.hostname):
         return None

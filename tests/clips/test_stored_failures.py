@@ -11,7 +11,14 @@ import pytest
 
 from emodal_data.annotations import read_annotations
 from emodal_data.clips import films as films_module
-from emodal_data.clips.films import FilmCatalogue, FilmFacts, FilmFile, inspect_film, inspect_guarded
+from emodal_data.clips.films import (
+    FilmCatalogue,
+    FilmFacts,
+    FilmFile,
+    inspect_film,
+    inspect_guarded,
+    limits_key,
+)
 from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import Plan, all_places, locate_films, plan_build
 from emodal_data.clips.span_reading import ReadSettings
@@ -20,7 +27,6 @@ from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import TransientError
 from emodal_data.core.reasons import Reason
 from emodal_data.core.worker_pool import WorkerPool
-from emodal_data.media.guard import limits_key
 from tests.media.films import Recipe, make_film
 
 SHORT = ClipsConfig(max_duration_s=2.0)

@@ -16,12 +16,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from emodal_data.clips.films import FilmCatalogue, FilmFile, inspect_guarded
+from emodal_data.clips.films import FilmCatalogue, FilmFile, inspect_guarded, limits_key
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, TransientError, WorkersLost
 from emodal_data.core.reasons import Reason
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
-from emodal_data.media.guard import limits_key
 
 
 @pytest.fixture(scope="module")

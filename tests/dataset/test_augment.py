@@ -14,7 +14,8 @@ from emodal_data.dataset.augment.clip import augment_clip
 from emodal_data.dataset.augment.face import FaceChange, augment_face
 from emodal_data.dataset.augment.stable_random import StableRandom
 from emodal_data.dataset.augment.voice import VoiceChange, augment_voice
-from emodal_data.dataset.sample import SampleData, SampleSettings, make_sample
+from emodal_data.dataset.sample import SampleData, make_sample
+from emodal_data.dataset.shards import SampleSettings
 from emodal_data.media.encoders import encode_png
 
 T_S = np.arange(32000) / 16000

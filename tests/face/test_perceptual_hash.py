@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from emodal_data.dataset.split.near_duplicates import near_any
-from emodal_data.face.perceptual_hash import NEAR_BITS, face_hash
+from emodal_data.dataset.split.near_duplicates import NEAR_BITS, near_any
+from emodal_data.face.perceptual_hash import face_hash
 
 
 def picture(seed: int) -> np.ndarray:

@@ -102,17 +102,6 @@ def test_help_imports_nothing_heavy() -> None:
     assert run.stdout == "[]\n"
 
 
-def test_the_data_rooms_never_import_tensorflow_or_prefect() -> None:
-    code = (
-        "import sys, emodal_data.dataset.plan, emodal_data.clips.ingest, emodal_data.presentation.report\n"
-        "import emodal_data.core.worker_pool\n"
-        "import emodal_data.clips.extract, emodal_data.media.voice_activity, emodal_data.media.shots\n"
-        "print([m for m in ('prefect', 'tensorflow', 'keras', 'torch', 'emodal_model') if m in sys.modules])"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == "[]\n"
-
-
 def test_plan_says_what_is_wrong_with_every_row_and_writes_nothing(spans: Path) -> None:
     run = emodal("plan", *build_arguments(spans), "--json")
     assert run.returncode == 0

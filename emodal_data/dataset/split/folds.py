@@ -14,8 +14,7 @@ import pandas as pd
 
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
-from emodal_data.dataset.split.near_duplicates import near_pairs
-from emodal_data.face.perceptual_hash import NEAR_BITS
+from emodal_data.dataset.split.near_duplicates import NEAR_BITS, near_pairs
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 

@@ -12,10 +12,9 @@ from emodal_data.core.errors import InputError
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.split.groups import id_columns
-from emodal_data.dataset.split.leakage_check import face_hashes
-from emodal_data.dataset.split.near_duplicates import near_any
+from emodal_data.dataset.split.near_duplicates import NEAR_BITS, near_any
 from emodal_data.dataset.split.notes import split_config
-from emodal_data.face.perceptual_hash import NEAR_BITS
+from emodal_data.dataset.split.written_shards import face_hashes
 
 #: Names listed in the text; the JSON has all.
 _MOST_NAMES = 5
