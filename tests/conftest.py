@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +24,15 @@ _ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update"),
 ]
 
-# No test talks to anybody, and TensorFlow says nothing.
+# No test talks to anybody.
 os.environ |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "HF_HUB_OFFLINE": "1"}
+
+# Small matrices cost up to 25 times the CPU on several threads, and the test processes share the cores.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+# Programs that tests start find our modules compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # An example takes as long as the machine lets it; how long is no property of the code.
 hypothesis.settings.register_profile(
