@@ -16,6 +16,7 @@ from emodal_data.face.pose import vertices_of
 from emodal_data.face.types import Points
 
 Grid = npt.NDArray[np.float32]
+Places = npt.NDArray[np.intp]
 
 #: The crop, the same for every face: from below the chin of an open mouth to above raised brows.
 BOTTOM_CM, TOP_CM = -11.0, 6.0
@@ -66,13 +67,25 @@ def canonical_surface() -> Surface:
         height = corners[0, 2] + u * (corners[1, 2] - corners[0, 2]) + v * (corners[2, 2] - corners[0, 2])
         z = np.where(covered, np.maximum(z, height), z)
     inside = np.isfinite(z)
-    from scipy.ndimage import distance_transform_edt  # takes longer to import than a plan to make
-
-    distance_px, nearest = distance_transform_edt(~inside, return_indices=True)
-    z = np.maximum(z[tuple(nearest)] - _FALL * distance_px / PX_PER_CM, _BACK_CM)
+    distance_px, nearest = _nearest_inside(inside)
+    z[~inside] = z[nearest] - _FALL * distance_px / PX_PER_CM
+    z = np.maximum(z, _BACK_CM)
     # The blur smooths the edges of the triangles.
     z = cv2.GaussianBlur(z, (0, 0), 1.0)
     return Surface(x.astype(np.float32), y.astype(np.float32), z.astype(np.float32), inside)
+
+
+def _nearest_inside(inside: npt.NDArray[np.bool_]) -> tuple[Floats, tuple[Places, Places]]:
+    """For each pixel outside, the distance to the nearest pixel inside, and the rows and the columns of those.
+
+    Of several, the one furthest left, then up. The distance transform of scipy takes a quarter second to be imported.
+    """
+    edge = inside & (cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
+    columns, rows = np.nonzero(edge.T)
+    y, x = np.nonzero(~inside)
+    squares = (y[:, None] - rows) ** 2 + (x[:, None] - columns) ** 2
+    nearest = squares.argmin(axis=1)
+    return np.sqrt(squares.min(axis=1)), (rows[nearest], columns[nearest])
 
 
 @cache

@@ -5,7 +5,7 @@ It reads top to bottom: plan, read the reels that are missing, publish what is c
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import as_completed, wait
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +60,9 @@ from flows.operations.expected import expected_work
 from flows.operations.plan import BuildInputs, plan_reels, read_inputs, survey_films
 from flows.progress.observer import observer
 from flows.progress.summary import dataset_lines, plan_lines
+
+#: So many samples are written by one worker sooner than another starts, which takes a second.
+_FEW_SAMPLES = 200
 
 
 def build(config: Config, threads: Threads = plain_threads) -> dict[str, Any]:
@@ -255,7 +258,12 @@ def write_shards(shards: Sequence[Shard], config: Config, submit: Submit) -> lis
     if kept:
         note = f"{len(kept)} of {len(shards)} shards stay as they are"
         observer().advance(sum(shard.rows for shard in kept), note=note)
-    futures = [submit(write_one_shard, shard) for shard in missing]
+    are_few = sum(len(shard.samples) for shard in missing) <= _FEW_SAMPLES
+    futures = []
+    for shard in missing:
+        futures.append(submit(write_one_shard, shard))
+        if are_few:
+            wait(futures)
     for future in as_completed(futures):
         written[future.result().name] = future.result()
         observer().advance(future.result().rows)

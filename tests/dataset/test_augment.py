@@ -13,7 +13,7 @@ from emodal_data.core.config import AudioConfig
 from emodal_data.dataset.augment.clip import augment_clip
 from emodal_data.dataset.augment.face import FaceChange, augment_face
 from emodal_data.dataset.augment.stable_random import StableRandom
-from emodal_data.dataset.augment.voice import VoiceChange, augment_voice
+from emodal_data.dataset.augment.voice import VoiceChange, augment_voice, resample
 from emodal_data.dataset.sample import SampleData, make_sample
 from emodal_data.dataset.shards import SampleSettings
 from emodal_data.media.encoders import encode_png
@@ -193,6 +193,17 @@ def test_pitch_leaves_the_treble_as_loud_as_it_was(hundredths: int):
     for low_hz in range(1000, 7000, 1000):
         band = slice(2 * low_hz, 2 * low_hz + 2000)
         assert 20 * np.log10(after[band].std() / before[band].std()) == pytest.approx(0, abs=2)
+
+
+@pytest.mark.parametrize(("pitch", "up", "down"), [(0.94, 50, 47), (1.01, 100, 101), (1.05, 20, 21)])
+def test_the_resampling_is_that_of_scipy(pitch: float, up: int, down: int) -> None:
+    from scipy.signal import firwin, resample_poly
+
+    lowpass = firwin(16 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.0))
+    for length in (1, 37, 16001):
+        wave = VOICE[:length].astype(float)
+        expected = resample_poly(wave, up, down, window=lowpass)
+        assert resample(wave, pitch) == pytest.approx(expected, abs=1e-7)
 
 
 def test_noise_is_added_at_the_ratio_it_says():

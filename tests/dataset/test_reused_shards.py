@@ -10,7 +10,7 @@ import pytest
 from emodal_data.clips.gates import apply_gates
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.schema import vote_columns
-from emodal_data.dataset import shards
+from emodal_data.dataset import shard_writing
 from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset
 from emodal_data.storage.files import write_json
@@ -72,13 +72,13 @@ def files(dataset: Path) -> dict[str, bytes]:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The samples whose contents are made, as they are."""
     samples: list[str] = []
-    make = shards.make_sample
+    make = shard_writing.make_sample
 
     def noted(png: bytes, pcm: bytes, clip_id: str, copy: int, *settings: object) -> object:
         samples.append(f"{clip_id}-{copy}")
         return make(png, pcm, clip_id, copy, *settings)
 
-    monkeypatch.setattr(shards, "make_sample", noted)
+    monkeypatch.setattr(shard_writing, "make_sample", noted)
     return samples
 
 

@@ -1,16 +1,15 @@
 """Augmentation of the sound before its features are computed: the changes, their ranges, and how they are made.
 
-All sound is at 16 kHz.
+All sound is at 16 kHz. The filters are written out, because scipy.signal takes a second of CPU to be imported.
 """
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import signal as dsp
 
 from emodal_data.core.sizes import RATE_HZ
 from emodal_data.dataset.augment.stable_random import StableRandom
@@ -22,7 +21,7 @@ _HOP = 480  # 30 ms: a frame of two hops holds several periods of a voice
 _SEARCH = 160  # 10 ms to either side: one period of a 50 Hz voice
 _COARSE = 4  # the search runs at 4 kHz, where the periods of a voice still show
 _SHORTEST_S = 0.5
-_FADE = dsp.windows.hann(2 * _HOP, sym=False)
+_FADE = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, 2 * _HOP + 1))[:-1]
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def augment_voice(audio: Samples, change: VoiceChange, draws: StableRandom) -> S
     wave = audio.astype(np.float64)
     length = round(len(wave) / change.tempo)
     if change.pitch != 1:
-        wave = _resample(wave, change.pitch)
+        wave = resample(wave, change.pitch)
     if change.tempo != 1 or change.pitch != 1:
         wave = _stretch(wave, length)
     if change.reverb_s:
@@ -87,19 +86,35 @@ def augment_voice(audio: Samples, change: VoiceChange, draws: StableRandom) -> S
     return np.clip(np.rint(wave), -32768, 32767).astype(np.int16)
 
 
-def _resample(wave: Floats, pitch: float) -> Floats:
-    """The wave played `pitch` times as fast: higher by that factor, and shorter."""
-    # Lowest terms, as scipy goes on with them: the filter runs at `up` times the rate.
+def resample(wave: Floats, pitch: float) -> Floats:
+    """The wave played `pitch` times as fast: higher by that factor, and shorter.
+
+    A polyphase filter, as scipy.signal.resample_poly: `up` outputs take `down` inputs, and each of them has the taps of
+    its phase. The products are added from the oldest input to the newest, so that the sums are the same everywhere.
+    """
     up, down = Fraction(100, round(100 * pitch)).as_integer_ratio()
-    resampled: Floats = dsp.resample_poly(wave, up, down, window=_lowpass(max(up, down)))
-    return resampled
+    taps, newest = _phases(up, down)
+    count = -(-len(wave) * up // down)
+    turns = -(-count // up)
+    reach = len(taps) + newest[-1] + 1
+    padded = np.concatenate([np.zeros(len(taps)), wave, np.zeros(reach + down)])
+    inputs = np.ascontiguousarray(sliding_window_view(padded, reach)[::down][:turns].T)
+    resampled = np.zeros((up, turns))
+    for age in reversed(range(len(taps))):
+        resampled += inputs[newest + len(taps) - age] * taps[age]
+    return resampled.T.reshape(-1)[:count]
 
 
-@lru_cache(maxsize=64)
-def _lowpass(widest: int) -> Floats:
-    """Anti-aliasing filter for the wider of two rates in lowest terms; scipy would design it for every clip again."""
-    taps: Floats = dsp.firwin(2 * 8 * widest + 1, 1 / widest, window=("kaiser", 5.0))
-    return taps
+@cache
+def _phases(up: int, down: int) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """The anti-aliasing filter by phase: taps, (ages of inputs, up, 1), and the newest input of each phase, (up,)."""
+    widest = max(up, down)
+    half = 8 * widest
+    lowpass = np.sinc(np.arange(-half, half + 1) / widest) * np.kaiser(2 * half + 1, 5.0)
+    padded = np.zeros(-(-len(lowpass) // up) * up)
+    padded[: len(lowpass)] = lowpass * (up / lowpass.sum())
+    newest, phase = np.divmod(np.arange(up) * down + half, up)
+    return padded.reshape(-1, up)[:, phase, None], newest
 
 
 def _stretch(wave: Floats, length: int) -> Floats:
@@ -143,5 +158,6 @@ def _reverberate(wave: Floats, decay_s: float, draws: StableRandom) -> Floats:
     echoes[:40] = 0.0
     echoes *= 10 ** (-9 / 20) / np.sqrt(np.sum(echoes * echoes))
     echoes[0] = 1.0
-    echoed: Floats = dsp.oaconvolve(wave, echoes)[: len(wave)]
+    size = 1 << (len(wave) + count).bit_length()
+    echoed: Floats = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(echoes, size), size)[: len(wave)]
     return echoed
