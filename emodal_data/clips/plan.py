@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,8 +41,7 @@ _MOST_WORDS = 5
 INGEST_VERSION = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
+class Clip(NamedTuple):
     """A span of a film, with its stable name. face_region: where its face is looked for (see core.region), or ""."""
 
     clip_id: str
@@ -211,7 +210,7 @@ def plan_build(
         places |= {clip_id: stored[clip_id] for clip_id in clip_ids if clip_id in stored}
         regions = _regions(of_film).tolist()
         spans = zip(clip_ids, of_film["start_s"].tolist(), of_film["end_s"].tolist(), regions, strict=True)
-        todo = [Clip(*span) for span in spans if span[0] not in stored]
+        todo = [Clip._make(span) for span in spans if span[0] not in stored]
         verified = frozenset(sorted(clip_ids)[: clips.verify])  # the names are hashes
         for start in range(0, len(todo), clips.reel_size):
             reel = tuple(todo[start : start + clips.reel_size])

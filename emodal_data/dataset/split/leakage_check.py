@@ -165,8 +165,11 @@ def _near_duplicates_of_folds(seen: pd.DataFrame) -> list[str]:
 def _overlapping(clips: pd.DataFrame) -> list[str]:
     """Held-out clips that overlap a clip that training sees, and test clips that overlap one of validation."""
     found: set[str] = set()
-    for held, seen in _sides(clips):
-        others = {film: of_film.sort_values("start_s") for film, of_film in seen.groupby("film")}
+    for held, seen in _sides(clips[["clip_id", "split", "film", "start_s", "end_s"]]):
+        if held.empty:
+            continue
+        spans = seen[["film", "start_s", "end_s"]].sort_values("start_s")
+        others = dict(iter(spans.groupby("film")))
         for film, of_film in held.groupby("film"):
             if film not in others:
                 continue
