@@ -1,6 +1,6 @@
-"""Draws docs/faces.png: actors of the sample films from -60 to 60 degrees, film above, frontal view below.
+"""Draws docs/faces.webp: actors of the sample films from -60 to 60 degrees, film above, frontal view below.
 
-`python benchmarks/face_sheet.py docs/faces.png`. A dark red frame marks a face that the gates drop.
+`python benchmarks/face_sheet.py docs/faces.webp`. A dark red frame marks a face that the gates drop.
 """
 
 import sys
@@ -13,7 +13,8 @@ from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.face import create_backend, find_face
 from emodal_data.sample_films.actors import Actor, Turn, draw_actor
-from emodal_data.sample_films.camera import Key, backdrop, portrait_shot
+from emodal_data.sample_films.backdrops import backdrop
+from emodal_data.sample_films.camera import Key, portrait_shot
 from emodal_data.sample_films.encoder import SIZE
 from emodal_data.sample_films.expressions import emotion_units, expression
 from emodal_data.sample_films.layer import Framing
@@ -29,7 +30,7 @@ def film_picture(actor: Actor, emotion: str, yaw_deg: float, rng: np.random.Gene
     keys = [Key(0, turn, displacement), Key(1, turn, displacement)]
     scale = min(1.0, SIZE[1] / actor.size[1])
     framing = Framing(scale, int((SIZE[0] - actor.size[0] * scale) / 2) & ~1, 0)
-    (picture,) = portrait_shot(actor, framing, backdrop(rng), keys, np.zeros(1, np.float32), 1.0)
+    (picture,) = portrait_shot(actor, framing, backdrop(rng), keys, np.zeros(1, np.float32), 1.0, rng)
     return cv2.cvtColor(picture, cv2.COLOR_YUV2RGB_I420)
 
 
@@ -57,9 +58,8 @@ def main() -> None:
             cv2.putText(pair, label, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 0), 1, cv2.LINE_AA)
             pairs.append(pair)
         sheet.append(np.hstack(pairs))
-    cv2.imwrite(
-        sys.argv[1], cv2.cvtColor(np.vstack(sheet), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9]
-    )
+    picture = cv2.cvtColor(np.vstack(sheet), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(sys.argv[1], picture, [cv2.IMWRITE_WEBP_QUALITY, 85])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
+#: Lightness of skin in the photos' bright parts, and its colour (a, b), in OpenCV's 8-bit Lab.
+SKIN_LAB = np.array([158.0, 141.0, 146.0])
 #: Opening of the mouth in the texture: warping can close an open mouth, but cannot open a closed one.
 OPEN_MOUTH_CM = 1.3
 
@@ -154,7 +156,10 @@ def _face_mask(portrait: Portrait) -> npt.NDArray[np.float32]:
 
 
 def _recoloured(rgb: Picture, portrait: Portrait, rng: np.random.Generator) -> Picture:
-    """Other colours of skin, hair and clothes: a luminance gain and a chroma rotation for each."""
+    """Other colours of skin, hair and clothes: a luminance gain and a chroma rotation for each.
+
+    Skin is first given the same natural tone in every photo.
+    """
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
     oval = _face_mask(portrait)
     skin_colour = np.array([np.median(lab[:, :, c][oval > 0.9]) for c in range(3)])
@@ -167,13 +172,15 @@ def _recoloured(rgb: Picture, portrait: Portrait, rng: np.random.Generator) -> P
     near = np.clip((chin + 0.9 * FACE_WIDTH_PX - rows) / (0.3 * FACE_WIDTH_PX), 0.0, 1.0)
     skin = cv2.GaussianBlur((skin * near).astype(np.float32), (0, 0), 3.0)
     hair, clothes = (1 - skin) * above, (1 - skin) * (1 - above)
-    for part, gain, turn_deg in (
-        (skin, rng.uniform(0.75, 1.06), rng.uniform(-8.0, 8.0)),
-        (hair, rng.uniform(0.55, 1.35), rng.uniform(-25.0, 25.0)),
-        (clothes, rng.uniform(0.7, 1.3), rng.uniform(-180.0, 180.0)),
+    lab[:, :, 0] *= 1 + (SKIN_LAB[0] / skin_colour[0] - 1) * skin
+    lab[:, :, 1:] += (SKIN_LAB[1:] - skin_colour[1:]) * skin[:, :, None]
+    for part, gain, turn_deg, chroma in (
+        (skin, rng.uniform(0.75, 1.06), rng.uniform(-8.0, 8.0), 1.0),
+        (hair, rng.uniform(0.55, 1.35), rng.uniform(-25.0, 25.0), 1.0),
+        (clothes, rng.uniform(0.7, 1.3), rng.uniform(-180.0, 180.0), 0.6),
     ):
         turn = math.radians(turn_deg)
-        a, b = lab[:, :, 1] - 128, lab[:, :, 2] - 128
+        a, b = chroma * (lab[:, :, 1] - 128), chroma * (lab[:, :, 2] - 128)
         turned = np.stack(
             [
                 lab[:, :, 0] * gain,

@@ -11,14 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from emodal_data.sample_films.actors import Actor, Turn
-from emodal_data.sample_films.encoder import SIZE
-from emodal_data.sample_films.expressions import jaw_displacement
-from emodal_data.sample_films.layer import Framing, Layer, planes, yuv
-from emodal_data.sample_films.materials import FOOTAGE, STILLS, Picture, footage, still
+from emodal_data.sample_films.encoder import FPS, SIZE
+from emodal_data.sample_films.expressions import jaw_displacement, lid_displacement
+from emodal_data.sample_films.layer import Framing, Layer, planes
+from emodal_data.sample_films.materials import FOOTAGE, Picture, footage
 from emodal_data.sample_films.meshes import Floats, Grid, Map
 
 #: Opening of the mouth at the loudest speech.
 SPEAKING_CM = 0.9
+#: People blink every few seconds. Closing of the lids in the frames of a blink, and pauses between blinks.
+BLINK = (0.5, 1.0, 1.0, 0.6, 0.2)
+BETWEEN_BLINKS_S = (1.2, 4.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,21 +31,6 @@ class Key:
     frame: int
     turn: Turn
     displacement_cm: Floats
-
-
-def backdrop(rng: np.random.Generator) -> Picture:
-    """The picture behind the actors: a still, out of focus, planar YUV."""
-    source = still(int(rng.integers(len(STILLS))))
-    height, width = source.shape[:2]
-    crop_h = round(min(height, width * 9 / 16) * rng.uniform(0.6, 1.0))
-    crop_w = round(crop_h * 16 / 9)
-    top, left = int(rng.integers(height - crop_h + 1)), int(rng.integers(max(1, width - crop_w + 1)))
-    small = cv2.resize(
-        source[top : top + crop_h, left : left + crop_w], (320, 180), interpolation=cv2.INTER_AREA
-    )
-    soft = cv2.GaussianBlur(small, (0, 0), float(rng.uniform(1.5, 4.0)))
-    lit = np.clip(soft * rng.uniform(0.5, 0.95), 0, 255).astype(np.uint8)
-    return yuv(cv2.resize(lit, SIZE, interpolation=cv2.INTER_LINEAR))
 
 
 def insert(frames: int, rng: np.random.Generator) -> Iterator[Picture]:
@@ -60,38 +48,66 @@ def portrait_shot(
     keys: list[Key],
     opening: npt.NDArray[np.float32],
     light: float,
+    blinks: np.random.Generator | None = None,
 ) -> Iterator[Picture]:
     """The actor speaking in front of a backdrop: one planar YUV picture for each value of `opening`.
 
     keys: at least two, ascending by frame. opening: (frames,) of the mouth, 0 to 1. light: gain on Y.
+    blinks: draws when the eyes shut; without it they stay open.
     """
     layer = Layer(actor, framing, light)
     at_rest = behind.copy()
     layer.lay_body(at_rest, behind)
-    maps: dict[int, tuple[Map, Map]] = {}
+    maps: dict[int, _KeyMaps] = {}
     times = [key.frame for key in keys]
-    for number, opened in enumerate(opening):
+    blinking = np.zeros(len(opening)) if blinks is None else _blinks(len(opening), times, blinks)
+    for number, (opened, shut) in enumerate(zip(opening, blinking, strict=True)):
         # Before the first key and after the last, the actor holds still.
         at = float(np.interp(number, times, range(len(keys))))
         low = min(int(at), len(keys) - 2)
         for index in (low, low + 1):
             if index not in maps:
-                maps[index] = _key_maps(actor, keys[index], layer.head)
+                maps[index] = _KeyMaps(actor, keys[index], layer.head)
         maps.pop(low - 1, None)
-        share, wide = at - low, float(opened)
-        closed, opened_wide = (
-            cv2.addWeighted(maps[low][i], 1 - share, maps[low + 1][i], share, 0) for i in (0, 1)
-        )
+        before, after = (maps[index].at(float(opened), float(shut)) for index in (low, low + 1))
         # Only the head moves; the rest was drawn once.
         picture = at_rest.copy()
-        layer.lay_head(picture, behind, cv2.addWeighted(closed, 1 - wide, opened_wide, wide, 0))
+        layer.lay_head(picture, behind, cv2.addWeighted(before, 1 - (at - low), after, at - low, 0))
         yield picture
 
 
-def _key_maps(actor: Actor, key: Key, grid: Grid) -> tuple[Map, Map]:
-    """Inverse maps with the mouth closed and open."""
-    open_mouth = key.displacement_cm + jaw_displacement() * SPEAKING_CM
-    return actor.posed(key.turn, key.displacement_cm, grid), actor.posed(key.turn, open_mouth, grid)
+class _KeyMaps:
+    """Inverse maps of a key: with mouth and eyes as they are, and what an open mouth and shut eyes add."""
+
+    def __init__(self, actor: Actor, key: Key, grid: Grid) -> None:
+        self._actor, self._key, self._grid = actor, key, grid
+        self._rest = self._posed(np.zeros_like(key.displacement_cm))
+        self._speaking = self._posed(jaw_displacement() * SPEAKING_CM) - self._rest
+        self._blinking: Map | None = None
+
+    def at(self, opened: float, shut: float) -> Map:
+        """The map with the mouth opened and the eyes shut by these shares."""
+        mapped = self._rest + self._speaking * np.float32(opened)
+        if shut > 0:
+            if self._blinking is None:
+                self._blinking = self._posed(lid_displacement()) - self._rest
+            mapped += self._blinking * np.float32(shut)
+        return mapped
+
+    def _posed(self, moved_cm: Floats) -> Map:
+        key = self._key
+        return self._actor.posed(key.turn, key.displacement_cm + moved_cm, self._grid)
+
+
+def _blinks(frames: int, keys: list[int], rng: np.random.Generator) -> Floats:
+    """(frames,) Closing of the eyes, 0 to 1. At a key, which the truth describes, they are open."""
+    shut = np.zeros(frames)
+    at_s = rng.uniform(0.2, BETWEEN_BLINKS_S[1])
+    while (first := round(at_s * FPS)) + len(BLINK) <= frames:
+        if not any(first - 2 <= key <= first + len(BLINK) + 1 for key in keys):
+            shut[first : first + len(BLINK)] = BLINK
+        at_s += rng.uniform(*BETWEEN_BLINKS_S)
+    return shut
 
 
 def _enlarged(small: Picture) -> Picture:

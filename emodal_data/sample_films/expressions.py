@@ -25,6 +25,14 @@ MOUTH_RIM = (
     78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 )  # fmt: skip
 
+#: Upper and lower lid of both eyes, pair by pair between the corners.
+LIDS = (
+    (246, 7), (161, 163), (160, 144), (159, 145), (158, 153), (157, 154), (173, 155),
+    (466, 249), (388, 390), (387, 373), (386, 374), (385, 380), (384, 381), (398, 382),
+)  # fmt: skip
+#: A closing lid takes the skin above it along, less with the distance.
+LID_SKIN_CM = 0.35
+
 #: Action unit -> pushes (place x, y; displacement x, y, z; radius), cm, on the side x > 0; the other side is mirrored.
 UNITS: dict[str, tuple[tuple[tuple[float, float], tuple[float, float, float], float], ...]] = {
     "inner_brow_raise": (((1.5, 4.7), (0.0, 0.85, 0.0), 1.4), ((5.0, 4.4), (0.0, -0.35, 0.0), 1.3)),
@@ -67,6 +75,22 @@ def jaw_displacement() -> Floats:
     lower = list(LOWER_LIP)
     weight[lower] = 1.0 - 0.75 * np.clip(np.abs(x[lower]) / 2.46, 0.0, 1.0) ** 2
     return np.stack([np.zeros(468), -weight, -0.25 * weight], axis=1)
+
+
+@cache
+def lid_displacement() -> Floats:
+    """(468, 3) cm: displacement by eyes that close; the upper lids move down to the lower ones."""
+    vertices = canonical_face().vertices_cm
+    upper, lower = np.array(LIDS).T
+    drop = vertices[lower] + [0.0, 0.04, 0.06] - vertices[upper]
+    apart = np.linalg.norm(vertices[:, None, :2] - vertices[None, upper, :2], axis=2)
+    nearest = apart.argmin(axis=1)
+    weight = np.exp(-((apart.min(axis=1) / LID_SKIN_CM) ** 2))
+    # Only the skin above the lid moves, not the lower lid.
+    weight[vertices[:, 1] < vertices[upper[nearest], 1] - 1e-6] = 0.0
+    moved = drop[nearest] * weight[:, None]
+    moved[upper] = drop
+    return np.asarray(moved)
 
 
 @cache

