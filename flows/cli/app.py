@@ -41,29 +41,29 @@ app = typer.Typer(
 #: The overview shows groups and commands in this order, and `corpus` at the end of the first group.
 _GROUPS: dict[str, list[tuple[Callable[..., None], str]]] = {
     "Start": [
-        (init, "A config to edit and a table to fill in."),
-        (sample_films, "Films with known truth, to try things on."),
-        (propose, "Spans of films worth annotating."),
+        (init, "Write a config to edit and a table to fill in."),
+        (sample_films, "Make films with known truth, to try emodal."),
+        (propose, "Find spans that are worth annotating."),
     ],
     "Build a dataset": [
-        (plan, "What a build would do, and what is wrong."),
-        (build, "Films and annotations to a dataset and a model."),
-        (review, "Watch clips and label them by keys."),
-        (doctor, "What is odd about a film."),
-        (verify, "Check a dataset against its manifest."),
-        (diff, "What differs between two builds, and why."),
-        (check_split, "What is in two builds that belong together."),
-        (forget, "Take a film, a speaker or a person out of a build."),
+        (plan, "Show what a build would do, and what is wrong."),
+        (build, "Make a dataset and a model."),
+        (review, "Watch clips, and label them by keys."),
+        (doctor, "Examine a film for anything unusual."),
+        (verify, "Compare a dataset with its manifest."),
+        (diff, "List the differences of two builds, and why."),
+        (check_split, "List what two related builds share."),
+        (forget, "Remove a film, speaker or person from a build."),
     ],
     "Train": [
         (train, "Train on a dataset, and print the tables."),
         (evaluate, "Test a model on a dataset."),
-        (compare, "Two trainings on the same clips."),
-        (leak_price, "What a leaking split would seem to gain."),
+        (compare, "Compare two trainings on the same clips."),
+        (leak_price, "Measure what a leaking split would seem to gain."),
     ],
     "Use the results": [
-        (predict, "Ask a model about a film."),
-        (export, "A dataset or a model for other programs."),
+        (predict, "Predict the emotions in a film."),
+        (export, "Export a dataset or a model for other programs."),
     ],
     "Serve": [(deploy, "Set up a Prefect server to build every night.")],
 }
@@ -74,7 +74,7 @@ app.add_typer(
     corpus,
     name="corpus",
     rich_help_panel="Start",
-    short_help="Public corpora as a table and an emodal.toml.",
+    short_help="Write the table and emodal.toml of a corpus.",
 )
 
 

@@ -59,9 +59,9 @@ def plan(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if a row cannot be used.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what a build would read, what is stored already, and what is wrong. Writes nothing.
+    """Show what a build would read, what is stored already, and what is wrong. Writes nothing.
 
-    Many wrong rows are counted by reason; --all and --json have each of them.
+    If many rows are wrong, they are counted by reason; --all and --json list each of them.
 
     Example: emodal plan --films films --annotations spans.csv --out build
     """

@@ -69,7 +69,7 @@ def table(
 ) -> None:
     """Write the table of a corpus and the emodal.toml that builds it; print its facts.
 
-    What is missing, ambiguous or odd about the files is reported on standard error.
+    Missing and ambiguous files are reported on standard error.
 
     Example: emodal corpus table ravdess RAVDESS --out ravdess/spans.csv
     """

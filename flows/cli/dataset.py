@@ -16,7 +16,7 @@ def verify(
     out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
     as_json: Json = False,
 ) -> None:
-    """Check a dataset against its manifest: hashes, counts, the ledger, the split. Ends with 1 if anything is wrong.
+    """Compare a dataset with its manifest: hashes, counts, ledger and split. The exit code is 1 if anything is wrong.
 
     Example: emodal verify build
     """
@@ -57,7 +57,8 @@ def diff(
     two: Annotated[Path, typer.Argument(metavar="OUT_B", help="Another one.")],
     as_json: Json = False,
 ) -> None:
-    """Say what differs between two builds, and why: settings, films, spans, samples. Ends with 1 if anything does.
+    """List the differences of two builds, and why: settings, films, spans, samples. The exit code is 1 if there are
+    any.
 
     Example: emodal diff build-of-may build-of-june
     """
@@ -76,9 +77,9 @@ def check_split(
     two: Annotated[Path, typer.Argument(metavar="OUT_B", help="The one that must have nothing in common.")],
     as_json: Json = False,
 ) -> None:
-    """Say what two builds that belong together share: films, clips, speakers, faces. Ends with 1 if anything.
+    """List what two related builds share: films, clips, speakers, faces. The exit code is 1 if they share anything.
 
-    For training and test that were built apart, such as the two halves of a corpus.
+    For training and test sets that were built separately.
 
     Example: emodal check-split build-train build-test
     """
@@ -111,10 +112,10 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove a film, a speaker or a person from a build, then search every file for what names it. Reads no film.
+    """Remove a film, a speaker or a person from a build, then search every file for its name. Reads no film.
 
-    Ends with 1 if something still names it, and says where. May be repeated at any time. Take it out of the
-    annotations too, or the next build brings it back.
+    If something still names it, the command says where, and the exit code is 1. You can repeat it at any time. Remove
+    it from the annotations too, or the next build adds it again.
 
     Example: emodal forget build --speaker anna
     """

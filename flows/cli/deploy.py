@@ -20,7 +20,7 @@ def deploy(
 ) -> None:
     """Set up the Prefect server of PREFECT_API_URL: work pool, deployments, schedule, automations.
 
-    Run it again to change something: the same arguments leave the same state. Paths are those of the machine that
+    Run it again to change something; the same arguments change nothing. Paths are those of the machine that
     runs the worker. If there is no secret for the server (PREFECT_API_AUTH_STRING), one is made and kept in Prefect's
     profile.
 

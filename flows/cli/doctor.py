@@ -14,9 +14,9 @@ def doctor(
     frames: Annotated[int, typer.Option(min=1, help="Frames to compare with a whole decode.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Say what is odd about a film, and compare some of its frames with a whole decode.
+    """Examine a film for anything unusual, and compare some of its frames with a whole decode.
 
-    Ends with 0 if all is well, 1 if clips would be dropped or a frame is uncertain, 2 if the film cannot be read.
+    The exit code is 0 if there is no fault, 1 if there is one, 2 if the film cannot be read.
 
     Example: emodal doctor film.mkv
     """

@@ -32,11 +32,11 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write into; for a dataset, a new one.")],
     as_json: Json = False,
 ) -> None:
-    """Write a dataset or a trained network for other programs.
+    """Export a dataset or a trained network for other programs.
 
-    A dataset: a folder for the Hugging Face Hub, WebDataset tars, or TFRecord files; the same bytes every time.
-    A network: keras, litert or onnx. It is asked in its new runtime before the file is kept: it must answer as the
-    original does.
+    A dataset: a folder for the Hugging Face Hub, WebDataset tars, or TFRecord files; the same bytes every time. A
+    network: keras, litert or onnx. Its answers in the new runtime are compared with the original before the file is
+    kept.
 
     Example: emodal export build --to huggingface --out for-the-hub
     """

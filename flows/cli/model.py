@@ -36,9 +36,9 @@ def train(
 ) -> None:
     """Train on a dataset and print accuracy, UAR, macro-F1 and the confusion table.
 
-    With several seeds (--set seeds=3) or --folds, mean and deviation too; they are in OUT/seeds and OUT/folds. With
-    --sweep, settings in the order of their validation score; the best ones are in OUT/best.toml for --config.
-    Several trainings run at once with --workers, or on the cluster of --set engine.kind=dask.
+    With several seeds (--set seeds=3) or --folds, it also prints mean and deviation; the trainings are in OUT/seeds
+    and OUT/folds. With --sweep, it ranks the settings by their validation score and writes the best to OUT/best.toml,
+    for --config. With --workers, or on a Dask cluster (--set engine.kind=dask), several trainings run at once.
 
     Example: emodal train build/dataset --out other-model --model audio --set epochs=30
     """

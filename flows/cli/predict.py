@@ -18,10 +18,10 @@ def predict(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask a trained model about a film: for each span the probability of every emotion, as CSV.
+    """Predict the emotions in a film: for each span the probability of every class, as CSV.
 
     Spans are those of --annotations (labels may be missing), or stretches of speech within a shot that are found in
-    the film. Where a face or the sound is missing the model answers by the other, and the reason is given.
+    the film. If the face or the sound is missing, the model uses the other one, and the table gives the reason.
 
     Example: emodal predict build/model films/heat/part1.mkv --out heat
     """

@@ -11,7 +11,7 @@ from flows.progress.verbosity import Verbosity, speaking
 
 _Quiet = Annotated[
     bool,
-    typer.Option("--quiet", "-q", is_eager=True, help="Say nothing but errors and the line of the result."),
+    typer.Option("--quiet", "-q", is_eager=True, help="Print only errors and the result."),
 ]
 _Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each step in a line with its time.")]
 
