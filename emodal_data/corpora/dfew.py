@@ -52,7 +52,7 @@ CORPUS = Corpus(
             "some copies.",
             "Labels are numbers from 1: happy, sad, neutral, angry, surprise, disgust, fear. Some repositories count "
             "from 0: a list with a 0 is refused.",
-            "The folds were drawn by clip: film and people are not named, and are on both sides.",
+            "The folds were drawn by clip: films and people are not named, and are in several folds.",
         ),
         verified=(),
         unverified=(

@@ -54,7 +54,7 @@ CORPUS = Corpus(
             "The archives with faces hold still pictures of the frames without sound; the films are needed here.",
             "Numbers of the labels differ between lists of several repositories: the word in the path is taken, and a "
             "list whose numbers contradict it is refused.",
-            "Film and people are not named, and may be on both sides of the official split.",
+            "Films and people are not named, and may be in both parts of the official split.",
         ),
         verified=(),
         unverified=("No file of the corpus was seen; lists and paths follow four public programs.",),

@@ -45,7 +45,7 @@ CORPUS = Corpus(
         files="train-label.csv (MER2024: label-disdim.csv, MER2025: track1_train_disdim.csv) with the columns name, "
         "discrete and valence; train/sample_00000001.mp4 (video-labeled/, video/).",
         faults=(
-            "Speakers and films are not named: clips of one scene may be on both sides of a split that is made anew.",
+            "Speakers and films are not named: if the split is made anew, one scene may be in both training and test.",
             "Labels of the test sets were given out later and not to all; without them all rows are training rows.",
             "worried is a class of its own.",
         ),

@@ -64,7 +64,7 @@ CORPUS = Corpus(
             "frame, which may be another character's.",
             "FORRESTVO is the narrator, who is not in the picture.",
             "Many episodes have no emotion that anybody named; they are unlabelled.",
-            "It is one film: a split by film is impossible, and one by character has the same scenes on both sides.",
+            "It is one film: a split by film is impossible, and one by character has the same scenes in both splits.",
         ),
         verified=("Header and first 130 rows of the repository's table, and the program that writes it.",),
         unverified=("The film was not opened.",),

@@ -132,8 +132,8 @@ def test_the_proof_counts_groups_and_finds_nothing_in_a_sound_split() -> None:
 @pytest.mark.parametrize(
     ("rows", "leak"),
     [
-        ([("a", "f", "train", 0), ("a", "f", "test", 0)], "clips on both sides: a"),
-        ([("a", "f", "train", 0), ("b", "f", "test", 0)], "groups on both sides: f"),
+        ([("a", "f", "train", 0), ("a", "f", "test", 0)], "clips in two splits: a"),
+        ([("a", "f", "train", 0), ("b", "f", "test", 0)], "groups in two splits: f"),
         (
             [("a", "f", "train", 0), ("b", "g", "test", 0), ("b", "g", "test", 1)],
             "augmented outside training: b",
@@ -153,7 +153,7 @@ def test_test_spans_that_share_a_moment_with_training_are_found() -> None:
     table, clips = samples(("a", "f", "train", 0), ("b", "f", "test", 0), ("c", "f", "train", 0))
     clips["group"] = ["a", "b", "c"]
     clips["start_s"], clips["end_s"] = [0.0, 1.5, 3.0], [2.0, 3.0, 4.0]
-    with pytest.raises(WorkError, match="overlapping spans on both sides: b"):
+    with pytest.raises(WorkError, match="overlapping spans in two splits: b"):
         check_leaks(table, clips, SplitConfig(group_by="clip"))
     assert check_leaks(table, clips, SplitConfig(group_by="speaker"))["overlapping_spans_on_both_sides"] == 1
     clips["end_s"] = [1.5, 3.0, 4.0]
@@ -163,7 +163,7 @@ def test_test_spans_that_share_a_moment_with_training_are_found() -> None:
 def test_near_duplicate_faces_across_the_split_are_found() -> None:
     table, clips = samples(("a", "f", "train", 0), ("b", "g", "test", 0))
     clips["face_hash"] = [bytes(32), bytes(31) + b"\x07"]
-    with pytest.raises(WorkError, match="near duplicate faces on both sides: b"):
+    with pytest.raises(WorkError, match="near duplicate faces in two splits: b"):
         check_leaks(table, clips, SplitConfig(group_by="film"))
     clips["face_hash"] = [bytes(32), bytes(16) + b"\xff" * 16]
     assert check_leaks(table, clips, SplitConfig(group_by="film"))["near_duplicate_faces_on_both_sides"] == 0
@@ -180,5 +180,5 @@ def test_faces_are_compared_again_only_for_sides_that_were_not_compared() -> Non
         == 0
     )
     for others in ({"a": "train", "b": "train"}, {"a": "test", "b": "train"}, {"a": "train"}):
-        with pytest.raises(WorkError, match="near duplicate faces on both sides: b"):
+        with pytest.raises(WorkError, match="near duplicate faces in two splits: b"):
             check_leaks(table, clips, SplitConfig(group_by="film"), compared=pd.Series(others))

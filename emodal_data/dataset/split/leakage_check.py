@@ -22,6 +22,11 @@ _IN_ORDER: Final = (
 )
 
 
+def in_words(check: str) -> str:
+    """The name of a check of the manifest as people read it."""
+    return check.replace("on_both_sides", "in_two_splits").replace("_", " ")
+
+
 def check_leaks(
     samples: pd.DataFrame,
     clips: pd.DataFrame,
@@ -73,9 +78,7 @@ def check_leaks(
         **({} if config.column or config.fold_column else by_fold),
     }.items():
         if found and not (name == "overlapping_spans_on_both_sides" and may_overlap):
-            raise WorkError(
-                f"the split.leakage_check: {name.replace('_', ' ')}: {', '.join(map(str, found[:5]))}"
-            )
+            raise WorkError(f"leakage check: {in_words(name)}: {', '.join(map(str, found[:5]))}")
     counts = {name: len(found) for name, found in {**must, **by_split, **by_fold}.items()}
     return {
         "group_by": config.group_by if isinstance(config.group_by, str) else list(config.group_by),

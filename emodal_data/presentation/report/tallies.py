@@ -17,6 +17,7 @@ from emodal_data.core.label_words import counted_classes
 from emodal_data.core.reasons import ADVICE, Reason, stages
 from emodal_data.core.schema import SPLITS, class_names
 from emodal_data.dataset.folder import shard_paths
+from emodal_data.dataset.split.leakage_check import in_words
 
 Row = dict[str, Any]
 
@@ -264,7 +265,7 @@ def proof_rows(proof: Mapping[str, Any]) -> list[Row]:
     """The checks of the leak proof: what was looked for, and how many were found."""
     known = {"group_by", "clips", "groups"}
     checks = [
-        {"check": name.replace("_", " "), "found": value}
+        {"check": in_words(name), "found": value}
         for name, value in proof.items()
         if name not in known and isinstance(value, int)
     ]
