@@ -53,7 +53,7 @@ from emodal_data.media.encoders import encode_image
 from emodal_data.sample_films import make_sample_films
 from emodal_data.sample_films.actors import draw_actor
 from emodal_data.sample_films.script import EMOTIONS as LABELS
-from tests.face.rendered import Actor
+from tests.face.rendered import Actor, rotation
 
 CONFIG = FaceConfig()
 SURFACE = canonical_surface()
@@ -201,7 +201,7 @@ def limit_of_mirroring(backend: FaceBackend, actors: list[Actor]) -> Iterator[st
         depth_cm = SURFACE.with_depth_of(fit_head(drawn.landmarks468[LANDMARKS68]).points_cm)
         changed = [("shifted by one pixel", np.roll(image, 1, axis=1))]
         for yaw in (30, -30):
-            seen = _seen(SURFACE.x_cm, depth_cm, np.radians(yaw))
+            seen = _seen(depth_cm, rotation(yaw, 0, 0)[2])
             filled, _ = _fill_from_other_side(image.astype(np.float32), seen)
             changed.append(("what 30 degrees hide taken from the other side", np.rint(filled).clip(0, 255)))
         for name, other in changed:

@@ -1,19 +1,21 @@
 """Turns a face to the front: only the pose of the head is removed, so the expression stays.
 
 Every output pixel is a point on the surface of a frontal face; the pose gives the point's place in the photo. The
-hidden side of the face is filled from the other side, with a soft border and matched brightness.
+hidden side of the face is filled from the other side, with a soft border that spares eyes and mouth, in its own light.
 """
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from emodal_data.core.sizes import FACE_SIDE_PX
+from emodal_data.face.geometry import LANDMARKS68, Floats, canonical_face
 from emodal_data.face.pose import Pose, fit_head
-from emodal_data.face.surface import PX_PER_CM, Grid, Surface, canonical_surface
+from emodal_data.face.surface import PX_PER_CM, TOP_CM, Grid, Surface, canonical_surface
 from emodal_data.face.types import Picture, Points
 
 #: Width in the photo of an output pixel, as a share of its width in a frontal photo: below the first it counts as
@@ -21,14 +23,22 @@ from emodal_data.face.types import Picture, Points
 HIDDEN_DENSITY, SEEN_DENSITY = 0.15, 0.45
 #: The further a head is turned, the less is known of its far side. From the first yaw on a part of it is used; from
 #: the second yaw on only the part within this distance of the middle of the face.
-FAR_FROM_DEG, FAR_TO_DEG, MIDDLE_CM = 28.0, 36.0, 1.0
+FAR_FROM_DEG, FAR_TO_DEG, MIDDLE_CM = 36.0, 44.0, 1.0
 #: Distance of the far side's edge from the middle of the face.
 _EDGE_CM = 9.0
+#: An eye, or a half of the mouth, of which a larger share is hidden is mirrored as a whole; else none of it is.
+HIDDEN_SHARE = 0.1
 #: Softness of the border between seen and mirrored pixels.
 SEAM_PX = 3.0
 _BORDER = np.ones((7, 7), np.uint8)
-#: The largest factor by which the brightness of one side is matched to the other.
-MAX_GAIN = 1.6
+#: The largest factors by which the brightness of one side is matched to the other: of the light, of what it leaves.
+MAX_LIGHT, MAX_GAIN = 4.0, 1.6
+#: Side of the cells in which the light is compared, in output pixels; and the fit's weight of no difference, in cells.
+_CELL_PX, _RIDGE_CELLS = 8, 0.1
+#: Where the face ends, in halves of the picture.
+_FACE_HALVES = 0.8
+#: Reach of what is matched beyond the light: standard deviation in output pixels.
+_MATCH_PX = 8.0
 #: A face larger than the output by this factor is shrunk first, because remapping alone would alias.
 SHRINK_FROM = 1.5
 
@@ -64,8 +74,7 @@ def frontalize(picture: npt.NDArray[np.uint8], landmarks: Points) -> Frontal:
     image = _sample(picture, where_x, where_y, scale)
     height, width = picture.shape[:2]
     in_picture = (where_x >= 0) & (where_x <= width - 1) & (where_y >= 0) & (where_y <= height - 1)
-    seen = _seen(surface.x_cm, depth_cm, math.radians(head.pose.yaw_deg)) * in_picture
-    seen *= _known(surface.x_cm, head.pose.yaw_deg)
+    seen = _seen(depth_cm, head.pose.rotation[2]) * _known(surface.x_cm, head.pose.yaw_deg) * in_picture
     image, mirrored = _fill_from_other_side(image, seen)
     fraction = float((mirrored * surface.inside).sum() / surface.inside.sum())
     rounded = np.clip(np.rint(image), 0, 255).astype(np.uint8)
@@ -103,20 +112,24 @@ def _window(where: Grid, length: int) -> tuple[int, int]:
     return low, max(low + 1, min(math.ceil(where.max()) + 3, length))
 
 
-def _seen(x_cm: Grid, depth_cm: Grid, yaw_rad: float) -> Grid:
-    """How well the photo shows each output pixel, 0 to 1.
+def _seen(depth_cm: Grid, viewer: Floats) -> Grid:
+    """How well the photo shows each output pixel, 0 to 1. viewer: (3,) unit vector from the face to the camera.
 
-    Along a row of the face, x in the photo must grow. Where the nose or a cheek in front has already reached
-    further, the face is hidden. The growth per output pixel is its width in the photo.
+    On lines across the face, away from the viewer, the place in the photo must grow. Where the nose or a cheek in front
+    has already reached further, the face is hidden. The growth per output pixel is its width in the photo.
     """
-    # A head turned to the left is the mirror image of one turned to the right.
-    toward = 1 if yaw_rad >= 0 else -1
-    across = toward * (x_cm * math.cos(yaw_rad) + depth_cm * math.sin(yaw_rad))[:, ::toward]
-    front = np.maximum.accumulate(across, axis=1)
-    growth = np.diff(front, axis=1) * np.float32(PX_PER_CM)
-    density = np.concatenate([growth[:, :1], growth], axis=1)[:, ::toward]
+    right, up, toward = viewer
+    # The grid is turned until those lines are its rows.
+    angle = math.atan2(up, -right)
+    cos, sin = math.cos(angle), math.sin(angle)
+    turn = np.array([[cos, -sin], [sin, cos]])
+    depth_along_cm = _turned(depth_cm, turn)
+    along_cm = np.arange(FACE_SIDE_PX, dtype=np.float32) / np.float32(PX_PER_CM)
+    across = np.float32(toward) * along_cm + np.float32(math.hypot(right, up)) * depth_along_cm
+    growth = np.diff(np.maximum.accumulate(across, axis=1), axis=1) * np.float32(PX_PER_CM)
+    density = np.concatenate([growth[:, :1], growth], axis=1)
     seen = (density - np.float32(HIDDEN_DENSITY)) / np.float32(SEEN_DENSITY - HIDDEN_DENSITY)
-    return np.asarray(np.clip(seen, 0, 1), dtype=np.float32)
+    return _turned(np.clip(seen, 0, 1), turn.T)
 
 
 def _known(x_cm: Grid, yaw_deg: float) -> Grid:
@@ -126,24 +139,102 @@ def _known(x_cm: Grid, yaw_deg: float) -> Grid:
     return np.asarray(x_cm * math.copysign(1.0, yaw_deg) <= border_cm, dtype=np.float32)
 
 
+def _turned(grid: Grid, turn: Floats) -> Grid:
+    """The grid about its middle: each place has what is at `turn` times the place."""
+    middle = np.full(2, (FACE_SIDE_PX - 1) / 2)
+    matrix = np.column_stack([turn, middle - turn @ middle])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    turned = cv2.warpAffine(grid, matrix, grid.shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, dtype=np.float32)
+
+
 def _fill_from_other_side(image: Grid, seen: Grid) -> tuple[Grid, Grid]:
     """The image with hidden pixels filled from its mirror image if they are seen there; and the share mirrored."""
     if seen.min() == 1:
         return image, np.zeros_like(seen)
+    seen = _with_whole_organs(seen)
     # The soft border lies within the seen part, because the hidden part shows the background, which must not leak in.
     seen = cv2.GaussianBlur(cv2.erode(seen, _BORDER), (0, 0), SEAM_PX)
-    share = (1 - seen) * seen[:, ::-1]
-    mirror_image = image[:, ::-1] * _gain(image, seen)
+    share = np.maximum(seen[:, ::-1] - seen, 0)
+    mirror_image = image[:, ::-1] * _light(image, seen)
+    mirror_image *= _gain(image, mirror_image, seen)
     return image + share * (mirror_image - image), share
 
 
-def _gain(image: Grid, seen: Grid) -> Grid:
+def _with_whole_organs(seen: Grid) -> Grid:
+    """`seen`, changed so that its border runs through no eye, and through the mouth only in its middle."""
+    seen = seen.copy()
+    margin = _BORDER.shape[0] // 2
+    for rows, columns in _organs():
+        if (seen[rows, columns] > 0).mean() < 1 - HIDDEN_SHARE:
+            seen[rows, columns] = 0
+        else:
+            around = (slice(part.start - margin, part.stop + margin) for part in (rows, columns))
+            seen[tuple(around)] = 1
+    return seen
+
+
+@cache
+def _organs() -> tuple[tuple[slice, slice], ...]:
+    """Rows and columns of each eye and of each half of the mouth, which may be open."""
+    organs = []
+    for points, below_cm in ((slice(42, 48), 0.35), (slice(48, 68), 1.2)):
+        places_cm = canonical_face().vertices_cm[LANDMARKS68[points], :2]
+        (left, low), (right, high) = places_cm.min(axis=0), places_cm.max(axis=0)
+        top, bottom = PX_PER_CM * (TOP_CM - high - 0.35), PX_PER_CM * (TOP_CM - low + below_cm)
+        near, far = PX_PER_CM * max(left - 0.25, 0.0), PX_PER_CM * (right + 0.25)
+        middle = FACE_SIDE_PX / 2
+        rows = slice(round(top), round(bottom))
+        organs += [
+            (rows, slice(round(middle + near), round(middle + far))),
+            (rows, slice(round(middle - far), round(middle - near))),
+        ]
+    return tuple(organs)
+
+
+def _light(image: Grid, seen: Grid) -> Grid:
+    """The factor by which the light of a place exceeds that of its mirror place, low-order over the face.
+
+    Its logarithm is a step at the middle, a slope across and a twist, fitted in cells where both sides are seen. It
+    reaches the places that only one side shows.
+    """
+    both = (seen * seen[:, ::-1]) ** 2 * canonical_surface().inside
+    values = np.dstack([both, image * both, image[:, ::-1] * both])
+    cells = cv2.resize(values, None, fx=1 / _CELL_PX, fy=1 / _CELL_PX, interpolation=cv2.INTER_AREA)
+    weight, here, there = cells.reshape(-1, 3).T
+    # A few gray levels keep the ratio of dark places near 1.
+    floor = 4 * weight + np.float32(0.01)
+    terms, terms_of_cells = _light_terms()
+    weighted = terms_of_cells * weight[:, np.newaxis]
+    prior = _RIDGE_CELLS * np.eye(len(terms), dtype=np.float32)
+    logs = weighted.T @ np.log((here + floor) / (there + floor))
+    light = np.tensordot(np.linalg.solve(weighted.T @ terms_of_cells + prior, logs), terms, axes=1)
+    limit = math.log(MAX_LIGHT)
+    return np.asarray(np.exp(np.clip(light, -limit, limit)), dtype=np.float32)
+
+
+@cache
+def _light_terms() -> tuple[Grid, Grid]:
+    """(3, 128, 128): each changes its sign from one side to the other; and their means in cells, (cells, 3)."""
+    surface = canonical_surface()
+    half_cm = np.float32(FACE_SIDE_PX / PX_PER_CM / 2)
+    places = surface.x_cm / half_cm, (surface.y_cm - TOP_CM) / half_cm + 1
+    # Beside the face the light is that of its edge.
+    x, y = (np.clip(place, -_FACE_HALVES, _FACE_HALVES) for place in places)
+    terms = np.stack([np.tanh(3 * x), x, x * y])
+    cells = cv2.resize(
+        terms.transpose(1, 2, 0), None, fx=1 / _CELL_PX, fy=1 / _CELL_PX, interpolation=cv2.INTER_AREA
+    )
+    return terms, cells.reshape(-1, len(terms))
+
+
+def _gain(image: Grid, mirror_image: Grid, seen: Grid) -> Grid:
     """A smooth factor that matches the mirrored side's brightness to this side's, measured where both are seen."""
-    both = seen * seen[:, ::-1]
-    # Light changes slowly over a face, so a quarter of the resolution is enough and a wide blur is cheap.
-    sides = np.dstack([image * both, image[:, ::-1] * both])
+    both = (seen * seen[:, ::-1]) ** 2
+    # A quarter of the resolution is enough, and a wide blur is cheap there.
+    sides = np.dstack([image * both, mirror_image * both])
     small = cv2.resize(sides, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    here, there = cv2.split(cv2.GaussianBlur(small, (0, 0), 4.0, borderType=cv2.BORDER_CONSTANT))
+    here, there = cv2.split(cv2.GaussianBlur(small, (0, 0), _MATCH_PX / 4, borderType=cv2.BORDER_CONSTANT))
     # A quarter of a gray level keeps the ratio near 1 where no pixel nearby is seen on both sides.
     floor = 0.25
     gain = np.clip((here + floor) / (there + floor), 1 / MAX_GAIN, MAX_GAIN)

@@ -11,9 +11,9 @@ from skimage.metrics import structural_similarity
 
 from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face import LANDMARKS68, Detection, canonical_face, fit_pose, frontalize
-from emodal_data.face.frontal import _fill_from_other_side
+from emodal_data.face.frontal import _fill_from_other_side, _seen
 from emodal_data.face.surface import PX_PER_CM, TOP_CM, canonical_surface
-from tests.face.rendered import Actor
+from tests.face.rendered import Actor, rotation
 
 SURFACE = canonical_surface()
 #: The part of the face that expresses: brows, eyes, nose, mouth, chin; not the temples and the jaw's edge.
@@ -179,16 +179,29 @@ def test_size_and_tilt_in_the_photo_do_not_matter(actors):
 
 
 def test_the_hidden_side_takes_on_the_brightness_of_the_seen_one_without_a_seam():
-    # A face lit from the left, its right quarter unseen (black).
+    # A face lit from the left, its right fifth unseen (black).
     columns = np.linspace(160, 80, FACE_SIDE_PX, dtype=np.float32)
     lit = np.tile(columns, (FACE_SIDE_PX, 1))
-    seen = np.ones((FACE_SIDE_PX, FACE_SIDE_PX), np.float32)
-    seen[:, 96:] = 0
-    filled, taken = _fill_from_other_side(np.where(seen > 0, lit, 0).astype(np.float32), seen)
-    assert taken[:, 110:].min() > 0.9 and taken[:, :80].max() < 0.01
-    assert np.abs(np.diff(filled[:, 100:], axis=1)).max() < 4
-    # Plain mirroring would put the bright side's 140 to 160 here.
-    assert filled[:, 110:].mean() < 125
+    filled, taken = _fill_from_other_side(*hidden_from(104, lit))
+    assert taken[:, 114:].min() > 0.9 and taken[:, :90].max() < 0.01
+    assert np.abs(np.diff(filled[:, 110:], axis=1)).max() < 2
+    # Plain mirroring would put the bright side's 150 to 160 here.
+    assert np.abs(filled - lit)[:, 110:115].max() < 5
+
+
+def test_the_border_of_the_mirrored_part_runs_through_no_eye():
+    picture = np.full((FACE_SIDE_PX, FACE_SIDE_PX), 100, np.float32)
+    (left, top), (right, bottom) = eye_px()
+    for first, is_mirrored in ((left + 4, True), (right - 4, True), (right, False)):
+        taken = _fill_from_other_side(*hidden_from(first, picture))[1][top:bottom, left:right]
+        assert (taken > 0.6).all() if is_mirrored else (taken < 0.4).all()
+
+
+@pytest.mark.parametrize(("pitch_deg", "is_hidden"), [(-40, True), (40, False)])
+def test_a_nose_hides_the_lip_below_it_in_a_bowed_head(pitch_deg, is_hidden):
+    seen = _seen(SURFACE.depth_cm, rotation(0, pitch_deg, 0)[2])
+    below_the_nose = seen[(SURFACE.y_cm > -2.1) & (SURFACE.y_cm < -1.6) & (np.abs(SURFACE.x_cm) < 0.3)]
+    assert (below_the_nose < 0.1).all() if is_hidden else (below_the_nose == 1).all()
 
 
 def test_what_lies_beyond_the_frame_is_taken_from_the_other_side(actors):
@@ -204,6 +217,20 @@ def test_the_dense_mode_takes_all_468_points(actors):
     dense = frontalize(drawn.rgb, drawn.landmarks468)
     assert similarity(front(actors[0].draw()).image, dense.image) >= 0.75
     assert dense.yaw_deg == pytest.approx(30, abs=3)
+
+
+def hidden_from(column, lit):
+    """A picture that is black from a column on, and how well each pixel is seen."""
+    seen = np.ones((FACE_SIDE_PX, FACE_SIDE_PX), np.float32)
+    seen[:, column:] = 0
+    return np.where(seen > 0, lit, 0).astype(np.float32), seen
+
+
+def eye_px():
+    """The corners of the box around the image-right eye of the canonical face in the frontal picture, whole pixels."""
+    places_cm = canonical_face().vertices_cm[LANDMARKS68[42:48], :2]
+    pixels = PX_PER_CM * (places_cm * [1, -1] + [FACE_SIDE_PX / PX_PER_CM / 2, TOP_CM])
+    return pixels.min(axis=0).round().astype(int), pixels.max(axis=0).round().astype(int)
 
 
 def crop(gray, pose, down_px):
