@@ -203,8 +203,11 @@ def apply_gates(
 
 
 def _drop_uncertain_films(table: pd.DataFrame) -> None:
-    """Drop all clips of a film with a frame that a whole decode contradicts: its other frames are no better."""
-    uncertain = table[table["reason"] == Reason.FRAME_UNCERTAIN.value]
+    """Drop all clips of a film with a frame that a whole decode contradicts: its other frames are no better.
+
+    Such rows have what the whole decode measured; spans whose frame the reader itself refuses have no measure.
+    """
+    uncertain = table[(table["reason"] == Reason.FRAME_UNCERTAIN.value) & table["measured"].notna()]
     if uncertain.empty:
         return
     details = uncertain.groupby("film")["detail"].first()

@@ -227,6 +227,8 @@ class AudioReader:
         packets = self._container.demux(self._stream)
         decoder = context or self._stream.codec_context
         is_ogg = self._container.format.name == "ogg"
+        # MP3 (MPEG audio of any layer) reports its new rate only after the frame.
+        is_rate_late = decoder.name.startswith("mp")
         due: list[tuple[Packet[AudioStream], bool]] = []
         place, places, is_after_damage = None, 0, False
         while True:
@@ -269,10 +271,8 @@ class AudioReader:
                         continue
                     is_unsettled = False
                 for frame in frames:
-                    if frame is not None and frame.sample_rate != decoder.sample_rate:
-                        frame.sample_rate = (
-                            decoder.sample_rate
-                        )  # MP3 reports its new rate only after the frame
+                    if is_rate_late and frame is not None:
+                        frame.sample_rate = decoder.sample_rate
                     yield frame, is_own or is_after_damage
                     is_after_damage = frame is None
             due.clear()

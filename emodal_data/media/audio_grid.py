@@ -81,7 +81,7 @@ class FrameGrid:
 
     def stamped(self, pts: int) -> int:
         """The sample that a time stamp names."""
-        scale, shift, divisor = self._line
+        scale, shift, divisor = self.line
         whole, left = divmod(scale * pts - shift, divisor)
         if not left:
             return whole
@@ -92,7 +92,7 @@ class FrameGrid:
         return self.origin + round(Fraction(stamped - self.origin, self.step)) * self.step
 
     @cached_property
-    def _line(self) -> tuple[int, int, int]:
+    def line(self) -> tuple[int, int, int]:
         """pts to sample in integers, (scale * pts - shift) / divisor: Fractions would cost more than the decoder."""
         scale, shift = self.clock.tick_s * self.rate_hz, self.clock.start_s * self.rate_hz
         divisor = lcm(scale.denominator, shift.denominator)
@@ -108,19 +108,27 @@ class GridPlaces:
         self._grid = grid
         self._end: int | None = None
         self._is_broken = False
+        # Next to nothing but this is done for every frame, so it is kept at hand.
+        self._scale, self._shift, self._divisor = grid.line
+        self._tolerance = grid.tolerance * self._divisor
+        self._rate_hz, self._step = grid.rate_hz, grid.step
 
     def place(self, frame: AudioFrame, is_own: bool) -> int | None:
         """Position of the next frame; None if it has no time stamp to begin with. Raises OffGridError."""
-        grid, end, samples = self._grid, self._end, frame.samples
-        if self._is_broken or frame.sample_rate != grid.rate_hz:
+        if self._is_broken or frame.sample_rate != self._rate_hz:
             raise OffGridError
-        pts = frame.pts if is_own or end is None else None
-        if pts is not None:
-            end = grid.position(pts, end)
-        if end is None:
-            return None
-        self._end = end + samples
+        position = self._end
+        if position is None:
+            if frame.pts is None:
+                return None
+            position = self._grid.position(frame.pts, None)
+        elif is_own and (pts := frame.pts) is not None:
+            off = self._scale * pts - self._shift - position * self._divisor
+            if not -self._tolerance <= off <= self._tolerance:
+                position = self._grid.position(pts, position)
+        samples = frame.samples
+        self._end = position + samples
         # The first frame may be cut short, and so may the last; after any other the grid goes on elsewhere.
-        if samples % grid.step and end != grid.start:
+        if samples % self._step and position != self._grid.start:
             self._is_broken = True
-        return end
+        return position

@@ -165,14 +165,21 @@ class Track:
     _part: _Part | None = None
     _covered: list[list[int]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        stop = self.window.stop
+        self._from = max(self.window.start, self.earliest)
+        self._to = stop if self.latest is None else min(stop, self.latest)
+
     def put(self, position: int, frame: AudioFrame) -> None:
         """Put a frame at its position. A later frame overwrites an earlier one; sound outside the window is cut off."""
-        start, stop, end = self.window.start, self.window.stop, position + frame.samples
-        if self.latest is not None and stop > self.latest:
-            stop = self.latest
-        a, b = max(position, start, self.earliest), min(end, stop)
+        a, b = position, position + frame.samples
+        if a < self._from:
+            a = self._from
+        if b > self._to:
+            b = self._to
         if a >= b:
             return
+        start = self.window.start
         self.corrupt_frames += frame.is_corrupt
         part = self._part
         if part is None or frame.format.name != part.sample_format or frame.layout != part.layout:
@@ -237,11 +244,11 @@ class Track:
             )
             sound = resampled(cast(Floats, mono), "mono", window.rate_hz)
         offset = window.first - window.start_16k
-        samples = np.zeros(count, np.float32)
         sound = sound[offset : offset + count]
-        samples[: len(sound)] = sound
+        if len(sound) < count:
+            sound = np.pad(sound, (0, count - len(sound)))
         return Mixed(
-            samples,
+            sound,
             count - self._covered_16k(),
             max(full_scale(mix.layout) for mix in mixes),
             any(mix.is_one_channel for mix in mixes),

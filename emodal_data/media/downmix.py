@@ -23,7 +23,7 @@ from emodal_data.core.sizes import RATE_HZ
 UNSAFE_PLANES = 8
 #: Samples of all channels that are resampled at once. A buffer of this size is reused; one for a whole clip would be
 #: requested from the system each time, and a new page costs as much as a thousand samples.
-_PIECE = 32768
+_PIECE = 65536
 #: A channel that never exceeds this, the noise of a 16-bit encoder, is silent.
 _SILENCE = 2.0**-14
 #: Share of its channels' energy below which a mix has lost them: the sum of channels that have nothing to do with each

@@ -8,7 +8,7 @@ order, and recognised by their place in the file after each seek.
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -40,7 +40,7 @@ class PacketTable:
 
     pts, dts: in ticks of the stream, _NO_STAMP if unknown. place: byte position in the file, -1 if the demuxer gives
     none (the packet begins in the middle of a pack). end_s: end of the last packet of picture or sound, on the
-    container's scale.
+    container's scale. unsure: (m, 2) spans of time in which the time stamps do not say which picture is on screen.
     """
 
     pts: NDArray[np.int64]
@@ -49,6 +49,7 @@ class PacketTable:
     size: NDArray[np.int64]
     is_keyframe: NDArray[np.bool_]
     end_s: Fraction
+    unsure: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     def number_at(self, place: int | None, size: int) -> int | None:
         """The number of the packet with this place and size; None if the table has none."""
@@ -64,6 +65,10 @@ class PacketTable:
         """pts and dts of a packet."""
         pts, dts = int(self.pts[number]), int(self.dts[number])
         return None if pts == _NO_STAMP else pts, None if dts == _NO_STAMP else dts
+
+    def is_sure(self, pts: int) -> bool:
+        """Whether the time stamps say which picture is on screen."""
+        return not ((self.unsure[:, 0] <= pts) & (pts < self.unsure[:, 1])).any()
 
     def keyframe_before(self, pts: int) -> int:
         """The number of the last keyframe that starts at or before pts; 0 if there is none."""
@@ -148,11 +153,12 @@ class _Columns:
                 float(unstamped),
             )
         pts[damaged[times.is_picture]] = dts[damaged[times.is_picture]] = _NO_STAMP
+        unsure = np.zeros((0, 2), np.int64)
         if self._display is not None:
-            pts = self._display.stamps(pts, (place >= 0) & (pts != _NO_STAMP))
+            pts, unsure = self._display.stamps(pts, (place >= 0) & (pts != _NO_STAMP))
         ends_s = np.fmax(shown_s, decoded_s)[~damaged]
         end_s = self.end_s if not damaged.any() else (np.nanmax(ends_s) if len(ends_s) else -np.inf)
-        return PacketTable(pts, dts, place, size, columns[4] != 0, Fraction(max(end_s, 0.0)))
+        return PacketTable(pts, dts, place, size, columns[4] != 0, Fraction(max(end_s, 0.0)), unsure)
 
 
 def read_table(path: Path, config: ClipsConfig, picture: int, sound: int | None) -> PacketTable:
@@ -176,7 +182,7 @@ def _read_table(
         for stream in container.streams:
             stream.discard = Discard.default if stream.index in streams else Discard.all
         ticks_s = {index: float(stream.time_base or 0) for index, stream in streams.items()}
-        columns = _Columns(MpegDisplayOrder.of(container, streams[picture]))
+        columns = _Columns(MpegDisplayOrder.of(path, container, streams[picture]))
         for packet in _packets(container, list(streams.values()), deadline_s):
             index = packet.stream_index
             columns.add(packet, ticks_s[index], index == picture)

@@ -58,6 +58,7 @@ class VideoReader:
         self._stream = stream
         self._length_s = length_s
         self._clock = clock
+        self._table = table
         self._source = PacketSource(container, stream, clock, table)
         self._shapes = PixelShapes(container, stream)
         self._can_skip = stream.codec_context.name in _SKIPPING_DECODERS and self._source.can_skip
@@ -75,9 +76,12 @@ class VideoReader:
     def frame_on_screen(self, t_s: float, budget: Budget) -> DecodedFrame:
         """The last frame that starts at or before t_s on the film clock.
 
-        Raises Dropped(SPAN_OUTSIDE_FILM, FRAME_UNREADABLE, FILM_TOO_LARGE, DECODER_TIMED_OUT).
+        Raises Dropped(SPAN_OUTSIDE_FILM, FRAME_UNREADABLE, FRAME_UNCERTAIN, FILM_TOO_LARGE, DECODER_TIMED_OUT).
         """
         target = self._clock.pts_at(t_s)
+        if self._table is not None and not self._table.is_sure(target):
+            what = f"pictures around {t_s:.3f} s share one time stamp, and do not fill the time to the next"
+            raise Dropped(Reason.FRAME_UNCERTAIN, what)
         decoded = self._decode_at(target, budget)
         if decoded is None:
             first_s = self._first_s()

@@ -81,10 +81,17 @@ def test_one_uncertain_frame_drops_its_film_and_no_other(reel: Reel, tmp_path: P
     read_reel(reel, SETTINGS)
     measures = read_measures({"c0": (reel.file, 0), "c1": (reel.file, 1)})
     measures.loc["c0", "reason"] = None
-    measures = pd.concat([measures, measures.loc[["c0"]].rename(index={"c0": "c2"})])
+    measures = pd.concat(
+        [measures, *(measures.loc[["c0"]].rename(index={"c0": name}) for name in ("c2", "c3"))]
+    )
+    measures.loc["c3", "reason"] = "frame_uncertain"  # by the reader, of a film whose other frames are sure
     clips = pd.DataFrame(
-        {"film": ["film.mp4", "film.mp4", "b.mp4"], "start_s": [0.5, 1.5, 0.5], "end_s": [1.5, 2.5, 1.5]},
-        index=pd.Index(["c0", "c1", "c2"], name="clip_id"),
+        {
+            "film": ["film.mp4", "film.mp4", "b.mp4", "b.mp4"],
+            "start_s": [0.5, 1.5] * 2,
+            "end_s": [1.5, 2.5] * 2,
+        },
+        index=pd.Index(["c0", "c1", "c2", "c3"], name="clip_id"),
     )
     made = apply_gates(
         complete(clips.assign(label="sad", tied=False), PLANNED),
@@ -94,7 +101,7 @@ def test_one_uncertain_frame_drops_its_film_and_no_other(reel: Reel, tmp_path: P
         AudioConfig(),
     )
     uncertain = made["reason"] == Reason.FRAME_UNCERTAIN
-    assert uncertain.to_dict() == {"c0": True, "c1": True, "c2": False}
+    assert uncertain.to_dict() == {"c0": True, "c1": True, "c2": False, "c3": True}
     assert made.loc["c0", "detail"] == made.loc["c1", "detail"]
 
 

@@ -3,6 +3,7 @@
 The truth is a decode of the whole film from front to back, with FFmpeg's stamps.
 """
 
+import itertools
 import struct
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -183,6 +184,20 @@ def test_frames_that_share_a_pack_are_right_after_a_seek(suffix: str, codec: str
     assert number == 0
     right = {float(first_s + Fraction(2 * k + 1, 50)): k for k in range(99)}
     assert wrong_answers(path, right) == NONE_WRONG
+
+
+def test_a_program_stream_of_varying_rate_gives_the_right_frame_or_none(tmp_path: Path) -> None:
+    """One frame in seven is left out, and most of the others share a pack, which has one time stamp."""
+    starts_s = [Fraction(k, FPS) for k in range(160) if k % 7 != 4]
+    recipe = Recipe(".vob", "mpeg2video", audio=None, gop=12, video_options=SMALL, times_s=starts_s)
+    path = make_film(tmp_path, recipe)
+    first_s = float(whole_decode(path)[0][0])
+    middles_s = {k: first_s + float(a + b) / 2 for k, (a, b) in enumerate(itertools.pairwise(starts_s))}
+    with open_film(path) as film:
+        got = {k: shown(film, t_s) for k, t_s in middles_s.items()}
+        assert {k: one for k, one in got.items() if one not in (k, Reason.FRAME_UNCERTAIN)} == {}
+        assert {k: shown(film, middles_s[k]) for k in reversed(got)} == got
+    assert 5 < sum(k == one for k, one in got.items()) < len(got)
 
 
 @pytest.mark.parametrize("suffix", [".mpg", ".vob"])
