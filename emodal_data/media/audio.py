@@ -39,7 +39,7 @@ _MAX_RATE_HZ = 768_000
 #: An annotated end may lie this far beyond the end of the film, because tables round.
 _END_SLACK_S = 0.5
 #: Decoders that add noise (substitution, dither) whose generator is not reset by a seek.
-_NOISY = ("aac", "aac_latm", "ac3", "eac3", "mp1", "mp2", "nellymoser")
+NOISY = ("aac", "aac_latm", "ac3", "eac3", "mp1", "mp2", "nellymoser")
 #: Decoders that give the same bits wherever they begin before the preroll. Packets before it are not decoded.
 _FORGETFUL = ("flac", "alac", "mp3", "mp3float", "dca", "vorbis")
 
@@ -210,7 +210,7 @@ class AudioReader:
         )
         if context.name.startswith("pcm_") or (context.name in _FORGETFUL and not is_unsettled):
             return self._frames(budget, from_pts=pts, is_unsettled=is_unsettled)
-        decoder = _fresh(context) if context.name in _NOISY else None
+        decoder = _fresh(context) if context.name in NOISY else None
         return self._frames(budget, decoder, is_unsettled=is_unsettled)
 
     def _frames(

@@ -61,7 +61,7 @@ class MpegDisplayOrder:
         self._reference, self._last = reference, max(self._last, rank)
         self.ranks.append(rank)
         self.ticks.append(packet.duration or 0)
-        self.begins.append((packet.pos or 0, head[: at + 6]))
+        self.begins.append((packet.pos or 0, head[: at + 6] if is_known else b""))
 
     def stamps(self, pts: Ints, is_own: NDArray[np.bool_]) -> tuple[Ints, Ints]:
         """When each picture is shown, and (m, 2) the spans of time in which that does not say which one is on screen.
@@ -114,4 +114,4 @@ def _begins_in(file: BinaryIO, place: int, head: bytes) -> bool:
     if at < 0:  # the rest of its headers is in the next packet
         ends = (n for n in range(len(_PICTURE), len(head)) if payload.endswith(head[:n]))
         at = len(payload) - next(ends, len(payload) + 1)
-    return at >= 0 and _PICTURE not in payload[:at]
+    return bool(head) and at >= 0 and _PICTURE not in payload[:at]

@@ -30,6 +30,8 @@ from emodal_data.media.pixel_shape import PixelShapes
 SIDE_PX, MAX_DIFFERENCE = 64, 3.0
 #: Time stamps closer than this are one.
 _SAME_S = 0.0005
+#: In MPEG-PS, frames before a gap may have been guessed for so long.
+_GUESSED_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,10 @@ def plain_frames(path: Path, config: ClipsConfig, times_s: Sequence[float]) -> l
                 )  # where a pack cuts a start code, FFmpeg gives the stamp to a neighbour
             while waiting and waiting[0] + float(GRAIN_S) < t_s:
                 answer(waiting.pop(0))
+            if (
+                is_ps and t_s > latest_s + 1.5 * length_s
+            ):  # frames without a stamp of their own were guessed too early
+                found = [one if one.t_s < t_s - _GUESSED_S else _unsure(one) for one in found]
             if not waiting:
                 return found
             if t_s <= latest_s and shown is not None:  # FFmpeg shows another frame here than its stamps say

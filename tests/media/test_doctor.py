@@ -178,3 +178,21 @@ def test_a_wrong_frame_is_found_by_its_stamp_and_by_its_picture(
     assert [str(one) for one in by_picture] == [
         "at 1.010 s: another picture for the frame of 1.000 s; a whole decode: the frame of 1.000 s"
     ]
+
+
+@pytest.mark.parametrize(
+    ("codec", "layout", "options", "cut_off_bytes"),
+    [("mp2", "stereo", {}, 6144), ("ac3", "5.1", {"b": "128000"}, 0)],
+    ids=["begins within a frame", "adds noise"],
+)
+def test_right_sound_of_a_program_stream_is_no_fault(
+    codec: str, layout: str, options: dict[str, str], cut_off_bytes: int, tmp_path: Path
+) -> None:
+    recipe = Recipe(".vob", "mpeg2video", 80, audio=codec, layout=layout, audio_options=options)
+    path = make_film(tmp_path, recipe)
+    path.write_bytes(path.read_bytes()[cut_off_bytes:])
+    plain = plain_sound(path, CONFIG, 3.0)
+    with open_film(path) as film:
+        assert compare_sound(film, plain, [(0.4, 1.4), (1.3, 2.3)]) == []
+        moved = replace(plain, samples=np.roll(plain.samples, 16))
+        assert len(compare_sound(film, moved, [(0.4, 1.4)])) == 1
