@@ -1,6 +1,5 @@
 """The numbers that rows give for targets, such as valence and arousal."""
 
-import difflib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ import pandas as pd
 from emodal_data.annotations.columns import map_repeated
 from emodal_data.core.errors import InputError
 from emodal_data.core.reasons import Reason
+from emodal_data.core.text import did_you_mean
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
@@ -31,8 +31,7 @@ def check_targets(rows: pd.DataFrame, targets: Sequence[str], need_one: bool = F
     """
     for name in targets:
         if name not in rows:
-            near = difflib.get_close_matches(name, list(rows.columns), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, rows.columns)
             raise InputError(f"labels.targets: the annotations have no column {name!r}{hint}")
         cells = rows[name].fillna("")
         bad = rows["reason"].isna() & (cells != "") & map_repeated(cells, _fault).notna()

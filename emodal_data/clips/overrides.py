@@ -3,7 +3,6 @@
 They are applied to the plan of a build, after the votes and before the gates. They read no film.
 """
 
-import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from emodal_data.core.errors import InputError
 from emodal_data.core.labels import LabelScheme
 from emodal_data.core.reasons import stages
 from emodal_data.core.schema import vote_columns
+from emodal_data.core.text import did_you_mean
 
 _NEEDED = ("clip_id", "decision")
 _DECISIONS = ("drop", "relabel", "person", "merge")
@@ -200,6 +200,5 @@ def _override(path: Path, row: int, record: Mapping[str, str], scheme: LabelSche
             raise InputError(f"{path}: row {row}: label {label!r} is no number of a person: write one from 1")
         kind: Literal["person", "merge"] = "person" if decision == "person" else "merge"
         return Override(decision=kind, label=None, person=str(int(label)), **rest)
-    near = difflib.get_close_matches(decision, _DECISIONS, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(decision, _DECISIONS)
     raise InputError(f"{path}: row {row}: decision {decision!r} is none of {', '.join(_DECISIONS)}{hint}")

@@ -5,7 +5,6 @@ flows/config/models.py joins them with those of the model and the engine to the 
 
 import ast
 import contextlib
-import difflib
 import importlib.metadata
 import inspect
 import itertools
@@ -26,6 +25,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from emodal_data.core.label_words import DEFAULT_CLASSES, DROP, PRESETS, UNLABELLED, folded
+from emodal_data.core.text import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 SplitName = Literal["train", "validation", "test"]
@@ -131,8 +131,7 @@ class LabelsConfig(Section):
             raise ValueError("map: two words differ in case alone")
         for word, meant in self.map.items():
             if folded(meant) not in (*known, DROP, UNLABELLED):
-                near = difflib.get_close_matches(folded(meant), [*known, DROP, UNLABELLED], n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(folded(meant), [*known, DROP, UNLABELLED])
                 raise ValueError(f"map: {word} = {meant!r} is no class ({', '.join(self.classes)}){hint}")
             if folded(word) in known and folded(word) != folded(meant):
                 raise ValueError(f"map: {word!r} is a class itself, and cannot mean {meant!r}")

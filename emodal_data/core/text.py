@@ -1,6 +1,7 @@
 """Text from files, made safe for a terminal, a spreadsheet, and Markdown."""
 
 import csv
+import difflib
 import io
 import re
 from collections.abc import Iterable
@@ -20,6 +21,12 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 def printable(text: str) -> str:
     """The text with control characters as escapes (\\x1b), so that a name from a file cannot steer a terminal."""
     return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """ "; did you mean ...?" with the known word that is spelt most alike, or "" if none is."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def markdown_text(text: str) -> str:

@@ -3,7 +3,6 @@
 In the tables of clips and samples their names have the prefix `carried_`, so that they cannot meet other columns.
 """
 
-import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from emodal_data.annotations.row_targets import target_value
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import CARRIED_DESCRIPTION, SHARD_COLUMNS
+from emodal_data.core.text import did_you_mean
 
 PREFIX: Final = "carried_"
 
@@ -45,8 +45,7 @@ def check_carried(rows: pd.DataFrame, config: DatasetConfig) -> None:
                     f"{setting}: the shards have a column {name!r} of their own; rename it in the table"
                 )
             if name not in rows:
-                near = difflib.get_close_matches(name, list(rows.columns), n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(name, rows.columns)
                 raise InputError(f"{setting}: the annotations have no column {name!r}{hint}")
 
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emodal_data.core.config import DatasetConfig
-from emodal_data.core.errors import InputError
 from emodal_data.core.schema import (
     QUALITY,
     RENAMED,
@@ -20,7 +19,7 @@ from emodal_data.core.schema import (
     carried_columns,
     with_current_names,
 )
-from emodal_data.dataset.folder import read_manifest
+from emodal_data.dataset.folder import existing_manifest
 from emodal_data.dataset.read import read_samples
 
 #: The columns that identify a span: its clip_id changes with the content of the film.
@@ -53,10 +52,7 @@ def compare_datasets(one: Path, two: Path) -> dict[str, Any]:
     and the same. schema: the schema versions of the files and the columns renamed between them, empty if the versions
     are the same; renamed columns are compared by value. Raises InputError if one of the folders holds no dataset.
     """
-    manifests = [read_manifest(dataset) for dataset in (one, two)]
-    for dataset, manifest in zip((one, two), manifests, strict=True):
-        if not manifest:
-            raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
+    manifests = [existing_manifest(dataset) for dataset in (one, two)]
     before, after = _samples(one), _samples(two)
     # A setting that an earlier version did not have was what it is by default today.
     defaults = dict(_flat(DatasetConfig().model_dump(mode="json")))

@@ -36,6 +36,15 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
         return {}
 
 
+def existing_manifest(dataset: Path) -> dict[str, Any]:
+    """As read_manifest. Raises InputError if there is none, or it is damaged."""
+    if manifest := read_manifest(dataset):
+        return manifest
+    if (dataset / "manifest.json").is_file():
+        raise InputError(f"{dataset / 'manifest.json'}: is damaged: build the dataset again")
+    raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
+
+
 def parse_manifest(path: Path, content: bytes) -> dict[str, Any]:
     """A manifest from its bytes; empty if it is damaged: no JSON, or an entry that is missing or of another type.
 

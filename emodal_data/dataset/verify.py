@@ -17,7 +17,7 @@ from emodal_data.clips.overrides import relabel_vote_counts
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import LEDGER, SCHEMA_VERSION, SPLITS, with_current_names
 from emodal_data.core.versions import package_versions
-from emodal_data.dataset.folder import read_manifest, shard_paths
+from emodal_data.dataset.folder import existing_manifest, shard_paths
 from emodal_data.dataset.manifest import dataset_hash
 from emodal_data.dataset.manifest_check import dataset_config
 from emodal_data.dataset.read import read_samples
@@ -31,11 +31,7 @@ def verify_dataset(dataset: Path) -> list[str]:
 
     Raises InputError if there is no manifest to compare with.
     """
-    manifest = read_manifest(dataset)
-    if not manifest and (dataset / "manifest.json").is_file():
-        raise InputError(f"{dataset / 'manifest.json'}: is damaged: build the dataset again")
-    if not manifest:
-        raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
+    manifest = existing_manifest(dataset)
     version = manifest.get("schema_version")
     if version not in range(1, SCHEMA_VERSION + 1):
         return [f"manifest.json: schema version {version}, this program knows 1 to {SCHEMA_VERSION}"]

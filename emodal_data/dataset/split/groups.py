@@ -1,6 +1,5 @@
 """The groups of clips that stay in one split, and the columns that say who or what is in a clip."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
@@ -10,6 +9,7 @@ import pandas as pd
 
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
+from emodal_data.core.text import did_you_mean
 from emodal_data.dataset.split.official import column_cells
 
 #: Columns of the annotations that say who or what is in a clip: the leakage check counts them in any case.
@@ -65,8 +65,7 @@ def _wanted(config: SplitConfig) -> list[tuple[str, str]]:
 
 
 def _no_column(setting: str, name: str, rows: pd.DataFrame) -> InputError:
-    near = difflib.get_close_matches(name, [*_BUILT_IN, *rows.columns], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, [*_BUILT_IN, *rows.columns])
     return InputError(f"split.{setting} = {name!r}: the annotations have no column {name!r}{hint}")
 
 

@@ -8,8 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from emodal_data.annotations.cells import alike
-from emodal_data.core.errors import InputError
-from emodal_data.dataset.folder import read_manifest
+from emodal_data.dataset.folder import existing_manifest
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.split.groups import id_columns
 from emodal_data.dataset.split.near_duplicates import NEAR_BITS, near_any
@@ -29,10 +28,7 @@ def shared_between(one: Path, two: Path) -> dict[str, Any]:
     near_duplicate_faces: clips of `one` whose face nearly equals one of `two`, but for the clips in both.
     Raises InputError if one holds no dataset.
     """
-    manifests = [read_manifest(dataset) for dataset in (one, two)]
-    for dataset, manifest in zip((one, two), manifests, strict=True):
-        if not manifest:
-            raise InputError(f"{dataset}: no dataset here; give the folder that holds manifest.json")
+    manifests = [existing_manifest(dataset) for dataset in (one, two)]
     first, second = (manifest["films"] for manifest in manifests)
     names_in_two = {digest: name for name, digest in second.items()}
     clips = [_originals(dataset) for dataset in (one, two)]
