@@ -81,8 +81,8 @@ class LabelsConfig(Section):
     """The classes in the order of their numbers in the dataset, 2 to 64; any words. [] for a dataset of targets alone:
     what the column label says then does not count, and no such column is needed."""
     map: dict[str, str] = {}
-    """Further words of annotators, in any case, and the class that each means; "drop" for votes that count and are for
-    none of the classes, "unlabelled" for rows that say nothing."""
+    """Further words of annotators, in any case, and the class that each means. "drop": a vote that counts for none
+    of the classes; "unlabelled": no vote."""
     synonyms: bool = True
     """Take common words for a class, too: anger and mad for angry, joy for happy."""
     several: Literal["drop", "first", "each"] = "drop"
@@ -192,7 +192,7 @@ class FaceConfig(Section):
     """Detector and landmarks: embedded (models in the installed packages), face_alignment (that package), or the name
     that an installed package gives a detector of its own by an entry point of the group emodal.face_backends."""
     detector: Literal["embedded", "sfd"] = "embedded"
-    """Whose boxes the face_alignment backend takes: the embedded detector's, or its own SFD's (slow)."""
+    """Detector whose boxes the face_alignment backend takes: the embedded one, or its own SFD (slow)."""
     weights: str | None = None
     """Folder with the weights of the face_alignment backend; none: the package's own cache."""
     frontalization: Literal["rigid", "dense"] = "rigid"
@@ -212,7 +212,7 @@ class FaceConfig(Section):
     person_distance: Annotated[float, Field(gt=0)] = 0.55
     """Faces whose embeddings are nearer than this, on average, are one person."""
     min_speaking: Fraction = 0.0
-    """Probability that the chosen face speaks (speaking_score); 0 asks nothing. Needs track or choose = "speaking"."""
+    """Probability that the chosen face speaks (speaking_score); 0 is no limit. Needs track or choose = "speaking"."""
     frame_search_s: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Look this far from the middle frame for a clear face; 0: the middle frame or nothing."""
     measures: bool = False
@@ -258,7 +258,7 @@ class FaceConfig(Section):
     max_outside_fraction: Fraction = 0.25
     """Share of the face box beyond the frame's border."""
     min_dominance: Fraction = 0.0
-    """Share of the largest face in the area of the two largest; 0.5 is a tie, 0 asks nothing."""
+    """Share of the largest face in the area of the two largest; 0.5 is a tie, 0 is no limit."""
     min_view_score: Fraction = 0.5
     """Score of the frontal picture: low where a hand, hair or another head covers the face, or the view is torn."""
 
@@ -330,7 +330,7 @@ class AudioConfig(Section):
     """Also estimate how much of the sound is speech, and its level above the background: columns speech_share
     and snr_db."""
     min_speech_share: Fraction = 0.0
-    """Share of speech below which a clip is dropped; 0 asks nothing. Needs measures."""
+    """Share of speech below which a clip is dropped; 0 is no limit. Needs measures."""
     min_snr_db: float | None = None
     """Level of the speech above the background below which a clip is dropped, in dB. Needs measures."""
 
@@ -438,9 +438,9 @@ class CardConfig(Section):
     """What only you can say about the dataset; its card passes it on."""
 
     film_licence: str | None = None
-    """Under what right the films were used, and what may be done with what is made of them."""
+    """The right under which the films were used, and what others may do with the dataset."""
     contact: str | None = None
-    """Whom people ask who are in the films, or who find a fault."""
+    """Contact for people who appear in the films, or who find a fault."""
 
 
 class TableFile(Section):

@@ -35,12 +35,13 @@ def deploy(
     paths = {"films": films, "annotations": annotations, "out": out, "overrides": overrides or None}
     tree = load_config(config, set_ or [], **paths)
     result = deploy_to_server(tree.on_a_schedule(), cron or None, timezone)
-    text = _text(result)
+    text = _text(result, tree.train)
     print_result(result, text, as_json, brief=text.partition("\n")[0])
 
 
-def _text(result: dict[str, object]) -> str:
+def _text(result: dict[str, object], train: bool) -> str:
     when = f"at {result['cron']}" if result["cron"] else "when asked"
+    then = ", and trains when the dataset changed" if train else ""
     secret = f"the secret of the server is in {result['secret']}"
     if result["unprotected"]:
         secret += (
@@ -49,7 +50,7 @@ def _text(result: dict[str, object]) -> str:
         )
     return "\n".join(
         [
-            f"{result['server']} builds {when}, and trains when the dataset changed",
+            f"{result['server']} builds {when}{then}",
             f"prefect worker start --pool {result['work_pool']}    on the machine with the films",
             "prefect deployment run build-dataset    to build now",
             secret,

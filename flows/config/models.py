@@ -28,23 +28,23 @@ class EngineConfig(Section):
     dask_address: str | None = None
     """Scheduler of a running cluster, such as tcp://host:8786; none: a cluster on this machine for the build."""
     retries: Annotated[int, Field(ge=0)] = 2
-    """How often a reel is tried again after an I/O error; bad input is never tried again."""
+    """How often a reel is read again after an I/O error; bad input is not read again."""
     retry_delay_s: Annotated[float, Field(ge=0)] = 2.0
     """Wait before the first retry; doubled for the next."""
     max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the films that may fail because of the machine or the network; above it the build fails and the old
     dataset stays."""
     settle_s: Annotated[float, Field(ge=0)] = 0.0
-    """A new film that changed less than this ago may still be being copied: it waits for the next run. On a schedule
-    120 unless set."""
+    """A film that changed less than this ago waits for the next run, because it may still be being copied. On a
+    schedule, the default is 120."""
     mlflow: str = ""
     """Log every training to MLflow: its tracking URI, or a folder for an SQLite store (needs the extra `mlflow`)."""
     report_url: str | None = None
     """Address under which OUT is served, such as http://127.0.0.1:8080, for links in Prefect's pages; none: the
     path."""
     allowed_roots: tuple[str, ...] = ()
-    """Folders, files and beginnings of URLs outside which a run of a deployment neither reads nor writes. `emodal
-    deploy` sets what its configuration names unless set; a run cannot change those of its deployment."""
+    """Folders, files and beginnings of URLs outside which a run of a deployment neither reads nor writes. If it is
+    not set, `emodal deploy` sets it to what its configuration names. A run cannot change it."""
 
     def locations(self) -> dict[str, str]:
         """The places that the settings name, paths and URLs, by setting."""
@@ -115,8 +115,8 @@ class Config(DatasetConfig):
     out: Path
     """Folder of the build, or its URL."""
     overrides: tuple[Path, ...] = ()
-    """CSV files of decisions made in the report, or their URLs: clips to drop or to relabel. Where reviewers differ,
-    the decision of most of them is taken; of two with as many, that of the file named last."""
+    """CSV files of decisions made in the report, or their URLs: clips to drop or to relabel. If reviewers
+    differ, the majority wins; in a tie, the file that is named last wins."""
     workers: Annotated[int, Field(ge=1)] | None = None
     """Worker processes; none: one for each core."""
     train: bool = True
