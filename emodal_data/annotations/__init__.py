@@ -12,6 +12,7 @@ from emodal_data.annotations.row_targets import check_targets, missing_codes
 from emodal_data.annotations.votes import Votes, count_votes, count_words
 from emodal_data.core.config import AS_DOCUMENTED, DEFAULT_LABELS, LabelsConfig, TableConfig
 from emodal_data.core.labels import LabelScheme
+from emodal_data.core.text import counted
 
 __all__ = ["Votes", "annotations_sha256", "count_votes", "count_words", "read_annotations"]
 
@@ -47,7 +48,9 @@ def _oddities(rows: pd.DataFrame) -> Iterator[str]:
     good = rows["reason"].isna()
     whole = int((good & rows["start_s"].isna()).sum())
     if whole:
-        yield f"{whole} rows without start and end are whole files"
+        yield counted(
+            whole, "row without start and end is a whole file", "rows without start and end are whole files"
+        )
     noted = rows[good & rows["detail"].notna()]
     if len(noted):
         first = noted.iloc[0]

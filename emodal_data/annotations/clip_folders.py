@@ -11,6 +11,7 @@ from emodal_data.annotations.times import with_times
 from emodal_data.core.config import TableConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES, STILL_SUFFIXES
+from emodal_data.core.text import counted
 from emodal_data.storage.files import files_below
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -64,9 +65,10 @@ def read_clip_folder(folder: Path, config: TableConfig, films: Path | None) -> p
     )
     table = with_times(table, config, is_semicolon=False, may_be_whole=True)
     if others:
+        pattern = config.pattern or repr(config.regex)
+        left_out = counted(len(others), "file", "files")
         table.attrs["warnings"] = (
-            f"{len(others)} files of {folder} do not match {config.pattern or config.regex!r} and are no rows, such as "
-            f"{others[0]}",
+            f"{left_out} of {folder} left out: no match with {pattern}, such as {others[0]}",
         )
     return table
 

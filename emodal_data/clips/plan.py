@@ -31,6 +31,7 @@ from emodal_data.core.file_types import STILL_SUFFIXES
 from emodal_data.core.labels import LabelScheme
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.span import Span
+from emodal_data.core.text import counted
 from emodal_data.storage.film_cache import film_versions
 from emodal_data.storage.urls import shown
 
@@ -135,7 +136,8 @@ def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[st
         del found[name], elsewhere[name]
     if elsewhere:
         name, path = next(iter(elsewhere.items()))
-        warning = f"{len(elsewhere)} films are in a folder that their rows do not name: {name} is {path}"
+        films_are = counted(len(elsewhere), "film is", "films are")
+        warning = f"{films_are} in a folder that the rows do not name: {name} is {path}"
         rows.attrs["warnings"] = (*rows.attrs.get("warnings", ()), warning)
     files = {}
     for film in found.values():

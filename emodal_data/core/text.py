@@ -53,6 +53,11 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
     return text.getvalue()
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its words: "1 row is wrong", "2 rows are wrong"."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def cell_as_meant(cell: str) -> str:
     """The text of a cell that plain_cell has written."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell

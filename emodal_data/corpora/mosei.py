@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from emodal_data.core.text import counted
 from emodal_data.corpora.corpus import Choices, Corpus, Facts, Row
 from emodal_data.corpora.folder import CorpusFolder
 
@@ -34,7 +35,10 @@ def _read(folder: CorpusFolder, choices: Choices) -> Iterator[Row]:
             },
         )
     if unused:
-        folder.notes.append(f"{unused} rows of the table are in none of the three splits, and left out")
+        folder.notes.append(
+            counted(unused, "row of the table is", "rows of the table are")
+            + " in none of the three splits, and left out"
+        )
 
 
 CORPUS = Corpus(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES
-from emodal_data.core.text import csv_text
+from emodal_data.core.text import counted, csv_text
 from emodal_data.corpora.corpus import Choices, Corpus, Row
 from emodal_data.corpora.folder import CorpusFolder
 from emodal_data.corpora.toml import toml_text
@@ -203,20 +203,23 @@ def _about_missing(rows: list[Row]) -> list[str]:
     )
     first = next(iter(films))
     example = first if isinstance(first, str) else first[0]
-    left_out = f"{len(rows)} rows left out"
-    return [f"{len(films)} files of the corpus are not in the folder{where}, such as {example}: {left_out}"]
+    left_out = counted(len(rows), "row", "rows") + " left out"
+    files = counted(len(films), "file of the corpus is", "files of the corpus are")
+    return [f"{files} not in the folder{where}, such as {example}: {left_out}"]
 
 
 def _about_several(rows: list[tuple[Row, list[str]]]) -> list[str]:
     if not rows:
         return []
     example = " and ".join(rows[0][1][:2])
-    return [f"{len(rows)} rows left out: several files may be meant, such as {example}; keep one copy"]
+    left_out = counted(len(rows), "row", "rows")
+    return [f"{left_out} left out: several files may be meant, such as {example}; keep one copy"]
 
 
 def _about_strays(folder: CorpusFolder, kind: frozenset[str], used: set[str]) -> list[str]:
     strays = [name for name in folder.media(kind) if name not in used]
-    return [f"{len(strays)} files are in no row, such as {strays[0]}"] if strays else []
+    found = counted(len(strays), "file is", "files are")
+    return [f"{found} in no row, such as {strays[0]}"] if strays else []
 
 
 def _about_pointers(folder: CorpusFolder, films: set[str]) -> list[str]:
@@ -224,7 +227,8 @@ def _about_pointers(folder: CorpusFolder, films: set[str]) -> list[str]:
     if not pointers:
         return []
     how = "fetch what they point to (git lfs pull, datalad get)"
-    return [f"{len(pointers)} films are only pointers, such as {pointers[0]}: {how}"]
+    found = counted(len(pointers), "film is only a pointer", "films are only pointers")
+    return [f"{found}, such as {pointers[0]}: {how}"]
 
 
 def _is_pointer(path: Path) -> bool:

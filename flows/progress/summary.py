@@ -6,6 +6,7 @@ from typing import Any
 
 from emodal_data.clips.plan import Plan
 from emodal_data.core.reasons import ADVICE, Reason
+from emodal_data.core.text import counted
 from emodal_data.storage.urls import shown
 from flows.progress.wrong_rows import wrong_row_line, wrong_row_lines, wrong_rows
 
@@ -113,7 +114,7 @@ def plan_summary(result: dict[str, Any], with_all: bool = False) -> str:
         alpha = "not defined" if votes["alpha"] is None else f"{votes['alpha']:.3f}"
         lines.append(f"{votes['spans']} spans have two votes or more; Krippendorff's alpha {alpha}")
     if result["label_ties"]:
-        lines.append(f"{result['label_ties']} clips have tied votes")
+        lines.append(counted(result["label_ties"], "clip has", "clips have") + " tied votes")
     beyond = [
         f"{name} {start_s:g}-{end_s:g} s is beyond the film"
         for name, start_s, end_s in result["beyond_the_film"]

@@ -238,7 +238,7 @@ def test_a_pattern_makes_rows_of_a_folder_of_clips(tmp_path: Path) -> None:
         [2, "train/Angry/1.avi", "angry", "train", "1"],
     ]
     assert rows.attrs["warnings"][0] == (
-        f"1 files of {films} do not match '{{split}}/{{label}}/{{name}}.avi' and are no rows, such as stray.avi"
+        f"1 file of {films} left out: no match with {{split}}/{{label}}/{{name}}.avi, such as stray.avi"
     )
 
 

@@ -96,7 +96,7 @@ def test_empty_start_and_end_are_the_whole_file_and_one_of_them_is_a_fault(tmp_p
     rows = read(tmp_path, "film,start,end,label\na,,,sad\nb,1,,sad\nc,,2,sad\n")
     assert rows["reason"].fillna("").tolist() == ["", "bad_time", "bad_time"]
     assert rows["start_s"].isna().tolist() == [True, False, True]
-    assert rows.attrs["warnings"] == ("1 rows without start and end are whole files",)
+    assert rows.attrs["warnings"] == ("1 row without start and end is a whole file",)
 
 
 def test_a_table_without_times_is_one_of_whole_files_unless_a_column_is_named_like_a_time(

@@ -124,7 +124,7 @@ def test_another_case_zero_padding_or_spelling_is_suggested_and_never_taken(
 def test_a_film_in_a_folder_that_its_row_does_not_name_is_reported(tmp_path: Path) -> None:
     rows = located(tmp_path, ["s1/a.mp4", "b.mp4"], "film,start,end,label\na,1,2,sad\nb,1,2,sad\n")
     assert rows["film"].tolist() == ["s1/a.mp4", "b.mp4"]
-    assert rows.attrs["warnings"] == ("1 films are in a folder that their rows do not name: a is s1/a.mp4",)
+    assert rows.attrs["warnings"] == ("1 film is in a folder that the rows do not name: a is s1/a.mp4",)
 
 
 def test_a_row_of_one_split_does_not_take_a_clip_of_another(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_the_fields_of_a_ravdess_name_are_the_columns(folder: Path, corpus: Corp
         "map": {"fearful": "fear", "surprised": "surprise"},
     }
     assert "clips" not in table.settings
-    assert "1 files are in no row, such as Actor_02/02-02-06-01-02-01-02.mp4" in table.reported
+    assert "1 file is in no row, such as Actor_02/02-02-06-01-02-01-02.mp4" in table.reported
 
 
 def test_ravdess_has_each_modality_and_channel_on_its_own(folder: Path, corpus: Corpus) -> None:
@@ -108,7 +108,7 @@ def test_a_second_copy_of_a_ravdess_file_is_no_second_clip(folder: Path, corpus:
     table = corpus.table("ravdess", folder)
     assert table.cells("film") == [("Actor_01/01-01-04-01-01-01-01.mp4",)]
     assert (
-        "1 rows left out: several files may be meant, such as Actor_01/01-01-05-01-01-01-01.mp4 and "
+        "1 row left out: several files may be meant, such as Actor_01/01-01-05-01-01-01-01.mp4 and "
         "copy/Actor_01/01-01-05-01-01-01-01.mp4; keep one copy" in table.reported
     )
 
@@ -140,7 +140,7 @@ def test_each_vote_of_crema_d_is_a_row_and_only_those_for_what_is_read(folder: P
     assert table.settings["labels"] == {"classes": ["angry", "disgust", "fear", "happy", "neutral", "sad"]}
     assert table.settings["split"] == {"group_by": "speaker"}
     assert (
-        "1 files of the corpus are not in the folder, such as VideoFlash/1002_IEO_SAD_LO: 2 rows left out"
+        "1 file of the corpus is not in the folder, such as VideoFlash/1002_IEO_SAD_LO: 2 rows left out"
         in table.reported
     )
     heard = corpus.table("crema_d", folder, "modality=audio")
@@ -192,7 +192,7 @@ def test_pointers_of_git_lfs_are_counted(folder: Path, corpus: Corpus) -> None:
         folder, "VideoFlash/1006_IEO_DIS_HI.flv", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
     )
     assert (
-        "1 films are only pointers, such as VideoFlash/1006_IEO_DIS_HI.flv: fetch what they point to"
+        "1 film is only a pointer, such as VideoFlash/1006_IEO_DIS_HI.flv: fetch what they point to"
         in corpus.table("crema_d", folder).reported
     )
 

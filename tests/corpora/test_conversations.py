@@ -177,11 +177,11 @@ def test_each_table_of_meld_is_read_with_its_own_folder(folder: Path, corpus: Co
     assert table.settings["labels"]["map"] == {"anger": "angry", "joy": "happy", "sadness": "sad"}
     assert table.settings["split"] == {"column": "split", "check_columns": ["episode"]}
     assert (
-        "1 files of the corpus are not in the folder (train 1), such as train_splits/dia3_utt7"
+        "1 file of the corpus is not in the folder (train 1), such as train_splits/dia3_utt7"
         in table.reported
     )
     assert (
-        "1 files are in no row, such as output_repeated_splits_test/final_videos_testdia0_utt0.mp4"
+        "1 file is in no row, such as output_repeated_splits_test/final_videos_testdia0_utt0.mp4"
         in table.reported
     )
 
@@ -211,7 +211,7 @@ def test_a_clip_of_meld_is_never_taken_from_another_folder(folder: Path, corpus:
     put_media(folder, "dev_splits_complete/dia0_utt0.mp4")
     said = corpus.refusal("meld", folder)
     assert "no file of MELD to make a row of" in said
-    assert "such as train_splits/dia0_utt0: 1 rows left out" in said
+    assert "such as train_splits/dia0_utt0: 1 row left out" in said
 
 
 def test_the_shared_tables_of_meld(folder: Path, corpus: Corpus) -> None:
@@ -238,7 +238,7 @@ def test_the_shared_tables_of_meld(folder: Path, corpus: Corpus) -> None:
     ]
     assert table.cells("text")[3] == ("It’s another — with a dash…",)
     assert (
-        "1 files of the corpus are not in the folder (train 1), such as train_splits/dia1_utt2"
+        "1 file of the corpus is not in the folder (train 1), such as train_splits/dia1_utt2"
         in table.reported
     )
     assert "2 files are in no row" in table.reported
@@ -266,7 +266,7 @@ def test_utterances_of_emorynlp_are_spans_of_the_episodes(folder: Path, corpus: 
     ]
     assert table.settings["split"] == {"column": "split", "check_columns": ["episode"]}
     assert (
-        "1 files of the corpus are not in the folder (test 1), such as S09E09.mkv: 1 rows left out"
+        "1 file of the corpus is not in the folder (test 1), such as S09E09.mkv: 1 row left out"
         in table.reported
     )
 
@@ -382,7 +382,7 @@ def test_sentences_of_mosei_have_the_sign_of_the_sentiment_and_its_value(
         "targets": ["sentiment"],
     }
     assert table.settings["split"] == {"column": "split"}
-    assert "1 rows of the table are in none of the three splits, and left out" in table.reported
+    assert "1 row of the table is in none of the three splits, and left out" in table.reported
 
 
 def test_intensities_of_mosei_are_targets_where_the_table_has_them(folder: Path, corpus: Corpus) -> None:

@@ -22,7 +22,7 @@ def test_names_of_mer2023_get_their_suffix_and_valence_is_a_target(folder: Path,
         "targets": ["valence"],
     }
     assert table.settings["split"] == {"column": "split"}
-    assert "1 files of the corpus are not in the folder (train 1), such as train/s_9" in table.reported
+    assert "1 file of the corpus is not in the folder (train 1), such as train/s_9" in table.reported
 
 
 def test_the_tables_and_folders_of_later_years_are_read_as_they_are(folder: Path, corpus: Corpus) -> None:
@@ -50,7 +50,7 @@ def test_a_clip_of_mer2023_is_never_taken_from_another_part(folder: Path, corpus
         ("test2/s_1.mp4", "angry", "test"),
         ("train/s_1.mp4", "happy", "train"),
     ]
-    assert "1 files of the corpus are not in the folder (test 1), such as test3/s_1" in table.reported
+    assert "1 file of the corpus is not in the folder (test 1), such as test3/s_1" in table.reported
 
 
 def test_the_shared_table_of_mer2023(folder: Path, corpus: Corpus) -> None:
@@ -80,7 +80,7 @@ def test_folders_of_caer_are_label_and_split(folder: Path, corpus: Corpus) -> No
     ]
     assert table.settings["labels"]["map"] == {"anger": "angry"}
     assert table.settings["split"] == {"column": "split"}
-    assert "1 files are in no row, such as CAER/extra/Anger/0001.avi" in table.reported
+    assert "1 file is in no row, such as CAER/extra/Anger/0001.avi" in table.reported
 
 
 def test_the_shared_caer_layout(folder: Path, corpus: Corpus) -> None:
@@ -101,7 +101,7 @@ def test_folders_of_afew_are_label_and_split(folder: Path, corpus: Corpus) -> No
         ("Val_AFEW/Sad/000123.avi", "Sad", "validation"),
     ]
     assert table.settings["split"] == {"column": "split"}
-    assert "1 files are in no row, such as Test_AFEW/000001.avi" in table.reported
+    assert "1 file is in no row, such as Test_AFEW/000001.avi" in table.reported
 
 
 def test_the_shared_afew_layout(folder: Path, corpus: Corpus) -> None:

@@ -190,8 +190,8 @@ def test_clips_of_an_earlier_build_that_move_because_their_groups_were_joined_ar
     config = SplitConfig(group_by=("series", "speaker"), allow_imbalance=True)
     previous = {"c0": "train", "c1": "train", "c2": "test", "c3": "test"}
     warnings = expected_split(rows, clips, config, previous)["warnings"]
-    moved = "split: 1 clips of the existing dataset move from test to training: rows joined their groups"
-    assert [line for line in warnings if "move" in line] == [f"{moved}, or the rules of the split are others"]
+    moved = "split: 1 clip of the existing dataset moves from test to training: rows joined their groups"
+    assert [line for line in warnings if "move" in line] == [f"{moved}, or the rules of the split changed"]
     alone = expected_split(rows.iloc[:4], clips.iloc[:4], config, previous)
     assert not any("move" in line for line in alone["warnings"])
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
+from emodal_data.core.text import counted
 from emodal_data.dataset.split.assignment import split_clips
 from emodal_data.dataset.split.folds import too_few_groups
 from emodal_data.dataset.split.groups import group_of, id_columns
@@ -32,7 +33,8 @@ def expected_split(
     if official is not None:
         of_clip = official.reindex(labelled.index)
         if conflicts := int((of_clip == "").sum()):
-            warnings.append(f"split: {conflicts} clips have rows of different splits, and are dropped")
+            found = counted(conflicts, "clip has", "clips have")
+            warnings.append(f"split: {found} rows of different splits: dropped")
         of_clip = of_clip[of_clip.isin(["train", "validation", "test"])]
     else:
         try:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from emodal_data.core.config import SplitConfig
+from emodal_data.core.text import counted
 from emodal_data.dataset.manifest_check import dataset_config
 
 #: With fewer films of one clip each, nothing is said about them.
@@ -58,8 +59,8 @@ def move_notes(of_clip: pd.Series, previous: Mapping[str, str]) -> list[str]:
         if was in _TITLES and now in _TITLES and was != now
     )
     return [
-        f"split: {count} clips of the existing dataset move from {_TITLES[was]} to {_TITLES[now]}: rows joined "
-        "their groups, or the rules of the split are others"
+        f"split: {counted(count, 'clip of the existing dataset moves', 'clips of the existing dataset move')} "
+        f"from {_TITLES[was]} to {_TITLES[now]}: rows joined their groups, or the rules of the split changed"
         for (was, now), count in sorted(moves.items())
     ]
 
