@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from emodal_data.clips.speaker_reading import middle_shot, read_tracks
+from emodal_data.clips.speaker_reading import read_tracks, shot_and_sound
 from emodal_data.clips.speaking import SeenFaces, SpeakingMeasures, score_tracks
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.span import Span
@@ -23,6 +23,9 @@ from emodal_data.face import create_backend
 from emodal_data.face.tracks import overlap
 from emodal_data.media import open_film
 from emodal_data.media.voice_activity import speech_in
+
+Floats = npt.NDArray[np.float64]
+Names = npt.NDArray[np.str_]
 
 #: Scenes that do not show the speaker, and those whose face speaks with the voice.
 OFF_SCREEN = ("listener", "listeners", "chewing")
@@ -36,6 +39,7 @@ class Heard:
     seen: SeenFaces
     wave: npt.NDArray[np.float32]
     shot: Span
+    span: Span
     speech: list[Span]
     cpu_s: float
 
@@ -43,23 +47,19 @@ class Heard:
         """The measures of the faces with their own sound, or with that of another shot."""
         heard = other or self
         length_s = min(self.shot.length_s, len(heard.wave) / 16_000)
-        return list(
-            score_tracks(
-                self.seen, heard.wave, Span(self.shot.start_s, self.shot.start_s + length_s), heard.speech
-            ).measures
-        )
+        shot = Span(self.shot.start_s, self.shot.start_s + length_s)
+        return list(score_tracks(self.seen, heard.wave, shot, self.span, heard.speech).measures)
 
 
 def hear(path: Path, span: Span | None, fps: float, backend: object) -> Heard:
     """Read a span of a film; None: all of it."""
     with open_film(path, root=path.parent, config=ClipsConfig()) as film:
         began = time.process_time()
-        span = Span(0.0, film.duration_s) if span is None else span
-        shot = middle_shot(film, span)
+        whole = span or Span(0.0, film.duration_s)
+        shot, wave = shot_and_sound(film, whole)
         seen = read_tracks(film, shot, backend, fps)  # type: ignore[arg-type]
         cpu_s = time.process_time() - began
-        wave = film.audio(shot.start_s, shot.end_s)
-    return Heard(seen, wave, shot, speech_in([wave]), cpu_s)
+    return Heard(seen, wave, shot, whole, speech_in([wave]), cpu_s)
 
 
 def interval(hits: int, all_of_them: int) -> str:
@@ -129,28 +129,70 @@ def scenes(folder: Path, fps: float) -> None:
 
 
 def talkers(media: Path, fps: float) -> None:
-    """Print how well real faces fit their own sound, against the other sounds of the set."""
+    """Print how well real faces fit their own sound, against the other sounds of the set and against RAVDESS speech."""
     backend = create_backend("embedded")
     paths = [*sorted((media / "grid").glob("*.mpg")), *sorted((media / "ravdess/video").glob("*.mp4"))]
     heard = [hear(path, None, fps, backend) for path in paths]
-    table = np.array([[one.score(other)[0].mouth_sync for other in heard] for one in heard])
-    scores = np.array([[one.score(other)[0].speaking_score for other in heard] for one in heard])
-    for name, values in (("mouth_sync", table), ("speaking_score", scores)):
-        rng, found = np.random.default_rng(0), []
-        for draw in range(1001):
-            some = rng.integers(len(paths), size=len(paths)) if draw else np.arange(len(paths))
-            own = values[some, some]
-            others = np.concatenate([values[one, np.setdiff1d(np.arange(len(paths)), one)] for one in some])
-            found.append(np.mean(own[:, None] > others) + 0.5 * np.mean(own[:, None] == others))
-        low, high = np.percentile(found[1:], (2.5, 97.5))
-        print(f"{fps:g} fps, {len(paths)} talkers, {name}: AUC {found[0]:.3f} ({low:.3f} to {high:.3f})")
-    same = np.eye(len(paths), dtype=bool)
-    for whose, which in (("own sound", same), ("another's", ~same)):
-        said, sync = scores[which], table[which]
-        words = f"yes {np.mean(said >= 0.6):.2f}, no {np.mean(said <= 0.3):.2f}"
-        print(f"{whose}: {words}, sync {sync.mean():.2f} +- {sync.std():.2f}")
+    talker = np.array([path.stem if path.suffix == ".mpg" else path.stem[-2:] for path in paths])
+    speech = sorted((media / "ravdess/speech").glob("*.flac"))
+    for name, other, voice in (
+        ("of the set", heard, talker),
+        ("RAVDESS speech", [listen(path) for path in speech], np.array([path.stem[-2:] for path in speech])),
+    ):
+        pairs = [(one.score()[0], [one.score(sound)[0] for sound in other]) for one in heard]
+        foreign = talker[:, None] != voice
+        for measure in ("mouth_sync", "speaking_score"):
+            own = np.array([getattr(mine, measure) for mine, _ in pairs])
+            table = np.array([[getattr(one, measure) for one in row] for _, row in pairs])
+            low, high = _interval_of_auc(own, table, foreign, talker, voice)
+            print(
+                f"{fps:g} fps, {len(set(talker))} talkers, {len(other)} sounds {name}, {measure}: "
+                f"AUC {_auc(own, table, foreign):.3f} ({low:.3f} to {high:.3f}), "
+                f"own {own.mean():.2f} +- {own.std():.2f}, "
+                f"other {table[foreign].mean():.2f} +- {table[foreign].std():.2f}"
+            )
+        print(f"said yes: own {np.mean(own >= 0.6):.2f}, other {np.mean(table[foreign] >= 0.6):.2f}")
+        print(
+            "AUC of each clip:",
+            [round(float((own[n] > table[n][foreign[n]]).mean()), 2) for n in range(len(own))],
+        )
     seconds = sum(one.shot.length_s for one in heard)
     print(f"CPU s a second of film: {sum(one.cpu_s for one in heard) / seconds:.2f}")
+
+
+def listen(path: Path) -> Heard:
+    """A file of sound alone."""
+    with open_film(path, root=path.parent, config=ClipsConfig()) as film:
+        wave = film.audio(0.0, film.duration_s)
+    shot = Span(0.0, len(wave) / 16_000)
+    return Heard(SeenFaces([], (0.0, 0.0)), wave, shot, shot, speech_in([wave]), 0.0)
+
+
+def _auc(own: Floats, table: Floats, foreign: npt.NDArray[np.bool_]) -> float:
+    """Share of pairs of an own sound and another's in which the own one has the larger value."""
+    others = table[foreign]
+    return float(np.mean(own[:, None] > others) + 0.5 * np.mean(own[:, None] == others))
+
+
+def _interval_of_auc(
+    own: Floats, table: Floats, foreign: npt.NDArray[np.bool_], talker: Names, voice: Names
+) -> tuple[float, float]:
+    """95 % interval from 1,000 draws of talkers, with all their clips, and of the people who are heard."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(1000):
+        faces = _drawn(talker, rng)
+        sounds = faces if talker is voice else _drawn(voice, rng)
+        some = np.ix_(faces, sounds)
+        if foreign[some].any():
+            found.append(_auc(own[faces], table[some], foreign[some]))
+    low, high = np.percentile(found, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def _drawn(people: Names, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """The places of as many people, drawn with replacement."""
+    names = np.unique(people)
+    return np.concatenate([np.flatnonzero(people == name) for name in rng.choice(names, len(names))])
 
 
 def main() -> None:

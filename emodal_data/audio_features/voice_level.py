@@ -1,4 +1,4 @@
-"""How much of a sound is speech, and how far the speech stands above the rest: estimates, not measurements.
+"""How much of a sound is speech or music, and how far the speech is above the rest: estimates, not measurements.
 
 Music and laughter that the voice activity detector takes for speech count as speech.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from emodal_data.audio_features.music import music_share
 from emodal_data.core.sizes import RATE_HZ
 from emodal_data.core.span import Span
 
@@ -23,14 +24,18 @@ MAX_SNR_DB = 60.0
 
 @dataclass(frozen=True)
 class VoiceLevel:
-    """speech_share: of the sound, 0 to 1. snr_db: level of the speech above the background; None without speech."""
+    """speech_share: of the sound, 0 to 1. snr_db: level of the speech above the background; None without speech.
+
+    music_share: of the sound, 0 to 1, whether there is speech or not (see music.py).
+    """
 
     speech_share: float
     snr_db: float | None
+    music_share: float
 
 
 def voice_level(wave: npt.NDArray[np.float32], speech: Sequence[Span]) -> VoiceLevel:
-    """Share of speech, and the signal-to-noise ratio: power in speech less that in pauses, over that in pauses.
+    """Shares of speech and music, and the signal-to-noise ratio: power in speech less that in pauses, over the latter.
 
     wave: (n,) at 16 kHz. speech: the stretches with a voice, seconds from its start.
     """
@@ -41,11 +46,11 @@ def voice_level(wave: npt.NDArray[np.float32], speech: Sequence[Span]) -> VoiceL
     for part in speech:
         spoken |= (middle_s >= part.start_s) & (middle_s < part.end_s)
     if not spoken.any():
-        return VoiceLevel(share, None)
+        return VoiceLevel(share, None, music_share(wave))
     power = (frames**2).mean(axis=1)
     pauses = power[~spoken]
     noise = pauses.mean() if len(pauses) >= _MIN_FRAMES else np.percentile(power, _QUIET_PERCENTILE)
     voice = max(float(power[spoken].mean()) - float(noise), 0.0)
     least, most = 10 ** (-MAX_SNR_DB / 10), 10 ** (MAX_SNR_DB / 10)
     ratio = most if noise == 0 else min(max(voice / float(noise), least), most)
-    return VoiceLevel(share, 10 * float(np.log10(ratio)))
+    return VoiceLevel(share, 10 * float(np.log10(ratio)), music_share(wave))

@@ -93,7 +93,7 @@ def _read(film: Film, span: Span, backend: FaceBackend, settings: ReadSettings) 
     except Dropped as drop:
         features = replace(features, sound_reason=drop.reason)
     try:
-        seen = read_face(film, span, backend, settings.face, sound=sound)
+        seen = read_face(film, span, backend, settings.face)
         features = replace(features, frame_s=seen.frame.pts_s)
         features = replace(features, image=_image(seen, settings.face))
         return replace(features, frames=_frames(seen, settings.face))

@@ -145,6 +145,7 @@ SOUND_GATES: Final = (
     _gate("audio_clipped_fraction", Direction.AT_MOST, "audio.max_clipped_fraction", Reason.AUDIO_CLIPPED),
     _gate("speech_share", Direction.AT_LEAST, "audio.min_speech_share", Reason.AUDIO_LITTLE_SPEECH),
     _gate("snr_db", Direction.AT_LEAST, "audio.min_snr_db", Reason.AUDIO_NOISY),
+    _gate("music_share", Direction.AT_MOST, "audio.max_music_share", Reason.AUDIO_MUSIC),
 )
 CUT_GATES: Final = (
     _gate("crosses_cut", Direction.AT_MOST, "clips.shot_cuts", Reason.CROSSES_SHOT_CUT, "cut_depth_s"),
@@ -240,7 +241,7 @@ def audio_gate(
     """The first gate that a sound fails, and the measured value; None if it passes. level: of audio.measures."""
     missing_fraction = missing_samples / (measures.seconds * RATE_HZ) if missing_samples else 0.0
     values = {"seconds": measures.seconds, "missing_fraction": missing_fraction, **stored_audio(measures)}
-    values |= stored_level(level) if level else {"speech_share": math.nan, "snr_db": math.nan}
+    values |= stored_level(level) if level else dict.fromkeys((field.name for field in VOICE_LEVEL), math.nan)
     return _verdict(values, SOUND_GATES, {"audio": config})
 
 
@@ -257,7 +258,7 @@ def stored_audio(measures: "AudioMeasures") -> dict[str, float | bool]:
 
 def stored_level(level: "VoiceLevel") -> dict[str, float]:
     """The estimates about a sound as columns of the clip store."""
-    return {"speech_share": level.speech_share, "snr_db": math.nan if level.snr_db is None else level.snr_db}
+    return {**asdict(level), "snr_db": math.nan if level.snr_db is None else level.snr_db}
 
 
 def limits_of(measure: str, sections: Sections) -> tuple[float | None, float | None]:

@@ -182,8 +182,8 @@ def _measure(film: Film, clip: Clip, backend: FaceBackend, settings: ReadSetting
     """
     needs = settings.clips.modalities
     sound = _half(needs, "audio", lambda: read_sound(film, clip.span, settings.audio))
-    region, heard = parse_region(clip.face_region), sound if isinstance(sound, SpanSound) else None
-    seen = _half(needs, "image", lambda: read_face(film, clip.span, backend, settings.face, region, heard))
+    region = parse_region(clip.face_region)
+    seen = _half(needs, "image", lambda: read_face(film, clip.span, backend, settings.face, region))
     row: Row = {}
     if isinstance(sound, SpanSound):
         row |= {"missing_samples": sound.missing_samples, "preview_sound": preview_sound(sound.pcm)}

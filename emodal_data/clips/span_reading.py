@@ -17,7 +17,7 @@ from emodal_data.audio_features.quality import AudioMeasures, measure_audio
 from emodal_data.audio_features.voice_level import VoiceLevel, voice_level
 from emodal_data.clips.frame_series import CANDIDATES, Anchor, SeenFace, read_series
 from emodal_data.clips.gates import face_gate
-from emodal_data.clips.speaker_reading import middle_shot, read_speakers
+from emodal_data.clips.speaker_reading import CONTEXT_S, middle_shot, read_speakers
 from emodal_data.clips.speaking import SpeakingMeasures
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped
@@ -61,7 +61,7 @@ class ReadSettings:
         whole_s = sum(span.length_s for span in spans)
         patience_s = _PATIENCE_S * (len(spans) - 1)
         if self.face.tracks_faces:
-            patience_s += _FOLLOWING_PATIENCE * whole_s
+            patience_s += _FOLLOWING_PATIENCE * (whole_s + 2 * CONTEXT_S * len(spans))
         if self.face.reads_series:
             patience_s += _FRAME_PATIENCE_S * (self.face.frames + CANDIDATES) * len(spans)
             patience_s += _SHOT_PATIENCE * whole_s
@@ -116,18 +116,15 @@ def read_face(
     backend: FaceBackend,
     face: FaceConfig,
     region: Region | None = None,
-    sound: SpanSound | None = None,
 ) -> SpanFace:
     """The middle frame of a span and its face; with face.frame_search_s, the nearest frame with a face that passes.
 
-    region: where in the frame the face is looked for; None is everywhere. sound: what mouths are compared with, where
-    faces are followed; without it nobody speaks. The gates choose the frame and refuse none.
+    region: where in the frame the face is looked for; None is everywhere. The gates choose the frame and refuse none.
     Raises Dropped as Film.frame_at does.
     """
     if not face.tracks_faces:
         return _with_series(film, span, backend, face, _search(film, span, backend, face, lambda _: region))
-    pcm = np.zeros(0, np.int16) if sound is None else sound.pcm
-    speakers = read_speakers(film, span, pcm, backend, face)
+    speakers = read_speakers(film, span, backend, face)
     speaker = speakers.best(region) if face.choose == "speaking" else None
     if speaker is None:
         seen = _search(film, span, backend, face, lambda _: region)

@@ -7,7 +7,6 @@ from emodal_data.clips.speaking import SeenFaces, Speakers, score_tracks
 from emodal_data.clips.track_record import place_of, portrait
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
-from emodal_data.core.sizes import RATE_HZ
 from emodal_data.core.span import Span
 from emodal_data.face import Detection, FaceBackend, FaceTrack, Tracker
 from emodal_data.face.tracks import MIN_OVERLAP, overlap
@@ -15,6 +14,8 @@ from emodal_data.media import Film
 from emodal_data.media.shots import cuts_between
 from emodal_data.media.voice_activity import speech_in
 
+#: So much of the shot before and after the span is read too: a talker's mouth rests where the voice does.
+CONTEXT_S = 0.5
 #: Frames are taken from the decoder no larger than this.
 SIDE_PX = 1280
 #: The detector looks for faces so often; between, their landmarks are followed from frame to frame.
@@ -25,28 +26,45 @@ MAX_FACES = 4
 MIN_LANDMARK_SCORE = 0.2
 
 
-def read_speakers(
-    film: Film, span: Span, pcm: np.ndarray, backend: FaceBackend, face: FaceConfig
-) -> Speakers:
-    """The faces of a span, within the shot of its middle frame, and how well each fits the voice.
+def read_speakers(film: Film, span: Span, backend: FaceBackend, face: FaceConfig) -> Speakers:
+    """The faces in a span, and a little around it, within the shot of its middle frame, and how each fits the voice.
 
-    pcm: (n,) int16 at 16 kHz, the sound of the span; empty without sound. Raises Dropped as Film.frame_at does.
+    Sound that cannot be decoded counts as silence. Raises Dropped as Film.frame_at does.
     """
-    shot = middle_shot(film, span)
-    first, last = (round((t_s - span.start_s) * RATE_HZ) for t_s in (shot.start_s, shot.end_s))
-    wave = pcm[first:last].astype(np.float32) / np.float32(32768)
-    return score_tracks(read_tracks(film, shot, backend, face.track_fps), wave, shot, speech_in([wave]))
+    shot, wave = shot_and_sound(film, span)
+    return score_tracks(read_tracks(film, shot, backend, face.track_fps), wave, shot, span, speech_in([wave]))
 
 
-def middle_shot(film: Film, span: Span) -> Span:
-    """The part of a span that lies in the shot of its middle frame; the whole span where cuts cannot be looked for."""
+def shot_and_sound(film: Film, span: Span) -> tuple[Span, npt.NDArray[np.float32]]:
+    """The shot of a span's middle frame, up to CONTEXT_S around the span where it can be read, and its sound.
+
+    Returns the shot and (n,) float32 at 16 kHz; none where the sound cannot be decoded.
+    """
+    end_s = max(span.end_s, min(span.end_s + CONTEXT_S, film.duration_s))
+    shot = span
+    for around in (Span(max(0.0, span.start_s - CONTEXT_S), end_s), span):
+        shot = middle_shot(film, span, around)
+        try:
+            sound = film.audio_span(shot.start_s, shot.end_s)
+            return shot, sound.samples / np.float32(sound.full_scale)
+        except Dropped:
+            continue  # the sound ends earlier, or a clip may not be as long
+    return shot, np.zeros(0, np.float32)
+
+
+def middle_shot(film: Film, span: Span, around: Span | None = None) -> Span:
+    """The part of a span that lies in the shot of its middle frame; all of it where cuts cannot be looked for.
+
+    around: a longer stretch to take the part of.
+    """
+    around = around or span
     try:
-        cuts_s = cuts_between(film, span.start_s, span.end_s)
+        cuts_s = cuts_between(film, around.start_s, around.end_s)
     except Dropped:
-        return span
+        return around
     middle_s = (span.start_s + span.end_s) / 2
-    start_s = max((cut_s for cut_s in cuts_s if cut_s <= middle_s), default=span.start_s)
-    end_s = min((cut_s for cut_s in cuts_s if cut_s > middle_s), default=span.end_s)
+    start_s = max((cut_s for cut_s in cuts_s if cut_s <= middle_s), default=around.start_s)
+    end_s = min((cut_s for cut_s in cuts_s if cut_s > middle_s), default=around.end_s)
     return Span(start_s, end_s)
 
 

@@ -1,10 +1,8 @@
-"""Who of the faces in a span speaks: mouths compared with the voice. Nothing is read and no threshold is applied here.
+"""Who of the faces in a span speaks: they compete by how well their mouths fit the voice (mouth_and_voice.py).
 
-A mouth that speaks moves, and it opens and closes when the voice rises and falls. The loudness itself follows every
-sentence alike, so the changes are compared: their correlation is near zero for another person's voice.
+Nothing is read and no threshold is applied here.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -12,7 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from emodal_data.audio_features.loudness import loudness
+from emodal_data.clips.mouth_and_voice import evidence, fit
 from emodal_data.clips.track_record import Portraits, record_tracks
 from emodal_data.core.region import Region
 from emodal_data.core.span import Span
@@ -20,25 +18,12 @@ from emodal_data.face import FaceTrack
 
 OnScreen = Literal["yes", "no", "unsure"]
 
-#: Correlation of the changes, of talkers with their own voice and with another's: mean, and its deviation over 3 s.
-#: Measured on real talkers, see docs/benchmarks/2026-11-29-speakers.md.
-_OWN_SYNC, _OTHER_SYNC, _SYNC_DEVIATION, _DEVIATION_OF_S = 0.40, 0.03, 0.21, 3.0
-#: Movement of the mouth in distances between the eyes: listeners are below, talkers above (0.017 to 0.035).
-_STILL_MOUTH: Final = 0.009
-#: Movement is counted about the mean over this time: a smile that comes and goes is slower than speech.
-_SLOW_S: Final = 0.5
-#: Evidence of movement against and for speech, in nats: a still mouth does not speak, a moving one may chew.
-_STILL_NATS, _MOVING_NATS = -5.0, 1.0
 #: A span with less speech than this share has no voice that anybody could speak with.
 _MIN_VOICE: Final = 0.1
 #: Somebody on screen speaks from the first probability on, nobody up to the second.
 _YES, _NO = 0.6, 0.3
 #: A track seen in fewer frames is not scored.
 _MIN_FRAMES: Final = 8
-#: Deviation of the lag between picture and sound of a film that was mastered with care.
-_LAG_DEVIATION_S: Final = 0.02
-#: How far the sound is moved against the picture in search of the lag.
-_MAX_LAG_S: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -46,7 +31,7 @@ class SpeakingMeasures:
     """What the voice says about one face of a span.
 
     speaking_score: probability that this face speaks; runner_up_score: the largest of the other faces'.
-    voice_activity: share of speech in the shot. on_screen: whether any face speaks. track_s: length of the face's
+    voice_activity: share of speech in the span. on_screen: whether any face speaks. track_s: length of the face's
     track. voice_lag_s: by how much the sound follows the mouth at the best agreement. mouth_movement: deviation of the
     mouth's opening about its mean over half a second, in distances between the eyes. mouth_sync: correlation of the
     changes of opening and loudness.
@@ -107,17 +92,18 @@ class Speakers:
 
 
 def score_tracks(
-    seen: SeenFaces, wave: npt.NDArray[np.float32], shot: Span, speech: Sequence[Span]
+    seen: SeenFaces, wave: npt.NDArray[np.float32], shot: Span, span: Span, speech: Sequence[Span]
 ) -> Speakers:
     """The measures of each face.
 
-    wave: (n,) float32 at 16 kHz, the sound of the shot. shot: its place on the film's clock. speech: the stretches with
-    a voice, from the start of the shot. Tracks that are too short to say anything are left out.
+    wave: (n,) float32 at 16 kHz, the sound of the shot. shot, span: on the film's clock; the shot may begin before the
+    span and end after it. speech: the stretches with a voice, seconds from the start of the shot. Tracks that are too
+    short to say anything, or outside the span, are left out.
     """
-    tracks = [track for track in seen.tracks if len(track.times_s) >= _MIN_FRAMES]
-    voice = min(1.0, sum(part.length_s for part in speech) / shot.length_s) if shot.length_s > 0 else 0.0
-    compared = [_compare(track, wave, shot.start_s) for track in tracks]
-    nats = np.array([_evidence(one, track.length_s) for one, track in zip(compared, tracks, strict=True)])
+    tracks = [track for track in seen.tracks if _frames_within(track, span) >= _MIN_FRAMES]
+    voice = _share_of_voice(span, shot, speech)
+    fits = [fit(track, wave, shot.start_s, speech) for track in tracks]
+    nats = np.array([evidence(one, track.length_s) for one, track in zip(fits, tracks, strict=True)])
     weights = np.exp(nats) if voice >= _MIN_VOICE else np.zeros(len(tracks))
     scores = (weights / (1.0 + weights.sum())).tolist()  # 1: nobody of them speaks
     on_screen: OnScreen = "unsure"
@@ -134,63 +120,27 @@ def score_tracks(
             track_s=track.length_s,
             voice_lag_s=one.best_lag_s,
             mouth_movement=one.movement,
-            mouth_sync=float(one.sync[np.abs(one.lags_s).argmin()]),
+            mouth_sync=one.sync_now,
         )
-        for number, (score, track, one) in enumerate(zip(scores, tracks, compared, strict=True))
+        for number, (score, track, one) in enumerate(zip(scores, tracks, fits, strict=True))
     )
     portraits = [seen.portraits.get(track, {}) for track in tracks]
     record = record_tracks(tuple(tracks), scores, portraits, wave, shot)
     return Speakers(tuple(tracks), measures, seen.frame_px, record)
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """A mouth and a voice: see SpeakingMeasures. sync: the correlation at each of lags_s, (n,)."""
-
-    movement: float
-    lags_s: npt.NDArray[np.float64]
-    sync: npt.NDArray[np.float64]
-
-    @property
-    def best_lag_s(self) -> float | None:
-        best = int(self.sync.argmax())
-        return float(self.lags_s[best]) if self.sync[best] > 0 else None
+def _frames_within(track: FaceTrack, span: Span) -> int:
+    return sum(span.start_s <= t_s <= span.end_s for t_s in track.times_s)
 
 
-def _compare(track: FaceTrack, wave: npt.NDArray[np.float32], start_s: float) -> _Comparison:
-    times_s = np.array(track.times_s)
-    step_s = float(np.median(np.diff(times_s)))
-    even_s = np.arange(times_s[0], times_s[-1] + step_s / 2, step_s)
-    opening = np.interp(even_s, times_s, track.openings)
-    most = round(_MAX_LAG_S / step_s)
-    around_s = even_s[0] + step_s * np.arange(-most, len(even_s) + most)
-    voice = np.gradient(loudness(wave, around_s - start_s))
-    mouth = np.gradient(opening)
-    sync = np.array([_correlation(mouth, voice[first:][: len(mouth)]) for first in range(2 * most + 1)])
-    lags_s = np.arange(-most, most + 1, dtype=np.float64) * step_s
-    return _Comparison(_movement(opening, step_s), lags_s, sync)
-
-
-def _movement(opening: npt.NDArray[np.float64], step_s: float) -> float:
-    half = round(_SLOW_S / step_s / 2)
-    window = np.ones(2 * half + 1) / (2 * half + 1)
-    slow = np.convolve(np.pad(opening, half, mode="edge"), window, mode="valid")
-    return float((opening - slow).std())
-
-
-def _correlation(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
-    deviations = float(one.std() * other.std())
-    return float(((one - one.mean()) * (other - other.mean())).mean()) / deviations if deviations else 0.0
-
-
-def _evidence(one: _Comparison, length_s: float) -> float:
-    """For speech against silence, in nats: the log ratio of the probabilities of what was measured."""
-    deviation = _SYNC_DEVIATION * math.sqrt(_DEVIATION_OF_S / max(length_s, 0.1))
-    away, near = (one.sync - _OTHER_SYNC) / deviation, (one.sync - _OWN_SYNC) / deviation
-    likely = np.exp(-((one.lags_s / _LAG_DEVIATION_S) ** 2) / 2)
-    synchronous = float(np.log((likely / likely.sum()) @ np.exp((away**2 - near**2) / 2)))
-    moving = 4.0 * math.log(max(one.movement, 1e-6) / _STILL_MOUTH)
-    return synchronous + min(max(moving, _STILL_NATS), _MOVING_NATS)
+def _share_of_voice(span: Span, shot: Span, speech: Sequence[Span]) -> float:
+    """Share of speech in the part of a span that lies in the shot. speech: from the start of the shot."""
+    start_s, end_s = max(span.start_s, shot.start_s), min(span.end_s, shot.end_s)
+    heard_s = sum(
+        max(0.0, min(end_s, shot.start_s + part.end_s) - max(start_s, shot.start_s + part.start_s))
+        for part in speech
+    )
+    return min(1.0, heard_s / (end_s - start_s)) if end_s > start_s else 0.0
 
 
 def _is_within(track: FaceTrack, region: Region, size_px: tuple[float, float]) -> bool:

@@ -327,17 +327,20 @@ class AudioConfig(Section):
     max_clipped_fraction: Fraction = 0.05
     """Share of samples at full scale above which a clip is dropped."""
     measures: bool = False
-    """Also estimate how much of the sound is speech, and its level above the background: columns speech_share
-    and snr_db."""
+    """Also estimate how much of the sound is speech and music, and the level of the speech above the background:
+    columns speech_share, snr_db and music_share."""
     min_speech_share: Fraction = 0.0
     """Share of speech below which a clip is dropped; 0 is no limit. Needs measures."""
     min_snr_db: float | None = None
     """Level of the speech above the background below which a clip is dropped, in dB. Needs measures."""
+    max_music_share: Fraction | None = None
+    """Share of music above which a clip is dropped. Needs measures."""
 
     @model_validator(mode="after")
     def _thresholds_need_measures(self) -> Self:
-        if (self.min_speech_share or self.min_snr_db is not None) and not self.measures:
-            raise ValueError("min_speech_share and min_snr_db need measures = true")
+        asked = self.min_speech_share, self.min_snr_db is not None, self.max_music_share is not None
+        if any(asked) and not self.measures:
+            raise ValueError("min_speech_share, min_snr_db and max_music_share need measures = true")
         return self
 
 

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     AUDIO_CLIPPED = "audio_clipped"
     AUDIO_LITTLE_SPEECH = "audio_little_speech"
     AUDIO_NOISY = "audio_noisy"
+    AUDIO_MUSIC = "audio_music"
     # the dataset
     UNLABELLED = "unlabelled"
     UNLABELLED_IN_TEST_GROUP = "unlabelled_in_test_group"
@@ -167,6 +168,7 @@ ADVICE: dict[Reason, str] = {
     Reason.AUDIO_CLIPPED: "the sound is clipped: raise audio.max_clipped_fraction to keep it",
     Reason.AUDIO_LITTLE_SPEECH: "little of the sound is speech: lower audio.min_speech_share to keep it",
     Reason.AUDIO_NOISY: "the speech is hardly above the background: lower audio.min_snr_db to keep it",
+    Reason.AUDIO_MUSIC: "tones are held as music holds them: raise audio.max_music_share to keep it",
     Reason.UNLABELLED: "unlabelled spans are off: set clips.keep_unlabelled=true",
     Reason.SAME_AS_TEST_CLIP: "the same frame is in a test clip: is this film in the folder twice?",
     Reason.SAME_AS_VALIDATION_CLIP: "the same frame is in a validation clip: is this film in the folder twice?",

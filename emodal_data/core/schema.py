@@ -89,9 +89,13 @@ SPEAKING: Final = (
     _field(
         "runner_up_score", pa.float32(), "the largest probability of another face of the shot; 0 without one"
     ),
-    _field("voice_activity", pa.float32(), "share of the shot with a voice"),
+    _field("voice_activity", pa.float32(), "share of the span, within its shot, with a voice"),
     _field("on_screen", pa.string(), "whether a face of the shot speaks: yes, no or unsure"),
-    _field("track_s", pa.float32(), "how long the face was followed within span and shot"),
+    _field(
+        "track_s",
+        pa.float32(),
+        "how long the face was followed in the shot, with half a second around the span",
+    ),
     _field("voice_lag_s", pa.float32(), "by how much the sound follows the mouth where they agree best"),
     _field("mouth_movement", pa.float32(), "movement of the mouth's opening, in distances between the eyes"),
     _field("mouth_sync", pa.float32(), "correlation of the changes of mouth opening and loudness"),
@@ -105,6 +109,7 @@ VOICE_LEVEL: Final = (
     _field(
         "snr_db", pa.float32(), "estimated level of the speech above the pauses, in dB; null without speech"
     ),
+    _field("music_share", pa.float32(), "share of the sound in which held tones stand out: likely music"),
 )
 
 #: Columns of the clip store that are there only where they were asked for.

@@ -37,7 +37,15 @@ from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha25
 
 #: Settings of the section audio that do not change the features of a sample.
 _NOT_DECISIVE: Final = {
-    *("min_s", "min_rms", "max_clipped_fraction", "measures", "min_speech_share", "min_snr_db"),
+    *(
+        "min_s",
+        "min_rms",
+        "max_clipped_fraction",
+        "measures",
+        "min_speech_share",
+        "min_snr_db",
+        "max_music_share",
+    ),
 }
 
 

@@ -20,7 +20,7 @@ from emodal_data.sample_films.voice import RATE_HZ, SENTENCES, Signal, speak
 
 SCENES: Final = get_args(Scene)
 #: Share of the mouth's opening that follows the loudness; the rest is articulation that loudness does not show. The
-#: correlation with the voice is then that of real talkers (docs/benchmarks/2026-11-29-speakers.md).
+#: correlation with the voice is then that of real talkers (docs/benchmarks/2026-11-30-speakers.md).
 FOLLOWS = 0.5
 #: Talking and chewing mouths open wider than those of the other sample films, by this factor: the mesh does not see
 #: openings below one half, and measures too little movement otherwise (real talkers: 0.017 to 0.035 eye distances).

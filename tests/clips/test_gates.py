@@ -174,7 +174,7 @@ def test_a_clip_that_could_not_be_read_keeps_its_reason() -> None:
 
 def test_every_threshold_is_a_setting_and_its_advice_names_it() -> None:
     face = FaceConfig(track=True, min_speaking=0.5)
-    audio = AudioConfig(measures=True, min_speech_share=0.2, min_snr_db=5.0)
+    audio = AudioConfig(measures=True, min_speech_share=0.2, min_snr_db=5.0, max_music_share=0.5)
     sections = {"clips": ClipsConfig(shot_cuts="drop"), "face": face, "audio": audio}
     for gate in GATES:
         assert gate.limit(sections) is not None

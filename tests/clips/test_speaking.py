@@ -5,6 +5,7 @@ import pytest
 
 from emodal_data.audio_features.loudness import loudness
 from emodal_data.clips.gates import speaking_gate
+from emodal_data.clips.mouth_and_voice import fit
 from emodal_data.clips.speaking import SeenFaces, Speakers, score_tracks
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.reasons import Reason
@@ -39,7 +40,7 @@ def track(mouth: np.ndarray, x: float = 200.0, trembling: float = 0.003) -> Face
 
 
 def scored(*tracks: FaceTrack, sound: np.ndarray, speech: list[Span] = SPEECH) -> Speakers:
-    return score_tracks(SeenFaces(tracks, (1280.0, 720.0)), sound, SHOT, speech)
+    return score_tracks(SeenFaces(tracks, (1280.0, 720.0)), sound, SHOT, SHOT, speech)
 
 
 def test_of_two_faces_the_one_whose_mouth_follows_the_voice_speaks() -> None:
@@ -59,6 +60,47 @@ def test_a_listener_with_a_still_mouth_does_not_speak() -> None:
     assert listener.on_screen == "no"
     assert listener.speaking_score < 0.05
     assert listener.mouth_movement == pytest.approx(0.003, rel=0.2)
+
+
+def test_a_chewing_mouth_does_not_speak_even_where_it_happens_to_follow_the_voice() -> None:
+    frames_s = TIMES_S - 10.0
+    chewing = track(0.05 * (1 + np.sin(2 * np.pi * 1.5 * frames_s)))
+    with_syllables = track(0.05 * (1 + np.sin(2 * np.pi * 3.0 * frames_s)))
+    sound = voice(syllables(3) * (0.4 + 0.3 * (1 + np.sin(2 * np.pi * 1.5 * frames_s))))
+    (chewer,) = scored(chewing, sound=sound).measures
+    assert chewer.mouth_sync > 0.25
+    assert chewer.on_screen == "no"
+    assert fit(chewing, sound, 10.0, SPEECH).rate_hz == pytest.approx(1.5, rel=0.1)
+    assert fit(with_syllables, sound, 10.0, SPEECH).rate_hz == pytest.approx(3.0, rel=0.1)
+
+
+def test_a_mouth_that_rests_in_the_pauses_of_the_voice_speaks_rather_than_one_that_moves_on() -> None:
+    pause = (TIMES_S >= 11.5) & (TIMES_S < 12.5)
+    speech = [Span(0.0, 1.5), Span(2.5, SECONDS)]
+    loud, own = np.where(pause, 0.0, syllables(1)), syllables(2)
+    # Neither follows the loudness: another's articulation, with a rest and without.
+    rests, goes_on = track(0.1 * np.where(pause, 0.0, own), 200.0), track(0.1 * own, 800.0)
+    for_rest, against = (
+        scored(one, sound=voice(loud), speech=speech).measures[0] for one in (rests, goes_on)
+    )
+    assert for_rest.speaking_score > 2 * against.speaking_score
+    assert (fit(rests, voice(loud), 10.0, speech).rest or 0.0) > 1.0
+    assert fit(goes_on, voice(loud), 10.0, speech).rest == pytest.approx(0.0, abs=0.4)
+    assert fit(rests, voice(loud), 10.0, SPEECH).rest is None
+    assert fit(rests, voice(loud), 10.0, []).rest is None
+
+
+def test_faces_and_voices_around_the_span_are_evidence_only() -> None:
+    own = syllables(1)
+    within = track(0.1 * own)
+    before = FaceTrack(TIMES_S[:40].tolist(), [(0.0, 0.0, 9.0, 9.0)] * 40, [0.0] * 40)
+    span = Span(12.0, 13.0)
+    speakers = score_tracks(
+        SeenFaces([within, before], (1280.0, 720.0)), voice(own), SHOT, span, [Span(0.0, 2.5)]
+    )
+    assert speakers.tracks == (within,)
+    assert speakers.measures[0].voice_activity == pytest.approx(0.5)
+    assert speakers.measures[0].track_s == pytest.approx(SECONDS, abs=0.1)
 
 
 def test_without_a_voice_nobody_speaks_and_the_widest_face_is_taken() -> None:

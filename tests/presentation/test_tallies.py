@@ -137,14 +137,14 @@ def test_every_threshold_that_the_gates_know_is_drawn() -> None:
     face = FaceConfig(
         track=True, min_speaking=0.5, min_sharpness=0.03
     )  # 0 has no place on an axis of decades
-    audio = AudioConfig(measures=True, min_speech_share=0.2, min_snr_db=5.0)
+    audio = AudioConfig(measures=True, min_speech_share=0.2, min_snr_db=5.0, max_music_share=0.5)
     shown = {measure.column for measure in tallies.measures_of(face, audio) if measure.limits}
     limits = [
         name
         for name in (*FaceConfig.model_fields, *AudioConfig.model_fields)
         if name.startswith(("min_", "max_"))
     ]
-    assert len(shown) == len(limits) == 17
+    assert len(shown) == len(limits) == 18
 
 
 def test_features_that_separate_the_classes_best_come_first(reported: Path) -> None:

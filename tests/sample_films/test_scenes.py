@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emodal_data.clips.gates import speaking_gate
-from emodal_data.clips.span_reading import ReadSettings, loaded_backend, read_face, read_sound
+from emodal_data.clips.span_reading import ReadSettings, loaded_backend, read_face
 from emodal_data.clips.track_record import read_curve
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped
@@ -64,8 +64,7 @@ def test_of_two_faces_a_build_takes_the_one_that_speaks_and_finds_the_voice_of_a
             continue
         path, span = scenes / "films" / row["film"], Span(float(row["start"]), float(row["end"]))
         with open_film(path, root=settings.films, config=settings.clips) as film:
-            sound = read_sound(film, span, settings.audio)
-            seen = read_face(film, span, loaded_backend(face), face, sound=sound)
+            seen = read_face(film, span, loaded_backend(face), face)
         assert not isinstance(seen.picture, Dropped)
         assert seen.speaking is not None
         if row["kind"] == "listener":

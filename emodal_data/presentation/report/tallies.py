@@ -76,6 +76,7 @@ _SPEAKING = (
 _VOICE_LEVEL = (
     ("speech_share", "Share of speech", False),
     ("snr_db", "Speech above the background, dB", False),
+    ("music_share", "Share of music", False),
 )
 
 
