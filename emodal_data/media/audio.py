@@ -29,8 +29,14 @@ from emodal_data.media.clock import Clock
 from emodal_data.media.guard import Budget, refuse_passing, timed_out
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 
-#: Decoders need earlier frames: overlapping windows, the 80 ms of Opus, MP3's bit reservoir.
-_PREROLL_S = 0.3
+#: Decoders need earlier frames: overlapping windows, the 80 ms of Opus, MP3's bit reservoir. So many seconds are enough
+#: for these; AMR, G.722 and other speech codecs fade slowly, and ADPCM without a state in each block never does.
+_PREROLL_S, _SLOW_PREROLL_S, _ENDLESS_PREROLL_S = 0.3, 20.0, STEPS_BACK_S[-1]
+_QUICK = (
+    "aac aac_latm ac3 eac3 mp1 mp1float mp2 mp2float mp3 mp3float vorbis opus libopus flac alac tta wavpack truehd mlp "
+    "dca wmav1 wmav2 nellymoser s302m sbc roq_dpcm adpcm_ms adpcm_ima_wav adpcm_swf adpcm_ima_amv"
+)
+_ENDLESS = ("dfpwm", "g723_1", "g726", "g726le")
 #: The first packets after a seek may give nothing (MP3 waits for its reservoir), so decoding begins this much earlier.
 _MARGIN_S = 0.1
 #: Frames read at the start of the stream to learn its frame grid.
@@ -179,7 +185,10 @@ class AudioReader:
         self, window: Window, run: Run, index: TrackIndex | None, budget: Budget
     ) -> tuple[Track, int | None]:
         """Decode the window. Also returns the position where the sound ends, if it ends within the window."""
-        needed_from = window.start - round(_PREROLL_S * run.rate_hz)
+        preroll_s = _preroll_s(self._stream.codec_context.name)
+        needed_from = window.start - round(preroll_s * run.rate_hz)
+        if preroll_s == _ENDLESS_PREROLL_S:
+            budget = replace(budget, packets=sys.maxsize)  # only the time is limited
         for back_s in STEPS_BACK_S:
             from_sample = needed_from - round((back_s + _MARGIN_S) * run.rate_hz)
             at_start = from_sample / run.rate_hz <= self._grid.start / self._grid.rate_hz
@@ -202,6 +211,8 @@ class AudioReader:
 
     def _from_pts(self, pts: int, budget: Budget) -> Iterator[Decoded]:
         """Frames from a time stamp on, or from somewhat earlier; none if the file is not seekable."""
+        if _preroll_s(self._stream.codec_context.name) != _PREROLL_S:
+            self._from_start(budget)  # a seek does not make these decoders forget
         if not seek_before(self._container, self._stream, pts):
             return iter(())
         context, container = self._stream.codec_context, self._container.format.name
@@ -313,6 +324,14 @@ def _fill(
     if end is None and needed_from is None:
         end = 0
     return end is not None, end
+
+
+def _preroll_s(codec: str) -> float:
+    """How long a decoder has to run before what it gives is that of the whole track. codec: name of the decoder."""
+    if codec in _QUICK.split() or codec.startswith("pcm_"):
+        return _PREROLL_S
+    is_endless = codec in _ENDLESS or codec.startswith("adpcm_") or codec.endswith("_dpcm")
+    return _ENDLESS_PREROLL_S if is_endless else _SLOW_PREROLL_S
 
 
 def _fresh(context: AudioCodecContext) -> AudioCodecContext:
