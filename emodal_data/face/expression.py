@@ -36,12 +36,13 @@ class Expression:
     eye_right: float
 
 
-def measure_expression(landmarks68: Points) -> Expression:
+def measure_expression(landmarks68: Points, head: Head | None = None) -> Expression:
     """The expression of a face in a picture.
 
-    landmarks68: (68, 2) pixels, iBUG order. Raises Dropped(NO_FACE) if they form no face; see fit_head.
+    landmarks68: (68, 2) pixels, iBUG order. head: the head fitted to them, if it is known already.
+    Raises Dropped(NO_FACE) if they form no face; see fit_head.
     """
-    points = in_eye_distances(landmarks68)
+    points = in_eye_distances(landmarks68, head)
     height = points[:, 1]
 
     def apart(a: list[int], b: list[int]) -> float:
@@ -60,12 +61,12 @@ def measure_expression(landmarks68: Points) -> Expression:
     )
 
 
-def in_eye_distances(landmarks68: Points) -> Points:
+def in_eye_distances(landmarks68: Points, head: Head | None = None) -> Points:
     """(68, 2) distances between the centres of the eyes, x right and y up, from the point between them, without pose.
 
-    landmarks68 and errors: as measure_expression.
+    landmarks68, head and errors: as measure_expression.
     """
-    points = without_pose(fit_head(landmarks68), landmarks68)
+    points = without_pose(head or fit_head(landmarks68), landmarks68)
     left, right = points[_LEFT_EYE].mean(axis=0), points[_RIGHT_EYE].mean(axis=0)
     return np.asarray((points - (left + right) / 2) / np.linalg.norm(right - left))
 

@@ -114,7 +114,8 @@ def picture_face(
         view_score=view_score(frontal.image),
     )
     hidden = tuple(detection.box_xyxy for detection in found if detection is not chosen)
-    return FacePicture(frontal.image, measures, measure_expression(face.landmarks68), face, hidden)
+    expression = measure_expression(face.landmarks68, frontal.head if dense is None else None)
+    return FacePicture(frontal.image, measures, expression, face, hidden)
 
 
 def _within(detections: list[Detection], region: Region, rgb: Picture, scale: float) -> list[Detection]:

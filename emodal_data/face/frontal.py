@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face.geometry import LANDMARKS68, Floats, canonical_face
-from emodal_data.face.pose import Pose, fit_head
+from emodal_data.face.pose import Head, Pose, fit_head
 from emodal_data.face.surface import PX_PER_CM, TOP_CM, Grid, Surface, canonical_surface
 from emodal_data.face.types import Picture, Points
 
@@ -49,7 +49,7 @@ class Frontal:
 
     image: (128, 128) uint8 gray. yaw_deg, pitch_deg, roll_deg: the pose that was removed (see Pose).
     mirrored_fraction: share of the face that was filled from its other side, 0 to 1. scale: pixels of the photo per
-    pixel of `image`.
+    pixel of `image`. head: the head that was fitted to the landmarks.
     """
 
     image: Picture
@@ -58,6 +58,7 @@ class Frontal:
     roll_deg: float
     mirrored_fraction: float
     scale: float
+    head: Head
 
 
 def frontalize(picture: npt.NDArray[np.uint8], landmarks: Points) -> Frontal:
@@ -78,7 +79,7 @@ def frontalize(picture: npt.NDArray[np.uint8], landmarks: Points) -> Frontal:
     image, mirrored = _fill_from_other_side(image, seen)
     fraction = float((mirrored * surface.inside).sum() / surface.inside.sum())
     rounded = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-    return Frontal(rounded, head.pose.yaw_deg, head.pose.pitch_deg, head.pose.roll_deg, fraction, scale)
+    return Frontal(rounded, head.pose.yaw_deg, head.pose.pitch_deg, head.pose.roll_deg, fraction, scale, head)
 
 
 def _project(pose: Pose, surface: Surface, depth_cm: Grid) -> tuple[Grid, Grid]:
