@@ -96,8 +96,9 @@ def plan_summary(result: dict[str, Any], with_all: bool = False) -> str:
     """The plan on at most a screen; with_all: with a line for every warning and every wrong row."""
     new = result["films_new_or_changed"]
     lines = [
-        f"{result['rows']} rows, {result['films']} films ({len(new)} new or changed), {result['clips']} clips",
-        f"{result['clips_stored']} clips are stored, {result['clips_to_read']} are to be read",
+        f"{counted(result['rows'], 'row', 'rows')}, {counted(result['films'], 'film', 'films')} "
+        f"({len(new)} new or changed), {counted(result['clips'], 'clip', 'clips')}",
+        f"{counted(result['clips_stored'], 'clip is', 'clips are')} stored, {result['clips_to_read']} to be read",
     ]
     if expected := result["split"]["clips_per_split"]:
         per_split = ", ".join(f"{name} {count}" for name, count in expected.items())
@@ -112,7 +113,9 @@ def plan_summary(result: dict[str, Any], with_all: bool = False) -> str:
     votes = result["agreement"]
     if votes["spans"]:
         alpha = "not defined" if votes["alpha"] is None else f"{votes['alpha']:.3f}"
-        lines.append(f"{votes['spans']} spans have two votes or more; Krippendorff's alpha {alpha}")
+        lines.append(
+            f"{counted(votes['spans'], 'span has', 'spans have')} two votes or more; Krippendorff's alpha {alpha}"
+        )
     if result["label_ties"]:
         lines.append(counted(result["label_ties"], "clip has", "clips have") + " tied votes")
     beyond = [
