@@ -4,6 +4,7 @@
     python benchmarks/model.py truth          accuracy against Bayes over seeds
     python benchmarks/model.py few-labels     the common loss with few labels and many unlabelled pairs;
                                               audio and image: the other modality missing at test
+    python benchmarks/model.py cost           CPU time of an epoch of each network, validation included, by samples
     python benchmarks/model.py convergence    epochs and CPU seconds of EMODal until 99 % of the accuracy it ends with
 
 CPU time throughout; ratios of medians, measured in turns in one run.
@@ -114,6 +115,29 @@ def truth(names: list[str], seeds: range, rows: int, dropout: float) -> None:
         )
 
 
+def cost(sizes: list[int], epochs: int) -> None:
+    for rows in sizes:
+        train, validation = draw_samples(rows, seed=1), draw_samples(rows // 6, seed=2)
+        for name in MAIN_HEAD:
+            if name == "audio_recurrent":
+                continue
+            config = ModelConfig(epochs=epochs, patience=epochs)
+            ends: list[float] = []
+            fit(
+                name,
+                train,
+                validation,
+                config,
+                on_epoch=lambda _, ends=ends: ends.append(time.process_time()),
+            )
+            epoch = float(np.median(np.diff(ends)))  # without the first, in which the step is compiled
+            print(
+                f"{name}, {rows} samples, {rows // 6} validation clips: {epoch:.2f} CPU s an epoch, "
+                f"{1e3 * epoch / rows:.3f} ms a sample",
+                flush=True,
+            )
+
+
 def convergence(rows: int, epochs: int) -> None:
     train, validation = draw_samples(rows, seed=1), draw_samples(TESTS // 2, seed=2)
     hidden = draw_hidden(TESTS // 2, seed=2)
@@ -161,12 +185,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["speed", "truth", "few-labels", "convergence"])
+    parser.add_argument("what", choices=["speed", "truth", "few-labels", "cost", "convergence"])
     parser.add_argument("--networks", nargs="+", default=list(BAYES_ACCURACY), help="which ones (truth)")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=4000, help="training samples (truth, convergence)")
-    parser.add_argument("--epochs", type=int, default=FEW_FILTERS.epochs, help="(convergence)")
+    parser.add_argument("--epochs", type=int, default=FEW_FILTERS.epochs, help="(cost, convergence)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000], help="training samples (cost)")
     parser.add_argument("--samples", type=int, default=512, help="samples in memory (speed)")
     parser.add_argument("--turns", type=int, default=5, help="epochs measured (speed)")
     parser.add_argument("--precisions", nargs="+", default=["float32", "mixed_bfloat16"], help="(speed)")
@@ -180,6 +205,8 @@ if __name__ == "__main__":
         speed(arguments.samples, arguments.turns, arguments.precisions)
     elif arguments.what == "truth":
         truth(arguments.networks, seeds, arguments.rows, arguments.dropout)
+    elif arguments.what == "cost":
+        cost(arguments.sizes, arguments.epochs)
     elif arguments.what == "convergence":
         convergence(arguments.rows, arguments.epochs)
     else:

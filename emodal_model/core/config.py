@@ -51,8 +51,8 @@ class ModelConfig(BaseModel):
     """Numeric columns of the dataset (labels.targets) that the networks learn too, such as valence."""
     target_weight: Weight = 1.0
     """Weight of the squared error of the standardised targets, against a cross-entropy."""
-    epochs: Annotated[int, Field(gt=0)] = 60
-    """Maximum number of epochs."""
+    epochs: Annotated[int, Field(gt=0)] | None = None
+    """Maximum number of epochs; none: 60, or fewer for many samples: 4,000 optimizer steps, but at least 10 epochs."""
     patience: Annotated[int, Field(gt=0)] = 15
     """Epochs without a better calibrated validation cross-entropy after which training stops."""
     min_steps: Annotated[int, Field(gt=0)] = 100

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 #: With fewer test clips than this, a table says how large a difference must be.
 FEW_TEST_CLIPS = 100
+#: A difference with a larger p-value may be chance.
+SIGNIFICANT = 0.05
 
 #: Rows of the first table: the poster's, then EMODal with one modality missing, then baselines.
 TITLES: Final[Mapping[str, str]] = {
@@ -65,7 +67,32 @@ def format_report(metrics: Mapping[str, Any]) -> str:
     if missing:
         names = ", ".join(missing)
         lines += ["", f"note: no test clip is {names}, so UAR and macro-F1 are not defined"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_verdict_lines(folds or metrics)])
+
+
+def _verdict_lines(evaluation: Mapping[str, Any]) -> list[str]:
+    """How good the main network is, and whether it is better than the others, in sentences; none without test clips."""
+    networks = evaluation["networks"]
+    name = next((name for name in reversed(TRAINED) if networks.get(name, {}).get("n")), None)
+    if name is None:
+        return []
+    scores, majority = networks[name], evaluation.get("reference", {}).get("majority")
+    low, high = scores["accuracy_interval"]
+    lines = [
+        "",
+        f"verdict: {TITLES[name]} is right on {100 * scores['accuracy']:.1f} % of {scores['n']} clips "
+        f"(95 % interval {100 * low:.1f} to {100 * high:.1f})",
+    ]
+    if majority:
+        lines.append(f"the commonest class alone is right on {100 * majority['accuracy']:.1f} %")
+    for other in TRAINED:
+        p = networks.get(other, {}).get("p_against_emodal")
+        if p is not None:
+            more = 100 * (scores["accuracy"] - networks[other]["accuracy"])
+            than = f"{abs(more):.1f} points {'more' if more >= 0 else 'fewer'} than {TITLES[other]}"
+            chance = "" if p < SIGNIFICANT else ", which may be chance"
+            lines.append(f"{than}{chance} (p {'' if p < 0.001 else '= '}{_p(p)})")
+    return lines
 
 
 def _fold_lines(folds: Mapping[str, Any]) -> list[str]:

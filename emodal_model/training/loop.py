@@ -140,12 +140,12 @@ def fit(
         best_loss = done[best_epoch - 1].validation_loss if best_epoch else best_loss
         first_candidate = _first_candidate(stage, config, warmed_up=number > 0)
         validates = len(validation) > 0 and stage.name != "heads"
-        for epoch in range(len(done) + 1, stage.config.epochs + 1):
+        for epoch in range(len(done) + 1, stage.epochs + 1):
             if _is_over(stage, epoch - 1, best_epoch if validates else 0):
                 break
             seed = (config.seed, number, epoch)
             _seed_dropout(network, seed)
-            rate = learning_rate(stage.config, epoch)
+            rate = learning_rate(stage, epoch)
             optimizer.learning_rate = rate
             images = _images_of(stage, train, seed if varies else None)
             losses = [
@@ -177,9 +177,7 @@ def fit(
             is_best = loss is None or (epoch >= first_candidate and (best_loss is None or loss < best_loss))
             if is_best:
                 best_epoch, best_loss, best_weights = epoch, loss, averaged
-            report = Epoch(
-                name, stage.name, epoch, stage.config.epochs, train_loss, loss, accuracy, rate, is_best
-            )
+            report = Epoch(name, stage.name, epoch, stage.epochs, train_loss, loss, accuracy, rate, is_best)
             history.append(report)
             # The last epoch is written too: if the run is killed in another network, this one is not repeated.
             if checkpoint and (checkpoint.is_due() or _is_over(stage, epoch, best_epoch if validates else 0)):
@@ -210,7 +208,7 @@ def _images_of(
 
 def _is_over(stage: Stage, done: int, best_epoch: int) -> bool:
     """Whether a stage ends after `done` epochs. best_epoch: 0 where there is none, and so no early stopping."""
-    return done >= stage.config.epochs or (best_epoch > 0 and done - best_epoch >= stage.config.patience)
+    return done >= stage.epochs or (best_epoch > 0 and done - best_epoch >= stage.config.patience)
 
 
 def _first_candidate(stage: Stage, config: ModelConfig, warmed_up: bool) -> int:
@@ -220,7 +218,7 @@ def _first_candidate(stage: Stage, config: ModelConfig, warmed_up: bool) -> int:
     """
     if stage.name == "common" or warmed_up:
         return 1
-    return min(-(-config.min_steps // stage.steps), config.epochs)
+    return min(-(-config.min_steps // stage.steps), stage.epochs)
 
 
 def _validate(

@@ -13,19 +13,23 @@ from emodal_model.core.config import ModelConfig
 
 StageName = Literal["common", "heads", "all"]
 
+#: Epochs by default, and the steps after which more of them are not worth their time.
+MOST_EPOCHS, FEWEST_EPOCHS, ENOUGH_STEPS = 60, 10, 4000
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage. rows: indices of the samples of one epoch. config: the settings of this stage."""
+    """A stage. rows: indices of the samples of one epoch. config: the settings of this stage. epochs: at most."""
 
     name: StageName
     rows: np.ndarray
     config: ModelConfig
+    epochs: int
 
     @property
     def steps(self) -> int:
-        """Steps of one epoch."""
-        return -(-len(self.rows) // self.config.batch_size)
+        """Optimizer steps of one epoch."""
+        return steps_of(self.rows, self.config)
 
 
 def stages_of(network: str, labels: np.ndarray, originals: np.ndarray, config: ModelConfig) -> list[Stage]:
@@ -33,7 +37,9 @@ def stages_of(network: str, labels: np.ndarray, originals: np.ndarray, config: M
 
     originals: (n,) bool, not augmented; they decide whether unlabelled clips are the majority.
     """
-    last = Stage("all", rows_of_a_pass(labels), config)
+    rows = rows_of_a_pass(labels)
+    enough = -(-ENOUGH_STEPS // steps_of(rows, config))
+    last = Stage("all", rows, config, config.epochs or min(max(enough, FEWEST_EPOCHS), MOST_EPOCHS))
     labelled = labels >= 0
     warms_up = (
         network == "emodal"
@@ -47,19 +53,23 @@ def stages_of(network: str, labels: np.ndarray, originals: np.ndarray, config: M
         "classify_weight": 0.0,
         "audio_weight": 0.0,
         "image_weight": 0.0,
-        "epochs": config.warm_up_epochs,
         # The H-score of a small batch is biased low, and its gradient is noise.
         "batch_size": 4 * config.batch_size,
         "learning_rate": 2 * config.learning_rate,
     }
     heads = {"common_weight": 0.0, "learning_rate": 5 * config.learning_rate}
-    on_labels = Stage("heads", np.flatnonzero(labelled), config.model_copy(update=heads))
-    enough = {"epochs": -(-config.min_steps // on_labels.steps)}
+    on_labels = np.flatnonzero(labelled)
+    few = -(-config.min_steps // steps_of(on_labels, config))
     return [
-        Stage("common", np.arange(len(labels)), config.model_copy(update=common)),
-        Stage("heads", on_labels.rows, on_labels.config.model_copy(update=enough)),
+        Stage("common", np.arange(len(labels)), config.model_copy(update=common), config.warm_up_epochs),
+        Stage("heads", on_labels, config.model_copy(update=heads), few),
         last,
     ]
+
+
+def steps_of(rows: np.ndarray, config: ModelConfig) -> int:
+    """Optimizer steps of one epoch of these samples."""
+    return -(-len(rows) // config.batch_size)
 
 
 def rows_of_a_pass(labels: np.ndarray) -> np.ndarray:
@@ -72,7 +82,7 @@ def rows_of_a_pass(labels: np.ndarray) -> np.ndarray:
     return np.concatenate([np.tile(labelled, times), unlabelled])
 
 
-def learning_rate(config: ModelConfig, epoch: int) -> float:
-    """Half a cosine from config.learning_rate in epoch 1 to a tenth of it in the last."""
-    done = (epoch - 1) / max(config.epochs - 1, 1)
-    return config.learning_rate * (0.1 + 0.9 * 0.5 * (1.0 + float(np.cos(np.pi * done))))
+def learning_rate(stage: Stage, epoch: int) -> float:
+    """Half a cosine from the stage's learning rate in epoch 1 to a tenth of it in the last."""
+    done = (epoch - 1) / max(stage.epochs - 1, 1)
+    return stage.config.learning_rate * (0.1 + 0.9 * 0.5 * (1.0 + float(np.cos(np.pi * done))))

@@ -28,8 +28,9 @@ def expected_work(plan: Plan, config: Config) -> list[Work]:
 
 def _training_s(clips: int, model: ModelConfig) -> float:
     from emodal_model.training.ensemble import FEW_CLIPS, MEMBERS_OF_FEW
+    from emodal_model.training.stages import MOST_EPOCHS
 
     networks = 3 if model.name in ("compare", "all") else 1
     members = model.members or (MEMBERS_OF_FEW if clips < FEW_CLIPS else 1)
-    epochs = networks * members * model.seeds * model.epochs * _USUAL_EPOCHS
+    epochs = networks * members * model.seeds * (model.epochs or MOST_EPOCHS) * _USUAL_EPOCHS
     return _START_S + epochs * clips * _EPOCH_S

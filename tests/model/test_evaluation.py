@@ -25,6 +25,21 @@ def test_the_report_prints_the_posters_tables_within_100_columns() -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_the_report_ends_with_what_the_comparison_shows() -> None:
+    def of(right: int, p: float | None) -> dict[str, object]:
+        predicted = np.where(np.arange(100) < right, 0, 1)
+        return score(np.eye(4)[predicted], np.zeros(100, int), LABELS) | {"p_against_emodal": p}
+
+    networks = {"audio": of(40, 0.0004), "image": of(62, 0.5), "emodal": of(60, None)}
+    text = format_report({"networks": networks, "reference": {"majority": of(30, None)}})
+    assert text.splitlines()[-4:] == [
+        "verdict: audio+image (EMODal) is right on 60.0 % of 100 clips (95 % interval 50.2 to 69.1)",
+        "the commonest class alone is right on 30.0 %",
+        "20.0 points more than audio (p <0.001)",
+        "2.0 points fewer than image, which may be chance (p = 0.500)",
+    ]
+
+
 def test_scores_that_are_not_defined_print_as_a_dash_and_are_explained() -> None:
     text = format_report({"networks": {"audio": score(np.eye(4)[[0, 1]], np.array([0, 1]), LABELS)}})
     assert "no test clip is neutral, sad" in text

@@ -96,6 +96,8 @@ def test_all_folds_are_one_table_in_which_every_clip_is_judged_once(folds: tuple
     assert lines[0].startswith("all 2 folds together: each clip is judged once")
     assert lines[2].split()[:2] == ["audio", "60"]
     assert "test split" in lines
+    share = 100 * together["networks"]["emodal"]["accuracy"]
+    assert lines[-4].startswith(f"verdict: audio+image (EMODal) is right on {share:.1f} % of 60 clips (95 %")
     assert max(map(len, lines)) <= 100
     assert "All 2 folds together" in (out / "report" / "index.html").read_text()
     assert "## Results on all 2 folds" in (out / "README.md").read_text()

@@ -39,7 +39,7 @@ def test_each_stage_counts_its_own_losses_on_its_own_samples() -> None:
     assert common.rows.tolist() == list(range(8))
     weights = ("common_weight", "classify_weight", "audio_weight", "image_weight")
     assert [getattr(common.config, w) for w in weights] == [1, 0, 0, 0]
-    assert (heads.rows.tolist(), heads.config.common_weight, heads.config.epochs) == ([0, 1], 0, 7)
+    assert (heads.rows.tolist(), heads.config.common_weight, heads.epochs) == ([0, 1], 0, 7)
     assert last.config == ModelConfig(min_steps=7)
 
 
@@ -49,9 +49,16 @@ def test_labelled_samples_are_a_quarter_of_a_pass_at_least() -> None:
     assert rows_of_a_pass(np.array([0, 1, -1])).tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize(("samples", "epochs"), [(4267, 60), (11606, 22), (24000, 11), (100000, 10)])
+def test_many_samples_take_fewer_epochs_unless_they_are_set(samples: int, epochs: int) -> None:
+    labels, originals = np.zeros(samples, np.int64), np.ones(samples, bool)
+    assert stages_of("image", labels, originals, ModelConfig())[0].epochs == epochs
+    assert stages_of("image", labels, originals, ModelConfig(epochs=70))[0].epochs == 70
+
+
 def test_the_learning_rate_falls_to_a_tenth() -> None:
-    config = ModelConfig(epochs=5, learning_rate=0.1)
-    rates = [learning_rate(config, epoch) for epoch in range(1, 6)]
+    stage = Stage("all", np.arange(4), ModelConfig(learning_rate=0.1), epochs=5)
+    rates = [learning_rate(stage, epoch) for epoch in range(1, 6)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[-1] == pytest.approx(0.01)
     assert rates == sorted(rates, reverse=True)
