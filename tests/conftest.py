@@ -3,12 +3,13 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from filelock import FileLock
 
 from tests.skipped import skipped_lines
 
@@ -47,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of the services, which mostly wait: at the end, one process would wait alone."""
+    items.sort(key=lambda item: "service" not in item.path.parts)
+
+
 @pytest.hookimpl(trylast=True)  # the last lines are read
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which tests were skipped, and how to have them."""
@@ -65,14 +71,27 @@ def media() -> Path:
     return MEDIA
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first of the test processes makes and all read. make: fills an empty folder."""
+    here = factory.getbasetemp()
+    shared = here.parent if "PYTEST_XDIST_WORKER" in os.environ else here
+    with FileLock(shared / f"{name}.lock"):
+        if not (shared / name).exists():
+            make(made := factory.mktemp(name))
+            made.rename(shared / name)
+    return shared / name
+
+
 @pytest.fixture(scope="session")
 def sample_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with films/, annotations.csv and truth.csv: 4 films of 6 clips."""
     from emodal_data.sample_films import make_sample_films
 
-    folder = tmp_path_factory.mktemp("samples")
-    make_sample_films(folder, films=4, clips_per_film=6, seed=1)
-    return folder
+    return made_once(
+        tmp_path_factory,
+        "samples",
+        lambda folder: make_sample_films(folder, films=4, clips_per_film=6, seed=1),
+    )
 
 
 @pytest.fixture(scope="session")

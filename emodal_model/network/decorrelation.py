@@ -4,6 +4,7 @@ Speech features are skewed and strongly correlated. On few clips, a network fits
 before it fits the small differences between features that distinguish emotions.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +43,11 @@ class Decorrelation:
 
 def decorrelation_of(standardised: np.ndarray) -> Decorrelation:
     """Fit both steps on (n, 68) standardised features. A constant feature is not changed."""
-    from sklearn.preprocessing import PowerTransformer  # not needed by predictions
-
     few = standardised[:: max(1, len(standardised) // _ENOUGH)]
     varies = np.ptp(few, axis=0) > 0
     powers = np.ones(standardised.shape[1])
     if varies.any():
-        powers[varies] = PowerTransformer(standardize=False).fit(few[:, varies]).lambdas_
+        powers[varies] = _powers_of(few[:, varies].tobytes(), int(varies.sum()))
     powers = _away_from_zero(np.clip(np.nan_to_num(powers, nan=1.0), *_POWERS))
     x = _yeo_johnson(standardised, powers)
     mean, std = x.mean(axis=0), x.std(axis=0)
@@ -58,6 +57,19 @@ def decorrelation_of(standardised: np.ndarray) -> Decorrelation:
     shrunk = (1 - SHRINKAGE) * np.maximum(variances, 0.0) + SHRINKAGE * (variances.mean() or 1.0)
     matrix = (axes / np.sqrt(shrunk)) @ axes.T
     return Decorrelation(powers, mean, std, matrix, -x.mean(axis=0) @ matrix)
+
+
+@functools.lru_cache(maxsize=4)
+def _powers_of(values: bytes, features: int) -> np.ndarray:
+    """(features,) powers of the Yeo-Johnson transform; kept, because the networks of a run often share their samples.
+
+    values: of (n, features) float64.
+    """
+    from sklearn.preprocessing import PowerTransformer  # not needed by predictions
+
+    samples = np.frombuffer(values, np.float64).reshape(-1, features)
+    powers: np.ndarray = PowerTransformer(standardize=False).fit(samples).lambdas_
+    return powers
 
 
 def _yeo_johnson(x: np.ndarray, powers: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ AS_BEFORE = "--films films --annotations spans.csv --out build"
 SMALL = {
     "build": "--set model.name=emodal --set model.epochs=1 --set model.members=1 --set model.filters=[2,2,2] "
     "--set split.allow_imbalance=true",
-    "train": "--set epochs=1 --set members=1 --set filters=[2,2,2]",
+    "train": "--model audio --set epochs=1 --set members=1 --set filters=[2,2,2]",
     "propose": "--no-clips",
     "sample-films": "--films 1 --clips-per-film 1",
 }
@@ -82,11 +82,12 @@ def all_lines() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(few_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with what the pages speak of: films, spans.csv, overrides.csv, export.json; after a build, its model."""
     here = tmp_path_factory.mktemp("docs")
-    shutil.copytree(sample_films, here / "samples")
-    names = {"film_002.mkv": "heat/part1.mkv", "film_003.mp4": "film.mkv"}
+    shutil.copytree(few_films, here / "samples")
+    _, *others = sorted(path.name for path in (few_films / "films").iterdir())
+    names = dict(zip(others, ("heat/part1.mkv", "film.mkv"), strict=True))
     (samples := here / "samples" / "films").joinpath("heat").mkdir()
     for old, new in names.items():
         (samples / old).rename(samples / new)

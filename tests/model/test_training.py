@@ -223,7 +223,8 @@ def test_ten_clips_of_one_film_without_test_split_are_trained_on_with_a_note(
     tmp_path: Path, tiny: ModelConfig
 ) -> None:
     samples = small(10, films=np.full(10, "one"), labels=np.arange(10) % 3)
-    metrics = train(write_dataset(tmp_path / "d", train=samples), tmp_path / "m", tiny)
+    one = tiny.model_copy(update={"name": "emodal"})
+    metrics = train(write_dataset(tmp_path / "d", train=samples), tmp_path / "m", one)
     assert metrics["networks"]["emodal"]["accuracy"] is None
     assert metrics["h_score"] is None
     assert metrics["validation"]["group_by"] in ("clip", "none")
