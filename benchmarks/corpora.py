@@ -5,8 +5,9 @@ python benchmarks/corpora.py CORPUS=FOLDER [CORPUS=FOLDER ...] [--option NAME=VA
 CORPUS: a name of `emodal corpus list`, with the folder of its files; or `samples`, with a folder of emodal
 sample-films. A corpus with an official test split is trained on the rest and tested there. Of any other, every clip is
 judged once, by networks that saw neither the clip nor its group: the official folds, or five groups of speakers. A row
-has the mean over the seeds, and the deviation between them. --option is passed on to `emodal corpus table`, and --set
-to every build, those of model also to the trainings. --work keeps everything: a run goes on where it ended.
+has the mean over the seeds, and the deviation between them; the interval (Wilson, 95 %) is that of so many clips.
+--option is passed on to `emodal corpus table`, and --set to every build, those of model also to the trainings. --work
+keeps everything: a run resumes.
 """
 
 import argparse
@@ -76,7 +77,10 @@ def scores(work: Path, seed: int, protocol: str, workers: int, settings: Sequenc
 
 
 def row(corpus: str, protocol: str, classes: int, results: Sequence[dict[str, Any]]) -> str:
-    """The row of a corpus: accuracies, then unweighted average recall, which is none if a class has no clip."""
+    """The row of a corpus: accuracies, then unweighted average recall, which is none if a class has no clip.
+
+    interval and UAR are those of EMODal, or of the one network that a corpus of one modality has.
+    """
 
     def percents(name: str, score: str) -> list[float]:
         found = [one["networks"].get(name, {}).get(score) for one in results]
@@ -91,10 +95,14 @@ def row(corpus: str, protocol: str, classes: int, results: Sequence[dict[str, An
         name = max(means, key=means.__getitem__, default="none")
         return f"{shown(name, score)} ({name.replace('_', ' ')})"
 
+    networks = [network for network in ("emodal", "audio", "image") if percents(network, "accuracy")]
+    intervals = [one["networks"][networks[0]]["accuracy_interval"] for one in results]
+    low, high = (100 * statistics.fmean(edges) for edges in zip(*intervals, strict=True))
     majority = results[0]["reference"]["majority"]
-    cells = [corpus, protocol, str(majority["n"]), str(classes), f"{100 * majority['accuracy']:.1f}"]
-    cells += [shown(name, "accuracy") for name in ("emodal", "audio", "image")] + [best("accuracy")]
-    cells += [f"{100 / classes:.1f}", shown("emodal", "uar"), best("uar")]
+    cells = [corpus, protocol, str(majority["n"]), str(classes), f"{100 / classes:.1f}"]
+    cells += [f"{100 * majority['accuracy']:.1f}"]
+    cells += [shown(name, "accuracy") for name in ("emodal", "audio", "image")]
+    cells += [f"{low:.1f} to {high:.1f}", best("accuracy"), shown(networks[0], "uar"), best("uar")]
     return f"| {' | '.join(cells)} |"
 
 
@@ -132,7 +140,7 @@ def main() -> None:
         for one in asked.corpora:
             corpus, _, folder = one.partition("=")
             rows.append(measure(corpus, Path(folder), (asked.work or Path(temporary)) / corpus, asked))
-    head = "corpus|protocol|clips|classes|majority|EMODal|sound|face|best linear|chance|EMODal, UAR|best linear, UAR"
+    head = "corpus|protocol|clips|classes|chance|majority|EMODal|sound|face|interval|best linear|UAR|best linear, UAR"
     said = f"{machine('tensorflow', 'emodal')}\n\nPercent; mean of {asked.seeds} seeds ± the deviation between them."
     finish("corpora", "Public corpora", f"{said}\n\n{table(head, rows)}", asked.out)
 
