@@ -19,6 +19,7 @@ from emodal_data.core.reasons import Reason
 from emodal_data.media.audio import AudioReader, AudioSpan
 from emodal_data.media.clock import Clock
 from emodal_data.media.colours import container_colours
+from emodal_data.media.edit_list import check_edits
 from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.guard import (
     Budget,
@@ -65,6 +66,7 @@ class Film(AbstractContextManager["Film"]):
                 self._stream = picture_stream(self._container)
                 check_start(path, self._container)
                 check_index(path, self._container)
+                check_edits(path, self._container)
                 colours = container_colours(path, self._container, self._stream)
                 self._table = self._read_through()
                 clock = Clock.of(self._container, self._stream)

@@ -241,6 +241,46 @@ def test_matroska_that_starts_before_zero_is_refused_unless_the_clock_is_right(
     assert dropped.value.reason == Reason.FRAME_UNCERTAIN
 
 
+def with_edits(path: Path, *entries: tuple[int, int, int]) -> Path:
+    """The mp4 with these entries in the edit list of its only track: ms on screen, ticks of the track, 16.16 speed."""
+    data = path.read_bytes()
+    at = data.index(b"elst") - 4
+    made = b"".join(struct.pack(">Iii", *entry) for entry in entries)
+    grown = 16 + len(made) - int.from_bytes(data[at : at + 4], "big")
+    box = struct.pack(">I4sII", 16 + len(made), b"elst", 0, len(entries)) + made
+    data = data[:at] + box + data[at + len(box) - grown :]
+    for name in (b"moov", b"trak", b"edts"):
+        start = data.index(name) - 4
+        size = int.from_bytes(data[start : start + 4], "big") + grown
+        data = data[:start] + struct.pack(">I", size) + data[start + 4 :]
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        ([(500, -1, 1 << 16), (1000, 1024, 1 << 16)], None),
+        ([(1000, 1024, 1 << 16), (1000, 26624, 1 << 16)], "of 2 pieces"),
+        ([(1000, 1024, 1 << 16), (500, -1, 1 << 16)], "of 2 pieces"),
+        ([(2000, 1024, 1 << 15)], "of a piece at another speed"),
+    ],
+    ids=["a late start", "two pieces", "an end without a picture", "half speed"],
+)
+def test_mp4_of_several_pieces_or_of_another_speed_is_refused(
+    entries: list[tuple[int, int, int]], reason: str | None, tmp_path: Path
+) -> None:
+    path = with_edits(make_film(tmp_path, Recipe(audio=None)), *entries)
+    if reason is None:
+        assert alone(path, 0.5) == 12
+        return
+    with pytest.raises(
+        Dropped, match=f"an edit list makes the picture {reason}: its times are not"
+    ) as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+
+
 @pytest.mark.parametrize(("codec", "gop"), [("mpeg2video", 25), ("libx264", 1)])
 def test_mxf_that_is_cut_off_before_its_index_is_refused(codec: str, gop: int, tmp_path: Path) -> None:
     """FFmpeg gives packets the stamps that were sought, whatever it finds there."""
