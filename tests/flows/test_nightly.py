@@ -31,6 +31,7 @@ from flows.engine.tasks import prefect_threads
 from flows.operations.build import make_plan, read_reels
 from flows.operations.plan import read_inputs
 from flows.progress.dataset_event import announced_file
+from tests.flows.test_submit import CONFIG, meet
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -339,3 +340,14 @@ def test_a_dask_worker_killed_in_a_reel_costs_that_reels_time_only(samples: Path
     assert (result["counts"]["kept"], result["warnings"]) == (8, [])
     again = [path for path, was_ns in before.items() if path.stat().st_mtime_ns != was_ns]
     assert len(again) <= 1, "more was read again than the reel that the killed worker had just written"
+
+
+def test_the_next_piece_of_work_of_a_flow_is_ready_while_the_workers_work() -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    @flow
+    def one_after_the_other() -> list[int]:
+        with engine(CONFIG, prefect_threads) as submit:
+            return sorted(future.result() for future in [submit(meet, both), submit(meet, both)])
+
+    assert one_after_the_other() == [0, 1]

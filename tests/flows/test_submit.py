@@ -53,22 +53,6 @@ def test_the_next_piece_of_work_is_ready_while_the_workers_work() -> None:
         assert sorted(future.result() for future in [submit(meet, both), submit(meet, both)]) == [0, 1]
 
 
-@pytest.mark.usefixtures("prefect_server")
-def test_so_it_is_in_a_flow() -> None:
-    from prefect import flow
-
-    from flows.engine.tasks import prefect_threads
-
-    both = threading.Barrier(2, timeout=60)
-
-    @flow
-    def one_after_the_other() -> list[int]:
-        with engine(CONFIG, prefect_threads) as submit:
-            return sorted(future.result() for future in [submit(meet, both), submit(meet, both)])
-
-    assert one_after_the_other() == [0, 1]
-
-
 def test_reading_is_tried_again_after_an_error_that_may_pass_and_writing_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
