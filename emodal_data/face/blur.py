@@ -14,14 +14,15 @@ from emodal_data.face.types import Picture, Points
 
 Gray = npt.NDArray[np.float32]
 
-#: Gaussian scales of the two gradients, in pixels.
-_FINE_PX, _COARSE_PX = 1.0, 2.0
+#: Gaussian scale of the finer gradient, in pixels: of a small face, whose edges lie close together, and of a large one;
+#: the coarser one has twice this scale. Between them it is a pixel of the 128 px picture.
+_SMALL_FACE_PX, _LARGE_FACE_PX = 0.7, 1.0
 #: What pixels and finite differences add to the variance of an edge, measured on drawn edges.
-_PIXEL_PX2 = 0.53
+_PIXEL_PX2 = 0.52
 #: A larger face is shrunk to this width first; its blur is then measured in larger pixels, which are enough.
 _LONGEST_WIDTH_PX = 256.0
 #: Edges count if they exceed the noise's gradients this many times; of these, the strongest share counts.
-_ABOVE_NOISE, _STRONGEST = 4.0, 0.3
+_ABOVE_NOISE, _STRONGEST = 4.0, 0.5
 #: With fewer edges nothing is measured, and the face has the largest blur.
 _FEWEST_EDGES, _LARGEST_PX = 12, 10.0
 #: Its response to noise of deviation 1 has deviation 6, and it cancels edges that are straight (Immerkaer 1996).
@@ -45,21 +46,25 @@ def blur_px(rgb: Picture, landmarks68: Points, scale: float) -> float:
     if shrink < 1:
         size = max(1, round((x1 - x0) * shrink)), max(1, round((y1 - y0) * shrink))
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    measured_px = edge_blur_px(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32))
-    return min(measured_px / (shrink * scale), _LARGEST_PX)
+    pixels = shrink * scale
+    gray = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    measured_px = edge_blur_px(gray, min(max(pixels, _SMALL_FACE_PX), _LARGE_FACE_PX))
+    return min(measured_px / pixels, _LARGEST_PX)
 
 
-def edge_blur_px(gray: Gray) -> float:
+def edge_blur_px(gray: Gray, fine_px: float = _LARGE_FACE_PX) -> float:
     """Standard deviation of the Gaussian that blurs the strongest edges of a picture: their median, at most 10 px.
 
-    gray: (h, w). An edge of blur s, smoothed by a, has a gradient in proportion to 1 / sqrt(s^2 + a^2); the ratio R of
-    its gradients at scales a < b gives s^2 = (b^2 - R^2 a^2) / (R^2 - 1). Source: Zhuo and Sim 2011 (defocus map
-    estimation). Weak edges are left out, by a noise level of Immerkaer 1996 that is robust to the edges.
+    gray: (h, w). fine_px: scale of the finer gradient. An edge of blur s, smoothed by a, has a gradient proportional to
+    1 / sqrt(s^2 + a^2); the ratio R of its gradients at scales a < b gives s^2 = (b^2 - R^2 a^2) / (R^2 - 1). Source:
+    Zhuo and Sim 2011 (defocus map estimation). Weak edges are left out, by a noise level of Immerkaer 1996 that is
+    robust to the edges.
     """
-    fine, coarse = _gradient(gray, _FINE_PX), _gradient(gray, _COARSE_PX)
+    coarse_px = 2 * fine_px
+    fine, coarse = _gradient(gray, fine_px), _gradient(gray, coarse_px)
     residual = np.abs(cv2.filter2D(gray, cv2.CV_32F, _NOISE_KERNEL))
     noise = float(np.median(residual)) / 0.6745 / 6.0
-    least = _ABOVE_NOISE * noise / (_FINE_PX**2 * math.sqrt(8 * math.pi))
+    least = _ABOVE_NOISE * noise / (fine_px**2 * math.sqrt(8 * math.pi))
     # A ridge of the gradient is the middle of an edge. Coarse ridges would merge the edges of small faces.
     is_edge = (fine > max(least, 1e-3)) & (fine >= cv2.dilate(fine, np.ones((3, 3), np.uint8)))
     is_edge[[*range(3), *range(-3, 0)], :] = False
@@ -68,7 +73,7 @@ def edge_blur_px(gray: Gray) -> float:
         return _LARGEST_PX
     strong = is_edge & (fine >= np.quantile(fine[is_edge], 1 - _STRONGEST))
     ratio2 = (fine[strong] / np.maximum(coarse[strong], 1e-6)) ** 2
-    blur_px2 = (_COARSE_PX**2 - ratio2 * _FINE_PX**2) / np.maximum(ratio2 - 1, 1e-3)
+    blur_px2 = (coarse_px**2 - ratio2 * fine_px**2) / np.maximum(ratio2 - 1, 1e-3)
     return math.sqrt(min(max(float(np.median(blur_px2)) - _PIXEL_PX2, 0.0), _LARGEST_PX**2))
 
 
