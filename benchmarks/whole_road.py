@@ -1,13 +1,13 @@
-"""Compares the whole pipeline from films to a dataset: emodal, a handwritten script, video2dataset, and MMSA-FET.
+"""Compares the whole pipeline from films to a dataset: emodal, a handwritten script, and what other packages do of it.
 
 python benchmarks/whole_road.py [--samples FOLDER] [--films 4] [--clips-per-film 58] [--every 10]
-    [--video2dataset PYTHON] [--mmsa-fet PYTHON]
+    [--video2dataset PYTHON] [--mmsa-fet PYTHON] [--curator PYTHON] [--lhotse PYTHON]
 emodal and the script augment to the size of the poster's dataset: 11,606 samples of 3,075 clips.
 --samples: a folder of emodal sample-films (made if absent). PYTHON: that of an environment with the other package, see
-peer_video2dataset.py and peer_mmsa_fet.py. Each method runs as a process of its own; CPU includes its children, memory
-is that of its largest process. emodal reads every clip, and its start-up counts. The script reads one clip in --every,
-over all films; MMSA-FET reads a fifth of these; video2dataset, which encodes whole films, reads all clips of one film
-in --every. Their cost a clip does not depend on the number of clips once their start-up (a run over two clips) is
+the files peer_*.py. Each method runs as a process of its own; CPU includes its children, memory is that of its largest
+process. emodal reads every clip, and its start-up counts. The script and NeMo Curator read one clip in --every, over
+all films; MMSA-FET reads a fifth of these; video2dataset and lhotse, which read whole films, read all clips of one
+film in --every. Their cost a clip does not depend on the number of clips once their start-up (a run over two clips) is
 subtracted.
 """
 
@@ -34,6 +34,7 @@ from sheet import finish, machine
 from emodal_data.media import open_film
 
 HERE = Path(__file__).parent
+PEERS = ("video2dataset", "mmsa_fet", "curator", "lhotse")
 #: Clips whose frame and sound are compared with those of the film.
 CHECKED = 24
 RATE_HZ = 16000
@@ -187,6 +188,18 @@ def compare(samples: Path, count: int, every: int, peers: Mapping[str, Path | No
         }
         right = frames_off(films, whole, stems)
         lines.append(used.row("video2dataset, cut and frame only", ours, right, "not made"))
+    if python := peers["curator"]:
+        used = cost([python, HERE / "peer_curator.py"], some, "curator")
+        order = some.groupby("film").cumcount()
+        stems = {
+            row: work / "curator" / f"{Path(some['film'][row]).stem}_{order[row]:05}" for row in checked(some)
+        }
+        title = "NeMo Curator, cut and middle frame only"
+        lines.append(used.row(title, ours, frames_off(films, some, stems), "not made"))
+    if python := peers["lhotse"]:
+        used = cost([python, HERE / "peer_lhotse.py"], whole, "lhotse")
+        sounds = {row: wavfile.read(work / "lhotse" / f"{row:05}.wav")[1] for row in checked(whole)}
+        lines.append(used.row("lhotse, sound only", ours, "not made", sounds_off(films, whole, sounds)))
     return lines
 
 
@@ -194,12 +207,13 @@ def main() -> None:
     parser = parser_of(__doc__, films=4)
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--video2dataset", type=Path, help="Python of an environment that holds it")
-    parser.add_argument("--mmsa-fet", type=Path, help="Python of an environment that holds it")
+    for name in ("--mmsa-fet", "--curator", "--lhotse"):
+        parser.add_argument(name, type=Path, help="Python of an environment that holds it")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         samples = samples_in(args.samples or work / "samples", args.films, args.clips_per_film)
-        peers = {name: getattr(args, name) for name in ("video2dataset", "mmsa_fet")}
+        peers = {name: getattr(args, name) for name in PEERS}
         lines = compare(samples, args.films, args.every, peers, work)
     facts = f"{machine('av', 'ffmpeg-python', 'pyAudioAnalysis')}; {args.films} films of 25 frames a second"
     finish(
