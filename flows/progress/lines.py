@@ -2,38 +2,26 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from emodal_data.core.text import printable
-from flows.progress.overall import Work
+from flows.progress.observer import Observer
 
 #: Log lines of a stage, at most: a line each twentieth of it.
 LINES_A_STAGE = 20
 
 
-class LineObserver:
-    """Reports a run as lines; who inherits from it says where they go."""
+class LineObserver(Observer):
+    """Reports a run as lines; who inherits from it says where they go: see log."""
 
     def __init__(self) -> None:
         self._name, self._unit, self._total, self._done, self._logged = "", "", 0, 0, 0
-
-    def log(self, line: str) -> None:
-        """A line of the log."""
-        raise NotImplementedError
-
-    def expect(self, work: Sequence[Work]) -> None:
-        """Lines do not foretell."""
 
     def stage(self, name: str, total: int, unit: str) -> None:
         """Log that a stage begins, if it has anything to do."""
         self._name, self._unit, self._total, self._done, self._logged = name, unit, total, 0, 0
         if total:
             self.log(f"{name}: {total} {unit}")
-
-    def films(self, clips: Mapping[str, int]) -> None:
-        """The lines of the stage name the films."""
 
     def advance(self, amount: int = 1, note: str = "", film: str = "") -> None:
         """Log each twentieth of the stage."""
@@ -49,12 +37,6 @@ class LineObserver:
         if report.validation_accuracy is not None:
             seen += f", validation accuracy {report.validation_accuracy:.1%}"
         self.log(f"{report.title}: epoch {report.epoch} of {report.epochs}, {seen}")
-
-    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
-        """The command prints them at its end."""
-
-    def training(self, out: Path, metrics: Mapping[str, Any]) -> None:
-        """The command prints them at its end."""
 
 
 class TimedLines(LineObserver):

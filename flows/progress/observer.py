@@ -4,13 +4,13 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from flows.progress.overall import Work
 
 
-class Observer(Protocol):
-    """What a run reports."""
+class Observer:
+    """What a run reports. This one ignores it; others override what they show."""
 
     def expect(self, work: Sequence[Work]) -> None:
         """The stages to come, in their order."""
@@ -37,40 +37,12 @@ class Observer(Protocol):
         """A line worth reading."""
 
 
-class Silence:
-    """The observer of a run that nobody observes."""
-
-    def expect(self, work: Sequence[Work]) -> None:
-        """Nothing."""
-
-    def stage(self, name: str, total: int, unit: str) -> None:
-        """Nothing."""
-
-    def films(self, clips: Mapping[str, int]) -> None:
-        """Nothing."""
-
-    def advance(self, amount: int = 1, note: str = "", film: str = "") -> None:
-        """Nothing."""
-
-    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
-        """Nothing."""
-
-    def epoch(self, report: Any) -> None:
-        """Nothing."""
-
-    def training(self, out: Path, metrics: Mapping[str, Any]) -> None:
-        """Nothing."""
-
-    def log(self, line: str) -> None:
-        """Nothing."""
-
-
 _observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
 
 
 def observer() -> Observer:
     """The observer of this context. A thread that a run starts has none: hand it over."""
-    return _observer.get() or Silence()
+    return _observer.get() or Observer()
 
 
 def is_observed() -> bool:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from emodal_data.core.text import printable
 from flows.progress.lines import TimedLines
-from flows.progress.observer import Observer, Silence, observed_by
+from flows.progress.observer import Observer, observed_by
 from flows.progress.overall import Overall, Work
 from flows.progress.verbosity import Verbosity, verbosity
 
@@ -48,7 +48,7 @@ class _Bars(Progress):
             yield Text(line, style="dim", no_wrap=True, overflow="ellipsis")
 
 
-class Terminal:
+class Terminal(Observer):
     """A bar for the stage and one for the whole run on standard error; plain lines when it is no terminal."""
 
     def __init__(self) -> None:
@@ -98,9 +98,6 @@ class Terminal:
             self._bars.start()
             self._task = self._bars.add_task(name, total=total, unit=unit)
 
-    def films(self, clips: Mapping[str, int]) -> None:
-        """One bar is for all films."""
-
     def advance(self, amount: int = 1, note: str = "", film: str = "") -> None:
         """Move the bars."""
         self._done += amount
@@ -130,9 +127,6 @@ class Terminal:
         self.advance(note=seen)
         of_this = report.epoch / report.epochs if report.stage == "all" else 0.0
         self._move_overall((report.training - 1 + of_this) / report.trainings)
-
-    def dataset(self, out: Path, manifest: Mapping[str, Any], lines: Sequence[str], is_new: bool) -> None:
-        """The command prints them at its end."""
 
     def training(self, out: Path, metrics: Mapping[str, Any]) -> None:
         """End the block of the trainings with a line."""
@@ -194,7 +188,7 @@ def _left(task: Task) -> str:
 def watched_on_terminal() -> Iterator[Observer]:
     """Show the progress of the runs inside the block on standard error, as much as is wanted."""
     terminal = Terminal() if verbosity() is Verbosity.NORMAL else None
-    one: Observer = terminal or (TimedLines() if verbosity() is Verbosity.VERBOSE else Silence())
+    one: Observer = terminal or (TimedLines() if verbosity() is Verbosity.VERBOSE else Observer())
     try:
         with observed_by(one):
             if terminal:
