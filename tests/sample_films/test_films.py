@@ -14,14 +14,8 @@ from emodal_data.core.errors import InputError
 from emodal_data.sample_films import make_sample_films
 from emodal_data.sample_films.films import frame_on_screen
 
-FILMS, CLIPS = 3, 6
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("samples")
-    make_sample_films(folder, FILMS, CLIPS, seed=3)
-    return folder
+#: Of the fixture sample_films.
+FILMS, CLIPS = 4, 6
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -29,36 +23,37 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_there_is_one_film_per_number_in_both_containers(made: Path) -> None:
-    assert [p.name for p in sorted((made / "films").iterdir())] == [
+def test_there_is_one_film_per_number_in_both_containers(sample_films: Path) -> None:
+    assert [p.name for p in sorted((sample_films / "films").iterdir())] == [
         "film_000.mp4",
         "film_001.mp4",
         "film_002.mkv",
+        "film_003.mp4",
     ]
 
 
-def test_annotations_and_truth_tell_of_the_same_spans(made: Path) -> None:
-    annotations, truth = rows(made / "annotations.csv"), rows(made / "truth.csv")
+def test_annotations_and_truth_tell_of_the_same_spans(sample_films: Path) -> None:
+    annotations, truth = rows(sample_films / "annotations.csv"), rows(sample_films / "truth.csv")
     assert list(annotations[0]) == ["film", "start", "end", "label", "speaker"]
     assert len(truth) == FILMS * CLIPS
     assert annotations == [{key: row[key] for key in annotations[0]} for row in truth]
 
 
-def test_every_label_is_the_emotion_or_empty(made: Path) -> None:
-    for row in rows(made / "truth.csv"):
+def test_every_label_is_the_emotion_or_empty(sample_films: Path) -> None:
+    for row in rows(sample_films / "truth.csv"):
         assert row["label"] in (row["emotion"], "")
 
 
-def test_no_speaker_is_in_two_films(made: Path) -> None:
+def test_no_speaker_is_in_two_films(sample_films: Path) -> None:
     films_of_speaker = Counter(
-        speaker for _, speaker in {(r["film"], r["speaker"]) for r in rows(made / "truth.csv")}
+        speaker for _, speaker in {(r["film"], r["speaker"]) for r in rows(sample_films / "truth.csv")}
     )
     assert len(films_of_speaker) > FILMS
     assert set(films_of_speaker.values()) == {1}
 
 
-def test_films_are_h264_with_b_frames_and_long_gops_and_48_khz_aac(made: Path) -> None:
-    for path in sorted((made / "films").iterdir()):
+def test_films_are_h264_with_b_frames_and_long_gops_and_48_khz_aac(sample_films: Path) -> None:
+    for path in sorted((sample_films / "films").iterdir()):
         with av.open(str(path)) as film:
             video, sound = film.streams.video[0], film.streams.audio[0]
             assert (video.codec_context.name, video.width, video.height) == ("h264", 1280, 720)
@@ -70,8 +65,8 @@ def test_films_are_h264_with_b_frames_and_long_gops_and_48_khz_aac(made: Path) -
         assert len(frames) / sum(is_key for _, is_key in frames) > 25
 
 
-def test_the_middle_frame_of_the_truth_is_on_screen_at_the_middle_of_the_span(made: Path) -> None:
-    for row in rows(made / "truth.csv"):
+def test_the_middle_frame_of_the_truth_is_on_screen_at_the_middle_of_the_span(sample_films: Path) -> None:
+    for row in rows(sample_films / "truth.csv"):
         middle_s = (float(row["start"]) + float(row["end"])) / 2
         behind_s = middle_s - float(row["middle_pts_s"])
         assert -0.1 < behind_s < 0.1
@@ -85,14 +80,14 @@ def test_a_middle_that_is_a_frames_very_stamp_is_that_frame() -> None:
     assert [frame_on_screen(middle_s, frames_s) for middle_s in middles_s] == list(range(25, 2975))
 
 
-def test_spans_lie_inside_their_film_in_order(made: Path) -> None:
+def test_spans_lie_inside_their_film_in_order(sample_films: Path) -> None:
     by_film: dict[str, list[dict[str, str]]] = {}
-    for row in rows(made / "truth.csv"):
+    for row in rows(sample_films / "truth.csv"):
         by_film.setdefault(row["film"], []).append(row)
     for name, spans in by_film.items():
         times = np.array([(float(r["start"]), float(r["end"])) for r in spans])
         assert (np.diff(times.ravel()) > 0).all()
-        with av.open(str(made / "films" / name)) as film:
+        with av.open(str(sample_films / "films" / name)) as film:
             assert film.duration is not None
             assert times.max() < film.duration / av.time_base
 
