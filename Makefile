@@ -39,7 +39,9 @@ browser:
 
 demo: $(VENV)/installed-demo
 	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 12
-	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD) --set model.members=1
+	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD) --no-train \
+		--set split.folds=3 --set augment.per_clip=0
+	$(BIN)/emodal train $(BUILD)/dataset --out $(BUILD)/model --folds --set members=1
 
 # One process more than there are cores, because the tests of the services mostly wait. Each takes a whole file at a time,
 # because the tests of a file share fixtures.
