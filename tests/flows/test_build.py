@@ -156,7 +156,7 @@ def test_a_second_run_reads_no_film_and_writes_nothing(built: Path, sample_films
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_second_run_loads_no_decoder_and_the_data_rooms_load_no_network(
+def test_a_second_run_loads_no_decoder_and_what_workers_load_has_no_network_and_no_scipy(
     built: Path, sample_films: Path
 ) -> None:
     code = (
@@ -166,8 +166,8 @@ def test_a_second_run_loads_no_decoder_and_the_data_rooms_load_no_network(
         "heavy = 'av cv2 scipy emodal_data.media emodal_data.face emodal_data.presentation'.split()\n"
         "print(result['published'], [name for name in heavy if name in sys.modules])\n"
         "import emodal_data.clips.ingest, emodal_data.clips.extract, emodal_data.presentation.describe\n"
-        "import emodal_data.dataset.shard_writing, emodal_data.dataset.verify\n"
-        "print([name for name in 'prefect tensorflow keras torch'.split() if name in sys.modules])"
+        "import emodal_data.dataset.shard_writing, emodal_data.dataset.augment.clip\n"
+        "print([name for name in 'prefect tensorflow keras torch scipy'.split() if name in sys.modules])"
     )
     arguments = [sys.executable, "-c", code, config(sample_films, built).model_dump_json()]
     run = subprocess.run(arguments, capture_output=True, text=True, check=True)
