@@ -183,6 +183,7 @@ class VideoReader:
         if self._can_skip:
             far = pts is not None and decode_all_from is not None and pts < decode_all_from
             context.skip_frame = "NONREF" if far else "DEFAULT"
+        self._corrupt += packet.is_corrupt  # data before it is lost; most decoders do not say so
         try:
             frames = packet.decode()
         except (av.FFmpegError, ValueError) as error:

@@ -241,6 +241,27 @@ def test_matroska_that_starts_before_zero_is_refused_unless_the_clock_is_right(
     assert dropped.value.reason == Reason.FRAME_UNCERTAIN
 
 
+def test_a_frame_that_needs_lost_packets_is_counted_as_damaged(tmp_path: Path) -> None:
+    """FFmpeg's decoders show an earlier frame in its place, and say nothing."""
+    path = make_film(tmp_path, Recipe(".ts", b_frames=0, audio="mp2"))
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        places = [packet.pos for packet in container.demux(stream) if packet.size]
+        first_s = float(stream.start_time * stream.time_base) - container.start_time / 1e6
+    data, lost = path.read_bytes(), places[60]
+    path.write_bytes(data[:lost] + data[lost + 188 :])
+    times_s = [first_s + (k + 0.5) / FPS for k in (40, 52, 65, 80)]
+
+    def damaged(film: Film, t_s: float) -> bool:
+        return film.frame_at(t_s).corrupt_frames > 0
+
+    with open_film(path) as film:
+        assert [damaged(film, t_s) for t_s in times_s] == [False, False, True, False]
+        assert [damaged(film, t_s) for t_s in reversed(times_s)] == [False, True, False, False]
+    with open_film(path) as film:
+        assert damaged(film, times_s[2])
+
+
 def with_edits(path: Path, *entries: tuple[int, int, int]) -> Path:
     """The mp4 with these entries in the edit list of its only track: ms on screen, ticks of the track, 16.16 speed."""
     data = path.read_bytes()
