@@ -62,8 +62,9 @@ class Cost:
     def row(self, name: str, ours: "Cost", frames: str, sounds: str) -> str:
         each_s = self.cpu_s / self.clips
         ratio = each_s / (ours.cpu_s / ours.clips)
+        rate = f"{self.clips / self.wall_s:.1f}" if self.wall_s > 0 else "-"  # less than start-ups differ by
         return (
-            f"| {name} | {self.clips} | {1000 * each_s:.0f} | {ratio:.1f} | {self.clips / self.wall_s:.1f} "
+            f"| {name} | {self.clips} | {1000 * each_s:.0f} | {ratio:.1f} | {rate} "
             f"| {self.peak_mb:.0f} | {frames} | {sounds} |"
         )
 
