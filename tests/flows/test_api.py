@@ -108,7 +108,7 @@ def test_the_examples_of_the_docstrings_run_and_nothing_leaves_the_machine(
         "load_model",
     ]
     assert set(found) == {f"emodal.{name}" for name in order}
-    runner, said = doctest.DocTestRunner(), []
+    runner, said = doctest.DocTestRunner(verbose=False), []
     for name in order:
         runner.run(found[f"emodal.{name}"], out=said.append)
     assert "".join(said) == ""
