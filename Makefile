@@ -38,7 +38,7 @@ browser:
 		echo "no Chromium: the page tests are skipped (Debian: apt-get install chromium)"
 
 demo: $(VENV)/installed-demo
-	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 12
+	$(BIN)/emodal sample-films $(SAMPLES) --films 6 --clips-per-film 24
 	$(BIN)/emodal build --films $(SAMPLES)/films --annotations $(SAMPLES)/annotations.csv --out $(BUILD) --no-train \
 		--set split.folds=3 --set augment.per_clip=0
 	$(BIN)/emodal train $(BUILD)/dataset --out $(BUILD)/model --folds --set members=1
