@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from emodal_data.clips import mp4_exports
 from emodal_data.clips.films import FilmFile
 from emodal_data.clips.mp4_exports import Export, write_exports
 from emodal_data.clips.plan import Clip
@@ -57,7 +56,7 @@ def test_of_a_film_that_was_exchanged_since_it_was_hashed_no_clip_is_written(
     if moment == "before":
         exchange()
     else:
-        monkeypatch.setattr(mp4_exports, "export_clip", cut)
+        monkeypatch.setattr("emodal_data.media.mp4.export_clip", cut)
     (line,) = write_exports(export, tmp_path, CONFIG)
     assert line == f"film.mp4 1-2 s: no mp4: {film}: the file changed while it was read"
     assert not list(tmp_path.glob("clips/*"))
@@ -72,7 +71,7 @@ def test_what_a_killed_export_left_is_removed_with_other_leftovers(
         written.append(to)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mp4_exports, "export_clip", killed)
+    monkeypatch.setattr("emodal_data.media.mp4.export_clip", killed)
     with pytest.raises(KeyboardInterrupt):
         write_exports(Export(found(tmp_path), (Clip("a", 1.0, 2.0),), tmp_path / "clips"), tmp_path, CONFIG)
     (temporary,) = written

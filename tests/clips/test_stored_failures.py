@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -166,8 +167,12 @@ def test_a_clip_that_was_stored_and_one_that_was_not_share_no_file(folder: Path)
 def test_a_film_that_cannot_be_opened_for_no_fault_of_its_content_is_looked_at_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
+    opened = Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "film.mp4":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **options)
 
     _, files = locate_films(read_annotations(folder / "spans.csv"), folder / "films")
     with monkeypatch.context() as patch:
