@@ -157,6 +157,10 @@ def press(page: "Page", *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
     page.evaluate("new Promise((done) => setTimeout(done, 400))")
+    done = (
+        "body:not([data-actions]), body[data-actions='0'], #confirm[open]"  # a question waits for an answer
+    )
+    page.wait_for_selector(done, state="attached")
 
 
 def at(page: "Page") -> str:

@@ -15,11 +15,17 @@ let waiting = null;
 // One after the other: a key pressed while a decision is being saved is for the next clip.
 let queue = Promise.resolve();
 
+// body[data-actions]: how many actions are not done.
 function later(action) {
-  queue = queue.then(action).catch((error) => {
-    byId("trouble").textContent = error.message;
-    byId("trouble").hidden = false;
-  });
+  const { dataset } = document.body;
+  dataset.actions = Number(dataset.actions ?? 0) + 1;
+  queue = queue
+    .then(action)
+    .catch((error) => {
+      byId("trouble").textContent = error.message;
+      byId("trouble").hidden = false;
+    })
+    .finally(() => (dataset.actions -= 1));
   return queue;
 }
 
