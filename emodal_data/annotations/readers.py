@@ -25,6 +25,7 @@ from emodal_data.annotations.times import TIME_COLUMNS, with_times
 from emodal_data.core.config import AS_DOCUMENTED, TableConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES, STILL_SUFFIXES
+from emodal_data.core.text import counted
 
 #: Readers of tables, whose columns are mapped.
 _TABLES: Final[dict[str, Callable[[Path, TableFormat], Iterable[Row]]]] = {
@@ -212,6 +213,7 @@ def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.Dat
         return with_times(table, config, is_semicolon=False, may_be_whole=False)
     table = with_times(table_of_rows(path, rows, file.form, block), config, is_semicolon, may_be_whole=True)
     if suffix == ".xlsx" and (hidden := hidden_rows(path, file.form)):
-        warning = f"{path}: {hidden} hidden rows are read like all others: delete what is not meant"
+        found = counted(hidden, "hidden row is", "hidden rows are")
+        warning = f"{path}: {found} read like all others: delete what is not meant"
         table.attrs["warnings"] = (*table.attrs.get("warnings", ()), warning)
     return table

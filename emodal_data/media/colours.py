@@ -1,7 +1,7 @@
 """What the container says about a picture's colours, for frames that do not say it themselves."""
 
-import os
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
+from emodal_data.media.mp4_boxes import boxes
 from emodal_data.media.programme_map import es_descriptors
 
 #: "Unspecified" of FFmpeg's enumerations of transfer functions, primaries and matrices; of ranges it is 0.
@@ -105,20 +106,8 @@ def _front(path: Path, size: int) -> bytes:
 
 def _moov(path: Path) -> bytes:
     """The box moov of an mp4 file; empty if there is none among its first boxes."""
-    end = path.stat().st_size
     with path.open("rb") as file:
-        for _ in range(_MAX_BOXES):
-            head = file.read(16)
-            if len(head) < 16:
-                break
-            size = int.from_bytes(head[:4], "big") or end - file.tell() + 16
-            width = 8
-            if size == 1:
-                size, width = int.from_bytes(head[8:], "big"), 16
-            file.seek(width - 16, os.SEEK_CUR)
-            if head[4:8] == b"moov":
-                return file.read(min(max(0, size - width), _MAX_MOOV_BYTES))
-            if not width <= size <= end:
-                break
-            file.seek(size - width, os.SEEK_CUR)
+        for name, end in islice(boxes(file, 0, path.stat().st_size), _MAX_BOXES):
+            if name == b"moov":
+                return file.read(min(end - file.tell(), _MAX_MOOV_BYTES))
     return b""

@@ -1,7 +1,6 @@
 """Edit lists of MP4 and QuickTime: films that are put together from several pieces of their tracks."""
 
 import struct
-from collections.abc import Iterator
 from itertools import dropwhile
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +9,7 @@ from av.container import InputContainer
 
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
+from emodal_data.media.mp4_boxes import boxes
 
 #: Length, place in the track (-1: nothing is shown) and speed of a piece; by the version of the box.
 _ENTRIES = {0: struct.Struct(">Iii"), 1: struct.Struct(">Qqi")}
@@ -27,23 +27,25 @@ def check_edits(path: Path, container: InputContainer) -> None:
     if not container.format.name.startswith("mov"):
         return
     with path.open("rb") as file:
-        size = file.seek(0, 2)
-        for name, end in _boxes(file, 0, size):
-            if name == b"moov":
-                for inner, inner_end in _boxes(file, file.tell(), end):
+        for name, end in boxes(file, 0, path.stat().st_size):
+            if (
+                name == b"moov"
+            ):  # others are ignored, and nothing after it is looked at: there may be many fragments
+                for inner, inner_end in boxes(file, file.tell(), end):
                     if inner == b"trak":
                         _check_track(file, inner_end)
+                return
 
 
 def _check_track(file: BinaryIO, end: int) -> None:
     pieces, kind = [], None
-    for name, after in _boxes(file, file.tell(), end):
+    for name, after in boxes(file, file.tell(), end):
         if name == b"edts":
             entries = _entries(file, after)
             pieces = list(dropwhile(lambda entry: entry[1] == _NOTHING, entries))  # a late start is none
         elif name == b"mdia":
             kind = next(
-                (file.read(12)[8:] for inner, _ in _boxes(file, file.tell(), after) if inner == b"hdlr"), None
+                (file.read(12)[8:] for inner, _ in boxes(file, file.tell(), after) if inner == b"hdlr"), None
             )
     if kind not in _TRACKS or (len(pieces) < 2 and all(speed == _USUAL_SPEED for _, _, speed in pieces)):
         return
@@ -55,27 +57,10 @@ def _check_track(file: BinaryIO, end: int) -> None:
 
 def _entries(file: BinaryIO, end: int) -> list[tuple[int, int, int]]:
     """The entries of the edit list in an edts box."""
-    for name, stop in _boxes(file, file.tell(), end):
+    for name, stop in boxes(file, file.tell(), end):
         if name == b"elst":
             data = file.read(min(stop - file.tell(), _MAX_BYTES))
             entry = _ENTRIES[min(data[0], 1) if data else 0]
             count = min(int.from_bytes(data[4:8], "big"), len(data[8:]) // entry.size)
             return list(entry.iter_unpack(data[8 : 8 + count * entry.size]))
     return []
-
-
-def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int]]:
-    """Name and end of each box of a part of a file, which is then at the box's content."""
-    while at + 8 <= end:
-        file.seek(at)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        size, name = struct.unpack(">I4s", head)
-        least = 8
-        if size == 1:
-            size, least = int.from_bytes(file.read(8), "big"), 16
-        at = end if size == 0 else at + size
-        if 0 < size < least or at > end:
-            return
-        yield name, at
