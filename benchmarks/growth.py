@@ -87,7 +87,8 @@ def steps(folder: Path, rows: int, films: int) -> None:
     draw, count = np.random.default_rng(1), len(plan.clips)
     measures = [field.name for field in (*QUALITY, *MORE_QUALITY) if field.name != "faces_in_frame"]
     clips = plan.clips.assign(
-        **{name: draw.random(count) for name in [*measures, "frame_error_s", "frame_width_px"]},
+        **{name: draw.random(count, np.float32) for name in [*measures, "frame_width_px"]},
+        frame_error_s=draw.random(count),
         **{
             "faces_in_frame": 1,
             "corrupt_frames": 0,

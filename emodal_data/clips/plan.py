@@ -1,8 +1,9 @@
 """From annotation rows and films to the clips of a build and the reels that must be read."""
 
 import hashlib
+import heapq
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -56,13 +57,52 @@ class Clip(NamedTuple):
         return Span(self.start_s, self.end_s)
 
 
+#: A clip in ClipColumns; its name is a hash in ASCII.
+_CLIP_ROW: Final = np.dtype([("clip_id", "S20"), ("start_s", float), ("end_s", float)])
+
+
+class ClipColumns(Sequence[Clip]):
+    """Clips as columns, a sixth of the memory: a Clip is made when it is asked for."""
+
+    def __init__(self, rows: np.ndarray, regions: Sequence[str] = ()) -> None:
+        """rows: of _CLIP_ROW. regions: the face_region of each; none: none has one."""
+        self._rows, self._regions = rows, regions
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return ClipColumns(self._rows[place], self._regions[place])
+        clip_id, start_s, end_s = self._rows[place].item()
+        return Clip(clip_id.decode(), start_s, end_s, self._regions[place] if self._regions else "")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def without(self, gone: Collection[str]) -> "ClipColumns":
+        """The clips with other names."""
+        if not gone:
+            return self
+        places = [place for place, clip_id in enumerate(self.clip_ids) if clip_id not in gone]
+        return ClipColumns(self._rows[places], [self._regions[place] for place in places if self._regions])
+
+    @property
+    def clip_ids(self) -> list[str]:
+        """The names of the clips."""
+        return list(map(bytes.decode, self._rows["clip_id"].tolist()))
+
+
 @dataclass(frozen=True)
 class Reel:
     """Clips of one film that are read together into one file of the clip store: the unit of work and retry."""
 
     film: str
     path: Path
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
     file: Path
     verified: frozenset[str] = frozenset()
     """Clips whose frames are compared with a whole decode (clips.verify)."""
@@ -120,7 +160,7 @@ def locate_films(rows: pd.DataFrame, films: Path) -> tuple[pd.DataFrame, dict[st
     """
     if not films.is_dir():
         raise InputError(f"{films}: no such folder of films")
-    rows, index, version_of = rows.copy(), FilmIndex(films), film_versions(films)
+    rows, index, version_of = rows.copy(deep=False), FilmIndex(films), film_versions(films)
     good = rows["reason"].isna()
     found: dict[str, FoundFilm] = {}
     lost: dict[str, Dropped] = {}
@@ -196,28 +236,28 @@ def plan_build(
     votes = count_votes(good, labels.classes, labels.resolve)
     rows.loc[votes.repeated, ["reason", "detail"]] = [Reason.DUPLICATE_VOTE, ADVICE[Reason.DUPLICATE_VOTE]]
     identity = ["film", "start_s", "end_s", *(["face_region"] if "face_region" in good else [])]
-    first = good.drop_duplicates("clip_id").set_index("clip_id")[identity]
-    table = first.join(votes.clips).sort_values(["film", "start_s", "end_s", "speaker"], kind="stable")
+    first = good.loc[~good["clip_id"].duplicated(), ["clip_id", *identity]]
+    # A row that is not counted follows one that is, so both have the clips in the same order.
+    first = first.set_index(votes.clips.index)[identity]
+    table = pd.concat([first, votes.clips], axis=1)
+    table = table.sort_values(["film", "start_s", "end_s", "speaker"], kind="stable")
     table = _without_outsiders(rows, table, labels.classes, relabelled)
     table, warnings = check_spans(rows, table, facts, clips)
 
     key, limits = ingest_key(clips, face, audio), limits_key(clips)
     reels: list[Reel] = []
     places: dict[str, tuple[Path, int]] = {}
-    for film, of_film in table.groupby("film", sort=True):
-        name = str(film)
+    for name, columns in _clips_by_film(table):
         folder = store_folder(store, name, facts[name].sha256)
         stored = stored_clips(folder, key, limits)
-        clip_ids = of_film.index.tolist()
+        clip_ids = columns.clip_ids
         places |= {clip_id: stored[clip_id] for clip_id in clip_ids if clip_id in stored}
-        regions = _regions(of_film).tolist()
-        spans = zip(clip_ids, of_film["start_s"].tolist(), of_film["end_s"].tolist(), regions, strict=True)
-        todo = [Clip._make(span) for span in spans if span[0] not in stored]
-        verified = frozenset(sorted(clip_ids)[: clips.verify])  # the names are hashes
+        todo = columns.without(stored)
+        verified = frozenset(heapq.nsmallest(clips.verify, clip_ids))  # the names are hashes
         for start in range(0, len(todo), clips.reel_size):
-            reel = tuple(todo[start : start + clips.reel_size])
-            file = reel_file(folder, key, (clip.clip_id for clip in reel))
-            mine = verified.intersection(clip.clip_id for clip in reel)
+            reel = todo[start : start + clips.reel_size]
+            file = reel_file(folder, key, reel.clip_ids)
+            mine = verified.intersection(reel.clip_ids) if verified else verified
             reels.append(Reel(name, files[name].path, reel, file, mine, files[name]))
     hashes = {name: facts[name].sha256 for name in table["film"].unique()}
     misspelt = [
@@ -230,6 +270,17 @@ def plan_build(
     warnings = (*odd, *misspelt, *_outside_lines(rows, LabelScheme.of(labels)), *warnings)
     found = {name: files[name] for name in hashes}
     return Plan(rows, table, tuple(reels), places, hashes, warnings, limits, found)
+
+
+def _clips_by_film(table: pd.DataFrame) -> Iterator[tuple[str, ClipColumns]]:
+    """The clips of each film of a table that is sorted by film."""
+    rows = np.empty(len(table), _CLIP_ROW)
+    rows["clip_id"], rows["start_s"], rows["end_s"] = table.index, table["start_s"], table["end_s"]
+    regions = table["face_region"].fillna("").tolist() if "face_region" in table else []
+    first = 0
+    for name, count in table["film"].value_counts(sort=False).items():
+        yield str(name), ClipColumns(rows[first : first + count], regions[first : first + count])
+        first += count
 
 
 def all_places(plan: Plan) -> Places:
@@ -335,7 +386,7 @@ def clip_id_of(
 
 
 def _mark_unusable_films(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFrame:
-    rows = rows.copy()
+    rows = rows.copy(deep=False)
     unusable = {name: fact for name, fact in facts.items() if fact.reason}
     bad = rows["reason"].isna() & rows["film"].isin(unusable.keys())
     names = rows.loc[bad, "film"]
@@ -346,7 +397,7 @@ def _mark_unusable_films(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> 
 
 def _span_whole_files(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFrame:
     """Good rows without times span their whole film."""
-    rows = rows.copy()
+    rows = rows.copy(deep=False)
     whole = rows["reason"].isna() & rows["start_s"].isna() & rows["end_s"].isna()
     lengths_s = (
         rows.loc[whole, "film"].map({name: fact.duration_s for name, fact in facts.items()}).astype(float)
@@ -365,7 +416,7 @@ def _name_clips(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFr
 
     Rows of several speakers in one span are several clips; those without a speaker are a clip of their own there.
     """
-    rows = rows.copy()
+    rows = rows.copy(deep=False)
     first_name: dict[str, str] = {}
     for name in sorted(facts):
         first_name.setdefault(facts[name].sha256, name)

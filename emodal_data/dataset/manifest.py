@@ -69,8 +69,8 @@ def manifest_contents(
     originals = samples[samples["augmentation_index"] == 0]
     labelled = originals[originals["split"] != "unlabelled"]
     counted = counted_classes(classes)
-    split = tally(labelled["split"], labelled["label"], counted)
-    words = originals["label"].fillna("unlabelled")
+    split = tally(labelled["split"].astype(object), labelled["label"], counted)
+    words = originals["label"].astype(object).fillna("unlabelled")
     split_entry: dict[str, Any] = {"test_fraction": split.test_fraction, "per_class": split.per_class}
     if split.validation_fraction:
         split_entry["validation_fraction"] = split.validation_fraction

@@ -136,7 +136,7 @@ def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
         runs = chunk_boundaries(samples["film"].tolist(), samples["clip_id"].tolist(), rows)
         for index, (start, stop) in enumerate(runs):
             path = folder / "data" / shard_name(split, index, len(runs))
-            part = samples[["clip_id", "augmentation_index"]].iloc[start:stop]
+            part = samples[["clip_id", "augmentation_index"]].iloc[start:stop].astype({"clip_id": "str"})
             shards.append(Shard(path, part, plan.clips.loc[part["clip_id"].unique()]))
     return shards
 
@@ -191,9 +191,14 @@ def _samples(clips: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     augmented[train] = plan_augmentations(
         trained["label"].to_numpy(), trained["film"].tolist(), test_count, config
     )
-    originals = kept.reset_index()
-    samples = originals.loc[originals.index.repeat(augmented + 1)]
-    return samples.assign(augmentation_index=samples.groupby(level=0).cumcount()).reset_index(drop=True)
+    counts = augmented + 1
+    places = np.repeat(np.arange(len(kept)), counts)
+    number = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # Texts as codes: otherwise the samples would hold the texts of each clip several times.
+    texts = {name: pd.Categorical(kept[name]) for name in ("film", "split", "label") if name in kept}
+    texts["clip_id"] = pd.Categorical.from_codes(np.arange(len(kept), dtype=np.int32), kept.index)
+    originals = kept.assign(**texts).reset_index(drop=True)[["clip_id", *names]]
+    return originals.take(places).assign(augmentation_index=number).reset_index(drop=True)
 
 
 class _Digester(io.RawIOBase):

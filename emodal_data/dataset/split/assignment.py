@@ -39,8 +39,8 @@ def split_clips(clips: pd.DataFrame, config: SplitConfig, previous: Mapping[str,
     dataset that exists; such clips stay in it, and so does their group.
     Raises InputError, saying by how much, if groups make the wanted split impossible.
     """
-    names, places = np.unique(clips["group"].to_numpy(dtype=str), return_inverse=True)
-    labels, codes = np.unique(clips["label"].to_numpy(dtype=str), return_inverse=True)
+    places, names = pd.factorize(clips["group"], sort=True)
+    codes, labels = pd.factorize(clips["label"], sort=True)
     counts = np.zeros((len(names), len(labels)), dtype=np.int64)
     np.add.at(counts, (places, codes), 1)
     order = np.argsort([_draw(config.seed, name) for name in names], kind="stable")

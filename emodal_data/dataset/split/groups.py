@@ -109,7 +109,7 @@ def _values(clips: pd.DataFrame, name: str, ids: pd.DataFrame | None) -> pd.Seri
     if name == "clip":
         return _overlapping(clips)
     if name in ("film", "speaker"):
-        return clips[name].astype(object)
+        return clips[name].astype("category").astype(object)  # equal texts are one object
     if ids is None or name not in ids:
         raise InputError(f"split.group_by = {name!r}: there is no such column")
     return ids[name].reindex(clips.index).astype(object)

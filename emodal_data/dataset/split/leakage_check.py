@@ -100,7 +100,8 @@ def _members(samples: pd.DataFrame, clips: pd.DataFrame, compared: pd.Series | N
     split, splits = pd.factorize(samples["split"])
     first = np.flatnonzero(~pd.Series(clip * len(splits) + split).duplicated().to_numpy())
     known = clips[["film", "start_s", "end_s", "group", "face_hash"]].assign(compared=compared)
-    members = samples[["clip_id", "split"]].iloc[first].set_axis(clip[first])
+    members = samples[["clip_id", "split"]].iloc[first].astype({"clip_id": "str", "split": object})
+    members = members.set_axis(clip[first])
     return members.join(known.reindex(names).reset_index(drop=True))
 
 
