@@ -12,7 +12,9 @@ import numpy.typing as npt
 from scipy.spatial import Delaunay
 
 from emodal_data.face import canonical_face, fit_pose
+from emodal_data.sample_films.clothes import dressed
 from emodal_data.sample_films.expressions import MOUTH_RIM, closed_face, jaw_displacement
+from emodal_data.sample_films.looks import FACE_OVAL, eye_weight, face_mask, recoloured
 from emodal_data.sample_films.materials import Picture
 from emodal_data.sample_films.meshes import STEP_PX, Floats, Grid, Ints, Map, inverse_map
 from emodal_data.sample_films.portraits import FACE_WIDTH_PX, Portrait, portraits
@@ -21,13 +23,8 @@ from emodal_data.sample_films.portraits import FACE_WIDTH_PX, Portrait, portrait
 PIVOT_CM = np.array([0.0, -2.0, -5.0])
 #: Hair and ears turn as if they were this far in front of the pivot.
 HAIR_DEPTH_CM = 1.8
-#: Outline of the face mesh, in order, from the forehead clockwise as seen.
-FACE_OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-#: Lightness of skin in the photos' bright parts, and its colour (a, b), in OpenCV's 8-bit Lab.
-SKIN_LAB = np.array([158.0, 141.0, 146.0])
+#: Share of the actors of each portrait in everyday clothes instead of those of the photo.
+DRESSED = (1.0, 0.6, 0.6)
 #: Opening of the mouth in the texture: warping can close an open mouth, but cannot open a closed one.
 OPEN_MOUTH_CM = 1.3
 
@@ -71,6 +68,7 @@ class Actor:
     triangles: Ints
     ring: slice
     still: slice
+    eyes: npt.NDArray[np.float32]
     pivot_px: Floats
     px_per_cm: float
 
@@ -118,12 +116,17 @@ def draw_actor(portrait: int, rng: np.random.Generator) -> Actor:
     everyone = portraits()
     host = everyone[portrait]
     donor = everyone[int(rng.choice([0, 2]))]
-    blend = float(rng.uniform(0.15, 0.6)) if donor is not host else 0.0
+    blend = float(rng.uniform(0.2, 0.9)) if donor is not host else 0.0
     rgb = _blended(host, donor, blend)
-    rgb = _recoloured(rgb, host, rng)
+    # A generator of its own: what the rest of the film draws does not depend on how an actor looks.
+    look = np.random.default_rng(rng.integers(1 << 63, size=6))
+    rgb, alpha = recoloured(rgb, host, look), host.alpha
+    if look.random() < DRESSED[portrait]:
+        rgb, alpha = dressed(rgb, alpha, host.points[152, :2], FACE_WIDTH_PX, look)
     face_cm = _proportions(closed_face(), rng)
-    actor = _mesh(rgb, host, face_cm)
-    return _mirrored(actor) if rng.random() < 0.5 else actor
+    actor = _mesh(rgb, alpha, host, face_cm)
+    actor = _mirrored(actor) if rng.random() < 0.5 else actor
+    return replace(actor, eyes=eye_weight(actor.texture_px, actor.alpha.shape))
 
 
 def _blended(host: Portrait, donor: Portrait, share: float) -> Picture:
@@ -136,7 +139,7 @@ def _blended(host: Portrait, donor: Portrait, share: float) -> Picture:
         host.points[:, :2], -host.points[:, 2], donor.points[:, :2], triangles, (width, height)
     )
     warped = cv2.remap(donor.rgb, mapped, None, cv2.INTER_LINEAR).astype(np.float32)
-    inside = _face_mask(host)
+    inside = face_mask(host)
     weights = inside[:, :, None]
     own = host.rgb.astype(np.float32)
     mean_own = (own * weights).sum((0, 1)) / weights.sum()
@@ -144,53 +147,6 @@ def _blended(host: Portrait, donor: Portrait, share: float) -> Picture:
     warped *= mean_own / np.maximum(mean_donor, 1.0)
     mixed = own + (warped - own) * (weights * share)
     return _uint8(np.clip(mixed, 0, 255))
-
-
-def _face_mask(portrait: Portrait) -> npt.NDArray[np.float32]:
-    """(h, w) 1 well inside the face, falling to 0 at its outline."""
-    mask = np.zeros(portrait.rgb.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(portrait.points[list(FACE_OVAL), :2]).astype(np.int32)], (255,))
-    reach = round(FACE_WIDTH_PX / 12)
-    mask = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), reach / 2) / 255, dtype=np.float32)
-
-
-def _recoloured(rgb: Picture, portrait: Portrait, rng: np.random.Generator) -> Picture:
-    """Other colours of skin, hair and clothes: a luminance gain and a chroma rotation for each.
-
-    Skin is first given the same natural tone in every photo.
-    """
-    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
-    oval = _face_mask(portrait)
-    skin_colour = np.array([np.median(lab[:, :, c][oval > 0.9]) for c in range(3)])
-    chroma2 = (lab[:, :, 1] - skin_colour[1]) ** 2 + (lab[:, :, 2] - skin_colour[2]) ** 2
-    bright = np.clip((lab[:, :, 0] - 0.35 * skin_colour[0]) / 30.0, 0.0, 1.0)
-    skin = np.maximum(np.exp(-chroma2 / (2 * 11.0**2)) * bright, oval)
-    chin = portrait.points[152, 1]
-    rows = np.arange(rgb.shape[0], dtype=np.float32)[:, None]
-    above = np.clip((chin + 0.1 * FACE_WIDTH_PX - rows) / (0.15 * FACE_WIDTH_PX), 0.0, 1.0)
-    near = np.clip((chin + 0.9 * FACE_WIDTH_PX - rows) / (0.3 * FACE_WIDTH_PX), 0.0, 1.0)
-    skin = cv2.GaussianBlur((skin * near).astype(np.float32), (0, 0), 3.0)
-    hair, clothes = (1 - skin) * above, (1 - skin) * (1 - above)
-    lab[:, :, 0] *= 1 + (SKIN_LAB[0] / skin_colour[0] - 1) * skin
-    lab[:, :, 1:] += (SKIN_LAB[1:] - skin_colour[1:]) * skin[:, :, None]
-    for part, gain, turn_deg, chroma in (
-        (skin, rng.uniform(0.75, 1.06), rng.uniform(-8.0, 8.0), 1.0),
-        (hair, rng.uniform(0.55, 1.35), rng.uniform(-25.0, 25.0), 1.0),
-        (clothes, rng.uniform(0.7, 1.3), rng.uniform(-180.0, 180.0), 0.6),
-    ):
-        turn = math.radians(turn_deg)
-        a, b = chroma * (lab[:, :, 1] - 128), chroma * (lab[:, :, 2] - 128)
-        turned = np.stack(
-            [
-                lab[:, :, 0] * gain,
-                128 + a * math.cos(turn) - b * math.sin(turn),
-                128 + a * math.sin(turn) + b * math.cos(turn),
-            ],
-            axis=2,
-        )
-        lab += (turned - lab) * part[:, :, None]
-    return np.asarray(cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), dtype=np.uint8)
 
 
 def _proportions(face_cm: Floats, rng: np.random.Generator) -> Floats:
@@ -208,7 +164,7 @@ def _proportions(face_cm: Floats, rng: np.random.Generator) -> Floats:
     return np.stack([x, y, z], axis=1)
 
 
-def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
+def _mesh(rgb: Picture, alpha: Picture, host: Portrait, face_cm: Floats) -> Actor:
     """The actor whose texture is the portrait turned to the camera, with the mouth opened and filled."""
     pose = fit_pose(host.points)
     height, width = rgb.shape[:2]
@@ -225,12 +181,13 @@ def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
     ring_end = 468 + len(host.head_ring)
     photo = Actor(
         texture=rgb,
-        alpha=host.alpha,
+        alpha=alpha,
         face_cm=face_cm,
         texture_px=np.concatenate([host.points[:, :2], outside]),
         triangles=_triangles(host, outside),
         ring=slice(468, ring_end),
         still=slice(ring_end, ring_end + len(still)),
+        eyes=np.zeros((height, width), np.float32),
         pivot_px=pose.project(PIVOT_CM[None])[0],
         px_per_cm=pose.scale_px_per_cm,
     )
@@ -240,7 +197,7 @@ def _mesh(rgb: Picture, host: Portrait, face_cm: Floats) -> Actor:
     vertices = np.concatenate([photo.face_px(Turn(0.0, 0.0, 0.0), jaw_cm, 1.0)[:, :2], around[468:]])
     mapped = inverse_map(vertices, depth, photo.texture_px, photo.triangles, photo.size)
     texture = cv2.remap(rgb, mapped, None, cv2.INTER_LINEAR)
-    alpha = cv2.remap(host.alpha, mapped, None, cv2.INTER_LINEAR)
+    alpha = cv2.remap(alpha, mapped, None, cv2.INTER_LINEAR)
     _paint_mouth(texture, vertices[list(MOUTH_RIM)])
     return replace(photo, texture=_uint8(texture), alpha=_uint8(alpha), texture_px=vertices)
 

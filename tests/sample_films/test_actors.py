@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from emodal_data.sample_films.actors import Actor, Turn, draw_actor
+from emodal_data.sample_films.camera import Key, KeyMaps
 from emodal_data.sample_films.expressions import (
     LOWER_LIP,
     UNIT_NAMES,
@@ -66,6 +67,26 @@ def test_two_draws_give_two_people_and_one_seed_gives_one() -> None:
     np.testing.assert_array_equal(one.face_cm, again.face_cm)
     assert np.abs(one.face_cm - other.face_cm).max() > 0.1
     assert np.abs(one.texture.astype(int) - other.texture).mean() > 5
+
+
+def test_a_cast_has_pale_and_dark_skin() -> None:
+    cast = [draw_actor(2, np.random.default_rng(seed)) for seed in range(6)]
+    cheeks = [actor.texture[*np.round(actor.texture_px[50, ::-1]).astype(int)].mean() for actor in cast]
+    assert max(cheeks) - min(cheeks) > 60
+
+
+def test_the_iris_goes_where_the_eyes_look_and_the_rest_of_the_face_stays(actor: Actor) -> None:
+    key = Key(0, AHEAD, NOTHING)
+    maps = KeyMaps(actor, key, Grid.over(actor.moving_box, 1.0))
+    ahead, aside = (maps.at(0.0, 0.0, np.array([yaw_deg, 0.0])) for yaw_deg in (0.0, 20.0))
+    moved = ahead - aside
+    # Seen at a pixel right of the iris, the source lies farther left.
+    assert moved[:, :, 0].max() == pytest.approx(1.1 * np.sin(np.radians(20)) * actor.px_per_cm, rel=0.1)
+    assert not moved[:, :, 1].any()
+    assert 0.001 < (moved[:, :, 0] > 0.1).mean() < 0.02
+    np.testing.assert_array_equal(
+        maps.at(0.0, 1.0, np.array([0.0, 0.0])), maps.at(0.0, 1.0, np.array([20.0, 0.0]))
+    )
 
 
 def test_the_jaw_opens_the_lips_and_leaves_the_upper_one() -> None:
