@@ -236,13 +236,21 @@ def test_the_search_finds_the_right_page_first(
     assert results(words)[0].partition("#")[0] == page
 
 
-def test_the_site_asks_nobody_for_anything(site: Path, browser: "Browser") -> None:
+@pytest.mark.parametrize("width_px", [1280, 390])
+def test_the_site_asks_nobody_for_anything_fits_and_has_no_accessibility_violation(
+    site: Path, browser: "Browser", width_px: int
+) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing"
+    )
     asked: list[str] = []
-    page = browser.new_page()
+    page = browser.new_page(viewport={"width": width_px, "height": 900})
     page.on("request", lambda request: asked.append(request.url))
-    for name in ("index.html", "faces.html", "reference/settings.html"):
+    for name in ("index.html", "reference/settings.html"):
         page.goto(f"file://{site / name}")
         page.wait_for_load_state("networkidle")
         assert page.title()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width_px
+        assert axe.Axe().run(page).response["violations"] == []
     page.close()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
