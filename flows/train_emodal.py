@@ -26,7 +26,13 @@ def train_emodal(
 ) -> dict[str, Any]:
     """Train on a dataset folder and write the model folder; both may be URLs.
 
-    engine, workers: where several seeds are trained, and how many at a time.
+    Args:
+        dataset: Folder of the dataset, with data/ and manifest.json, or its URL.
+        out: Folder for the model, or its URL.
+        config: The networks and their training.
+        engine: Where several seeds are trained.
+        workers: Trainings at a time, each in a process of its own.
+
     Returns the metrics. A finished training of this very dataset with these settings is not repeated.
     Raises ModelError if the dataset cannot be trained on, InputError for a place outside the deployment's roots.
     """

@@ -145,8 +145,9 @@ def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     Numeric targets follow, a row for each network and for the mean.
     """
 
+    # A hyphen alone would be shown as the bullet of an empty list.
     def percent(score: float | None) -> str:
-        return "-" if score is None else f"{score:.1%}"
+        return "–" if score is None else f"{score:.1%}"
 
     rows = []
     for name, scores in [*metrics["networks"].items(), *metrics.get("reference", {}).items()]:
@@ -156,7 +157,7 @@ def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
                 "network": TITLES.get(name, name),
                 "clips": str(scores["n"]),
                 "accuracy": percent(scores["accuracy"]),
-                "95 % interval": " to ".join(map(percent, interval)) if interval else "-",
+                "95 % interval": " to ".join(map(percent, interval)) if interval else "–",
                 "UAR": percent(scores["uar"]),
                 "macro-F1": percent(scores["macro_f1"]),
             }
@@ -166,7 +167,7 @@ def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
             values = {"CCC": scores["ccc"], "RMSE": scores["rmse"]}
             named = {"network": TITLES.get(name, name), "target": target, "clips": str(scores["n"])}
             rows.append(
-                named | {key: "-" if score is None else f"{score:.3f}" for key, score in values.items()}
+                named | {key: "–" if score is None else f"{score:.3f}" for key, score in values.items()}
             )
     return rows
 

@@ -31,7 +31,7 @@ def test_a_row_of_table_1_has_a_network_and_its_scores_and_targets_follow() -> N
             "accuracy": "50.0%",
             "95 % interval": "25.4% to 74.6%",
             "UAR": "45.0%",
-            "macro-F1": "-",
+            "macro-F1": "–",
         },
-        {"network": "audio+image (EMODal)", "target": "valence", "clips": "9", "CCC": "0.250", "RMSE": "-"},
+        {"network": "audio+image (EMODal)", "target": "valence", "clips": "9", "CCC": "0.250", "RMSE": "–"},
     ]
