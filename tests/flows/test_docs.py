@@ -190,6 +190,16 @@ def test_the_navigation_names_every_page_and_no_other() -> None:
     assert {name for name in named if not name.startswith("reference/")} == pages, "see nav in zensical.toml"
 
 
+def test_linked_pages_of_measurements_open_with_a_table_and_its_command() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    linked = {name for page in pages for name in re.findall(r"benchmarks/(\d[\w-]+\.md)", page.read_text())}
+    openings = {name: (ROOT / "docs/benchmarks" / name).read_text().split("\n## ")[0] for name in linked}
+    assert len(linked) > 15
+    assert {name for name, opening in openings.items() if "\n|---" not in opening} == set()
+    command = r"benchmarks/\w+\.py|`emodal "
+    assert {name for name, opening in openings.items() if not re.search(command, opening)} == set()
+
+
 def test_measurements_are_not_in_the_search(site: Path) -> None:
     found = json.loads((site / "search.json").read_text())["items"]
     assert [item["location"] for item in found if item["location"].startswith("benchmarks/")] == []
