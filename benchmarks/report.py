@@ -39,7 +39,7 @@ def main() -> None:
         print(json.dumps(write(arguments.write)))
         return
     body = [f"{machine('av')}; CPU time. `python benchmarks/report.py` makes this file.\n"]
-    body += ["## While the film is open\n", previews()]
+    body += ["While the film is open:\n", previews()]
     rows, looks = [], []
     for count in arguments.clips:
         folder = Path(tempfile.mkdtemp(prefix="report-"))
