@@ -1,6 +1,6 @@
 """Measures the numbers of persons: pairs of faces of one person that get one number, and pairs of two that do.
 
-python benchmarks/persons.py ../shared/media
+python benchmarks/persons.py [../shared/media] [--samples SAMPLES], where SAMPLES was made by `emodal sample-films`.
 """
 
 import argparse
@@ -16,41 +16,74 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.dataset.persons import number_persons
 from emodal_data.face import create_backend
 from emodal_data.face.embedding import create_embedder
+from emodal_data.face.tracks import overlap
 from emodal_data.media import open_film
 
-#: The four men of bald_guys.jpg by the number of the face, largest first: grouped by the embeddings, checked by eye.
+#: Centres of the faces of four men in bald_guys.jpg, pixels: grouped by the embeddings, checked by eye.
 PHOTO = "bald_guys.jpg"
-GROUPS = ({0, 9, 15, 18, 20, 21}, {1, 7, 10, 11, 17, 22}, {2, 6, 8, 12, 16, 19}, {3, 4, 5, 13, 14, 23})
+GROUPS = (
+    ((1589, 278), (1161, 1397), (1875, 1400), (1510, 1408), (1879, 499), (1689, 755)),
+    ((487, 943), (142, 787), (950, 192), (957, 492), (393, 534), (380, 107)),
+    ((457, 1351), (850, 1337), (1151, 859), (852, 918), (122, 1067), (1192, 1151)),
+    ((649, 529), (167, 1390), (639, 191), (132, 166), (132, 465), (378, 300)),
+)
 TIMES_S = np.linspace(0.2, 2.8, 5)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("media", type=Path)
-    media = parser.parse_args().media
-    backend, embed = create_backend("embedded"), create_embedder("dlib")
-    rows: list[dict[str, object]] = []
-    vectors: list[npt.NDArray[np.float32]] = []
-    cpu_s = 0.0
+class Faces:
+    """Embeddings of faces, with the person and the film of each."""
 
-    def add(rgb: npt.NDArray[np.uint8], landmarks: npt.NDArray[np.float64], person: str, film: str) -> None:
-        nonlocal cpu_s
+    def __init__(self) -> None:
+        self.backend, self.embed = create_backend("embedded"), create_embedder("dlib")
+        self.rows: list[dict[str, object]] = []
+        self.vectors: list[npt.NDArray[np.float32]] = []
+        self.cpu_s = 0.0
+
+    def add(
+        self, rgb: npt.NDArray[np.uint8], landmarks: npt.NDArray[np.float64], person: str, film: str
+    ) -> None:
         began = time.process_time()
-        vectors.append(embed(rgb, landmarks))
-        cpu_s += time.process_time() - began
-        rows.append({"person": person, "film": film, "start_s": float(len(rows))})
+        self.vectors.append(self.embed(rgb, landmarks))
+        self.cpu_s += time.process_time() - began
+        self.rows.append({"person": person, "film": film, "start_s": float(len(self.rows))})
 
+
+def photographed(media: Path) -> Faces:
+    """Five moments of each talker, and the faces of a montage of photographs."""
+    faces = Faces()
     for path in [*sorted((media / "grid").glob("*.mpg")), *sorted((media / "ravdess/video").glob("*.mp4"))]:
         with open_film(path, root=path.parent, config=ClipsConfig()) as film:
             for t_s in TIMES_S:
                 rgb = film.frame_at(t_s, max_side_px=1280).rgb
                 person = path.name if path.parent.name == "grid" else path.stem[-2:]
-                add(rgb, backend.faces(rgb)[0].landmarks68, person, path.name)
+                faces.add(rgb, faces.backend.faces(rgb)[0].landmarks68, person, path.name)
     photo = np.ascontiguousarray(cv2.imread(str(media / "faces68" / PHOTO))[:, :, ::-1], np.uint8)
-    for number, face in enumerate(backend.faces(photo)):
-        group = next(place for place, group in enumerate(GROUPS) if number in group)
-        add(photo, face.landmarks68, f"man {group}", f"photo {number}")
+    for number, face in enumerate(faces.backend.faces(photo)):
+        centre = np.array([face.box_xyxy[0] + face.box_xyxy[2], face.box_xyxy[1] + face.box_xyxy[3]]) / 2
+        group = int(np.linalg.norm(np.array(GROUPS) - centre, axis=2).min(axis=1).argmin())
+        faces.add(photo, face.landmarks68, f"man {group}", f"photo {number}")
+    return faces
 
+
+def acted(samples: Path) -> Faces:
+    """The faces in the middle of the clips of sample films; a person is an actor of one film."""
+    faces = Faces()
+    truth = pd.read_csv(samples / "truth.csv").dropna(subset=["x0"])
+    for name, clips in truth.groupby("film"):
+        path = samples / "films" / str(name)
+        with open_film(path, root=path.parent, config=ClipsConfig()) as film:
+            for clip in clips.itertuples():
+                rgb = film.frame_at(clip.middle_pts_s, max_side_px=1280).rgb
+                box = (clip.x0, clip.y0, clip.x1, clip.y1)
+                found = [face for face in faces.backend.faces(rgb) if overlap(face.box_xyxy, box) > 0.3]
+                if found:
+                    faces.add(rgb, found[0].landmarks68, clip.speaker, str(name))
+    return faces
+
+
+def report(faces: Faces) -> None:
+    """Print a table of the pairs by distance."""
+    rows, vectors, cpu_s = faces.rows, faces.vectors, faces.cpu_s
     clips = pd.DataFrame(rows, index=pd.Index([f"{n:03d}" for n in range(len(rows))], name="clip_id"))
     clips["embedding"] = [vector.tobytes() for vector in vectors]
     pairs = np.triu_indices(len(clips), 1)
@@ -65,6 +98,17 @@ def main() -> None:
         joined = (numbers[:, None] == numbers)[pairs]
         precision, recall = (same & joined).sum() / joined.sum(), (same & joined).sum() / same.sum()
         print(f"| {distance} | {len(set(numbers))} | {precision:.3f} | {recall:.3f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("media", type=Path, nargs="?")
+    parser.add_argument("--samples", type=Path)
+    arguments = parser.parse_args()
+    if arguments.media:
+        report(photographed(arguments.media))
+    if arguments.samples:
+        report(acted(arguments.samples))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Measures who speaks: the right face and voices off screen in sample films, and the right sound of real talkers.
 
-python benchmarks/speakers.py SCENES [--media ../shared/media], where SCENES was made by `emodal sample-films --scenes`.
+python benchmarks/speakers.py SCENES... [--media ../shared/media] [--talkers FILM...], where SCENES were made by `emodal
+sample-films --scenes`, and each further film shows somebody who speaks.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import pickle
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -17,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from emodal_data.clips.speaker_reading import read_tracks, shot_and_sound
-from emodal_data.clips.speaking import SeenFaces, SpeakingMeasures, score_tracks
+from emodal_data.clips.speaking import SeenFaces, Speakers, SpeakingMeasures, score_tracks
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.span import Span
-from emodal_data.face import create_backend
+from emodal_data.face import FaceTrack, create_backend
 from emodal_data.face.tracks import overlap
 from emodal_data.media import open_film
 from emodal_data.media.voice_activity import speech_in
@@ -46,10 +47,20 @@ class Heard:
 
     def score(self, other: "Heard | None" = None) -> list[SpeakingMeasures]:
         """The measures of the faces with their own sound, or with that of another shot."""
+        return list(self.speakers(other).measures)
+
+    def speakers(self, other: "Heard | None" = None) -> Speakers:
+        """The faces that are scored, and their measures."""
         heard = other or self
         length_s = min(self.shot.length_s, len(heard.wave) / 16_000)
         shot = Span(self.shot.start_s, self.shot.start_s + length_s)
-        return list(score_tracks(self.seen, heard.wave, shot, self.span, heard.speech).measures)
+        return score_tracks(self.seen, heard.wave, shot, self.span, heard.speech)
+
+    def beside(self, track: FaceTrack, other: FaceTrack) -> "Heard":
+        """The shot with one of its faces, and another shot's that is moved to the start of this one."""
+        late_s = track.times_s[0] - other.times_s[0]
+        moved = FaceTrack([t_s + late_s for t_s in other.times_s], other.boxes, other.openings)
+        return replace(self, seen=SeenFaces([track, moved], self.seen.frame_px))
 
 
 def hear(path: Path, span: Span | None, fps: float, backend: object) -> Heard:
@@ -75,14 +86,16 @@ def interval(hits: int, all_of_them: int) -> str:
     )
 
 
-def scenes(folder: Path, fps: float) -> None:
+def scenes(folders: list[Path], fps: float) -> None:
     """Print a table of sample films with known truth."""
     backend = create_backend("embedded")
     on_screen: dict[str, list[str]] = defaultdict(list)
     right: dict[str, list[bool]] = defaultdict(list)
     lags, cpu, syncs = [], [], []
-    with (folder / "truth.csv").open() as file:
-        for row in csv.DictReader(file):
+    talking: list[tuple[Heard, FaceTrack]] = []
+    away: list[Heard] = []
+    for folder in folders:
+        for row in csv.DictReader((folder / "truth.csv").read_text().splitlines()):
             span = Span(float(row["start"]), float(row["end"]))
             kept = (
                 folder / "heard" / f"{row['film']}-{row['start']}-{fps:g}.pickle"
@@ -93,17 +106,22 @@ def scenes(folder: Path, fps: float) -> None:
                 heard = hear(folder / "films" / row["film"], span, fps, backend)
                 kept.parent.mkdir(exist_ok=True)
                 kept.write_bytes(pickle.dumps(heard))
-            measures = heard.score()
+            scored = heard.speakers()
+            measures = scored.measures
             cpu.append(heard.cpu_s / heard.shot.length_s)
             kind, scores = row["kind"], [one.speaking_score for one in measures]
             on_screen[kind].append(measures[0].on_screen if measures else "no face")
+            if kind in OFF_SCREEN:
+                away.append(heard)
             if kind in OFF_SCREEN or not measures:
                 continue
             best = int(np.argmax(scores))
-            track = heard.seen.tracks[best]
+            track = scored.tracks[best]
             box = tuple(float(row[side]) for side in ("x0", "y0", "x1", "y1"))
             shown = track.boxes[track.nearest((span.start_s + span.end_s) / 2)]
             right[kind].append(overlap(shown, box) > 0.3)  # type: ignore[arg-type]
+            if kind in ON_SCREEN and right[kind][-1]:
+                talking.append((heard, track))
             if kind == "dubbed":
                 lags.append(measures[best].voice_lag_s)
             if kind == "talk":
@@ -127,14 +145,51 @@ def scenes(folder: Path, fps: float) -> None:
     print(f"dubbed lags: {[round(lag, 2) for lag in lags if lag is not None]}")
     print(f"talk, mouth_sync and movement: {np.mean(syncs, axis=0).round(3)}")
     print(f"CPU s a second of film: {np.mean(cpu):.2f}")
+    crossed(talking, away)
 
 
-def talkers(media: Path, fps: float) -> None:
+def crossed(talking: list[tuple[Heard, FaceTrack]], away: list[Heard]) -> None:
+    """Print the same for faces and voices that were never together: every talker beside every face of a scene whose
+    voice is off screen, and those faces with the voice of every talker."""
+    beside = np.full((len(talking), len(away)), np.nan)
+    nobody = np.full((len(talking), len(away)), np.nan)
+    for row, (heard, track) in enumerate(talking):
+        for column, other in enumerate(away):
+            if not other.seen.tracks:
+                continue
+            both = heard.beside(track, other.seen.tracks[0]).speakers()
+            beside[row, column] = both.measures[0].speaking_score > max(
+                (one.speaking_score for one in both.measures[1:]), default=0.0
+            )
+            found = other.score(heard)
+            nobody[row, column] = bool(found) and found[0].on_screen == "no"
+    for name, table in (("right face", beside), ("voice off screen said no", nobody)):
+        low, high = _interval_of_mean(table)
+        print(
+            f"crossed, {table.shape[0]} talkers and {table.shape[1]} others, {name}: {np.nanmean(table):.1%} "
+            f"of {np.isfinite(table).sum()} ({low:.1%} to {high:.1%})"
+        )
+
+
+def _interval_of_mean(table: Floats) -> tuple[float, float]:
+    """95 % interval from 1,000 draws of rows and of columns."""
+    rng = np.random.default_rng(0)
+    rows, columns = table.shape
+    means = [
+        np.nanmean(table[np.ix_(rng.integers(rows, size=rows), rng.integers(columns, size=columns))])
+        for _ in range(1000)
+    ]
+    low, high = np.percentile(means, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def talkers(media: Path, further: list[Path], fps: float) -> None:
     """Print how well real faces fit their own sound, against the other sounds of the set and against RAVDESS speech."""
     backend = create_backend("embedded")
-    paths = [*sorted((media / "grid").glob("*.mpg")), *sorted((media / "ravdess/video").glob("*.mp4"))]
+    ravdess = sorted((media / "ravdess/video").glob("*.mp4"))
+    paths = [*sorted((media / "grid").glob("*.mpg")), *ravdess, *further]
     heard = [hear(path, None, fps, backend) for path in paths]
-    talker = np.array([path.stem if path.suffix == ".mpg" else path.stem[-2:] for path in paths])
+    talker = np.array([path.stem[-2:] if path in ravdess else path.stem for path in paths])
     speech = sorted((media / "ravdess/speech").glob("*.flac"))
     for name, other, voice in (
         ("of the set", heard, talker),
@@ -152,7 +207,9 @@ def talkers(media: Path, fps: float) -> None:
                 f"own {own.mean():.2f} +- {own.std():.2f}, "
                 f"other {table[foreign].mean():.2f} +- {table[foreign].std():.2f}"
             )
-        print(f"said yes: own {np.mean(own >= 0.6):.2f}, other {np.mean(table[foreign] >= 0.6):.2f}")
+        print(
+            f"said yes: own {np.mean(own >= 0.6):.2f}, other {np.mean(table[foreign] >= 0.6):.2f}", flush=True
+        )
         print(
             "AUC of each clip:",
             [round(float((own[n] > table[n][foreign[n]]).mean()), 2) for n in range(len(own))],
@@ -199,14 +256,15 @@ def _drawn(people: Names, rng: np.random.Generator) -> npt.NDArray[np.intp]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenes", type=Path, nargs="?")
+    parser.add_argument("scenes", type=Path, nargs="*")
     parser.add_argument("--media", type=Path)
+    parser.add_argument("--talkers", type=Path, nargs="*", default=[])
     parser.add_argument("--fps", type=float, default=25.0)
     arguments = parser.parse_args()
     if arguments.scenes:
         scenes(arguments.scenes, arguments.fps)
     if arguments.media:
-        talkers(arguments.media, arguments.fps)
+        talkers(arguments.media, arguments.talkers, arguments.fps)
     sys.stdout.flush()
 
 

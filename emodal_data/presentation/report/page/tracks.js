@@ -9,15 +9,18 @@ emodal.tracks = (() => {
       target.replaceChildren(...(tracks ? [element("p", { className: "soft" }, "No face could be followed in the shot.")] : []));
       return;
     }
-    const most = Math.max(0.1, ...tracks.mouths.flat().filter((opening) => opening !== null));
-    const rows = tracks.mouths.map((mouth, number) => row(tracks, mouth, number, most));
+    // Closed lips have an opening too, so the curves begin at the smallest one.
+    const openings = tracks.mouths.flat().filter((opening) => opening !== null);
+    const least = Math.min(...openings);
+    const scale = (opening) => (opening - least) / Math.max(0.1, Math.max(...openings) - least);
+    const rows = tracks.mouths.map((mouth, number) => row(tracks, mouth, number, scale));
     const times = element("p", { className: "times soft" }, element("span", {}, `${tracks.start_s.toFixed(2)} s`), element("span", {}, `${tracks.end_s.toFixed(2)} s`));
     const key = element("p", { className: "soft" }, element("span", { className: "swatch mouth" }), " opening of the mouth ", element("span", { className: "swatch voice" }), " voice");
     target.replaceChildren(element("h3", {}, "Faces in the shot"), ...rows, times, key);
     if (audio) follow(target, tracks, audio, start_s);
   }
 
-  function row(tracks, mouth, number, most) {
+  function row(tracks, mouth, number, scale) {
     const chosen = number === tracks.chosen;
     const text = `Face ${number + 1}${chosen ? ", that of the clip" : ""}: speaks with probability ${tracks.scores[number].toFixed(2)}`;
     const made = element("figure", { className: chosen ? "track chosen" : "track" }, element("figcaption", {}, text));
@@ -30,11 +33,11 @@ emodal.tracks = (() => {
       strip.style.aspectRatio = tracks.per_track;
       made.append(strip);
     }
-    made.append(curves(tracks.voice, mouth, most, text));
+    made.append(curves(tracks.voice, mouth, scale, text));
     return made;
   }
 
-  function curves(voice, mouth, most, text) {
+  function curves(voice, mouth, scale, text) {
     const x = (n) => ((n + 0.5) / voice.length) * width;
     const y = (share) => height - edge - share * (height - 2 * edge);
     const around = voice.map((level, n) => `${x(n).toFixed(1)},${y(level).toFixed(1)}`).join(" ");
@@ -43,7 +46,7 @@ emodal.tracks = (() => {
     // A face that is not seen for a while leaves a gap.
     let part = [];
     for (const [n, opening] of [...mouth.entries(), [mouth.length, null]]) {
-      if (opening !== null) part.push(`${x(n).toFixed(1)},${y(opening / most).toFixed(1)}`);
+      if (opening !== null) part.push(`${x(n).toFixed(1)},${y(scale(opening)).toFixed(1)}`);
       else if (part.length) {
         chart.append(svg("polyline", { class: "mouth", points: part.join(" ") }));
         part = [];
