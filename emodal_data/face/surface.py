@@ -78,7 +78,8 @@ def canonical_surface() -> Surface:
 def _nearest_inside(inside: npt.NDArray[np.bool_]) -> tuple[Floats, tuple[Places, Places]]:
     """For each pixel outside, the distance to the nearest pixel inside, and the rows and the columns of those.
 
-    Of several, the one furthest left, then up. The distance transform of scipy takes a quarter second to be imported.
+    Of several, the one furthest left, then up. The distance transform of scipy gives the same, but its import costs 0.2
+    CPU-s a process. OpenCV labels approximate distances only: the depth would change by up to 0.13 cm.
     """
     edge = inside & (cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     columns, rows = np.nonzero(edge.T)

