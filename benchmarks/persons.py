@@ -18,6 +18,7 @@ from emodal_data.face import create_backend
 from emodal_data.face.embedding import create_embedder
 from emodal_data.face.tracks import overlap
 from emodal_data.media import open_film
+from emodal_data.sample_films.script import CAST
 
 #: Centres of the faces of four men in bald_guys.jpg, pixels: grouped by the embeddings, checked by eye.
 PHOTO = "bald_guys.jpg"
@@ -66,10 +67,11 @@ def photographed(media: Path) -> Faces:
 
 
 def acted(samples: Path) -> Faces:
-    """The faces in the middle of the clips of sample films; a person is an actor of one film."""
+    """The faces in the middle of the clips of sample films of seed 0; a person is the photograph of an actor."""
     faces = Faces()
     truth = pd.read_csv(samples / "truth.csv").dropna(subset=["x0"])
-    for name, clips in truth.groupby("film"):
+    for number, (name, clips) in enumerate(truth.groupby("film")):
+        photographs = np.random.default_rng([0, number]).permutation(CAST)  # as films.py draws them
         path = samples / "films" / str(name)
         with open_film(path, root=path.parent, config=ClipsConfig()) as film:
             for clip in clips.itertuples():
@@ -77,7 +79,8 @@ def acted(samples: Path) -> Faces:
                 box = (clip.x0, clip.y0, clip.x1, clip.y1)
                 found = [face for face in faces.backend.faces(rgb) if overlap(face.box_xyxy, box) > 0.3]
                 if found:
-                    faces.add(rgb, found[0].landmarks68, clip.speaker, str(name))
+                    photograph = photographs["abc".index(clip.speaker[-1])]
+                    faces.add(rgb, found[0].landmarks68, f"photograph {photograph}", str(name))
     return faces
 
 
