@@ -89,6 +89,7 @@ def clock_notes(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.Series
     even if they lie within the film.
     """
     notes = pd.Series("", index=rows.index, dtype=object)
+    rows = rows[["film", "start_s", "end_s", *(["fps"] if "fps" in rows else [])]]  # each part is copied
     for film, of_film in rows.groupby("film", sort=False):
         fact = facts[str(film)]
         last_s = float(of_film["end_s"].max())

@@ -101,8 +101,8 @@ def _members(samples: pd.DataFrame, clips: pd.DataFrame, compared: pd.Series | N
     first = np.flatnonzero(~pd.Series(clip * len(splits) + split).duplicated().to_numpy())
     known = clips[["film", "start_s", "end_s", "group", "face_hash"]].assign(compared=compared)
     members = samples[["clip_id", "split"]].iloc[first].astype({"clip_id": "str", "split": object})
-    members = members.set_axis(clip[first])
-    return members.join(known.reindex(names).reset_index(drop=True))
+    known = known.loc[names.astype("str")].take(clip[first])
+    return pd.concat([members.set_axis(clip[first]), known.set_axis(clip[first])], axis=1)
 
 
 def crossing(members: pd.DataFrame, ids: pd.DataFrame | None) -> dict[str, dict[str, int]]:
