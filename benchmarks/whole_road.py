@@ -1,14 +1,14 @@
 """Compares the whole pipeline from films to a dataset: emodal, a handwritten script, and what other packages do of it.
 
 python benchmarks/whole_road.py [--samples FOLDER] [--films 4] [--clips-per-film 58] [--every 10]
-    [--video2dataset PYTHON] [--mmsa-fet PYTHON] [--curator PYTHON] [--lhotse PYTHON]
+    [--video2dataset PYTHON] [--mmsa-fet PYTHON] [--curator PYTHON] [--data-juicer PYTHON] [--lhotse PYTHON]
 emodal and the script augment to the size of the poster's dataset: 11,606 samples of 3,075 clips.
---samples: a folder of emodal sample-films (made if absent). PYTHON: that of an environment with the other package, see
-the files peer_*.py. Each method runs as a process of its own; CPU includes its children, memory is that of its largest
-process. emodal reads every clip, and its start-up counts. The script and NeMo Curator read one clip in --every, over
-all films; MMSA-FET reads a fifth of these; video2dataset and lhotse, which read whole films, read all clips of one
-film in --every. Their cost a clip does not depend on the number of clips once their start-up (a run over two clips) is
-subtracted.
+--samples: a folder of emodal sample-films (made if absent). PYTHON: that of an environment with the other package,
+see the files peer_*.py. Each method runs as a process of its own; CPU includes its children, memory is that of its
+largest process. emodal reads every clip, and its start-up counts. The script, NeMo Curator and Data-Juicer read one
+clip in --every, over all films; MMSA-FET reads a fifth of these; video2dataset and lhotse, which read whole films,
+read all clips of one film in --every. Their cost a clip does not depend on the number of clips once their start-up (a
+run over two clips) is subtracted.
 """
 
 import functools
@@ -34,7 +34,7 @@ from sheet import finish, machine
 from emodal_data.media import open_film
 
 HERE = Path(__file__).parent
-PEERS = ("video2dataset", "mmsa_fet", "curator", "lhotse")
+PEERS = ("video2dataset", "mmsa_fet", "curator", "data_juicer", "lhotse")
 #: Clips whose frame and sound are compared with those of the film.
 CHECKED = 24
 RATE_HZ = 16000
@@ -189,14 +189,16 @@ def compare(samples: Path, count: int, every: int, peers: Mapping[str, Path | No
         }
         right = frames_off(films, whole, stems)
         lines.append(used.row("video2dataset, cut and frame only", ours, right, "not made"))
-    if python := peers["curator"]:
-        used = cost([python, HERE / "peer_curator.py"], some, "curator")
+    for name, title in (("curator", "NeMo Curator"), ("data_juicer", "Data-Juicer")):
+        if not (python := peers[name]):
+            continue
+        used = cost([python, HERE / f"peer_{name}.py"], some, name)
         order = some.groupby("film").cumcount()
         stems = {
-            row: work / "curator" / f"{Path(some['film'][row]).stem}_{order[row]:05}" for row in checked(some)
+            row: work / name / f"{Path(some['film'][row]).stem}_{order[row]:05}" for row in checked(some)
         }
-        title = "NeMo Curator, cut and middle frame only"
-        lines.append(used.row(title, ours, frames_off(films, some, stems), "not made"))
+        right = frames_off(films, some, stems)
+        lines.append(used.row(f"{title}, cut and middle frame only", ours, right, "not made"))
     if python := peers["lhotse"]:
         used = cost([python, HERE / "peer_lhotse.py"], whole, "lhotse")
         sounds = {row: wavfile.read(work / "lhotse" / f"{row:05}.wav")[1] for row in checked(whole)}
@@ -208,7 +210,7 @@ def main() -> None:
     parser = parser_of(__doc__, films=4)
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--video2dataset", type=Path, help="Python of an environment that holds it")
-    for name in ("--mmsa-fet", "--curator", "--lhotse"):
+    for name in ("--mmsa-fet", "--curator", "--data-juicer", "--lhotse"):
         parser.add_argument(name, type=Path, help="Python of an environment that holds it")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
