@@ -8,6 +8,7 @@ from pathlib import Path
 import uvicorn
 
 from emodal_data.core.errors import InputError
+from emodal_data.dataset.folder import read_manifest
 from emodal_data.dataset.read import open_dataset
 from emodal_data.storage.film_cache import name_films
 from emodal_data.storage.urls import local_path, url_of
@@ -103,4 +104,9 @@ def _reviewed(place: Path, config: Config) -> Reviewed:
     name_films(config.films)
     if not config.films.is_dir():
         raise InputError(f"{config.films}: no such folder of films")
-    return clips_of_dataset(open_dataset(place))
+    dataset = open_dataset(place)
+    if not read_manifest(dataset):
+        raise InputError(
+            f"{place}: nothing to review; give a build, a folder of emodal propose, or an annotation file"
+        )
+    return clips_of_dataset(dataset)

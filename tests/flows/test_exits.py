@@ -45,6 +45,33 @@ def test_wrong_arguments_are_one_line_that_says_where_help_is(arguments: str, li
 @pytest.mark.parametrize(
     "arguments",
     [
+        "verify gone",
+        "diff gone gone",
+        "check-split gone gone",
+        "leak-price gone",
+        "forget gone --film x",
+        "review gone --films .",
+        "review . --films .",
+        "export gone --to webdataset --out new",
+        "propose --films gone --out new",
+        "plan --films . --annotations gone.csv --out new",
+    ],
+)
+def test_a_place_that_is_not_there_is_named_and_nobody_is_asked_to_report_a_fault(
+    arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended, clear_errors():
+        app(arguments.split(), standalone_mode=False)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2, said
+    assert "gone" in said or ".: nothing to review" in said
+    assert "a fault of this program" not in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
         "init s3://bucket/new",
         "export no-build --to webdataset --out s3://bucket/new",
         "propose --films here --out s3://bucket/new",

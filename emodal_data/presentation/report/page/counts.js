@@ -3,8 +3,8 @@ emodal.counts = (() => {
   // The rows of a chart. name: of the chart; spec: its specification, whose first layer has the rows of all clips.
   function of(name, spec, clips) {
     const { values } = spec.layer[0].data;
-    if (name === "classes") return groups(clips, (clip) => [clip.label ?? "unlabelled", clip.split], ([label, split], n) => ({ label, split, clips: n }));
-    if (name === "film-classes") return groups(clips, (clip) => [clip.film, clip.label ?? "unlabelled"], ([film, label], n) => ({ film, label, clips: n }));
+    if (name === "classes") return groups(clips, (clip) => clip.label ?? "unlabelled", (clip) => clip.split, (label, split, n) => ({ label, split, clips: n }));
+    if (name === "film-classes") return groups(clips, (clip) => clip.film, (clip) => clip.label ?? "unlabelled", (film, label, n) => ({ film, label, clips: n }));
     const { column, edges } = spec.usermeta;
     if (name.startsWith("measure-")) {
       const isLog = spec.layer[0].encoding.x.scale.type === "log";
@@ -17,14 +17,17 @@ emodal.counts = (() => {
     return [...counts].map(([value, n]) => ({ value, clips: n }));
   }
 
-  function groups(clips, keys, row) {
+  function groups(clips, outer, inner, row) {
     const counts = new Map();
     for (const clip of clips) {
       if (!clip.kept) continue;
-      const key = JSON.stringify(keys(clip));
-      counts.set(key, (counts.get(key) ?? 0) + 1);
+      const one = outer(clip);
+      if (!counts.has(one)) counts.set(one, new Map());
+      const within = counts.get(one);
+      const other = inner(clip);
+      within.set(other, (within.get(other) ?? 0) + 1);
     }
-    return [...counts].map(([key, n]) => row(JSON.parse(key), n));
+    return [...counts].flatMap(([one, within]) => [...within].map(([other, n]) => row(one, other, n)));
   }
 
   // Of kept and of dropped clips. What lies beyond the outermost edges is in the outermost bins.

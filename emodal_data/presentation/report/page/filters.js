@@ -36,6 +36,10 @@ emodal.filters = (() => {
     return [answer(clip)].flat();
   }
 
+  function isAnswer(given, value) {
+    return Array.isArray(given) ? given.includes(value) : given === value;
+  }
+
   function select(name, title, options) {
     const made = element("select", { name, onchange: apply }, ...options);
     return element("label", {}, title, made);
@@ -57,11 +61,12 @@ emodal.filters = (() => {
 
   function apply() {
     const form = document.getElementById("filters");
-    const wanted = Object.entries(questions).filter(([name]) => form.elements[name].value !== all);
+    const asked = Object.entries(questions).map(([name, [, answer]]) => [answer, form.elements[name].value]);
+    const wanted = asked.filter(([, value]) => value !== all);
     const text = form.elements.text.value.trim().toLowerCase();
     const left = clips.filter(
       (clip) =>
-        wanted.every(([name, [, answer]]) => valuesOf(answer, clip).includes(form.elements[name].value)) &&
+        wanted.every(([answer, value]) => isAnswer(answer(clip), value)) &&
         ranges.passes(clip) &&
         (text === "" || words(clip).includes(text)),
     );
