@@ -75,8 +75,8 @@ def _tasks(path: Path) -> list[dict[str, Any]]:
         for task in tasks
     ):
         raise InputError(
-            f"{path}: not a Label Studio export: choose JSON there, not JSON-MIN; as a table, JSON is a list of "
-            "records with one for each span, and no record holds others"
+            f"{path}: not a Label Studio export: choose JSON there, not JSON-MIN; a table in JSON is a list of flat "
+            "records, one for each span"
         )
     return tasks
 

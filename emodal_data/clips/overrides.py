@@ -125,7 +125,7 @@ def override_plan(
             known[clip_id] = override
         elif clip_id not in left_out and override.film not in away:
             raise InputError(
-                f"{override.path}: row {override.row}: there is no clip {clip_id!r}: its span or film is another now; "
+                f"{override.path}: row {override.row}: there is no clip {clip_id!r}: its span or its film has changed; "
                 "remove the row, or decide again in the report"
             )
     if not known:

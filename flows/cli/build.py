@@ -55,7 +55,7 @@ def plan(
     overrides: Overrides = None,
     config: ConfigFile = None,
     set_: Settings = None,
-    with_all: Annotated[bool, typer.Option("--all", help="A line for every warning and wrong row.")] = False,
+    with_all: Annotated[bool, typer.Option("--all", help="Print every warning and every wrong row.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if a row cannot be used.")] = False,
     as_json: Json = False,
 ) -> None:

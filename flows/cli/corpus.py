@@ -14,7 +14,7 @@ corpus = typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode=None)
 
 @corpus.callback()
 def _corpus() -> None:
-    """Public corpora: from their own files to a table of spans and an emodal.toml.
+    """Turn the files of a public corpus into a table of spans and an emodal.toml.
 
     Example: emodal corpus table ravdess RAVDESS --out ravdess/spans.csv
     """

@@ -34,7 +34,7 @@ def leak_price(
     out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
     as_json: Json = False,
 ) -> None:
-    """Leakage audit: the accuracy of simple models on a leaking split of this dataset, and on one without leaks.
+    """Leakage audit: the accuracy of simple models on a leaking split of this dataset and on one without leaks.
 
     Example: emodal leak-price build
     """
@@ -100,7 +100,10 @@ def forget(
     speaker: Annotated[str | None, typer.Option(help="Speaker, as the annotations name them.")] = None,
     person: Annotated[int | None, typer.Option(help="Number of a person, as in the column person.")] = None,
     model: Annotated[
-        bool, typer.Option("--model", help="Remove OUT/model too: it may have learnt from it.")
+        bool,
+        typer.Option(
+            "--model", help="Remove OUT/model too, because it may have learnt from what is removed."
+        ),
     ] = False,
     also: Annotated[
         list[Path] | None,
@@ -109,7 +112,7 @@ def forget(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing; say what would go and what would be left.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: Json = False,
 ) -> None:
     """Remove a film, a speaker or a person from a build, then search every file for its name. Reads no film.

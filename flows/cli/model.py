@@ -24,7 +24,7 @@ def train(
     sweep: Annotated[
         list[str] | None,
         typer.Option(
-            help="Values to try, such as learning_rate=1e-3,3e-4. Repeated, a grid; nothing else is trained."
+            help="Values to try, such as learning_rate=1e-3,3e-4. Repeat it for a grid. Nothing else is trained."
         ),
     ] = None,
     workers: Annotated[
@@ -74,7 +74,7 @@ def evaluate(
     predictions: Annotated[
         Path | None,
         typer.Option(
-            help="Parquet file for the truth and every probability; default: in evaluations/ of the model."
+            help="Parquet file for the true classes and all probabilities; default: in evaluations/ of the model."
         ),
     ] = None,
     as_json: Json = False,
@@ -102,7 +102,7 @@ def compare(
 ) -> None:
     """Compare two trainings on the clips that both judged, and name the settings that differ.
 
-    With --folds in both, the clips of all folds; else those of the test split.
+    If both were trained with --folds, the clips of all folds; otherwise those of the test split.
 
     Example: emodal compare build-of-may build-of-june
     """

@@ -35,7 +35,7 @@ Out = Annotated[Path | None, typer.Option(help="Folder for the build.")]
 Overrides = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Decisions made in the report: a CSV of clips to drop or relabel. Repeated for each reviewer."
+        help="Decisions made in the report: a CSV of clips to drop or relabel. Repeat it for each reviewer."
     ),
 ]
 ConfigFile = Annotated[

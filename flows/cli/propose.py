@@ -11,12 +11,12 @@ from flows.cli.options import ConfigFile, Films, Json, Settings, on_this_machine
 def propose(
     films: Films = None,
     out: Annotated[Path | None, typer.Option(help="Folder for annotations.csv and label-studio/.")] = None,
-    per_film: Annotated[int, typer.Option(min=1, help="Most spans of one film.")] = 40,
+    per_film: Annotated[int, typer.Option(min=1, help="At most this many spans of one film.")] = 40,
     no_clips: Annotated[
         bool, typer.Option("--no-clips", help="Only the table, no Label Studio project.")
     ] = False,
     model: Annotated[
-        Path | None, typer.Option(help="Trained model: the spans that would teach it most come first.")
+        Path | None, typer.Option(help="Trained model. The spans that would improve it most come first.")
     ] = None,
     config: ConfigFile = None,
     set_: Settings = None,
@@ -29,7 +29,7 @@ def propose(
     With --model, spans are ranked by how unsure the model is, how unlike the labelled clips they are, and how rare
     their class is; the columns score and why of the table say so.
 
-    What Label Studio exports as JSON is read by `emodal build --annotations`.
+    `emodal build --annotations` reads the JSON that Label Studio exports.
 
     Example: emodal propose --films films --out to-label --per-film 20
     """

@@ -20,7 +20,7 @@ def review(
     ],
     films: Films = None,
     reviewer: Annotated[
-        str | None, typer.Option(help="Your name, the author of your decisions; default: the user's.")
+        str | None, typer.Option(help="Your name, saved with each decision; default: your user name.")
     ] = None,
     to: Annotated[
         Path | None,

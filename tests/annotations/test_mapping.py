@@ -211,7 +211,7 @@ def test_records_within_a_record_are_rows_if_a_mapped_column_is_in_them(tmp_path
         ("t.jsonl", "\n".join(map(json.dumps, films))),
     ):
         assert cells(read_annotations(write(tmp_path, name, text), config), *names) == expected
-    with pytest.raises(InputError, match="no record holds others"):
+    with pytest.raises(InputError, match="list of flat records"):
         read_annotations(tmp_path / "t.json", TableConfig(columns={"film": "file"}))
 
 

@@ -122,7 +122,9 @@ def test_a_file_that_is_no_table_of_decisions_is_told(tmp_path: Path) -> None:
 def test_a_clip_that_the_build_does_not_know_is_told_unless_its_film_is_away(tmp_path: Path) -> None:
     plan, _ = plan_of(tmp_path)
     path = csv_of(tmp_path, "c0000,f0.mp4,0,1,drop,,", "c9,gone.mp4,0,1,drop,,")
-    with pytest.raises(InputError, match=r"overrides\.csv: row 3: there is no clip 'c9': its span or film"):
+    with pytest.raises(
+        InputError, match=r"overrides\.csv: row 3: there is no clip 'c9': its span or its film has changed"
+    ):
         override_plan(plan, taken(path))
     lost = {"row": 99, "film": "gone.mp4", "reason": Reason.FILM_MISSING.value, "clip_id": None}
     rows = pd.concat([plan.rows, pd.DataFrame([lost])], ignore_index=True)
