@@ -21,21 +21,24 @@ from emodal_data.clips.span_reading import (
     read_face,
     read_sound,
 )
-from emodal_data.core.config import AudioConfig, FaceConfig
+from emodal_data.core.config import AudioConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.core.span import Span
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
-from emodal_data.face import FaceBackend
-from emodal_data.media import Film, open_film
+from emodal_data.face import FaceBackend, FacePicture
+from emodal_data.face.views import make_views
+from emodal_data.media import Film, Frame, open_film
+from emodal_data.media.encoders import decode_image, encode_image
 
 
 @dataclass(frozen=True, eq=False)
 class SpanFeatures:
     """The features of a span.
 
-    image: (128, 128) uint8, the frontal face. audio_features: (68,). If one of them is None, its reason is set.
-    frames: (n, 128, 128), the faces of the frames of face.frames that pass the gates, if it is more than 1.
+    image: (128, 128) uint8, the frontal face, or the view of settings.picture as a dataset has it, (side, side) or
+    (side, side, 3). audio_features: (68,). If one of them is None, its reason is set.
+    frames: (n, ...), the faces of the frames of face.frames that pass the gates, if it is more than 1.
     short_term: (frames, 68), if the settings ask for it. frame_s: time stamp of the chosen frame, None without one.
     """
 
@@ -95,24 +98,35 @@ def _read(film: Film, span: Span, backend: FaceBackend, settings: ReadSettings) 
     try:
         seen = read_face(film, span, backend, settings.face)
         features = replace(features, frame_s=seen.frame.pts_s)
-        features = replace(features, image=_image(seen, settings.face))
-        return replace(features, frames=_frames(seen, settings.face))
+        features = replace(features, image=_image(seen, settings))
+        return replace(features, frames=_frames(seen, settings))
     except Dropped as drop:
         return replace(features, face_reason=drop.reason)
 
 
-def _image(seen: SpanFace, face: FaceConfig) -> NDArray[np.uint8]:
-    """The frontal face. Raises Dropped if there is none or a gate refuses it."""
+def _image(seen: SpanFace, settings: ReadSettings) -> NDArray[np.uint8]:
+    """The picture of the face. Raises Dropped if there is none or a gate refuses it."""
     if isinstance(seen.picture, Dropped):
         raise seen.picture
-    if verdict := face_gate(seen.picture.measures, face) or speaking_gate(seen.speaking, face):
+    if verdict := face_gate(seen.picture.measures, settings.face) or speaking_gate(
+        seen.speaking, settings.face
+    ):
         raise Dropped(verdict[0], measured=verdict[1])
-    return seen.picture.image
+    return _view(seen.frame, seen.picture, settings)
 
 
-def _frames(seen: SpanFace, face: FaceConfig) -> NDArray[np.uint8] | None:
-    faces = [one.picture.image for one in seen.frames if face_gate(one.picture.measures, face) is None]
-    return np.stack(faces) if faces else None
+def _frames(seen: SpanFace, settings: ReadSettings) -> NDArray[np.uint8] | None:
+    clear = [one for one in seen.frames if face_gate(one.picture.measures, settings.face) is None]
+    return np.stack([_view(one.frame, one.picture, settings) for one in clear]) if clear else None
+
+
+def _view(frame: Frame, picture: FacePicture, settings: ReadSettings) -> NDArray[np.uint8]:
+    """The picture that settings.picture names. A view was encoded for the dataset, and JPEG changes it."""
+    if settings.picture == "image":
+        return picture.image
+    face = settings.face.model_copy(update={"views": (settings.picture,)})
+    view = make_views(frame.rgb, picture, face)[settings.picture]
+    return decode_image(encode_image(view, face.view_format))
 
 
 def _speech(sound: SpanSound, audio: AudioConfig) -> Speech:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,13 +48,15 @@ _FRAME_PATIENCE_S, _SHOT_PATIENCE = 1.0, 2.0
 class ReadSettings:
     """The sections of the configuration that decide how spans are read.
 
-    films: the folder that a film must not lead out of; None for a film that is named by its path alone.
+    films: the folder that a film must not lead out of; None for a film that is named by its path alone. picture: what
+    a network takes of a face: the frontal image, or a view of face.views.
     """
 
     clips: ClipsConfig
     face: FaceConfig
     audio: AudioConfig
     films: Path | None = None
+    picture: Literal["image", "rgb", "gray"] = "image"
 
     def timeout_s(self, film: Path, spans: Sequence[Span]) -> float:
         """The time limit in seconds of a worker that opens a film and reads these spans of it."""

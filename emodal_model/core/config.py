@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+#: A picture of a sample that networks can take.
+PictureName = Literal["image", "rgb", "gray"]
 Weight = Annotated[float, Field(ge=0.0)]
 
 
@@ -19,6 +21,9 @@ class ModelConfig(BaseModel):
     name: Literal["emodal", "audio", "audio_recurrent", "image", "compare", "all"] = "compare"
     """Network to train. "compare": emodal, audio and image, for the poster's Table 1. "all": also linear baselines, and
     the recurrent network if the dataset has short-term frames."""
+    input: PictureName = "image"
+    """Picture that the networks take: the frontal gray face, or a view of the dataset (face.views), resized to 128x128
+    pixels."""
     filters: tuple[int, int, int] = (16, 32, 64)
     """Filters of the three 3x3 convolutions."""
     image_dense: Annotated[int, Field(gt=0)] = 128

@@ -22,7 +22,9 @@ MISSING = {
     "both": "no clip has both an image and sound",
 }
 
-#: The columns of the images of several frames, in datasets built with face.frames, and of their times.
-IMAGE_FRAMES, FRAME_TIMES = "image_frames", "frame_times_s"
+#: The columns of the pictures that a network can take (model.input). Their lists of several frames, in datasets built
+#: with face.frames, have this suffix; FRAME_TIMES are the times of these.
+IMAGES = {"image": "image", "rgb": "image_rgb", "gray": "image_gray"}
+FRAMES_SUFFIX, FRAME_TIMES = "_frames", "frame_times_s"
 
 NO_FRAMES = "the dataset has no short-term frames; build it with --set audio.short_term=true"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from emodal_model.data.image_frames import frames_in, has_colours
+
 #: Faces are aligned: twice these amounts would hide movements of a few pixels of the brows or the mouth.
 SHIFT_PX, TURN_DEG, ZOOM = 2.0, 4.0, 0.04
 #: The largest factor of contrast about mid-gray, up or down, and the largest change of brightness, in gray levels.
@@ -45,21 +47,23 @@ def draw_augmentations(rows: int, size: int, seed: tuple[int, ...]) -> Augmentat
 def augmented(images: np.ndarray, augmentations: Augmentations, places: np.ndarray) -> np.ndarray:
     """Augmented copies of images, of the same shape.
 
-    images: (n, size, size) uint8, or (n, frames, size, size): all frames of a sample alike, and blank ones stay blank.
-    places: (n,) the row of `augmentations` of each sample.
+    images: (n, size, size) uint8, or (n, frames, size, size): all frames of a sample alike, and blank ones stay blank;
+    both may have a last axis of three colours, which are changed alike. places: (n,) the row of `augmentations` of each
+    sample.
     """
     changed = np.zeros_like(images)
-    if images.ndim == 4:
-        places = np.repeat(places, images.shape[1])
-    every = (pictures.reshape(-1, *images.shape[-2:]) for pictures in (changed, images))
+    frames, is_colour = frames_in(images.shape[1:]), has_colours(images.shape)
+    places = np.repeat(places, frames)
+    one = images.shape[-3 if is_colour else -2 :]
+    every = (pictures.reshape(-1, *one) for pictures in (changed, images))
     for out, image, place in zip(*every, places, strict=True):
-        if images.ndim == 4 and not image.any():
+        if frames > 1 and not image.any():
             continue
         # Reflected at the border: a black edge would reveal the shift.
         moved = cv2.warpAffine(
             image,
             augmentations.matrices[place],
-            image.shape[::-1],
+            image.shape[1::-1],
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT_101,
         )

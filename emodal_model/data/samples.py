@@ -12,30 +12,32 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_model.core.config import PictureName
 from emodal_model.core.errors import ModelInputError
 from emodal_model.data.contract import (
     FEATURES,
     FRAME_TIMES,
     FRAMES,
-    IMAGE_FRAMES,
+    FRAMES_SUFFIX,
     IMAGE_SIZE,
+    IMAGES,
     NO_FRAMES,
     UNLABELLED,
 )
 from emodal_model.data.disk_images import DiskImages, on_disk
-from emodal_model.data.image_frames import pad_frames
+from emodal_model.data.image_frames import frames_in, image_shape, pad_frames, resized
 from emodal_model.data.sequences import Sequences
 
-_COLUMNS = ("clip_id", "film", "speaker", "label", "image", "audio_features", "augmentation")
+_COLUMNS = ("clip_id", "film", "speaker", "label", "audio_features", "augmentation")
 
 
 @dataclass(frozen=True)
 class Samples:
     """Samples as columns, all of the same length n.
 
-    images: (n, 128, 128) uint8, or (n, frames, 128, 128) with blank images after the last frame; an array or DiskImages
-    on disk. audio_features: (n, 68) float32, or the frames after
-    by_frames. has_image, has_audio: (n,) bool; where False, the image or the features are zeros.
+    images: (n, 128, 128) uint8, or (n, frames, 128, 128) with blank images after the last frame, with a last axis of
+    three colours for the view rgb; an array or DiskImages on disk. audio_features: (n, 68) float32, or the frames
+    after by_frames. has_image, has_audio: (n,) bool; where False, the image or the features are zeros.
     labels: (n,) int64, -1 if unlabelled; without classes 0 for a sample with a known target. clip_ids, films, speakers:
     (n,) str; a missing speaker is "". originals: (n,) bool, False for augmented samples. classes: the names of the
     labels 0, 1, ...; none if the dataset has only targets.
@@ -67,7 +69,7 @@ class Samples:
     @property
     def image_frames(self) -> int:
         """The most images of a sample."""
-        return self.images.shape[1] if len(self.images.shape) == 4 else 1
+        return frames_in(self.images.shape[1:])
 
     def having(self, head: str) -> np.ndarray:
         """(n,) bool: the samples with the inputs of a head, "audio", "image" or "both"."""
@@ -112,17 +114,17 @@ def _joined(columns: list[Any]) -> Any:
     return None if columns[0] is None else np.concatenate(columns)
 
 
-def images_mb(dataset: Path) -> float:
-    """Size of all decoded images of a dataset, in MB of 2**20 bytes."""
+def images_mb(dataset: Path, picture: PictureName = "image") -> float:
+    """Size of all decoded images of a dataset, in MB of 2**20 bytes. picture: model.input."""
     rows = sum(_metadata(path).num_rows for path in shards(dataset, "*"))
-    return float(rows * count_image_frames(dataset) * IMAGE_SIZE * IMAGE_SIZE / 2**20)
+    return float(rows * np.prod(image_shape(count_image_frames(dataset), picture == "rgb")) / 2**20)
 
 
 def count_image_frames(dataset: Path) -> int:
     """The most frames that a sample of the dataset has images of; 1 if samples have one image each."""
     most = 1
     for path in shards(dataset, "*"):
-        if IMAGE_FRAMES in _schema(path).names:
+        if FRAME_TIMES in _schema(path).names:
             times = _read_table(path, [FRAME_TIMES])[FRAME_TIMES].combine_chunks()
             most = max(most, pa.compute.max(times.value_lengths()).as_py() or 1)
     return most
@@ -145,32 +147,41 @@ def read_samples(
     with_frames: bool = False,
     targets: tuple[str, ...] = (),
     image_frames: int = 1,
+    picture: PictureName = "image",
 ) -> Samples:
     """All samples of a split, "train", "validation", "test" or "unlabelled"; none if the dataset has no such split.
 
     spill: a folder for the images, which are then DiskImages in an unnamed file; None: in memory. with_frames: read the
     short-term frames too. targets: numeric columns to read (see learned_targets); a column that a shard lacks is
     unknown. image_frames: with more than 1, the images of so many frames at most, where the dataset has the column; a
-    clip without any has its image as its one frame. A null image or null audio_features is a missing modality.
-    Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray images and 68
-    finite features.
+    clip without any has its image as its one frame. picture: model.input, a key of contract.IMAGES; views are resized.
+    A null image or null audio_features is a missing modality.
+    Raises ModelInputError if a shard is unreadable, lacks a column, or holds anything but 128x128 gray images (or views
+    of their number of colours) and 68 finite features.
     """
-    wanted = [*_COLUMNS, FRAMES] if with_frames else [*_COLUMNS]
+    column, shape = IMAGES[picture], image_shape(is_colour=picture == "rgb")
+    if picture != "image" and not has_column(dataset, column):
+        raise ModelInputError(
+            f"{dataset}: has no column {column}, which model.input={picture} needs; build the dataset with "
+            f"--set 'face.views=[\"{picture}\"]'"
+        )
+    wanted = [*_COLUMNS, column, *([FRAMES] if with_frames else [])]
     classes, targets = read_classes(dataset), learned_targets(dataset, targets)
     if not classes:
         wanted.remove("label")
-    if image_frames > 1 and has_column(dataset, IMAGE_FRAMES):
-        wanted.append(IMAGE_FRAMES)
+    has_lists = image_frames > 1 and has_column(dataset, column + FRAMES_SUFFIX)
+    if has_lists:
+        wanted.append(column + FRAMES_SUFFIX)
     tables = [_read_table(path, wanted, targets) for path in shards(dataset, split)]
     rows = sum(table.num_rows for table in tables)
     # Filled in place: 11,606 images need 190 MB, and a list of them with its copy three times that.
-    shape = (rows, *([image_frames] if IMAGE_FRAMES in wanted else []), IMAGE_SIZE, IMAGE_SIZE)
-    images = on_disk(shape, spill) if spill else np.zeros(shape, np.uint8)
+    every = (rows, *([image_frames] if has_lists else []), *shape)
+    images = on_disk(every, spill) if spill else np.zeros(every, np.uint8)
     has_image = np.zeros(rows, np.bool_)
-    for index, (clip_id, pngs) in enumerate(_pngs(tables)):
-        if pngs:
-            decoded = np.stack([_decode(png, clip_id, dataset) for png in pngs])
-            images[index] = pad_frames(decoded[None], image_frames)[0] if len(shape) > 3 else decoded[0]
+    for index, (clip_id, files) in enumerate(_image_files(tables, column)):
+        if files:
+            decoded = np.stack([_decode(file, picture, clip_id, dataset) for file in files])
+            images[index] = pad_frames(decoded[None], image_frames)[0] if has_lists else decoded[0]
             has_image[index] = True
     samples = Samples(
         images=DiskImages([images]) if spill else images,
@@ -344,11 +355,12 @@ def _read_table(path: Path, wanted: list[str], optional: tuple[str, ...] = ()) -
         ) from exc
 
 
-def _pngs(tables: list[pa.Table]) -> Iterator[tuple[str, list[bytes]]]:
-    """The clip of each sample and its frames; without frames its image; without an image none."""
+def _image_files(tables: list[pa.Table], column: str) -> Iterator[tuple[str, list[bytes]]]:
+    """The clip of each sample and the files of its frames; without frames of its image; without an image none."""
     for table in tables:
-        several = table[IMAGE_FRAMES] if IMAGE_FRAMES in table.column_names else table["image"]
-        for clip_id, image, frames in zip(table["clip_id"], table["image"], several, strict=True):
+        lists = column + FRAMES_SUFFIX
+        several = table[lists if lists in table.column_names else column]
+        for clip_id, image, frames in zip(table["clip_id"], table[column], several, strict=True):
             one, many = image.as_py(), frames.as_py()
             files = (
                 many if isinstance(many, list) and many else [one] if one and one["bytes"] is not None else []
@@ -356,15 +368,19 @@ def _pngs(tables: list[pa.Table]) -> Iterator[tuple[str, list[bytes]]]:
             yield str(clip_id.as_py()), [file["bytes"] for file in files]
 
 
-def _decode(png: bytes, clip_id: str, dataset: Path) -> np.ndarray:
+def _decode(file: bytes, picture: PictureName, clip_id: str, dataset: Path) -> np.ndarray:
+    """The image of a PNG or JPEG file; see read_samples for picture."""
     image = (
-        cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+        cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_UNCHANGED) if file else None
     )  # empty bytes are damage
-    if image is None or image.shape != (IMAGE_SIZE, IMAGE_SIZE) or image.dtype != np.uint8:
+    if picture != "image" and image is not None and image.dtype == np.uint8:
+        image = resized(image)
+    if image is None or image.shape != image_shape(is_colour=picture == "rgb") or image.dtype != np.uint8:
+        wanted = f"{IMAGE_SIZE}x{IMAGE_SIZE} 8-bit gray" if picture == "image" else f"8-bit {picture}"
         raise ModelInputError(
-            f"{dataset}: clip {clip_id}: the image is not {IMAGE_SIZE}x{IMAGE_SIZE} 8-bit gray; build the dataset again"
+            f"{dataset}: clip {clip_id}: the image is not {wanted}; build the dataset again"
         )
-    return np.asarray(image)
+    return np.asarray(image[:, :, ::-1] if picture == "rgb" else image)
 
 
 def _audio_features(table: pa.Table, dataset: Path) -> np.ndarray:

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from emodal_model.data.contract import IMAGE_SIZE
+from emodal_model.data.image_frames import frames_in, has_colours
 from emodal_model.data.samples import Samples
 from emodal_model.evaluation.scores import softmax
 
@@ -62,13 +63,17 @@ def audio_features(samples: Samples) -> np.ndarray:
 
 
 def image_features(samples: Samples) -> np.ndarray:
-    """(n, 1764 + 256): histograms of oriented gradients, and a 16x16 thumbnail; the mean over several frames."""
+    """(n, 1764 + 256): histograms of oriented gradients, and a 16x16 thumbnail; the mean over several frames.
+
+    Images in colour have the gradients of their gray, and a thumbnail of three colours: (n, 1764 + 768).
+    """
 
     def features(image: np.ndarray) -> np.ndarray:
-        if image.ndim == 3:
+        if frames_in(image.shape) > 1:
             return np.asarray(np.mean([features(frame) for frame in image if frame.any()], axis=0))
         small = cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA)
-        return np.concatenate([oriented_gradients(image), small.ravel()])
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if has_colours(image.shape) else image
+        return np.concatenate([oriented_gradients(np.asarray(gray)), small.ravel()])
 
     return np.asarray([features(image) for image in samples.images], np.float64)
 

@@ -85,6 +85,7 @@ def evaluate(model_path: str | Path, dataset: str | Path, predictions: Path | No
         with_frames=any(network.uses_frames for network in able),
         targets=able[-1].targets,
         image_frames=max(network.image_frames for network in able),
+        picture=able[-1].picture,
     )
     test = labelled_originals(samples if able[-1].labels else samples.without_classes())
     judged = judge(able, test, _majority(able[-1], test))

@@ -16,7 +16,7 @@ import numpy as np
 from emodal_model.core.backend import keras, tf, without_stderr
 from emodal_model.core.errors import ModelInputError, ModelWorkError
 from emodal_model.core.files import atomic_path, write_text
-from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
+from emodal_model.data.contract import FEATURES, FRAMES
 from emodal_model.inference.predictor import Predictor, load, save
 from emodal_model.network.forward import answer
 
@@ -41,8 +41,9 @@ def export(predictor: Predictor, folder: Path, to: str) -> tuple[Path, float]:
     """Write the network into a folder in one of FORMATS.
 
     Returns the file and the largest difference of its probabilities from the network's. The inputs are those of the
-    network: images (n, 128, 128) uint8, or (n, frames, 128, 128) with blank images after the last frame; audio_features
-    (n, 68) float32; short_term_features (n, frames, 68) float32 with zeros after the end of a clip; n is 1 in LiteRT.
+    network: images (n, 128, 128) uint8, or (n, frames, 128, 128) with blank images after the last frame, for the view
+    rgb with a last axis of three colours; audio_features (n, 68) float32; short_term_features (n, frames, 68) float32
+    with zeros after the end of a clip; n is 1 in LiteRT.
     The outputs are those of Predictor.outputs.
     Raises ModelInputError if a package is missing, ModelWorkError if the file cannot be written or its probabilities
     differ.
@@ -68,11 +69,10 @@ def described(predictor: Predictor) -> str:
 def _largest_difference(call: Call, predictor: Predictor) -> float:
     """The largest difference of a probability on random inputs, in the runtime of the file; codes are not compared."""
     rng = np.random.default_rng(0)
-    frames = [predictor.image_frames] if predictor.image_frames > 1 else []
     differences: list[np.ndarray] = []
     for _ in range(8):
         every = {
-            "images": rng.integers(0, 256, (1, *frames, IMAGE_SIZE, IMAGE_SIZE), np.uint8),
+            "images": rng.integers(0, 256, (1, *predictor.image_shape), np.uint8),
             "audio_features": rng.standard_normal((1, FEATURES)).astype(np.float32),
             FRAMES: rng.standard_normal((1, rng.integers(1, 200), FEATURES)).astype(np.float32),
         }

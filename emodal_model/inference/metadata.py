@@ -5,13 +5,15 @@ Every .keras file holds it as emodal.json, and every export has it too: the inpu
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
-from emodal_model.core.config import ModelConfig
+from emodal_model.core.config import ModelConfig, PictureName
 from emodal_model.core.errors import ModelInputError
 from emodal_model.core.versions import versions
 from emodal_model.data.samples import learned_targets, read_classes, read_manifest, shards
@@ -70,6 +72,17 @@ def read_about(file: Path) -> dict[str, Any]:
     if not isinstance(about, dict):
         raise ModelInputError(f"{file}: not a model of emodal train, or damaged")
     return about
+
+
+def picture_of(about: Mapping[str, Any]) -> PictureName:
+    """The picture that a model takes (model.input). Raises ModelInputError if its metadata names none that there is."""
+    try:
+        name = about.get("config", {}).get("input", "image")  # a model of before the setting does not name it
+        return ModelConfig(input=name).input
+    except (AttributeError, ValidationError) as exc:
+        raise ModelInputError(
+            "the model's picture (input) is not what emodal train writes: train it again"
+        ) from exc
 
 
 def model_files(path: Path) -> list[Path]:

@@ -15,11 +15,11 @@ import numpy as np
 from emodal_model.core.backend import keras
 from emodal_model.core.errors import ModelInputError
 from emodal_model.core.files import atomic_path
-from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
-from emodal_model.data.image_frames import stack_frames
+from emodal_model.data.contract import FEATURES, FRAMES
+from emodal_model.data.image_frames import has_colours, image_shape, resized, stack_frames
 from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
-from emodal_model.inference.metadata import ABOUT, model_file, read_about
+from emodal_model.inference.metadata import ABOUT, model_file, picture_of, read_about
 from emodal_model.network.build import MAIN_HEAD
 from emodal_model.network.forward import answers_of, image_frames_of, outputs_of, usable_by
 
@@ -43,7 +43,7 @@ class Predictor:
 
     name: "emodal", "audio", "audio_recurrent" or "image". about: its metadata. uses_frames: its audio input is
     short-term frames, not the 68 features of a clip. image_frames: the number of images of a sample that it takes the
-    mean code of.
+    mean code of. picture: model.input, "image", "rgb" or "gray"; image_shape: of the images of a sample.
     """
 
     def __init__(self, network: Any, about: dict[str, Any]) -> None:
@@ -51,6 +51,8 @@ class Predictor:
         self.name: str = network.name
         self.uses_frames: bool = FRAMES in network.input
         self.image_frames: int = image_frames_of(network)
+        self.picture = picture_of(about)
+        self.image_shape = image_shape(self.image_frames, self.picture == "rgb")
         self.labels: tuple[str, ...] = tuple(about["labels"])
         self.targets: tuple[str, ...] = tuple(about.get("targets", ()))
 
@@ -58,7 +60,8 @@ class Predictor:
         """(n, classes) float32 probabilities in the order of `labels`; (n, 0) for a network without classes.
 
         images: (n, 128, 128) uint8; if image_frames is more than 1, also (n, frames, 128, 128), or n arrays of
-        (frames, 128, 128). audio_features: (n, 68), or n arrays of (frames, 68) if the network uses frames.
+        (frames, 128, 128). For a network of the view rgb, all have a last axis of three colours, and views of any size
+        are resized. audio_features: (n, 68), or n arrays of (frames, 68) if the network uses frames.
         Either may be None, a missing modality: EMODal then answers with the softmax on the other one.
         Raises ModelInputError if the network has no input left.
         """
@@ -74,16 +77,30 @@ class Predictor:
         """The outputs of the network, the head that answers for the available modalities, and the number of samples."""
         if self.uses_frames and audio_features is not None:
             audio_features = _checked_frames(audio_features)
+        if images is not None:
+            images = self._of_network_size(images)
         if self.image_frames > 1 and images is not None:
-            images = _checked_images(images, self.image_frames)
-        images, audio_features = _checked(images, audio_features, self.image_frames)
+            images = _checked_images(images, self.image_shape)
+        images, audio_features = _checked(images, audio_features, self.image_shape)
         head = self.head_for(images is not None, audio_features is not None)
         n = len(audio_features) if images is None else len(images)
         if images is None:
-            images = np.zeros((n, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+            images = np.zeros((n, *image_shape(is_colour=self.picture == "rgb")), np.uint8)
         if audio_features is None:
             audio_features = np.zeros((n, FEATURES), np.float32)
         return outputs_of(self.network, images, audio_features), head, n
+
+    def _of_network_size(self, images: Any) -> Any:
+        """Views, of one frame or of several, resized to the images of the network; other images as they are."""
+        if self.picture == "image":
+            return images
+        rank = len(image_shape(is_colour=self.picture == "rgb"))
+        rows = [np.asarray(image) for image in images]
+        if any(row.dtype != np.uint8 or row.ndim not in (rank, rank + 1) or 0 in row.shape for row in rows):
+            return images  # refused by the checks
+        return [
+            resized(row) if row.ndim == rank else np.stack([resized(frame) for frame in row]) for row in rows
+        ]
 
     def predict_with_codes(
         self, images: Any = None, audio_features: Any = None
@@ -106,7 +123,7 @@ class Predictor:
     ) -> list[Answer]:
         """An answer for each sample, in order. A sample may lack its image, its sound, or both.
 
-        images: (128, 128) uint8, (frames, 128, 128) if image_frames is more than 1, or None.
+        images: (128, 128) uint8, (frames, 128, 128) if image_frames is more than 1, or None; views as in predict.
         audio_features: (68,), or (frames, 68) if the network uses frames, or None.
         """
         heads = [
@@ -217,29 +234,30 @@ def _checked_frames(sounds: Any) -> Sequences:
     return Sequences(rows)
 
 
-def _checked_images(images: Any, count: int) -> np.ndarray:
-    """The frames of several clips, (n, count, 128, 128). Raises ModelInputError."""
+def _checked_images(images: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The frames of several clips, (n, *shape), whose first axis is the frames. Raises ModelInputError."""
     rows = [np.asarray(image) for image in images]
-    side = (IMAGE_SIZE, IMAGE_SIZE)
-    wrong = [f"{row.shape} {row.dtype}" for row in rows if row.dtype != np.uint8 or row.shape[-2:] != side]
-    wrong += [f"{row.shape}" for row in rows if row.ndim not in (2, 3) or 0 in row.shape]
+    one = shape[1:]
+    wrong = [
+        f"{row.shape} {row.dtype}" for row in rows if row.dtype != np.uint8 or row.shape[-len(one) :] != one
+    ]
+    wrong += [f"{row.shape}" for row in rows if row.ndim not in (len(one), len(shape)) or 0 in row.shape]
     if wrong:
         raise ModelInputError(
-            f"each image must be {side} or (frames, {IMAGE_SIZE}, {IMAGE_SIZE}) uint8, not {wrong[0]}"
+            f"each image must be {one} or (frames, {', '.join(map(str, one))}) uint8, not {wrong[0]}"
         )
-    return stack_frames(rows, count)
+    return stack_frames(rows, shape[0], has_colours(one))
 
 
 def _checked(
-    images: Any, audio_features: Any, image_frames: int = 1
+    images: Any, audio_features: Any, shape: tuple[int, ...]
 ) -> tuple[np.ndarray | None, np.ndarray | Sequences | None]:
     """The two inputs as arrays of the right shape and type. Raises ModelInputError."""
     if images is not None:
         images = np.asarray(images)
-        frames = [image_frames] if image_frames > 1 else []
-        if images.dtype != np.uint8 or images.shape[1:] != (*frames, IMAGE_SIZE, IMAGE_SIZE):
+        if images.dtype != np.uint8 or images.shape[1:] != shape:
             raise ModelInputError(
-                f"images must be (n, {IMAGE_SIZE}, {IMAGE_SIZE}) uint8, not {images.shape} {images.dtype}"
+                f"images must be (n, {', '.join(map(str, shape))}) uint8, not {images.shape} {images.dtype}"
             )
     if audio_features is not None and not isinstance(audio_features, Sequences):
         audio_features = np.asarray(audio_features, np.float32)

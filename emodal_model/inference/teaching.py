@@ -95,7 +95,11 @@ def labelled_codes(network: Predictor, dataset: Path) -> np.ndarray:
     Raises ModelInputError if the dataset cannot be read.
     """
     samples = read_samples(
-        dataset, "train", with_frames=network.uses_frames, image_frames=network.image_frames
+        dataset,
+        "train",
+        with_frames=network.uses_frames,
+        image_frames=network.image_frames,
+        picture=network.picture,
     )
     if network.uses_frames:
         samples = samples.by_frames()

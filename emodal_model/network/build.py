@@ -5,6 +5,7 @@ networks of one modality have the same branches. The recurrent network, the post
 (short_term_features) instead. Normalisation is part of the network, as plain layers.
 """
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from emodal_model.core.backend import keras
 from emodal_model.core.config import ModelConfig
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
 from emodal_model.data.disk_images import DiskImages
+from emodal_model.data.image_frames import frames_in, has_colours, image_shape
 from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
 from emodal_model.network.decorrelation import CLIP, Decorrelation, decorrelation_of
@@ -60,8 +62,10 @@ def normalisation_of(samples: Samples) -> Normalisation:
         if len(pixels)
         else np.zeros(1, np.uint8)
     )
-    if pixels.ndim == 4:  # without the blank images after the last frame of a sample
-        pixels = pixels[pixels.any(axis=(2, 3))]
+    if (
+        samples.image_frames > 1 and pixels.ndim > 1
+    ):  # without the blank images after the last frame of a sample
+        pixels = pixels[pixels.reshape(*pixels.shape[:2], -1).any(axis=2)]
     sounds = _present(samples.audio_features, samples.has_audio)
     if len(sounds) == 0:
         sounds = np.zeros((1, FEATURES))
@@ -107,7 +111,7 @@ def build_network(
     scales: Normalisation,
     classes: int,
     dtype: str = "float32",
-    image_frames: int = 1,
+    images: tuple[int, ...] = image_shape(),
 ) -> Any:
     """The Keras model of a network. Inputs by name; outputs: the logits of its heads, "both", "audio", "image".
 
@@ -115,8 +119,8 @@ def build_network(
     in their own units.
     EMODal also has the codes "audio_code" and "image_code", (n, config.features), for the common loss.
     classes: width of the heads, or 0. dtype: Keras policy of the hidden layers; logits and codes are always float32.
-    image_frames: with more than 1, so many images of each sample, of which blank ones do not count; the code of the
-    image is the mean of the codes of its frames.
+    images: the shape of the images of a sample, see image_frames.image_shape. Of several frames, blank ones do not
+    count; the code of the image is the mean of the codes of its frames.
     """
     inputs: dict[str, Any] = {}
     codes: dict[str, Any] = {}
@@ -128,8 +132,7 @@ def build_network(
         inputs["audio_features"] = keras.Input((FEATURES,), name="audio_features")
         codes["audio"] = _audio_branch(inputs["audio_features"], config, scales, dtype, next_kernel)
     if name in ("emodal", "image"):
-        shape = (*([image_frames] if image_frames > 1 else []), IMAGE_SIZE, IMAGE_SIZE)
-        inputs["images"] = keras.Input(shape, name="images", dtype="uint8")
+        inputs["images"] = keras.Input(images, name="images", dtype="uint8")
         codes["image"] = _image_branch(inputs["images"], config, scales, dtype, next_kernel)
     heads = dict(codes)
     if name == "emodal":
@@ -273,12 +276,13 @@ def _image_branch(
 ) -> Any:
     """Three 3x3 convolutions, each with max pooling; flatten; dense; dropout; dense 10. Of several frames, the mean."""
     gain = 1.0 / scales.pixel_std
-    frames = images.shape[1] if len(images.shape) == 4 else 1
+    frames = frames_in(images.shape[1:])
+    planes = (IMAGE_SIZE, IMAGE_SIZE, 3 if has_colours(images.shape) else 1)
     if frames == 1:
-        x = keras.layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="image_plane", dtype="float32")(images)
+        x = keras.layers.Reshape(planes, name="image_plane", dtype="float32")(images)
     else:  # each frame is a picture of its own, up to the mean of the codes
         pixels = keras.ops.cast(images, "float32")
-        x = keras.ops.reshape(pixels, (-1, IMAGE_SIZE, IMAGE_SIZE, 1))
+        x = keras.ops.reshape(pixels, (-1, *planes))
     x = keras.layers.Rescaling(gain, -scales.pixel_mean * gain, name="image_standardised", dtype=dtype)(x)
     for number, filters in enumerate(config.filters, start=1):
         x = keras.layers.Conv2D(
@@ -306,7 +310,10 @@ def _image_branch(
     code = _code(config, next_kernel, "image_code")(x)
     if frames == 1:
         return code
-    is_frame = keras.ops.sign(keras.ops.max(pixels, axis=(2, 3)))[:, :, None]
+    is_frame = keras.ops.sign(
+        keras.ops.max(keras.ops.reshape(pixels, (-1, frames, math.prod(planes))), axis=2)
+    )
+    is_frame = is_frame[:, :, None]
     codes = keras.ops.reshape(code, (-1, frames, config.features)) * is_frame
     return keras.ops.sum(codes, axis=1) / keras.ops.maximum(keras.ops.sum(is_frame, axis=1), 1.0)
 

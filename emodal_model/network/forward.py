@@ -7,7 +7,7 @@ import numpy as np
 from emodal_model.core.backend import tf
 from emodal_model.data.contract import FEATURES, FRAMES
 from emodal_model.data.disk_images import DiskImages
-from emodal_model.data.image_frames import pad_frames
+from emodal_model.data.image_frames import frames_in, pad_frames
 from emodal_model.data.samples import Samples
 from emodal_model.data.sequences import Sequences
 from emodal_model.network.build import MAIN_HEAD
@@ -35,7 +35,7 @@ def outputs_of(
 def image_frames_of(network: Any) -> int:
     """The number of images of each sample that a network takes."""
     images = network.input.get("images")
-    return int(images.shape[1]) if images is not None and len(images.shape) == 4 else 1
+    return frames_in(images.shape[1:]) if images is not None else 1
 
 
 def usable_by(name: str, samples: Samples) -> np.ndarray:

@@ -3,14 +3,22 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from emodal_model.core.config import ModelConfig
+from emodal_model.core.config import ModelConfig, PictureName
 from emodal_model.core.files import write_text
 from emodal_model.data.samples import read_manifest
 from emodal_model.evaluation.scores import wilson_interval
 from emodal_model.evaluation.tables import TITLES, TRAINED, power_note
+from emodal_model.inference.metadata import picture_of
 from emodal_model.report.templates import render
+
+#: What the networks take of a face, by model.input.
+_PICTURES: Final[Mapping[PictureName, str]] = {
+    "image": "a frontal face (128x128, gray)",
+    "rgb": "a face in colour (the view rgb, resized to 128x128)",
+    "gray": "a face as it was filmed (the view gray, resized to 128x128)",
+}
 
 
 def write_card(out: Path, dataset: Path, metrics: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -35,6 +43,7 @@ def model_card(folder: str, metrics: Mapping[str, Any], about: Mapping[str, Any]
     )
     return render(
         "card.md.j2",
+        picture=_PICTURES[picture_of(about)],
         folder=folder,
         metrics=metrics,
         about=about,

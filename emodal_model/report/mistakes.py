@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emodal_model.data.image_frames import frames_in, has_colours
 from emodal_model.data.previews import Preview, read_previews
 from emodal_model.data.samples import Samples, shards
 
@@ -102,8 +103,9 @@ def sounds_of(dataset: Path, clip_ids: Iterable[str]) -> dict[str, str]:
 
 
 def _png(image: np.ndarray) -> str:
-    """image: (128, 128), or (frames, 128, 128), of which the first is shown."""
-    image = image if image.ndim == 2 else image[0]
+    """image: (128, 128), gray or with three colours, or (frames, ...), of which the first is shown."""
+    image = image[0] if frames_in(image.shape) > 1 else image
+    image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)) if has_colours(image.shape) else image
     return _data_uri("image/png", cv2.imencode(".png", image)[1].tobytes())
 
 

@@ -104,8 +104,8 @@ def fit(
     repeatable(config.seed)
     scales = normalisation_of(train)
     classes = len(train.classes)
-    frames = train.image_frames
-    network = build_network(name, config, scales, classes, choose_precision(config.precision), frames)
+    images = train.images.shape[1:]
+    network = build_network(name, config, scales, classes, choose_precision(config.precision), images)
     varies = bool(config.vary_pictures) and "images" in network.input
     class_weights = tf.constant(balanced_weights(train.labels, classes))
     present = np.stack([train.has_audio, train.has_image], axis=1)
@@ -132,7 +132,7 @@ def fit(
                 variable.assign(value)
         step = make_step(
             *(network, optimizer, class_weights, stage.config, variables, is_partial, target_std),
-            image_shape=train.images.shape[1:],
+            image_shape=images,
         )
         best_epoch = max((report.epoch for report in done if report.is_best), default=0)
         # A warm-up without a positive H-score on validation pairs is not kept.
@@ -147,10 +147,10 @@ def fit(
             _seed_dropout(network, seed)
             rate = learning_rate(stage, epoch)
             optimizer.learning_rate = rate
-            images = _images_of(stage, train, seed if varies else None)
+            images_at = _images_of(stage, train, seed if varies else None)
             losses = [
                 step(
-                    images(places),
+                    images_at(places),
                     train.audio_features[rows],
                     train.labels[rows],
                     *([present[rows]] if is_partial else []),
@@ -189,7 +189,7 @@ def fit(
         network.set_weights(best_weights)
 
     # Kept in float32: the answers are the same on machines without bfloat16, and every export format can hold it.
-    kept = build_network(name, config, scales, classes, image_frames=frames)
+    kept = build_network(name, config, scales, classes, images=images)
     kept.set_weights(best_weights)
     last = [report for report in history if report.stage == "all"]
     warm_up = [report for report in history if report.stage != "all"]

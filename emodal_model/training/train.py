@@ -76,7 +76,7 @@ def train(
         )
     data_hash = dataset_hash(dataset)
     run = identity(data_hash, config)
-    spill = out if images_mb(dataset) > config.memory_mb else None
+    spill = out if images_mb(dataset, config.input) > config.memory_mb else None
     if spill:
         _make_folder(out)
     names, left_out = _names(config, dataset)
@@ -188,7 +188,7 @@ def describe_again(dataset: Path, out: Path, config: ModelConfig, metrics: dict[
 
     Raises ModelInputError if dataset or model cannot be read, ModelWorkError if a file cannot be written.
     """
-    spill = out if images_mb(dataset) > config.memory_mb else None
+    spill = out if images_mb(dataset, config.input) > config.memory_mb else None
     network = load(out / f"{list(metrics['training'])[-1]}.keras")
     describe_run(out, dataset, metrics, network, _test_samples(dataset, config, spill, network.uses_frames))
 
@@ -289,7 +289,7 @@ def _training_and_test_samples(
     fold = config.fold
     held, image_frames = _fold_of(dataset, fold), count_image_frames(dataset)
     labelled, unlabelled, validation = (
-        read_samples(dataset, split, spill, with_frames, config.targets, image_frames)
+        read_samples(dataset, split, spill, with_frames, config.targets, image_frames, config.input)
         for split in ("train", "unlabelled", "validation")
     )
     if held is None:
@@ -313,10 +313,11 @@ def _hold_out_by(manifest: dict[str, Any]) -> str:
 
 def _test_samples(dataset: Path, config: ModelConfig, spill: Path | None, with_frames: bool) -> Samples:
     """The samples to test on. Raises ModelInputError if the dataset lacks the fold."""
-    held, images = _fold_of(dataset, config.fold), count_image_frames(dataset)
+    held = _fold_of(dataset, config.fold)
+    read = with_frames, config.targets, count_image_frames(dataset), config.input
     if held is None:
-        return labelled_originals(read_samples(dataset, "test", None, with_frames, config.targets, images))
-    samples = read_samples(dataset, "train", spill, with_frames, config.targets, images)
+        return labelled_originals(read_samples(dataset, "test", None, *read))
+    samples = read_samples(dataset, "train", spill, *read)
     return labelled_originals(samples.take(held))
 
 

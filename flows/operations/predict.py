@@ -30,7 +30,7 @@ from emodal_data.storage.files import write_bytes
 from emodal_data.storage.film_cache import film_at_hand
 from emodal_data.storage.sync import pull
 from emodal_data.storage.urls import NAMES, local_path, shown
-from emodal_model.inference.metadata import model_file, read_about
+from emodal_model.inference.metadata import model_file, picture_of, read_about
 from flows.config.models import StorageConfig
 from flows.progress.observer import observer
 from flows.progress.wrong_rows import wrong_row_line, wrong_rows
@@ -161,6 +161,7 @@ def settings_of(about: dict[str, Any]) -> ReadSettings:
             clips.model_copy(update=lowest),
             FaceConfig(**about.get("face", {})),
             AudioConfig(**about.get("audio", {})),
+            picture=picture_of(about),
         )
     except TypeError as error:
         raise InputError("the model's settings are not what emodal train writes: train it again") from error

@@ -24,6 +24,7 @@ from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.reasons import Reason
 from emodal_data.core.span import Span
 from emodal_data.core.worker_pool import WorkerFailed
+from emodal_data.media.encoders import decode_image
 from tests.media.films import Recipe, make_film
 
 SETTINGS = ReadSettings(ClipsConfig(), FaceConfig(), AudioConfig())
@@ -75,6 +76,9 @@ def test_several_frames_of_a_span_are_of_one_face_and_those_that_a_build_stores(
     decoded = [cv2.imdecode(np.frombuffer(frame["image"], np.uint8), 0) for frame in frames]
     np.testing.assert_array_equal(seen.frames, decoded)
     assert seen.frame_s == stored["frame_s"]
+    (coloured,) = extract_features(films / film, [span], replace(settings, picture="rgb"))
+    views = [decode_image(data) for data in (stored["image_rgb"], frames[0]["image_rgb"])]
+    np.testing.assert_array_equal([coloured.image, coloured.frames[0]], views)
 
 
 def test_a_film_without_faces_keeps_its_sound_and_one_without_sound_track_says_so(tmp_path: Path) -> None:

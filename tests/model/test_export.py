@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from emodal_model import load
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelInputError, ModelWorkError
+from emodal_model.data.image_frames import image_shape
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.inference import export as exports
 from emodal_model.inference.export import FORMATS, export
@@ -25,9 +26,11 @@ ABOUT = {"labels": ["angry", "happy", "neutral", "sad"], "feature_names": ["zcr_
 
 
 def network_of(name: NetworkName, config: ModelConfig) -> Predictor:
-    network = build_network(name, config, normalisation_of(SAMPLES), 4)
+    images = image_shape(is_colour=config.input == "rgb")
+    network = build_network(name, config, normalisation_of(SAMPLES), 4, images=images)
     temperatures = {"audio": 1.0, "image": 2.0, "both": 0.5} if name == "emodal" else {name: 2.0}
-    return Predictor(with_probabilities([(network, temperatures)]), ABOUT)
+    about = ABOUT if config.input == "image" else ABOUT | {"config": {"input": config.input}}
+    return Predictor(with_probabilities([(network, temperatures)]), about)
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +88,12 @@ def test_keras_gives_the_same_model_without_pickle_or_lambda(predictor: Predicto
 def test_a_network_of_one_modality_takes_one_input_in_onnx(
     name: NetworkName, tiny: ModelConfig, tmp_path: Path
 ) -> None:
-    path, _ = export(network_of(name, tiny), tmp_path, "onnx")
+    path, _ = export(network_of(name, tiny.model_copy(update={"input": "rgb"})), tmp_path, "onnx")
     assert path.name == f"{name}.onnx"
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert [i.name for i in session.get_inputs()] == ["audio_features" if name == "audio" else "images"]
+    (given,) = session.get_inputs()
+    shape = ["audio_features", 68] if name == "audio" else ["images", 128, 128, 3]
+    assert [given.name, *given.shape[1:]] == shape
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), 1.0])

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from emodal_model import load
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelInputError
 from emodal_model.data.image_augmentation import augmented, draw_augmentations
-from emodal_model.data.image_frames import pad_frames, stack_frames
+from emodal_model.data.image_frames import image_shape, pad_frames, stack_frames
 from emodal_model.data.samples import count_image_frames, read_samples
 from emodal_model.data.synthetic import draw_samples
 from emodal_model.evaluation.baselines import image_features
@@ -24,19 +25,25 @@ IMAGES = draw_samples(5, seed=2).images
 NO_SOUND = np.zeros((1, 68), np.float32)
 
 
-def test_the_code_of_a_clip_is_the_mean_of_the_codes_of_its_frames(tiny: ModelConfig) -> None:
+@pytest.mark.parametrize("is_colour", [False, True])
+def test_the_code_of_a_clip_is_the_mean_of_the_codes_of_its_frames(
+    tiny: ModelConfig, is_colour: bool
+) -> None:
     scales = normalisation_of(draw_samples(5, seed=2))
-    one, several = (build_network("image", tiny, scales, 4, image_frames=count) for count in (1, 3))
+    images = np.stack([IMAGES, IMAGES // 2, 255 - IMAGES], axis=3) if is_colour else IMAGES
+    one, several = (
+        build_network("image", tiny, scales, 4, images=image_shape(count, is_colour)) for count in (1, 3)
+    )
     several.set_weights(one.get_weights())
 
     def logits(network: Any, images: np.ndarray) -> np.ndarray:
         return outputs_of(network, images, np.repeat(NO_SOUND, len(images), axis=0))["image"]
 
-    each = logits(one, IMAGES)
-    np.testing.assert_allclose(logits(several, IMAGES), each, rtol=1e-5)  # one frame each
-    two = logits(several, pad_frames(IMAGES[None, :2], 3))  # and a blank image
+    each = logits(one, images)
+    np.testing.assert_allclose(logits(several, images), each, rtol=1e-5, atol=1e-6)  # one frame each
+    two = logits(several, pad_frames(images[None, :2], 3))  # and a blank image
     np.testing.assert_allclose(two, each[:2].mean(axis=0, keepdims=True), rtol=1e-5, atol=1e-6)
-    spread = logits(several, IMAGES[None])  # of five frames, three
+    spread = logits(several, images[None])  # of five frames, three
     np.testing.assert_allclose(spread, each[[0, 1, 3]].mean(axis=0, keepdims=True), rtol=1e-5, atol=1e-6)
 
 
@@ -67,6 +74,9 @@ def test_a_dataset_with_views_and_eight_frames_is_loaded_by_datasets_and_trained
     samples = read_samples(folder, "train", image_frames=8)
     assert samples.images.shape == (len(loaded["train"]), 8, 128, 128)
     np.testing.assert_array_equal(samples.images[0, 7], np.asarray(first["image_frames"][7]))
+    coloured = read_samples(folder, "train", image_frames=8, picture="rgb").images
+    small = cv2.resize(np.asarray(first["image_rgb_frames"][7]), (128, 128), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(coloured[0, 7], small)
     assert image_features(samples.take(np.arange(2))).shape == (2, 2020)
 
     train(folder, tmp_path / "model", tiny.model_copy(update={"name": "image", "epochs": 1}))
