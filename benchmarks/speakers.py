@@ -65,6 +65,7 @@ class Heard:
 
 def hear(path: Path, span: Span | None, fps: float, backend: object) -> Heard:
     """Read a span of a film; None: all of it."""
+    path = path.resolve()
     with open_film(path, root=path.parent, config=ClipsConfig()) as film:
         began = time.process_time()
         whole = span or Span(0.0, film.duration_s)
