@@ -7,6 +7,7 @@ the whole track (audio_index.py). Samples that no frame covers are zero, and are
 import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import av
@@ -27,6 +28,7 @@ from emodal_data.media.audio_index import IndexPlaces, Run, TrackIndex
 from emodal_data.media.audio_window import BufferPool, Mixed, Track, Window
 from emodal_data.media.clock import Clock
 from emodal_data.media.guard import Budget, refuse_passing, timed_out
+from emodal_data.media.lost_packets import LostPackets
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 
 #: Decoders need earlier frames: overlapping windows, the 80 ms of Opus, MP3's bit reservoir. So many seconds are enough
@@ -39,6 +41,9 @@ _QUICK = (
 _ENDLESS = ("dfpwm", "g723_1", "g726", "g726le")
 #: The first packets after a seek may give nothing (MP3 waits for its reservoir), so decoding begins this much earlier.
 _MARGIN_S = 0.1
+#: What decoders give so long after packets were lost still depends on what was lost: 80 ms of Opus, three frames
+#: of MP3 with the bits that it saved before.
+_AFTER_LOSS_S = 0.12
 #: Frames read at the start of the stream to learn its frame grid.
 _GRID_FRAMES = 8
 _MAX_RATE_HZ = 768_000
@@ -82,13 +87,17 @@ class AudioSpan:
 
 
 class AudioReader:
-    """Reads spans of one sound track. open_track opens the file again, at its start. identity: of file and track."""
+    """Reads spans of one sound track. open_track opens the file again, at its start. identity: of file and track.
+
+    path: of the film.
+    """
 
     def __init__(
         self,
         open_track: Callable[[], tuple[InputContainer, AudioStream]],
         config: ClipsConfig,
         identity: Hashable,
+        path: Path,
     ) -> None:
         self._open_track = open_track
         self._identity = identity
@@ -96,6 +105,8 @@ class AudioReader:
         self._mix = config.audio_mix
         self._buffers = BufferPool()
         self._container, self._stream = open_track()
+        is_ts = self._container.format.name == "mpegts"
+        self._lost = LostPackets(path, self._stream.id) if is_ts else None
         try:
             self._grid = self._learn_grid(Budget.of(config))
         except BaseException:
@@ -242,6 +253,8 @@ class AudioReader:
         is_rate_late = decoder.name.startswith("mp")
         due: list[tuple[Packet[AudioStream], bool]] = []
         place, places, is_after_damage = None, 0, False
+        is_torn, torn_until = False, -(2**63)
+        after_loss = round(_AFTER_LOSS_S / (self._stream.time_base or 1))
         while True:
             budget.spend()
             try:
@@ -262,6 +275,9 @@ class AudioReader:
             is_own = pos is not None and pos != place
             if is_own:
                 place, places = pos, places + 1
+                is_torn = self._lost is not None and self._lost.is_torn(cast(int, pos))
+            if is_torn and packet.pts is not None:
+                torn_until = packet.pts + after_loss
             if from_pts is not None:
                 if packet.pts is not None and packet.pts < from_pts:
                     due = [(packet, is_own)]
@@ -281,6 +297,8 @@ class AudioReader:
                     if places < 2 and not is_whole:
                         continue
                     is_unsettled = False
+                if frames and one.pts is not None and one.pts < torn_until:
+                    frames = (None,)
                 for frame in frames:
                     if is_rate_late and frame is not None:
                         frame.sample_rate = decoder.sample_rate

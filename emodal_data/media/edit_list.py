@@ -5,8 +5,6 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import BinaryIO
 
-from av.container import InputContainer
-
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.mp4_boxes import boxes
@@ -19,13 +17,11 @@ _TRACKS = {b"vide": "picture", b"soun": "sound"}
 _MAX_BYTES = 2**16
 
 
-def check_edits(path: Path, container: InputContainer) -> None:
+def check_edits(path: Path) -> None:
     """Raise Dropped(FRAME_UNCERTAIN) if an edit list joins several pieces, or plays one at another speed.
 
     FFmpeg shows such pieces at other times than they have in the film, or leaves frames out. ISO/IEC 14496-12, 8.6.6.
     """
-    if not container.format.name.startswith("mov"):
-        return
     with path.open("rb") as file:
         for name, end in boxes(file, 0, path.stat().st_size):
             if (

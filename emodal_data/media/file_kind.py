@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
+from emodal_data.media.mp4_boxes import boxes
+
 #: Bytes that are read from the start of a file.
 _HEAD = 4096
 #: Where an ISO 9660 volume states its name.
@@ -15,6 +17,9 @@ _ISO_AT = 32769
 _UNFINISHED = frozenset(
     {".part", ".partial", ".filepart", ".crdownload", ".opdownload", ".download", ".aria2", ".!ut", ".ytdl"}
 )
+
+#: Boxes of an MP4 that say where its frames are.
+_INDEX = (b"moov", b"moof")
 
 _CONVERT = "this container is not read; convert it to MP4 or Matroska"
 
@@ -113,26 +118,9 @@ def _by_text(head: bytes, size: int) -> str | None:
 def _by_layout(file: BinaryIO, head: bytes, size: int) -> str | None:
     if not head.strip(b"\x00"):
         return "zeros where a film begins: the download or copy was not finished, or the disk lost it"
-    if head[4:8] == b"ftyp" and not _has_index(file, size):
+    if head[4:8] == b"ftyp" and not any(name in _INDEX for name, _ in boxes(file, 0, size)):
         return "an MP4 without its index (moov): the download, copy or recording broke off"
     file.seek(_ISO_AT)
     if file.read(5) == b"CD001":
         return "a disc image: copy its films out of it"
     return None
-
-
-def _has_index(file: BinaryIO, size: int) -> bool:
-    """Whether one of the top boxes of an MP4 is its index."""
-    at = 0
-    while at + 8 <= size:
-        file.seek(at)
-        header = file.read(16)
-        length = int.from_bytes(header[:4], "big")
-        if header[4:8] in (b"moov", b"moof"):
-            return True
-        if length == 1:
-            length = int.from_bytes(header[8:16], "big")
-        if length < 8:  # 0: up to the end of the file
-            return False
-        at += length
-    return False

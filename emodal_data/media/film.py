@@ -19,7 +19,6 @@ from emodal_data.core.reasons import Reason
 from emodal_data.media.audio import AudioReader, AudioSpan
 from emodal_data.media.clock import Clock
 from emodal_data.media.colours import container_colours
-from emodal_data.media.edit_list import check_edits
 from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.guard import (
     Budget,
@@ -29,11 +28,10 @@ from emodal_data.media.guard import (
     select_stream,
 )
 from emodal_data.media.info import FilmInfo, picture_stream, read_info, sound_stream
-from emodal_data.media.matroska import check_start
-from emodal_data.media.mxf import check_index
 from emodal_data.media.packet_table import PacketTable, read_table
 from emodal_data.media.read_through import LISTED_DEMUXERS, has_true_length, is_read_through
 from emodal_data.media.scan import scan
+from emodal_data.media.structure import check_structure
 from emodal_data.media.video import VideoReader
 
 
@@ -64,9 +62,7 @@ class Film(AbstractContextManager["Film"]):
         try:
             with damage_is(Reason.FILM_UNREADABLE, repr(path.name)):
                 self._stream = picture_stream(self._container)
-                check_start(path, self._container)
-                check_index(path, self._container)
-                check_edits(path, self._container)
+                check_structure(path, self._container)
                 colours = container_colours(path, self._container, self._stream)
                 self._table = self._read_through()
                 clock = Clock.of(self._container, self._stream)
@@ -150,7 +146,7 @@ class Film(AbstractContextManager["Film"]):
         if self._sound is None:
             now = self._path.stat()
             identity = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, self._config.audio_track)
-            self._sound = AudioReader(self._open_sound, self._config, identity)
+            self._sound = AudioReader(self._open_sound, self._config, identity, self._path)
         return self._sound
 
     def _open_sound(self) -> tuple[InputContainer, AudioStream]:

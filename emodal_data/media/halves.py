@@ -11,12 +11,10 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.audio import AudioSpan
-from emodal_data.media.edit_list import check_edits
 from emodal_data.media.film import Film, Frame
 from emodal_data.media.guard import check_length, damage_is, header_length_s, open_container, out_of_memory
 from emodal_data.media.info import FilmInfo, audio_tracks, sound_stream
-from emodal_data.media.matroska import check_start
-from emodal_data.media.mxf import check_index
+from emodal_data.media.structure import check_structure
 
 
 class SoundFile(Film):
@@ -30,9 +28,7 @@ class SoundFile(Film):
         try:
             with damage_is(Reason.FILM_UNREADABLE, repr(path.name)):
                 sound_stream(self._container, config.audio_track)
-                check_start(path, self._container)
-                check_index(path, self._container)
-                check_edits(path, self._container)
+                check_structure(path, self._container)
                 length_s = header_length_s(self._container)
                 check_length(length_s, config)
                 name, tracks = self._container.format.name, audio_tracks(self._container)

@@ -46,8 +46,6 @@ def check_start(path: Path, container: InputContainer) -> None:
 
     FFmpeg never seeks back to a group of pictures that is not in its index. Of sound only the clock matters.
     """
-    if not container.format.name.startswith("matroska"):
-        return
     first_s, delay_s = _first_stamps_s(path)
     if first_s.get("picture", 0.0) < 0:
         raise _uncertain("picture", first_s["picture"])

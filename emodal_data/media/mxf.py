@@ -3,8 +3,6 @@
 import struct
 from pathlib import Path
 
-from av.container import InputContainer
-
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 
@@ -16,9 +14,9 @@ _KEY_BYTES = 16
 _RUN_IN, _END_BYTES = 2**16, 2**20
 
 
-def check_index(path: Path, container: InputContainer) -> None:
+def check_index(path: Path) -> None:
     """Raise Dropped(FRAME_UNCERTAIN) if an MXF file was cut off before its index, or has not been closed yet."""
-    if container.format.name == "mxf" and not _has_index(path):
+    if not _has_index(path):
         raise Dropped(
             Reason.FRAME_UNCERTAIN, "the MXF file has no index: it is cut off, or still being written"
         )

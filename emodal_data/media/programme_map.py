@@ -55,9 +55,16 @@ def _sections(data: bytes) -> Iterator[bytes]:
             yield begun.pop(pid)
 
 
-def _packets(data: bytes) -> Iterator[bytes]:
+def packet_format(data: bytes) -> tuple[int, int] | None:
+    """Size of the packets, and the bytes before their sync byte; None if data does not begin with a packet."""
     for size, before in _FORMATS:
         starts = range(before, len(data) - 187, size)
         if starts and all(data[at] == _SYNC for at in starts[:_CHECKED]):
-            yield from (data[at : at + 188] for at in starts if data[at] == _SYNC)
-            return
+            return size, before
+    return None
+
+
+def _packets(data: bytes) -> Iterator[bytes]:
+    size, before = packet_format(data) or (len(data) + 1, 0)
+    starts = range(before, len(data) - 187, size)
+    yield from (data[at : at + 188] for at in starts if data[at] == _SYNC)

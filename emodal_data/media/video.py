@@ -4,7 +4,7 @@ The result depends only on the file and the time, not on earlier calls.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
 
@@ -28,11 +28,16 @@ _DECODE_ALL_S = Fraction(1, 5)
 #: FFmpeg's own decoders that look at skip_frame for every packet and leave out only what no other frame needs. Others
 #: look at it when they are opened (libdav1d), or not at all, or have no frames that could be left out.
 _SKIPPING_DECODERS = ("h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4")
+#: With fewer frames a second, so many frames.
+_DECODE_ALL_FRAMES = 4
+#: Packets that are decoded to find out whether a frame leaves the decoder after a frame with a later time stamp: more
+#: than encoders put B-frames in a row.
+_LOOK_AHEAD = 20
 #: A film's last frame counts as on screen for this much longer than its duration, because containers round up.
 _LAST_FRAME_HOLD_S = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass
 class DecodedFrame:
     """A decoded frame, its pts, the damaged frames it was decoded from, and width / height of one of its pixels."""
 
@@ -66,7 +71,14 @@ class VideoReader:
         self._current: DecodedFrame | None = None
         self._corrupt = 0
         self._last_target = 0
-        self._packet_pts: list[int] = []
+        # Time stamps of packets whose frames have not come yet, or were left out; those of two packets; the keyframe's,
+        # the last packet's, and whether they ascend in between.
+        self._due: set[int] = set()
+        self._twice: set[int] = set()
+        self._keyframe_pts = self._last_pts = 0
+        self._is_ascending = True
+        # The latest time stamp of the frames before one with an earlier or the same time stamp.
+        self._back_pts: int | None = None
         self._fresh_at_keyframes = True
         self._at_keyframe = False
         self._steps_back_s: tuple[int, ...] = STEPS_BACK_S
@@ -98,23 +110,53 @@ class VideoReader:
 
     def _decode_at(self, target: int, budget: Budget) -> DecodedFrame | None:
         if self._current is not None and self._continues_to(self._current, target):
-            self._packet_pts = [pts for pts in self._packet_pts if pts > self._current.pts]
             decoded = self._advance(target, budget, skip=True)
             if self._is_on_screen(decoded, target):
                 self._last_target = target
-                return decoded
+                return self._in_order(decoded, target, budget)
         for skip in (True, False):
             decoded = self._seek_and_decode(target, budget, skip)
             if self._is_on_screen(decoded, target):
-                return decoded
+                return self._in_order(decoded, target, budget)
             # A frame longer than _DECODE_ALL_S was skipped, or a frame is damaged: decode without skipping, once.
-        return (
-            None if self._corrupt else decoded
-        )  # without damage, time stamps of frames and packets merely differ
+        # Without damage, time stamps of frames and packets merely differ.
+        return None if self._corrupt else self._in_order(decoded, target, budget)
 
     def _is_on_screen(self, decoded: DecodedFrame | None, target: int) -> bool:
-        """Whether the packets agree: none that was read starts between the frame and the target."""
-        return decoded is not None and not any(decoded.pts < pts <= target for pts in self._packet_pts)
+        """Whether the packets agree: none that was read starts between the frame and the target, or with the frame."""
+        return decoded is not None and not any(decoded.pts <= pts <= target for pts in self._due)
+
+    def _in_order(self, decoded: DecodedFrame | None, target: int, budget: Budget) -> DecodedFrame | None:
+        """The frame, if frames leave the decoder in the order of their time stamps around it.
+
+        Some writers store the order of decoding in place of the time stamps of B-frames, or time stamps coarser than
+        frames. Raises Dropped(FRAME_UNCERTAIN).
+        """
+        if decoded is None or self._corrupt or self._source.stamps.by_dts:
+            return decoded
+        from_pts = self._decode_all_from(target)
+        if self._pending and self._stream.codec_context.has_b_frames:
+            next_pts, earliest = self._pending[0].pts, self._keyframe_pts
+            if not self._is_ascending:  # else even what comes before may have been left out, or may be late
+                earliest = max(earliest, from_pts)
+            is_late = any(earliest <= pts < next_pts for pts in self._due)
+            for _ in range(_LOOK_AHEAD if is_late else 0):
+                if any(frame.pts < next_pts for frame in self._pending):
+                    self._back_pts = next_pts
+                    break
+                if (packet := self._source.next(budget)) is not None:
+                    self._decode(packet, target, None)
+        if self._back_pts is None or (self._back_pts < from_pts and self._back_pts != decoded.pts):
+            return decoded
+        self._current = None  # so that the next call seeks: its result must not depend on this one
+        t_s = self.seconds(target)
+        what = f"around {t_s:.3f} s, frames are not shown in the order of their time stamps, or share one"
+        raise Dropped(Reason.FRAME_UNCERTAIN, what)
+
+    def _decode_all_from(self, target: int) -> int:
+        """The time stamp from which all frames are decoded."""
+        ticks = self._source.stamps.frame_ticks * _DECODE_ALL_FRAMES
+        return target - max(round(_DECODE_ALL_S / self._clock.tick_s), ticks)
 
     def _seek_and_decode(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
         for back_s in self._steps_back_s:
@@ -137,10 +179,8 @@ class VideoReader:
         return self._source.is_ahead(self._last_target, current.pts, target)
 
     def _seek(self, target: int, back_s: int) -> None:
-        self._pending.clear()
-        self._packet_pts.clear()
+        self._forget()
         self._source.stamps.restart()
-        self._current, self._corrupt = None, 0
         # Frames that leave the decoder after the next keyframe must not be flushed where their stamps come from there.
         self._fresh_at_keyframes = back_s == 0 and not self._source.stamps.by_dts
         self._at_keyframe = back_s == STEPS_BACK_S[-1]  # at the start of the film every packet is decoded
@@ -148,14 +188,21 @@ class VideoReader:
 
     def _advance(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
         """Decode until a frame later than target appears, or the film ends. None: no frame at or before target."""
-        decode_all_from = target - round(_DECODE_ALL_S / self._clock.tick_s)
+        decode_all_from = self._decode_all_from(target)
         while True:
             while self._pending:
                 if self._pending[0].pts > target:
                     return self._current
                 shown = self._pending.popleft()
+                if shown.pts in self._twice:
+                    self._twice.discard(shown.pts)
+                else:
+                    self._due.discard(shown.pts)
+                shown.corrupt_frames = self._corrupt
+                if self._current is not None and shown.pts <= self._current.pts:
+                    self._back_pts = self._current.pts
                 if self._current is None or shown.pts >= self._current.pts:
-                    self._current = replace(shown, corrupt_frames=self._corrupt)
+                    self._current = shown
             packet = self._source.next(budget)
             if packet is None:
                 return self._current
@@ -175,11 +222,15 @@ class VideoReader:
             # Reset the decoder, as a seek to this keyframe would, so that both ways give the same frame.
             context.flush_buffers()
             self._source.decoder_was_reset()
-            self._pending.clear()
-            self._packet_pts.clear()
-            self._current, self._corrupt = None, 0
+            self._forget()
         if pts is not None and not packet.is_discard and not self._source.stamps.by_dts:
-            self._packet_pts.append(pts)
+            if packet.is_keyframe and not self._due:
+                self._keyframe_pts, self._is_ascending = pts, True
+            elif pts in self._due:
+                self._twice.add(pts)
+            self._is_ascending &= pts >= self._last_pts or packet.is_keyframe
+            self._last_pts = pts
+            self._due.add(pts)
         if self._can_skip:
             far = pts is not None and decode_all_from is not None and pts < decode_all_from
             context.skip_frame = "NONREF" if far else "DEFAULT"
@@ -197,6 +248,13 @@ class VideoReader:
             stamp = self._source.stamps.of_frame(frame)
             if stamp is not None:
                 self._pending.append(DecodedFrame(frame, stamp, 0, shape))
+
+    def _forget(self) -> None:
+        """Forget the frames and packets before a seek or a keyframe."""
+        self._pending.clear()
+        self._due.clear()
+        self._twice.clear()
+        self._current, self._corrupt, self._back_pts = None, 0, None
 
     def _first_s(self) -> float | None:
         start = self._stream.start_time

@@ -262,6 +262,86 @@ def test_a_frame_that_needs_lost_packets_is_counted_as_damaged(tmp_path: Path) -
         assert damaged(film, times_s[2])
 
 
+@pytest.mark.parametrize("codec", ["mp2", "libmp3lame"])
+def test_sound_that_packets_were_lost_of_counts_as_missing_up_to_where_it_is_right_again(
+    codec: str, tmp_path: Path
+) -> None:
+    path = make_film(tmp_path, Recipe(".ts", frames=100, audio=codec))
+    spans = [(0.7, 1.2), (1.9, 2.4), (2.02, 2.5), (2.04, 2.5), (2.06, 2.5), (3.0, 3.5)]
+    with open_film(path) as film:
+        whole = [film.audio_span(*span) for span in spans]
+    with av.open(str(path)) as container:
+        stream, start_s = container.streams.audio[0], container.start_time / 1e6
+        shown = [(float(p.pts * p.time_base) - start_s, p.pos) for p in container.demux(stream) if p.size]
+    lost = next(pos for t_s, pos in shown if t_s > 2.0)
+    data = path.read_bytes()
+    path.write_bytes(data[:lost] + data[lost + 188 :])
+    answers = []
+    for span, right in zip(spans, whole, strict=True):
+        with open_film(path) as film:
+            sound = film.audio_span(*span)
+        is_equal = float(np.abs(sound.samples - right.samples).max()) < 1e-3
+        answers.append((bool(sound.missing_samples), is_equal))
+    assert answers[0] == answers[-1] == (False, True)
+    assert answers[1][0]
+    assert all(is_missing or is_equal for is_missing, is_equal in answers)
+
+
+def assert_refused_unless_right(path: Path, times_s: Sequence[float]) -> None:
+    """Nearly all frames are uncertain, whatever was asked before; the others are those that were encoded."""
+    for order in (times_s, times_s[::-1], times_s[::3]):
+        answers = in_order(path, order)
+        certain = {t_s: number for t_s, number in answers.items() if number != Reason.FRAME_UNCERTAIN}
+        assert certain == {t_s: int(t_s * FPS) for t_s in certain}
+        assert len(certain) <= len(times_s) // 10
+        assert all(alone(path, t_s) == number for t_s, number in certain.items())
+
+
+def in_decoding_order(path: Path, suffix: str) -> Path:
+    """The film as a broken writer stores it: each picture with the time of its place in the file."""
+    made = path.with_name(f"decoding-order{suffix}")
+    with av.open(str(path)) as given, av.open(str(made), "w") as out:
+        stream = out.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.pts = packet.dts = packet.dts + round(1 / packet.time_base)  # none before zero
+                packet.stream = stream
+                out.mux(packet)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("suffix", "recipe"),
+    [
+        (".mkv", Recipe()),
+        (".mkv", Recipe(gop=50, video_options={"x264-params": "scenecut=0:bframes=16:b-adapt=0"})),
+        (".mp4", Recipe(video="mpeg4")),
+        (".flv", Recipe(gop=250)),
+        (".ts", Recipe(video="mpeg2video")),
+    ],
+    ids=["mkv", "16 B-frames", "mpeg4 in mp4", "flv", "mpeg2 in ts"],
+)
+def test_time_stamps_in_the_order_of_decoding_are_refused_in_any_order_of_questions(
+    suffix: str, recipe: Recipe, tmp_path: Path
+) -> None:
+    path = make_film(tmp_path, replace(recipe, frames=50, audio=None))
+    times_s = [(k + 0.5) / FPS for k in range(2, 45, 3)]
+    with open_film(path) as film:
+        assert Reason.FRAME_UNCERTAIN not in {shown(film, t_s) for t_s in times_s}
+    broken = in_decoding_order(path, suffix)
+    assert_refused_unless_right(broken, times_s)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "libx264"), (".mov", "mpeg4")])
+def test_frames_that_share_a_time_stamp_with_others_are_refused(
+    suffix: str, codec: str, tmp_path: Path
+) -> None:
+    source = make_film(tmp_path, Recipe(suffix, codec, frames=50, audio=None), "source")
+    path = tmp_path / f"film{suffix}"
+    ffmpeg("-i", source, "-c", "copy", "-video_track_timescale", 10, path)
+    assert_refused_unless_right(path, [(k + 0.5) / FPS for k in range(2, 45)])
+
+
 def with_edits(path: Path, *entries: tuple[int, int, int]) -> Path:
     """The mp4 with these entries in the edit list of its only track: ms on screen, ticks of the track, 16.16 speed."""
     data = path.read_bytes()
