@@ -253,7 +253,7 @@ class AudioReader:
         is_rate_late = decoder.name.startswith("mp")
         due: list[tuple[Packet[AudioStream], bool]] = []
         place, places, is_after_damage = None, 0, False
-        is_torn, torn_until = False, -(2**63)
+        is_torn, torn_until, end = False, -(2**63), None
         after_loss = round(_AFTER_LOSS_S / (self._stream.time_base or 1))
         while True:
             budget.spend()
@@ -275,7 +275,13 @@ class AudioReader:
             is_own = pos is not None and pos != place
             if is_own:
                 place, places = pos, places + 1
-                is_torn = self._lost is not None and self._lost.is_torn(cast(int, pos))
+                is_gap = (
+                    end is not None
+                    and packet.pts is not None
+                    and packet.pts > end + (packet.duration or 0) // 2
+                )
+                is_torn = self._lost is not None and self._lost.is_torn(cast(int, pos), is_gap)
+            end = None if packet.pts is None else packet.pts + (packet.duration or 0)
             if is_torn and packet.pts is not None:
                 torn_until = packet.pts + after_loss
             if from_pts is not None:

@@ -1,4 +1,4 @@
-"""What FFmpeg does not pass on about Matroska files: whether one segment is all, and time stamps before zero.
+"""What FFmpeg does not pass on about Matroska: whether one segment is all, stamps before zero, ordered chapters.
 
 FFmpeg (matroska_parse_block) leaves out the time stamps of blocks before zero, and their keyframes from its index.
 """
@@ -21,9 +21,13 @@ _SEGMENT, _INFO, _TRACKS, _CLUSTER = (
 )
 _TICK_NS, _TRACK, _NUMBER, _KIND, _DELAY_NS = b"\x2a\xd7\xb1", b"\xae", b"\xd7", b"\x83", b"\x56\xaa"
 _CLUSTER_TICKS, _BLOCK_GROUP, _BLOCK, _SIMPLE_BLOCK = b"\xe7", b"\xa0", b"\xa1", b"\xa3"
+_CHAPTERS, _EDITION, _IS_DEFAULT, _IS_ORDERED = b"\x10\x43\xa7\x70", b"\x45\xb9", b"\x45\xdb", b"\x45\xdd"
+_CHAPTER, _FROM_NS, _TO_NS, _OTHER_SEGMENT = b"\xb6", b"\x91", b"\x92", b"\x6e\x67"
 _KINDS = {1: "picture", 2: "sound"}
 #: Elements of one level, and blocks of the first cluster, that are looked at.
 _MAX_ELEMENTS, _MAX_BLOCKS = 1000, 64
+#: Chapters that follow each other within this time leave nothing out.
+_CHAPTER_NS = 1_000_000
 #: FFmpeg counts back from the first time stamp that it reads; that far it may be off.
 _GUESS_S = 0.005
 
@@ -43,6 +47,8 @@ def is_one_segment(path: Path) -> bool:
 
 def check_start(path: Path, container: InputContainer) -> None:
     """Raise Dropped(FRAME_UNCERTAIN) if the picture starts before zero, or the sound where FFmpeg guesses wrong.
+
+    Also if ordered chapters show it in another order.
 
     FFmpeg never seeks back to a group of pictures that is not in its index. Of sound only the clock matters.
     """
@@ -89,7 +95,32 @@ def _first_stamps_s(path: Path) -> tuple[dict[str, float], float]:
                         t_s = ticks * tick_ns / 1e9
                         found[kinds[track]] = min(t_s, found.get(kinds[track], t_s))
                 break
+            elif name == _CHAPTERS:
+                _check_chapters(file, start, stop)
     return found, delay_ns / 1e9
+
+
+def _check_chapters(file: BinaryIO, start: int, stop: int) -> None:
+    """Raise Dropped(FRAME_UNCERTAIN) if players show chapters in another order than they are stored in.
+
+    Ordered editions (RFC 9559, 20.1.3) may leave parts out, repeat them, or take them from another file; FFmpeg plays
+    the file as it is stored.
+    """
+    editions = [(at, end) for name, at, end, _ in _elements(file, start, stop) if name == _EDITION]
+    flags = [_numbers(file, *edition) for edition in editions]
+    played = next((k for k, one in enumerate(flags) if one.get(_IS_DEFAULT)), 0)
+    if not editions or not flags[played].get(_IS_ORDERED):
+        return
+    reached_ns = 0
+    for name, at, end, _ in _elements(file, *editions[played]):
+        if name != _CHAPTER:
+            continue
+        times = _numbers(file, at, end)
+        is_linked = any(inner == _OTHER_SEGMENT for inner, *_ in _elements(file, at, end))
+        if is_linked or abs(times.get(_FROM_NS, 0) - reached_ns) > _CHAPTER_NS:
+            what = "ordered chapters leave parts out, repeat them, or take them from another file"
+            raise Dropped(Reason.FRAME_UNCERTAIN, f"{what}: players show other times than the file has")
+        reached_ns = times.get(_TO_NS, reached_ns)
 
 
 def _in_segment(file: BinaryIO, size: int) -> Iterator[Element]:

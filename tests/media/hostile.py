@@ -377,7 +377,7 @@ CORPUS: dict[str, Hostile] = {
     "a song with a cover": refused(cover_only, NO_VIDEO),
     "one frame": answers(recipe("one-frame", Recipe(frames=1, audio=None)), BEYOND, NO_AUDIO),
     "all stamps zero": Hostile(
-        odd_stamps("zero", lambda k: 0), frozenset({BEYOND, NO_FRAME}), frozenset({NO_AUDIO})
+        odd_stamps("zero", lambda k: 0), frozenset({Reason.FRAME_UNCERTAIN}), frozenset({NO_AUDIO})
     ),
     "stamps from a billion": refused(odd_stamps("billion", lambda k: 10**9 + 40 * k), TOO_LARGE),
     "negative stamps": Hostile(odd_stamps("negative", lambda k: 40 * k - 3000), ANY, frozenset({NO_AUDIO})),

@@ -382,6 +382,63 @@ def test_mp4_of_several_pieces_or_of_another_speed_is_refused(
     assert dropped.value.reason == Reason.FRAME_UNCERTAIN
 
 
+@pytest.mark.parametrize(
+    ("codec", "reason"),
+    [("libx264", None), ("mpeg4", "the picture changes its coding .2 sample descriptions")],
+)
+def test_mp4_of_several_codings_is_refused_unless_its_decoder_follows(
+    codec: str, reason: str | None, tmp_path: Path
+) -> None:
+    """FFmpeg says that the description changes with the first packet after it, and says it no more after a seek."""
+    path = make_film(tmp_path, Recipe(video=codec, frames=50, audio=None))
+    data = path.read_bytes()
+    start = data.index(b"stsd") + 12
+    size = int.from_bytes(data[start : start + 4], "big")
+    other = data[start : start + size].replace(b"\0\xc0\0\x60", b"\0\xc0\0\x50", 1)  # 192 x 80
+    assert other != data[start : start + size]
+    data = data[: start - 1] + b"\2" + data[start : start + size] + other + data[start + size :]
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"):
+        at = data.index(name) - 4
+        data = data[:at] + struct.pack(">I", int.from_bytes(data[at : at + 4], "big") + size) + data[at + 4 :]
+    path.write_bytes(data)
+    if reason is None:
+        assert alone(path, 0.5) == 12
+        return
+    with pytest.raises(Dropped, match=reason) as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+
+
+@pytest.mark.parametrize(
+    ("chapters_ms", "is_ordered", "is_refused"),
+    [
+        ([(0, 1000), (1000, 2000)], True, False),
+        ([(1000, 2000)], True, True),
+        ([(0, 500), (1000, 2000)], True, True),
+        ([(0, 500), (1000, 2000)], False, False),
+    ],
+    ids=["all in order", "a part", "a part left out", "not ordered"],
+)
+def test_ordered_chapters_that_are_not_the_whole_film_are_refused(
+    chapters_ms: list[tuple[int, int]], is_ordered: bool, is_refused: bool, tmp_path: Path
+) -> None:
+    source = make_film(tmp_path, Recipe(".mkv", frames=50, audio=None), "source")
+    lines = [f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={begin}\nEND={end}\n" for begin, end in chapters_ms]
+    (tmp_path / "chapters.txt").write_text(";FFMETADATA1\n" + "".join(lines))
+    path = tmp_path / "film.mkv"
+    ffmpeg("-i", source, "-i", tmp_path / "chapters.txt", "-map_chapters", 1, "-c", "copy", path)
+    data = path.read_bytes()
+    is_default = b"\x45\xdb\x81\x01"
+    assert data.count(is_default) == 1
+    path.write_bytes(data.replace(is_default, b"\x45\xdd\x81\x01") if is_ordered else data)
+    if not is_refused:
+        assert alone(path, 0.5) == 12
+        return
+    with pytest.raises(Dropped, match="ordered chapters leave parts out") as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+
+
 @pytest.mark.parametrize(("codec", "gop"), [("mpeg2video", 25), ("libx264", 1)])
 def test_mxf_that_is_cut_off_before_its_index_is_refused(codec: str, gop: int, tmp_path: Path) -> None:
     """FFmpeg gives packets the stamps that were sought, whatever it finds there."""
