@@ -24,6 +24,7 @@ from media import (
     by_film,
     by_one_ffmpeg_per_clip,
     cpu_s,
+    decode_wanted,
     draw_clips,
     floor_audio,
 )
@@ -116,17 +117,11 @@ def floor_picture(film: Path, clips: Clips) -> None:
         groups[number // GROUP].add(number)
     with av.open(str(film)) as container:
         stream = container.streams.video[0]
-        context, tick_s = stream.codec_context, float(stream.time_base)
-        context.thread_count = 1
+        tick_s = float(stream.time_base)
+        stream.codec_context.thread_count = 1
         for group, numbers in groups.items():
             wanted = {round((first_s + number / RATE) / tick_s) for number in numbers}
-            container.seek(round((first_s + group * GROUP / RATE) / tick_s), stream=stream)
-            for packet in container.demux(stream):
-                context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
-                packet.decode()
-                wanted.discard(packet.pts)
-                if not wanted:
-                    break
+            decode_wanted(container, stream, round((first_s + group * GROUP / RATE) / tick_s), wanted)
 
 
 def ours(piece: Path, film: Path, clips: Clips) -> dict[str, float]:

@@ -22,6 +22,8 @@ import av
 import ffmpeg
 import imageio_ffmpeg
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from sheet import NOT_IN_SEARCH
 
 from emodal_data.media import open_film
@@ -86,20 +88,23 @@ def floor_video(path: Path, clips: Clips) -> None:
     wanted = _on_screen(packets, [(a + b) / 2 for a, b in clips])
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        context = stream.codec_context
-        context.thread_count = 1
+        stream.codec_context.thread_count = 1
         keys = [p.pts for p in packets if p.is_keyframe]
         for key, following in zip(keys, [*keys[1:], float("inf")], strict=True):
             here = {pts for pts in wanted if key <= pts < following}
-            if not here:
-                continue
-            container.seek(key, stream=stream)
-            for packet in container.demux(stream):
-                context.skip_frame = "DEFAULT" if packet.pts in here else "NONREF"
-                packet.decode()
-                here.discard(packet.pts)
-                if not here:
-                    break
+            if here:
+                decode_wanted(container, stream, key, here)
+
+
+def decode_wanted(container: InputContainer, stream: VideoStream, key: int, wanted: set[int]) -> None:
+    """Decode from a keyframe on what the wanted frames depend on, up to the last of them. key, wanted: pts."""
+    container.seek(key, stream=stream)
+    for packet in container.demux(stream):
+        stream.codec_context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
+        packet.decode()
+        wanted.discard(packet.pts)
+        if not wanted:
+            break
 
 
 def _on_screen(packets: list[av.Packet], times_s: list[float]) -> list[int]:
