@@ -58,7 +58,7 @@ class Actor:
 
     texture: (h, w, 3) RGB and alpha: (h, w), the person facing the camera, mouth open. face_cm: (468, 3) the neutral
     face. texture_px: (n, 2) place of every vertex in the texture: the face, then the ring around the head
-    (`ring`), then the vertices that never move. triangles: (t, 3) vertex numbers.
+    (`ring`), then the vertices that never move. triangles: (t, 3) vertex numbers. eyes: (h, w) weight of eye_weight().
     """
 
     texture: Picture
