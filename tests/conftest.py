@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,9 +44,19 @@ hypothesis.settings.load_profile("emodal")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the processes of pytest-xdist inherit the folder
+        config.add_cleanup(_own_temporary_folder())
     config.addinivalue_line(
         "markers", "fuzz: many mutated inputs; the suite draws a few, benchmarks draw all"
     )
+
+
+def _own_temporary_folder() -> Callable[[], None]:
+    """Put all temporary files, also those of started programs, into one folder. Returns what removes it."""
+    folder = Path(tempfile.mkdtemp(prefix="emodal-tests-"))
+    folder.chmod(0o711)  # PostgreSQL runs as a user of its own
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    return lambda: shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

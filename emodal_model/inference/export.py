@@ -111,7 +111,7 @@ def _write_litert(predictor: Predictor, path: Path) -> None:
             return network(frames, training=False)
 
     given = tf.TensorSpec((1, None, FEATURES), tf.float32, name=FRAMES)
-    traced = tf.function(call).get_concrete_function(**{FRAMES: given})
+    traced = tf.function(call, autograph=False).get_concrete_function(**{FRAMES: given})
     with without_stderr():  # the converter logs its passes
         path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([traced], tf.Module()).convert())
 

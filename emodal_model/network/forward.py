@@ -72,7 +72,9 @@ def answer(network: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     if not hasattr(network, "compiled_call"):
         frames = tf.TensorSpec((None, None, FEATURES), tf.float32)
         network.compiled_call = tf.function(
-            lambda given: network(given, training=False), input_signature=[{FRAMES: frames}]
+            lambda given: network(given, training=False),
+            input_signature=[{FRAMES: frames}],
+            autograph=False,
         )
     return cast(dict[str, Any], network.compiled_call(inputs))
 

@@ -274,7 +274,8 @@ def make_step(
     if target_std is not None:
         signature.append(tf.TensorSpec((None, len(target_std)), tf.float32))
 
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    # Nothing in it branches on tensors, and converted code would be left in the folder of temporary files.
+    @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def step(images: Any, audio: Any, labels: Any, present: Any = None, targets: Any = None) -> Any:
         with tf.GradientTape() as tape:
             outputs = network(inputs_of(network, images, audio), training=True)

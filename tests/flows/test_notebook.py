@@ -18,12 +18,14 @@ NOTEBOOK = ROOT / "examples" / "explore_dataset.ipynb"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The notebook after a run on a small dataset, with one epoch, and the calls to other machines."""
+    """The notebook after a run on a small dataset, with an epoch of one small network, and calls to others."""
     here = tmp_path_factory.mktemp("notebook")
     written(here, "dataset")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     settings = notebook.cells[1]
     settings.source = settings.source.replace("../demo/build/dataset", "dataset").replace("= 5", "= 1")
+    (training,) = [cell for cell in notebook.cells if "epochs=EPOCHS" in cell.source]
+    training.source = training.source.replace("=EPOCHS", "=EPOCHS, members=1, filters=(2, 2, 2)")
     # The kernel is this Python, and finds the packages where this one does.
     notebook.cells.insert(0, nbformat.v4.new_code_cell(f"import sys; sys.path[:] = {sys.path!r}"))
     with pytest.MonkeyPatch.context() as patch:
