@@ -1,4 +1,4 @@
-"""Sweeps: every point of the grid, ranked by the validation split, the same on a Dask cluster as in processes."""
+"""Sweeps: every point of the grid, ranked by the validation split, the same on a Dask cluster as here."""
 
 import json
 from pathlib import Path
@@ -88,14 +88,14 @@ def test_points_are_ranked_by_the_mean_validation_loss_of_seeds_and_members() ->
         ranked(points[:1], [[nothing]])
 
 
-def test_a_sweep_on_dask_gives_the_table_and_the_weights_of_one_in_processes(
+def test_a_sweep_on_dask_gives_the_table_and_the_weights_of_one_here(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     points = load_sweep(SOUND, ["learning_rate=2e-3,2e-2,2e-3"])
     done: list[str] = []
     fans = {
-        "pool": TrainingPool(2),
+        "here": TrainingPool(),
         "dask": TrainingPool(
             1, EngineConfig(kind="dask"), on_done=lambda repeat: done.append(repeat.out.name)
         ),
@@ -104,16 +104,16 @@ def test_a_sweep_on_dask_gives_the_table_and_the_weights_of_one_in_processes(
     results = {
         name: train_sweep(Path(dataset.name), tmp_path / name, points, fan) for name, fan in fans.items()
     }
-    assert results["pool"] == results["dask"]
+    assert results["here"] == results["dask"]
     assert sorted(done) == ["learning_rate=0.002", "learning_rate=0.02"]
     for point in done:
         one, other = (load(tmp_path / name / "sweep" / point).network.get_weights() for name in fans)
         for a, b in zip(one, other, strict=True):
             np.testing.assert_array_equal(a, b)
     # The best is what the file says, and a training takes it from there.
-    best, _ = load_training_config(tmp_path / "pool" / "best.toml", [])
-    assert best == points[[p.settings for p in points].index(results["pool"]["points"][0]["settings"])].config
-    assert json.loads((tmp_path / "pool" / "sweep.json").read_text()) == results["pool"]
+    best, _ = load_training_config(tmp_path / "here" / "best.toml", [])
+    assert best == points[[p.settings for p in points].index(results["here"]["points"][0]["settings"])].config
+    assert json.loads((tmp_path / "here" / "sweep.json").read_text()) == results["here"]
 
 
 def test_a_failure_on_the_cluster_is_raised_with_its_message(tmp_path: Path) -> None:
