@@ -209,17 +209,19 @@ def test_if_the_store_is_lost_the_training_continues_and_the_rest_is_logged_at_t
     assert curves_in(tmp_path / "runs", run)["audio/member_2/train_loss"] == [1, 2]
 
 
-def test_trainings_in_worker_processes_log_their_epochs_themselves(dataset: Path, tmp_path: Path) -> None:
-    two = SOUND.model_copy(update={"members": 1, "seeds": 2})
-    train_all(
-        dataset,
-        tmp_path / "model",
-        two,
-        fan=TrainingPool(2, engine=EngineConfig(mlflow=str(tmp_path / "runs"))),
-    )
+def test_trainings_in_worker_processes_give_the_same_numbers_and_log_their_epochs_themselves(
+    dataset: Path, tmp_path: Path
+) -> None:
+    two = SOUND.model_copy(update={"members": 1, "seeds": 2, "seed": 5})
+    done: list[str] = []
+    engine = EngineConfig(mlflow=str(tmp_path / "runs"))
+    fan = TrainingPool(2, engine, on_done=lambda repeat: done.append(repeat.out.name))
+    at_once = train_all(dataset, tmp_path / "model", two, fan=fan)
+    assert at_once["repeats"] == train_all(dataset, tmp_path / "here", two)["repeats"]
+    assert sorted(done) == ["6", "model"]
     client = MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
     runs = runs_in(tmp_path / "runs")
-    assert sorted(run.info.run_name for run in runs) == ["1", "model"]
+    assert sorted(run.info.run_name for run in runs) == ["6", "model"]
     for run in runs:
         number = run.info.run_id
         first, _ = client.get_metric_history(number, "audio/train_loss")

@@ -20,7 +20,7 @@ from emodal_model.evaluation.tables import format_report
 from emodal_model.inference.predictor import load
 from emodal_model.training.repeats import repeats_of, train_repeats
 from emodal_model.training.train import train
-from flows.engine.trainings import TrainingPool, train_all
+from flows.engine.trainings import train_all
 from tests.model.conftest import TINY, write_dataset
 
 SOUND = TINY.model_copy(update={"name": "audio"})
@@ -72,18 +72,6 @@ def test_the_table_has_mean_and_deviation_over_the_seeds(seeded: tuple) -> None:
     card = (out / "README.md").read_text()
     assert "over 2 seeds" in card and f"| audio | {100 * spread['mean']:.1f} |" in card
     assert "Over 2 seeds" in (out / "report" / "index.html").read_text()
-
-
-def test_seeds_in_worker_processes_give_the_same_numbers(
-    seeded: tuple, dataset: Path, tmp_path: Path
-) -> None:
-    done: list[str] = []
-    config = SOUND.model_copy(update={"seeds": 2, "seed": 5})
-    at_once = train_all(
-        dataset, tmp_path, config, fan=TrainingPool(2, on_done=lambda r: done.append(r.out.name))
-    )
-    assert at_once["repeats"] == seeded[1]["repeats"]
-    assert sorted(done) == sorted([tmp_path.name, "6"])
 
 
 def test_a_held_out_fold_is_tested_on_and_not_trained_on(dataset: Path, tmp_path: Path) -> None:
