@@ -92,3 +92,34 @@ def test_late_recordings_fonts_and_timecodes() -> None:
         "01:00:00:00",
         "00:00:04:00",
     ]
+
+
+def noise_of(seed: int) -> NDArray[np.float32]:
+    """4 s of the noise of 200 to 3000 Hz that a seed stands for, at 16 kHz."""
+    count, rate = 4 * 48000, 48000
+    draw = np.random.default_rng(seed)
+    spectrum = np.zeros(count // 2 + 1, complex)
+    pitch_hz = np.fft.rfftfreq(count, 1 / rate)
+    band = (pitch_hz > 200) & (pitch_hz < 3000)
+    spectrum[band] = np.exp(2j * np.pi * draw.random(band.sum()))
+    samples = np.fft.irfft(spectrum, count)
+    return np.asarray(0.3 * samples / np.abs(samples).max(), np.float32)[::3]
+
+
+def test_the_sound_is_that_of_the_pictures_own_programme() -> None:
+    with open_film(CASES / "09-several-programs" / "two-programs.ts") as film:
+        heard = film.audio(1, 2.5)
+
+    def likeness(seed: int) -> float:
+        noise = noise_of(seed)
+        power = np.sqrt((heard[400:-400] ** 2).sum() * (noise[16000:40000] ** 2).sum())
+        return float(np.correlate(noise, heard[400:-400], "valid").max() / power)
+
+    television, radio = likeness(1), likeness(9)
+    assert television >= 0.9
+    assert abs(radio) < 0.1
+
+
+def test_channels_that_cancel_each_other_leave_one() -> None:
+    with open_film(CASES / "25-channels-of-opposite-phase" / "films" / "phase.mkv") as film:
+        assert film.audio(1, 2).std() == pytest.approx(0.0740, abs=0.0005)  # as in each channel
