@@ -126,7 +126,9 @@ def measure(corpus: str, folder: Path, work: Path, asked: argparse.Namespace) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpora", nargs="+", metavar="CORPUS=FOLDER")
     parser.add_argument("--option", action="append", default=[])
     parser.add_argument("--set", action="append", default=[])

@@ -256,7 +256,7 @@ def test_the_site_asks_nobody_for_anything_fits_and_has_no_accessibility_violati
     asked: list[str] = []
     page = browser.new_page(viewport={"width": width_px, "height": 900})
     page.on("request", lambda request: asked.append(request.url))
-    for name in ("index.html", "reference/settings.html"):
+    for name in ("index.html", "reference/settings.html", "installation.html", "annotations.html"):
         page.goto(f"file://{site / name}")
         page.wait_for_load_state("networkidle")
         assert page.title()
