@@ -16,7 +16,7 @@ _TRACKS = {b"vide": "picture", b"soun": "sound"}
 _TO_DESCRIPTIONS = (b"minf", b"stbl", b"stsd")
 #: Decoders of these change their parameters rightly, and after a seek too.
 _CAN_CHANGE = (b"avc1", b"avc3", b"hvc1", b"hev1")
-#: More of an edit list is not read: a film has a handful of pieces.
+#: More of an edit list or of descriptions is not read: a film has a handful of pieces.
 _MAX_BYTES = 2**16
 
 

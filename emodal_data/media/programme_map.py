@@ -65,6 +65,7 @@ def packet_format(data: bytes) -> tuple[int, int] | None:
 
 
 def _packets(data: bytes) -> Iterator[bytes]:
-    size, before = packet_format(data) or (len(data) + 1, 0)
-    starts = range(before, len(data) - 187, size)
-    yield from (data[at : at + 188] for at in starts if data[at] == _SYNC)
+    if form := packet_format(data):
+        size, before = form
+        starts = range(before, len(data) - 187, size)
+        yield from (data[at : at + 188] for at in starts if data[at] == _SYNC)

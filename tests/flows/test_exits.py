@@ -42,6 +42,15 @@ def test_wrong_arguments_are_one_line_that_says_where_help_is(arguments: str, li
     assert run.stderr.startswith(f"emodal: {line}")
 
 
+def refusal(arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command says on standard error before it ends with code 2."""
+    with pytest.raises(SystemExit) as ended, clear_errors():
+        app(arguments.split(), standalone_mode=False)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2, said
+    return said
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -61,10 +70,7 @@ def test_a_place_that_is_not_there_is_named_and_nobody_is_asked_to_report_a_faul
     arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as ended, clear_errors():
-        app(arguments.split(), standalone_mode=False)
-    said = capsys.readouterr().err
-    assert ended.value.code == 2, said
+    said = refusal(arguments, capsys)
     assert "gone" in said or ".: nothing to review" in said
     assert "a fault of this program" not in said
 
@@ -81,10 +87,7 @@ def test_what_works_on_this_machine_only_says_so_and_makes_no_folder(
     arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as ended, clear_errors():
-        app(arguments.split(), standalone_mode=False)
-    assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("emodal: s3://bucket/new: must be on this machine; ")
+    assert refusal(arguments, capsys).startswith("emodal: s3://bucket/new: must be on this machine; ")
     assert list(tmp_path.iterdir()) == []
 
 
