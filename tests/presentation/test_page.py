@@ -57,7 +57,7 @@ def page(loaded: "Page") -> "Iterator[Page]":
     yield loaded
     assert loaded.heard == []  # type: ignore[attr-defined]
     loaded.emulate_media(media="screen", color_scheme="light")
-    loaded.keyboard.press("Escape")
+    close_clip(loaded)
     loaded.click("text=Show all")
 
 
@@ -78,6 +78,12 @@ def shown(page: "Page") -> list[str]:
 def open_clip(page: "Page", clip_id: str) -> None:
     page.click(f"[data-clip={clip_id}]")
     page.wait_for_selector("#frame img")
+
+
+def close_clip(page: "Page") -> None:
+    """Close the dialog. The browser says so to the page a moment later; the address shows that it did."""
+    page.keyboard.press("Escape")
+    page.wait_for_function("!location.hash.includes('clip=')")
 
 
 def test_it_opens_from_disk_and_loads_nothing_from_the_network(page: "Page", reported: Path) -> None:
@@ -209,7 +215,7 @@ def test_a_table_shows_the_chosen_columns_and_is_ordered_by_its_titles_both_ways
     page.click("#sheet [data-clip=c0001]")
     page.wait_for_selector("#frame img")
     page.keyboard.press("d")
-    page.keyboard.press("Escape")
+    close_clip(page)
     assert page.evaluate("document.activeElement.dataset.clip") == "c0001"
     assert page.inner_text("tr:has([data-clip=c0001]) [data-column=decision]") == "drop"
     page.click("#undo-all")
@@ -287,15 +293,13 @@ def test_the_address_has_the_filters_and_the_open_clip(browser: "Browser", repor
     open_clip(page, "c0108")
     linked = page.url
     assert page.get_attribute("#link", "href") == "#clip=c0108"
-    page.keyboard.press("Escape")
-    page.wait_for_function("!location.hash.includes('clip=')")
+    close_clip(page)
     assert page.url == address
     page.goto("about:blank")
     page.goto(linked)
     page.wait_for_selector("#frame img")
     assert page.inner_text("#facts").endswith("c0108")
-    page.keyboard.press("Escape")
-    page.wait_for_function("!location.hash.includes('clip=')")
+    close_clip(page)
     assert (page.inner_text("#count"), page.url) == (count, address)
     assert page.input_value("#filters [name=order]") == "most turned first"
     assert page.is_checked("#filters [name=reverse]")
@@ -324,7 +328,7 @@ def test_after_the_download_comes_the_command_that_applies_the_decisions(
     page.goto((reported / "report" / "index.html").as_uri())
     open_clip(page, "c0000")
     page.keyboard.press("d")
-    page.keyboard.press("Escape")
+    close_clip(page)
     assert not page.is_visible("#after-download")
     with page.expect_download():
         page.click("#download")
@@ -406,7 +410,7 @@ def test_arrows_go_from_clip_to_clip_and_escape_back_to_where_one_was(page: "Pag
     page.keyboard.press("ArrowRight")
     assert page.inner_text("#facts").endswith("c0002")
     page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Escape")
+    close_clip(page)
     assert not page.is_visible("#clip")
     assert page.evaluate("document.activeElement.dataset.clip") == "c0001"
 
@@ -446,13 +450,13 @@ def test_decisions_are_kept_and_downloaded_as_overrides(
     page.check("#choices [value=drop]")
     page.fill("#note", 'two people, "both" talk')
     page.keyboard.press("Tab")
-    page.keyboard.press("Escape")
+    close_clip(page)
     open_clip(page, "c0002")
     page.keyboard.press("1")  # angry
     page.keyboard.press("ArrowRight")
     page.keyboard.press("d")
     page.keyboard.press("0")  # on second thoughts
-    page.keyboard.press("Escape")
+    close_clip(page)
     assert page.inner_text("#decisions") == "Decided: 1 to drop, 1 to relabel."
     page.reload()
     assert page.inner_text("#decisions") == "Decided: 1 to drop, 1 to relabel."
@@ -507,7 +511,7 @@ def test_suspect_labels_come_first_with_the_answer_beside_them_until_they_are_de
     assert choose(page, "order", "most doubtful first")[:3] == ["c0002", "c0001", "c0003"]
     open_clip(page, "c0002")
     assert "angry 83 % (neutral 4 %)" in page.inner_text("#facts")
-    page.keyboard.press("Escape")
+    close_clip(page)
     page.goto((dataset / "report" / "index.html").as_uri() + "#clip=c0004")
     page.wait_for_selector("#frame img")
     assert page.inner_text("#facts").endswith("c0004")

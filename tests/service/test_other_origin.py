@@ -183,6 +183,7 @@ def test_the_servers_page_asks_for_the_password_and_lists_the_deployments_after_
     page.goto(f"{stack.ui_url}/deployments")
     page.locator("input[type=password]").fill(":".join(stack.auth()))
     page.keyboard.press("Enter")
+    page.locator("input[type=password]").wait_for(state="hidden")  # it was accepted
     page.goto(f"{stack.ui_url}/deployments")
     page.get_by_text("train-emodal").first.wait_for(timeout=30_000)
 
