@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tests.skipped import skipped_lines
+from tests.warm_workers import started_and_ended, warm_workers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -118,6 +119,19 @@ def few_films(sample_films: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     for film in table["film"].unique():
         shutil.copy(sample_films / "films" / film, folder / "films")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_workers() -> Iterator[None]:
+    with warm_workers():
+        yield
+
+
+@pytest.fixture(scope="module")
+def fresh_workers() -> Iterator[None]:
+    """For tests of how worker processes start and end."""
+    with started_and_ended():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from emodal_data.core.errors import Dropped, TransientError, WorkersLost
 from emodal_data.core.reasons import Reason
 from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 
+pytestmark = pytest.mark.usefixtures("fresh_workers")
+
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[WorkerPool]:

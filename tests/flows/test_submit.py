@@ -13,6 +13,8 @@ from flows.engine import submit, work
 from flows.engine.processes import worker_pool
 from flows.engine.submit import Piece, engine
 
+pytestmark = pytest.mark.usefixtures("fresh_workers")
+
 
 def test_what_dask_sets_about_memory_for_its_workers_does_not_reach_the_readers(
     monkeypatch: pytest.MonkeyPatch,
