@@ -1,5 +1,7 @@
 """Draws faces of known pose behind hands, hair, microphones, glasses and other heads, bowed, side-lit and blocky.
 
+Kinds that trained nothing, for judging: dark glasses, beards, make-up, crooked mouths, a cup, a telephone.
+
 The truth of a scene is the same face seen from the front without anything before it; `is_broken` compares.
 """
 
@@ -20,6 +22,18 @@ CORE = SURFACE.inside & (np.abs(SURFACE.x_cm) < 5.5) & (SURFACE.y_cm > -8)
 #: What can be before a face; scenes of the other kinds show all of it.
 OCCLUDERS = ("hand at the cheek", "hand at the mouth", "hand at the eye", "hair", "microphone", "other head")
 KINDS = ("clear", "glasses", "bowed or raised", "side light", "half in shadow", "blocks", *OCCLUDERS)
+#: Kinds that judge alone: whole ones, and what can be before a face.
+NEW_WHOLE = (
+    "dark glasses",
+    "hair at the edge",
+    "beard",
+    "make-up",
+    "crooked mouth",
+    "wide open mouth",
+    "low side light",
+)
+NEW_OCCLUDERS = ("cup", "telephone")
+NEW_KINDS = (*NEW_WHOLE, *NEW_OCCLUDERS)
 #: Shares of the core that are covered, and the difference from the truth (see difference), of whole and broken views.
 WHOLE, BROKEN = (0.02, 0.7), (0.08, 1.0)
 
@@ -45,8 +59,14 @@ def draw_scene(actor: Actor, kind: str, rng: np.random.Generator) -> Scene:
     if kind == "bowed or raised":
         yaw, pitch = rng.uniform(-30, 30), rng.choice([-1, 1]) * rng.uniform(15, 35)
     open_cm = max(0.0, rng.normal(0, 0.7))
-    lamp = {"side light": "side", "half in shadow": "half"}.get(kind, "side" if rng.random() < 0.25 else "")
-    lit = _lit(actor, lamp, rng)
+    if kind == "wide open mouth":
+        open_cm = rng.uniform(1.5, 3.0)
+    lamp = {"side light": "side", "half in shadow": "half", "low side light": "low"}.get(
+        kind, "side" if rng.random() < 0.25 else ""
+    )
+    if kind == "crooked mouth":
+        actor = _crooked(actor, rng)
+    lit = _lit(_painted(actor, kind, rng), lamp, rng)
     drawn, straight = lit.draw(yaw, pitch, roll, open_cm), lit.draw(open_cm=open_cm)
     bare, points = drawn.rgb, drawn.landmarks468
     near = -1 if yaw > 0 else 1  # the side of the picture with the half that is seen better
@@ -55,6 +75,9 @@ def draw_scene(actor: Actor, kind: str, rng: np.random.Generator) -> Scene:
     if kind == "glasses":
         style = rng.uniform([10, 0.12], [60, 0.35])
         rgb, front = _glasses(bare, points, *style), _glasses(front, straight.landmarks468, *style)
+    elif kind == "dark glasses":
+        lenses = _Lenses(rng)
+        rgb, front = lenses.on(bare, points), lenses.on(front, straight.landmarks468)
     elif kind.startswith("hand"):
         cheek = points[205 if side < 0 else 425] * 0.6 + points[123 if side < 0 else 352] * 0.4
         place = {"cheek": cheek, "mouth": points[13], "eye": points[159 if side < 0 else 386]}[
@@ -63,13 +86,20 @@ def draw_scene(actor: Actor, kind: str, rng: np.random.Generator) -> Scene:
         rgb = _hand(bare, points, place + rng.normal(0, 0.6 * CM, 2), rng)
     elif kind == "hair":
         rgb = _hair(bare, points, side, rng.uniform(0.1, 0.9), rng)
+    elif kind == "hair at the edge":
+        for each in (-1, 1):
+            rgb = _hair(rgb, points, each, rng.uniform(-0.15, 0.1), rng)
+    elif kind == "cup":
+        rgb = _cup(bare, points, rng)
+    elif kind == "telephone":
+        rgb = _telephone(bare, points, side, rng)
     elif kind == "microphone":
         place = points[17] + np.array([rng.normal(0, 0.8), rng.uniform(-1.5, 4)]) * CM
         rgb = _microphone(bare, place, rng)
     elif kind == "other head":
         rgb = _other_head(bare, points, side, rng.uniform(0.1, 0.95), rng)
     covered = np.zeros(bare.shape[:2], np.uint8)
-    if kind in OCCLUDERS:
+    if kind in (*OCCLUDERS, *NEW_OCCLUDERS, "hair at the edge"):
         covered[np.abs(rgb.astype(int) - bare).max(axis=2) > 6] = 255
     truth = frontalize(front, straight.landmarks468[LANDMARKS68]).image
     return Scene(kind, _encoded(rgb, kind, rng), covered, truth, points, yaw, pitch)
@@ -145,11 +175,128 @@ def _lit(actor: Actor, lamp: str, rng: np.random.Generator) -> Actor:
     side = rng.choice([-1, 1])
     if lamp == "side":
         light = 1 + 0.45 * side * np.clip(x, -1.2, 1.2) + 0 * y
+    elif lamp == "low":
+        light = np.maximum(0.12, 0.55 + 0.6 * side * np.clip(x, -0.9, 0.9) + 0.35 * np.clip(y, -1, 1))
     else:
         light = 0.3 + 0.7 / (1 + np.exp(-6 * (x * side + 0.3 * y * rng.uniform(-1, 1))))
     lit = copy.copy(actor)
     lit.photo = np.clip(actor.photo * light[..., np.newaxis], 0, 255).astype(np.uint8)
     return lit
+
+
+def _painted(actor: Actor, kind: str, rng: np.random.Generator) -> Actor:
+    """The actor with a beard or make-up painted on the skin."""
+    if kind not in ("beard", "make-up"):
+        return actor
+    places, painted = actor.places[:468], copy.copy(actor)
+    mask = np.zeros(actor.photo.shape[:2], np.uint8)
+    unit = np.linalg.norm(places[133] - places[362]) / 3.5  # about a centimetre
+
+    def fill(*outlines: tuple[int, ...], value: int = 255) -> None:
+        for outline in outlines:
+            cv2.fillPoly(mask, [np.round(places[list(outline)]).astype(np.int32)], value)
+
+    if kind == "beard":
+        fill(
+            (
+                93,
+                132,
+                58,
+                172,
+                136,
+                150,
+                149,
+                176,
+                148,
+                152,
+                377,
+                400,
+                378,
+                379,
+                365,
+                397,
+                288,
+                361,
+                323,
+                425,
+                287,
+                164,
+                57,
+                205,
+            )
+        )
+        fill((61, 39, 0, 269, 291, 405, 17, 181), value=0)
+        hairs = cv2.GaussianBlur(rng.normal(0, 1, mask.shape), (0, 0), max(0.6, 0.05 * unit))
+        colour = _hair_colour(rng) + (hairs / hairs.std() * rng.uniform(8, 30))[..., np.newaxis]
+        share = cv2.GaussianBlur(mask, (0, 0), 0.25 * unit).astype(np.float32) / 255 * rng.uniform(0.4, 0.95)
+    else:
+        fill((61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91))
+        fill((33, 160, 158, 133, 55, 105, 46), (263, 387, 385, 362, 285, 334, 276), value=150)
+        colour = np.array([rng.uniform(60, 200), rng.uniform(0, 60), rng.uniform(10, 90)])
+        share = cv2.GaussianBlur(mask, (0, 0), 0.12 * unit).astype(np.float32) / 255 * rng.uniform(0.4, 0.9)
+    share = share[..., np.newaxis]
+    painted.photo = np.clip(actor.photo * (1 - share) + colour * share, 0, 255).astype(np.uint8)
+    return painted
+
+
+def _crooked(actor: Actor, rng: np.random.Generator) -> Actor:
+    """The actor with one corner of the mouth higher, and the mouth beside its place."""
+    bent = copy.copy(actor)
+    x, y = actor.vertices[:, 0], actor.vertices[:, 1]
+    near = np.exp(-((x / 4) ** 2) - ((y - actor.vertices[[13, 14], 1].mean()) / 2.2) ** 2)
+    tilt = rng.choice([-1, 1]) * rng.uniform(0.12, 0.35)
+    bent.vertices = actor.vertices + np.stack([near * rng.normal(0, 0.4), near * tilt * x, 0 * x], axis=1)
+    return bent
+
+
+class _Lenses:
+    """Dark glasses: a pilot's, a wayfarer's or round, from the landmarks of a face."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.outline = rng.choice(["pilot", "wayfarer", "round"])
+        self.tones = np.sort(rng.uniform(5, 90, 2)) if rng.random() < 0.5 else np.full(2, rng.uniform(5, 50))
+        self.dark, self.frame = rng.uniform(0.75, 1.0), rng.uniform(5, 80)
+        self.size, self.gleam, self.thick = (
+            rng.uniform(0.9, 1.25),
+            rng.random() < 0.6,
+            int(rng.integers(1, 5)),
+        )
+
+    def on(self, rgb: np.ndarray, points: np.ndarray) -> np.ndarray:
+        out, inner_ends = rgb, []
+        for inner, outer, brow, below, temple in ((133, 33, 105, 50, 127), (362, 263, 334, 280, 356)):
+            across = points[outer] - points[inner]
+            down = points[below] - points[brow]
+            middle = (points[inner] + points[outer]) / 2 + 0.06 * down
+            shape = {
+                "pilot": [(-0.6, -0.35), (0.8, -0.35), (0.85, 0.0), (0.4, 0.45), (-0.2, 0.5), (-0.6, 0.1)],
+                "wayfarer": [(-0.7, -0.33), (0.95, -0.4), (0.75, 0.33), (-0.55, 0.33)],
+                "round": [(0.75 * np.cos(a), 0.4 * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 20)],
+            }[self.outline]
+            lens = np.array([middle + self.size * (u * across + v * down) for u, v in shape])
+            whole = [np.round(lens * 8).astype(np.int32)]
+            mask = np.zeros(rgb.shape[:2], np.uint8)
+            cv2.fillPoly(mask, whole, 255, cv2.LINE_AA, 3)
+            height = np.clip((np.arange(SIZE_PX) - lens[:, 1].min()) / np.ptp(lens[:, 1]), 0, 1)
+            glass = self.tones[0] + (self.tones[1] - self.tones[0]) * height[:, np.newaxis, np.newaxis]
+            out = _pasted(out, (mask * self.dark).astype(np.uint8), glass)
+            if self.gleam:
+                ends = (lens[0] * 0.7 + lens[2] * 0.3, lens[0] * 0.45 + lens[2] * 0.55)
+                cv2.line(out, *(tuple(end.astype(int)) for end in ends), (190,) * 3, 2, cv2.LINE_AA)
+            frame = (self.frame,) * 3
+            cv2.polylines(out, whole, True, frame, self.thick, cv2.LINE_AA, 3)
+            far = lens[np.argmax((lens - points[inner]) @ across)]
+            cv2.line(
+                out,
+                tuple(far.astype(int)),
+                tuple(points[temple].astype(int)),
+                frame,
+                self.thick + 1,
+                cv2.LINE_AA,
+            )
+            inner_ends.append(tuple(lens[np.argmin((lens - points[inner]) @ across)].astype(int)))
+        cv2.line(out, *inner_ends, (self.frame,) * 3, self.thick + 1, cv2.LINE_AA)
+        return out
 
 
 def _encoded(rgb: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -231,6 +378,38 @@ def _microphone(rgb: np.ndarray, place: np.ndarray, rng: np.random.Generator) ->
     cv2.ellipse(
         out, shine, (int(0.3 * radius), int(0.4 * radius)), 0, 0, 360, (tone + 70,) * 3, -1, cv2.LINE_AA
     )
+    return out
+
+
+def _cup(rgb: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A cup before the mouth: a body that narrows, with a darker side and an ear."""
+    place = points[13] + rng.normal(0, 0.8, 2) * CM
+    wide, high = rng.uniform(3.2, 4.5) * CM, rng.uniform(7, 9) * CM
+    top = place[1] - rng.uniform(0.2, 2.5) * CM
+    corners = np.array([[-wide, 0], [wide, 0], [0.75 * wide, high], [-0.75 * wide, high]])
+    body = corners + np.array([place[0], top])
+    mask = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(body).astype(np.int32)], 255, cv2.LINE_AA)
+    cv2.ellipse(mask, (int(place[0]), int(top)), (int(wide), int(0.25 * wide)), 0, 0, 360, 255, -1)
+    ear = (int(place[0] + rng.choice([-1, 1]) * wide), int(top + 0.4 * high))
+    cv2.ellipse(mask, ear, (int(0.5 * wide), int(0.25 * high)), 0, 0, 360, 255, int(0.6 * CM), cv2.LINE_AA)
+    shade = 1 - 0.35 * np.clip((np.arange(SIZE_PX) - place[0]) / wide * rng.choice([-1, 1]), -1, 1)
+    return _pasted(rgb, mask, rng.uniform(40, 200, 3) * shade[np.newaxis, :, np.newaxis])
+
+
+def _telephone(rgb: np.ndarray, points: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """A telephone held before a cheek and a part of the mouth or the eye, aslant."""
+    place = points[205 if side < 0 else 425] + rng.normal(0, 0.8, 2) * CM
+    box = (
+        tuple(place),
+        tuple(rng.uniform([6.5, 13], [7.5, 16]) * CM * rng.uniform(0.6, 0.9)),
+        rng.uniform(-35, 35),
+    )
+    mask = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(cv2.boxPoints(box)).astype(np.int32)], 255, cv2.LINE_AA)
+    out = _pasted(rgb, mask, np.full(3, rng.uniform(5, 60)), 0.5)
+    corner = cv2.boxPoints((tuple(place), tuple(np.array(box[1]) * 0.9), box[2]))
+    cv2.polylines(out, [np.round(corner).astype(np.int32)], True, (rng.uniform(60, 160),) * 3, 2, cv2.LINE_AA)
     return out
 
 

@@ -1,16 +1,19 @@
 """Trains and judges the network behind `view_score`, in steps that keep their results in a folder.
 
-    python benchmarks/view_score.py scenes FOLDER/choose-1.npz PHOTOS... --people even --seed 1
-    python benchmarks/view_score.py scenes FOLDER/judge.npz PHOTOS... --people odd --seed 3
-    python benchmarks/view_score.py train FOLDER/choose-*.npz --model emodal_data/face/view_score.tflite
+    python benchmarks/view_score.py scenes FOLDER/scenes-1.npz PHOTOS... --people even --seed 1
+    python benchmarks/view_score.py pictures FOLDER/pictures-1.npz FOLDER/scenes-*.npz --seed 1 --whole DATASET
+    python benchmarks/view_score.py train FOLDER/pictures-*.npz --model emodal_data/face/view_score.tflite
+    python benchmarks/view_score.py scenes FOLDER/judge.npz OTHERS... --people all --seed 3 --new-kinds
     python benchmarks/view_score.py judge FOLDER/judge.npz
 
-PHOTOS: folders of photos and films of people. The people that judge are others than those that train the network.
+    python benchmarks/view_score.py real OTHERS...
+
+PHOTOS, OTHERS: folders of photos and films of people; those that judge are others than those that train the network.
 """
 
 import argparse
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -18,59 +21,78 @@ import numpy as np
 import pyarrow.parquet as pq
 from matplotlib.cbook import get_sample_data
 from skimage import data
+from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from face_scenes import CORE, KINDS, draw_scene, is_broken
+from face_scenes import CORE, KINDS, NEW_KINDS, draw_scene, is_broken
 
 from emodal_data.clips.gates import face_gate
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
-from emodal_data.face import create_backend, find_face, fit_pose
+from emodal_data.face import create_backend, find_face, fit_pose, frontalize
 from emodal_data.face.view_score import normalised, view_score
 from emodal_data.media import open_film
+from emodal_model.evaluation.scores import wilson_interval
 from tests.face.rendered import Actor
 
+#: Where eyes and mouth lie in a frontal picture, and x and y of its pixels, (2, 128, 128).
+EYES_Y, MOUTH_Y = 25, 77
+PLACES = np.stack(np.meshgrid(np.arange(128.0), np.arange(128.0)))
 #: All gates but the one that is trained.
 OTHER_GATES = FaceConfig(min_view_score=0.0)
+LEAST = FaceConfig().min_view_score
 SCENES = 1000
+PHOTOS, FILMS = (".jpg", ".png"), (".mpg", ".mp4")
+
+
+def portraits_of_packages() -> list[np.ndarray]:
+    with get_sample_data("grace_hopper.jpg") as file:
+        hopper = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR_RGB)
+    return [np.asarray(data.astronaut()), hopper]
 
 
 def photos_in(folders: list[Path]) -> list[np.ndarray]:
-    with get_sample_data("grace_hopper.jpg") as file:
-        hopper = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR_RGB)
-    photos = [np.asarray(data.astronaut()), hopper]
+    photos = []
     for path in sorted(path for folder in folders for path in folder.iterdir()):
-        if path.suffix in (".jpg", ".png"):
+        if path.suffix in PHOTOS:
             photos.append(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB))
-        elif path.suffix in (".mpg", ".mp4"):
+        elif path.suffix in FILMS:
             with open_film(path) as film:
                 photos.append(film.frame_at(1.4).rgb)
     return photos
 
 
 def people_in(folders: list[Path], which: str) -> list[Actor]:
-    """Every second person whose face is large and looks at the camera: the even or the odd ones."""
+    """The people whose face is large and looks at the camera.
+
+    which: the even or the odd ones, with the portraits of two packages; or all that are in the folders.
+    """
     backend = create_backend("embedded")
+    photos = photos_in(folders)
+    if which != "all":
+        photos = portraits_of_packages() + photos
     people = [
         Actor(photo, backend, face)
-        for photo in photos_in(folders)
+        for photo in photos
         for face in backend.faces(photo)
         if face.box_xyxy[2] - face.box_xyxy[0] >= 90
         and abs(fit_pose(face.landmarks68).yaw_deg) < 22
         and face.landmark_score > 0.6
     ]
-    return people[0 if which == "even" else 1 :: 2]
+    return {"all": people, "even": people[::2], "odd": people[1::2]}[which]
 
 
-def write_scenes(file: Path, folders: list[Path], which: str, seed: int, count: int) -> None:
+def write_scenes(
+    file: Path, folders: list[Path], which: str, kinds: tuple[str, ...], seed: int, count: int
+) -> None:
     """For each scene: kind, person, frontal picture and its truth, broken (1, 0; -1 between), the reason of a gate."""
     backend, rng = create_backend("embedded"), np.random.default_rng(seed)
     people = people_in(folders, which)
     rows = []
     for number in range(count):
-        kind, person = KINDS[number % len(KINDS)], int(rng.integers(len(people)))
+        kind, person = kinds[number % len(kinds)], int(rng.integers(len(people)))
         scene = draw_scene(people[person], kind, rng)
         image, broken, reason = np.zeros_like(scene.truth), -1, ""
         try:
@@ -114,20 +136,20 @@ class Pictures:
     def draw(self) -> tuple[np.ndarray, bool]:
         rng = self.rng
         choice = rng.random()
-        if choice < 0.22:
+        if choice < 0.2:
             return self._varied(self._one(self.broken)), True
         if choice < 0.3:
-            return self._varied(self.torn(self._with_glasses(self._mixed(), 0.15))), True
+            return self._varied(self.seen_torn(self._dressed(self._mixed()))), True
         if choice < 0.5:
             while True:
-                image, covered = self._covered(self._with_glasses(self._mixed(), 0.15))
+                image, covered = self._covered(self._dressed(self._mixed()))
                 if covered >= 0.07:
                     return self._varied(image), True
         image = self._mixed() if rng.random() < 0.6 else self._one(self.whole)
         if rng.random() < 0.15:
             other, covered = self._covered(image)
             image = other if covered < 0.01 else image
-        return self._varied(self._with_glasses(image, 0.2)), False
+        return self._varied(self._dressed(image)), False
 
     def _one(self, images: np.ndarray) -> np.ndarray:
         return images[self.rng.integers(len(images))]
@@ -163,31 +185,135 @@ class Pictures:
             image = image * (1 + rng.choice([-1, 1]) * rng.uniform(0.1, 0.7) * across)
         return (128 + (image - 128) * rng.uniform(0.5, 1.2) + rng.normal(0, 15)).clip(0, 255).astype(np.uint8)
 
-    def _with_glasses(self, image: np.ndarray, share: float) -> np.ndarray:
+    def _dressed(self, image: np.ndarray) -> np.ndarray:
+        """The face with other features, beard, make-up, glasses, shadow or hair beside it; it stays whole."""
+        parts = (
+            (0.4, self._bent),
+            (0.15, self._with_beard),
+            (0.15, self._with_make_up),
+            (0.35, self._with_glasses),
+            (0.15, self._in_shadow),
+            (0.2, self._with_hair_beside),
+        )
+        for share, add in parts:
+            if self.rng.random() < share:
+                image = add(image).clip(0, 255).astype(np.float32)
+        return image
+
+    def _bent(self, image: np.ndarray) -> np.ndarray:
+        """Other proportions, and a mouth that is crooked, opened or moved, without a fold."""
         rng = self.rng
-        if rng.random() >= share:
-            return image
-        image, tone, thick = image.copy(), float(rng.uniform(0, 90)), int(rng.choice([1, 1, 2, 3]))
-        y, wide, high, out = (
-            44 + rng.normal(0, 2),
-            rng.uniform(14, 20),
-            rng.uniform(9, 17),
-            rng.uniform(21, 25),
-        )
+        moves = [cv2.GaussianBlur(rng.normal(0, 1, (128, 128)), (0, 0), 16) for _ in range(2)]
+        right, down = (move / move.std() * rng.uniform(0, 2) for move in moves)
+        x, y = PLACES[0] - 64, PLACES[1] - MOUTH_Y
+        near = np.exp(-((x / 30) ** 2) - (y / 16) ** 2)
+        down = down + near * (rng.normal(0, 0.12) * x + rng.normal(0, 1.5) + rng.normal(0, 0.1) * y)
+        right = right + near * (rng.normal(0, 2) + rng.normal(0, 0.08) * x)
+        where = ((PLACES + np.stack([right, down])).astype(np.float32)).transpose(1, 2, 0)
+        return cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def _with_beard(self, image: np.ndarray) -> np.ndarray:
+        """Stubble to a full beard, or a moustache alone; the lips stay free."""
+        rng = self.rng
+        x, y = np.abs(PLACES[0] - 64), PLACES[1]
+        cheek = MOUTH_Y + rng.uniform(-14, 12) - 0.25 * np.maximum(x - 20, 0)
+        share = np.zeros((128, 128))
+        if rng.random() < 0.7:
+            share = (y > cheek + (20 - 0.5 * x if rng.random() < 0.3 else 0)).astype(float)
+        if rng.random() < 0.7:
+            half = rng.uniform(14, 26)
+            share = np.maximum(
+                share, (np.abs(y - (MOUTH_Y - 10 + 0.012 * x**2)) < rng.uniform(3, 6)) & (x < half)
+            )
+        lips = ((x / rng.uniform(17, 22)) ** 2 + ((y - MOUTH_Y) / rng.uniform(5, 9)) ** 2) < 1
+        share = cv2.GaussianBlur(np.where(lips, 0, share), (0, 0), rng.uniform(1, 5)) * rng.uniform(0.2, 0.95)
+        hairs = cv2.GaussianBlur(rng.normal(0, 1, (128, 128)), (0, 0), 0.7, sigmaY=rng.uniform(0.7, 2.5))
+        tone = rng.uniform(10, 190) if rng.random() < 0.3 else rng.uniform(10, 70)
+        return image * (1 - share) + share * (tone + hairs / hairs.std() * rng.uniform(3, 25))
+
+    def _with_make_up(self, image: np.ndarray) -> np.ndarray:
+        """Darker or lighter lips, lids and brows, shine on the skin."""
+        rng = self.rng
+        x, y = PLACES[0] - 64, PLACES[1]
+        gain = np.ones((128, 128))
+        places = ((0, MOUTH_Y, 17, 6), *((s * 24, EYES_Y - 3, 13, 5) for s in (-1, 1)),
+                  *((s * 26, EYES_Y - 16, 14, 3) for s in (-1, 1)))  # fmt: skip
+        for strength, places_of in zip(
+            rng.normal(0, 0.35, 3), (places[:1], places[1:3], places[3:]), strict=True
+        ):
+            for centre_x, centre_y, wide, high in places_of:
+                far = ((x - centre_x) / wide) ** 2 + ((y - centre_y) / high) ** 2
+                gain *= 1 + strength * np.exp(-(far**2))
+        shine = np.exp(-(((x - rng.uniform(-30, 30)) / 12) ** 2) - ((y - rng.uniform(5, 60)) / 14) ** 2)
+        return image * gain.clip(0.2, 2) + shine * rng.uniform(0, 60)
+
+    def _in_shadow(self, image: np.ndarray) -> np.ndarray:
+        """The shadow of a nose, a brim or a lamp at one side: a soft or hard border anywhere."""
+        rng = self.rng
+        angle = rng.uniform(0, 2 * np.pi)
+        across = (PLACES[0] - rng.uniform(35, 93)) * np.cos(angle) + (
+            PLACES[1] - rng.uniform(10, 90)
+        ) * np.sin(angle)
+        across = across + rng.uniform(0, 6) * np.sin(PLACES[1] / rng.uniform(8, 25))
+        return image * (1 - rng.uniform(0.2, 0.7) / (1 + np.exp(-across / rng.uniform(0.7, 8))))
+
+    def _with_hair_beside(self, image: np.ndarray) -> np.ndarray:
+        """Strands beside the core, at one side or both."""
         for side in (-1, 1):
-            x = 64 + side * out
-            if rng.random() < 0.5:
-                cv2.ellipse(
-                    image, (int(x), int(y)), (int(wide), int(high)), 0, 0, 360, tone, thick, cv2.LINE_AA
-                )
-            else:
-                corners = [(int(x + s * wide), int(y + s * 0.8 * high)) for s in (-1, 1)]
-                cv2.rectangle(image, *corners, tone, thick, cv2.LINE_AA)
-            temple = (int(x + side * wide), int(y - 2)), (64 + side * 60, int(y - 4))
-            cv2.line(image, *temple, tone, thick, cv2.LINE_AA)
-        cv2.line(
-            image, (int(64 - out + wide), int(y)), (int(64 + out - wide), int(y)), tone, thick, cv2.LINE_AA
-        )
+            if self.rng.random() < 0.65:
+                other, cover = self._strands(image, side * self.rng.uniform(46, 64))
+                image = other if cover[CORE].mean() < 0.015 else image
+        return image
+
+    def _with_glasses(self, image: np.ndarray) -> np.ndarray:
+        """Clear, tinted or dark glasses of many shapes, upright or aslant, with reflections."""
+        rng = self.rng
+        image, tone, thick = image.copy(), float(rng.uniform(0, 110)), int(rng.choice([1, 1, 2, 3, 4]))
+        wide, high, out = rng.uniform(14, 23), rng.uniform(9, 19), rng.uniform(21, 26)
+        power = rng.choice([2.0, 2.0, 3.0, 5.0, 9.0])  # 2: ellipse; 9: about a rectangle
+        droop, tilt = rng.uniform(-0.3, 0.3), rng.uniform(-0.25, 0.25)
+        angle = np.linspace(0, 2 * np.pi, 40)
+        u, v = (np.sign(f(angle)) * np.abs(f(angle)) ** (2 / power) for f in (np.cos, np.sin))
+        turn = rng.normal(0, 3)
+        move = cv2.getRotationMatrix2D((64, EYES_Y), turn, 1)
+        middle_y = EYES_Y + rng.uniform(-3, 6)
+        outlines = []
+        for side in (-1, 1):
+            far = wide * rng.uniform(0.9, 1.1)
+            lens = np.stack(
+                [64 + side * (out + far * u * (1 + droop * v)), middle_y + high * (v + tilt * u)], 1
+            )
+            outlines.append(lens @ move[:, :2].T + move[:, 2])
+        if rng.random() < 0.55:
+            lenses = np.zeros((128, 128), np.uint8)
+            cv2.fillPoly(lenses, [np.round(lens).astype(np.int32) for lens in outlines], 255, cv2.LINE_AA)
+            share = lenses.astype(np.float32) / 255 * rng.uniform(0.3, 1.0)
+            glass = (
+                rng.uniform(5, 90)
+                + rng.uniform(-1, 1) * (PLACES[1] - EYES_Y)
+                + rng.normal(0, 0.4) * (PLACES[0] - 64)
+            )
+            for _ in range(int(rng.integers(0, 4))):
+                place, size = rng.uniform([30, 10], [98, 40]), rng.uniform(2, [14, 10])
+                far = (((PLACES.transpose(1, 2, 0) - place) / size) ** 2).sum(axis=2)
+                glass = glass + rng.uniform(-30, 120) * np.exp(-far)
+            image = image * (1 - share) + share * glass
+        elif rng.random() < 0.3:
+            place = outlines[int(rng.integers(2))].mean(axis=0)
+            cv2.line(
+                image,
+                *(tuple((place + rng.normal(0, 8, 2)).astype(int)) for _ in range(2)),
+                230,
+                2,
+                cv2.LINE_AA,
+            )
+        for lens in outlines:
+            cv2.polylines(image, [np.round(lens).astype(np.int32)], True, tone, thick, cv2.LINE_AA)
+            temple = lens[np.argmax(np.abs(lens[:, 0] - 64))]
+            end = (int(64 + np.sign(temple[0] - 64) * 64), int(temple[1] + rng.normal(-2, 4)))
+            cv2.line(image, tuple(temple.astype(int)), end, tone, thick, cv2.LINE_AA)
+        inner = [lens[np.argmin(np.abs(lens[:, 0] - 64))].astype(int) for lens in outlines]
+        cv2.line(image, *(tuple(place) for place in inner), tone, max(1, thick), cv2.LINE_AA)
         return image
 
     def _covered(self, image: np.ndarray) -> tuple[np.ndarray, float]:
@@ -209,7 +335,11 @@ class Pictures:
         rng = self.rng
         image = image.copy()
         is_right, far = rng.random() < 0.5, int(rng.choice([-1, 1]) * rng.uniform(8, 24))
-        kind = rng.choice(["half up or down", "half aside", "lower part aside", "streaks"])
+        kind = rng.choice(
+            ["half up or down", "half aside", "lower part aside", "streaks", "corner", "corner"]
+        )
+        if kind == "corner":
+            return self._torn_corner(image)
         if kind == "streaks":
             first, last = int(rng.uniform(68, 80)), int(rng.uniform(92, 112))
             image[first:last] = image[first] + rng.normal(0, 2, (last - first, 1))
@@ -223,11 +353,46 @@ class Pictures:
             image[:, part] = moved[:, part]
         return image
 
-    def _strands(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def seen_torn(self, image: np.ndarray) -> np.ndarray:
+        """The picture torn so that at least 4 % of the core differ by half of its contrast."""
+        while True:
+            other = self.torn(image)
+            if (np.abs(other - image)[CORE] > 0.5 * image[CORE].std()).mean() >= 0.04:
+                return other
+
+    def _torn_corner(self, image: np.ndarray) -> np.ndarray:
+        """The picture with a corner of the mouth, an eye or a cheek pulled away, smeared or turned."""
+        rng = self.rng
+        side = rng.choice([-1, 1])
+        places = ([64 + side * 18, MOUTH_Y], [64 + side * 24, EYES_Y], [64 + side * 30, 55], [64, MOUTH_Y])
+        place = np.array(places[rng.choice(4, p=(0.55, 0.15, 0.15, 0.15))]) + rng.normal(0, 3, 2)
+        from_place = PLACES - place[:, np.newaxis, np.newaxis]
+        size, hard = rng.uniform(10, 20, 2), rng.uniform(1.0, 4.0)
+        far = np.sqrt(((from_place / size[:, np.newaxis, np.newaxis]) ** 2).sum(axis=0))
+        near = 1 / (1 + np.exp((far - 1) * size.mean() / hard))
+        kind, angle = rng.choice(["pulled", "smeared", "turned"]), rng.uniform(0, 2 * np.pi)
+        along = np.array([np.cos(angle), np.sin(angle)])[:, np.newaxis, np.newaxis]
+        if kind == "pulled":
+            move = along * rng.uniform(7, 16)
+        elif kind == "smeared":  # what lies along one direction is the same
+            move = -along * (from_place * along).sum(axis=0) * rng.uniform(0.75, 1.0) + along * rng.uniform(
+                -6, 6
+            )
+        else:
+            turn = rng.choice([-1, 1]) * rng.uniform(0.5, 1.2)
+            c, s = np.cos(turn) - 1, np.sin(turn)
+            move = np.stack([c * from_place[0] - s * from_place[1], s * from_place[0] + c * from_place[1]])
+        where = (PLACES + near * move).astype(np.float32).transpose(1, 2, 0)
+        return cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def _strands(self, image: np.ndarray, beside: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Strands anywhere, or those that lie further out than a place beside the middle, -64 to 64."""
         rng = self.rng
         image, cover = image.copy(), np.zeros((128, 128), np.float32)
         low, high = np.sort(rng.uniform(0, 70, 2))
-        tone, is_right = rng.uniform(10, 140), rng.random() < 0.5
+        tone, is_right = rng.uniform(10, 200), rng.random() < 0.5
+        if beside is not None:
+            low, high, is_right = rng.uniform(-15, 0), 64 - abs(beside), beside > 0
         along = np.linspace(0, 1, 10)
         for _ in range(int(rng.uniform(20, 160))):
             x = rng.uniform(low, high)
@@ -331,18 +496,24 @@ def images_of(dataset: Path) -> np.ndarray:
     return np.array(images * 3, dtype=np.float32)
 
 
-def train(files: list[Path], model: Path, pictures: int, epochs: int, dataset: Path | None) -> None:
+def write_pictures(file: Path, scenes: list[Path], seed: int, count: int, dataset: Path | None) -> None:
+    """The network's inputs, (count, 64, 64, 1) float16, and whether each shows a whole face."""
+    source = Pictures(read_scenes(scenes), seed, None if dataset is None else images_of(dataset))
+    inputs, whole = np.empty((count, 64, 64, 1), np.float16), np.empty(count, bool)
+    for number in range(count):
+        image, broken = source.draw()
+        inputs[number], whole[number] = normalised(image), not broken
+    np.savez(file, inputs=inputs, whole=whole)
+
+
+def train(files: list[Path], model: Path, epochs: int) -> None:
+    """Trains the network; a command that was stopped goes on from its last epoch."""
     import tensorflow as tf
     from tensorflow import keras
 
     keras.utils.set_random_seed(0)
-    whole = None if dataset is None else images_of(dataset)
-    start, source = time.perf_counter(), Pictures(read_scenes(files), 5, whole)
-    inputs, labels = np.empty((pictures, 64, 64, 1), np.float32), np.empty(pictures, np.float32)
-    for number in range(pictures):
-        image, broken = source.draw()
-        inputs[number], labels[number] = normalised(image), not broken
-    print(f"{pictures} pictures in {time.perf_counter() - start:.0f} s")
+    drawn = read_scenes(files)
+    inputs, whole = drawn["inputs"].astype(np.float32), drawn["whole"].astype(np.float32)
     layers = keras.layers
     x = view = layers.Input((64, 64, 1), batch_size=None)
     for channels in (12, 24, 32, 32):
@@ -351,11 +522,11 @@ def train(files: list[Path], model: Path, pictures: int, epochs: int, dataset: P
     x = layers.Dropout(0.4)(layers.Flatten()(x))
     x = layers.Dropout(0.3)(layers.Dense(24, activation="relu")(x))
     network = keras.Model(view, layers.Dense(1)(x))
-    rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * (pictures // 128))
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * (len(inputs) // 128))
     loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.02)
     network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), loss)
-    network.fit(inputs, labels, batch_size=128, epochs=epochs, verbose=0)
-    print(f"trained after {time.perf_counter() - start:.0f} s")
+    backup = keras.callbacks.BackupAndRestore(str(files[0].with_suffix(".training")))
+    network.fit(inputs, whole, batch_size=128, epochs=epochs, verbose=2, callbacks=[backup])
     export = keras.Sequential([layers.Input(batch_shape=(1, 64, 64, 1)), network])
     converter = tf.lite.TFLiteConverter.from_keras_model(export)
     model.write_bytes(converter.convert())
@@ -365,34 +536,86 @@ def judge(files: list[Path]) -> None:
     """Prints the shares that the gates stop, at the default threshold and at others."""
     scenes = read_scenes(files)
     scores = np.array([view_score(image) for image in scenes["image"]])
-    passed, broken = scenes["reason"] == "", scenes["broken"]
-    print("| scenes | whole | of these dropped by view_score < 0.5 | broken | dropped by an earlier gate | passed on to"
+    passed, broken, kinds = scenes["reason"] == "", scenes["broken"], scenes["kind"]
+    whole, bad = passed & (broken == 0), broken == 1
+    low = scores < LEAST
+    print("| scenes | whole | dropped by view_score | broken | dropped by an earlier gate | passed on to"
           " view_score | of these dropped | of all broken dropped |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
-    for kind in (*KINDS, "all"):
-        of_kind = (scenes["kind"] == kind) | (kind == "all")
-        whole, bad = of_kind & passed & (broken == 0), of_kind & (broken == 1)
-        left = bad & passed
-        low = scores < 0.5
+
+    def row(name: str, chosen: np.ndarray) -> None:
+        fine, wrong = whole & chosen, bad & chosen
         print(
-            f"| {kind} | {whole.sum()} | {_share(low[whole])} | {bad.sum()} | {(bad & ~passed).sum()} |"
-            f" {left.sum()} | {_share(low[left])} | {_share((low | ~passed)[bad])} |"
+            f"| {name} | {fine.sum()} | {_share(low[fine])} | {wrong.sum()} | {(wrong & ~passed).sum()} |"
+            f" {(wrong & passed).sum()} | {_share(low[wrong & passed])} | {_share((low | ~passed)[wrong])} |"
         )
+
+    for kind in (*KINDS, *NEW_KINDS):
+        if (kinds == kind).any():
+            row(kind, kinds == kind)
+    row("the kinds that trained", np.isin(kinds, KINDS))
+    row("new kinds", np.isin(kinds, NEW_KINDS))
+    row("all", np.ones(len(kinds), bool))
+    people = scenes["person"]
+    worst = sorted(set(people), key=lambda person: -low[whole & (people == person)].sum())[:5]
+    lost = ", ".join(
+        f"{low[whole & (people == person)].sum()} of {(whole & (people == person)).sum()} (number {person})"
+        for person in worst
+    )
+    print(f"\n{len(set(people))} people; whole views dropped, of the five with most: {lost}.")
+    area = roc_auc_score(whole[whole | bad & passed], scores[whole | bad & passed])
+    print(f"Area under the curve, whole against broken ones that passed the earlier gates: {area:.3f}.")
     pictures = Pictures(scenes, seed=9)
-    torn = [view_score(pictures.torn(image).clip(0, 255).astype(np.uint8)) for image in pictures.whole]
-    print(f"\nTorn on purpose: {_share(np.array(torn) < 0.5)} of {len(torn)} dropped.")
+    torn = [view_score(pictures.seen_torn(image).clip(0, 255).astype(np.uint8)) for image in pictures.whole]
+    print(f"Torn on purpose: {_share(np.array(torn) < LEAST)} of {len(torn)} dropped.")
     print(
         "\n| threshold | whole dropped | broken dropped, of those passed on | of all broken |\n|---|---|---|---|"
     )
-    whole, bad = passed & (broken == 0), broken == 1
-    for limit in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
+    for limit in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
         low = scores < limit
         print(
             f"| {limit} | {_share(low[whole])} | {_share(low[bad & passed])} | {_share((low | ~passed)[bad])} |"
         )
 
 
+def judge_real(folders: list[Path]) -> None:
+    """Prints how many faces of each folder view_score stops, nothing drawn: all of a photo, a film's every 0.3 s.
+
+    Faces of less than 40 px, and those that the gates of the pose drop, are left out.
+    """
+    backend, limits = create_backend("embedded"), FaceConfig()
+    print("| folder | faces | stopped | which |\n|---|---|---|---|")
+    for folder in folders:
+        names, scores = [], []
+        for name, rgb in frames_in(folder):
+            for face in backend.faces(rgb):
+                pose = fit_pose(face.landmarks68)
+                if abs(pose.yaw_deg) > limits.max_yaw_deg or abs(pose.pitch_deg) > limits.max_pitch_deg:
+                    continue
+                if face.box_xyxy[2] - face.box_xyxy[0] >= 40:
+                    names.append(name)
+                    scores.append(view_score(frontalize(rgb, face.landmarks68).image))
+        low = np.array(scores) < LEAST
+        stopped = ", ".join(f"{names[n]} {scores[n]:.2f}" for n in np.nonzero(low)[0])
+        print(f"| {folder.name} | {len(scores)} | {low.sum()}, {_share(low)} | {stopped} |")
+
+
+def frames_in(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Photos, and frames of films 0.3 s apart, with the name of the file."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix in PHOTOS:
+            yield path.name, cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+        elif path.suffix in FILMS:
+            with open_film(path) as film:
+                for time_s in np.arange(0.2, film.duration_s - 0.1, 0.3):
+                    yield f"{path.name} {time_s:.1f} s", film.frame_at(float(time_s)).rgb
+
+
 def _share(values: np.ndarray) -> str:
-    return f"{np.mean(values):.1%}" if len(values) else "-"
+    """A share in percent with its 95 % Wilson interval."""
+    if not len(values):
+        return "-"
+    low, high = wilson_interval(int(values.sum()), len(values))
+    return f"{np.mean(values):.1%} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def main() -> None:
@@ -403,24 +626,38 @@ def main() -> None:
     scenes = steps.add_parser("scenes")
     scenes.add_argument("file", type=Path)
     scenes.add_argument("photos", type=Path, nargs="*")
-    scenes.add_argument("--people", choices=("even", "odd"), required=True)
+    scenes.add_argument("--people", choices=("even", "odd", "all"), required=True)
     scenes.add_argument("--seed", type=int, required=True)
     scenes.add_argument("--count", type=int, default=SCENES)
+    scenes.add_argument(
+        "--new-kinds", action="store_true", help="draw those of NEW_KINDS as well: they train nothing"
+    )
+    pictures = steps.add_parser("pictures")
+    pictures.add_argument("file", type=Path)
+    pictures.add_argument("scenes", type=Path, nargs="+")
+    pictures.add_argument("--seed", type=int, required=True)
+    pictures.add_argument("--count", type=int, default=20_000)
+    pictures.add_argument("--whole", type=Path, help="a dataset of sample films, whose faces are whole")
     training = steps.add_parser("train")
     training.add_argument("files", type=Path, nargs="+")
     training.add_argument("--model", type=Path, required=True)
-    training.add_argument("--pictures", type=int, default=22_000)
     training.add_argument("--epochs", type=int, default=10)
-    training.add_argument("--whole", type=Path, help="a dataset of sample films, whose faces are whole")
     judging = steps.add_parser("judge")
     judging.add_argument("files", type=Path, nargs="+")
+    real = steps.add_parser("real")
+    real.add_argument("folders", type=Path, nargs="+")
     asked = parser.parse_args()
     if asked.step == "scenes":
-        write_scenes(asked.file, asked.photos, asked.people, asked.seed, asked.count)
+        kinds = (*KINDS, *NEW_KINDS) if asked.new_kinds else KINDS
+        write_scenes(asked.file, asked.photos, asked.people, kinds, asked.seed, asked.count)
+    elif asked.step == "pictures":
+        write_pictures(asked.file, asked.scenes, asked.seed, asked.count, asked.whole)
     elif asked.step == "train":
-        train(asked.files, asked.model, asked.pictures, asked.epochs, asked.whole)
-    else:
+        train(asked.files, asked.model, asked.epochs)
+    elif asked.step == "judge":
         judge(asked.files)
+    else:
+        judge_real(asked.folders)
 
 
 if __name__ == "__main__":
