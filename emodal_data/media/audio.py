@@ -105,7 +105,9 @@ class AudioReader:
         self._mix = config.audio_mix
         self._buffers = BufferPool()
         self._container, self._stream = open_track()
-        is_ts = self._container.format.name == "mpegts"
+        container = self._container.format.name
+        self._preroll_s = _preroll_s(self._stream.codec_context.name, container)
+        is_ts = container == "mpegts"
         self._lost = LostPackets(path, self._stream.id) if is_ts else None
         try:
             self._grid = self._learn_grid(Budget.of(config))
@@ -196,7 +198,7 @@ class AudioReader:
         self, window: Window, run: Run, index: TrackIndex | None, budget: Budget
     ) -> tuple[Track, int | None]:
         """Decode the window. Also returns the position where the sound ends, if it ends within the window."""
-        preroll_s = _preroll_s(self._stream.codec_context.name)
+        preroll_s = self._preroll_s
         needed_from = window.start - round(preroll_s * run.rate_hz)
         if preroll_s == _ENDLESS_PREROLL_S:
             budget = replace(budget, packets=sys.maxsize)  # only the time is limited
@@ -222,7 +224,7 @@ class AudioReader:
 
     def _from_pts(self, pts: int, budget: Budget) -> Iterator[Decoded]:
         """Frames from a time stamp on, or from somewhat earlier; none if the file is not seekable."""
-        if _preroll_s(self._stream.codec_context.name) != _PREROLL_S:
+        if self._preroll_s != _PREROLL_S:
             self._from_start(budget)  # a seek does not make these decoders forget
         if not seek_before(self._container, self._stream, pts):
             return iter(())
@@ -350,11 +352,18 @@ def _fill(
     return end is not None, end
 
 
-def _preroll_s(codec: str) -> float:
-    """How long a decoder has to run before what it gives is that of the whole track. codec: name of the decoder."""
-    if codec in _QUICK.split() or codec.startswith("pcm_"):
+def _preroll_s(codec: str, container: str) -> float:
+    """How long a decoder has to run before what it gives is that of the whole track. codec: name of the decoder.
+
+    In WAV, FFmpeg seeks by bytes: what is not PCM then has time stamps that are guessed.
+    """
+    if codec.startswith("pcm_"):
         return _PREROLL_S
-    is_endless = codec in _ENDLESS or codec.startswith("adpcm_") or codec.endswith("_dpcm")
+    if codec in _QUICK.split() and container != "wav":
+        return _PREROLL_S
+    is_endless = (
+        codec in _ENDLESS or codec.startswith("adpcm_") or codec.endswith("_dpcm") or container == "wav"
+    )
     return _ENDLESS_PREROLL_S if is_endless else _SLOW_PREROLL_S
 
 

@@ -217,6 +217,8 @@ def _what_is_wrong(path: Path, error: BaseException) -> str:
     with contextlib.suppress(OSError):
         if kind := describe_file(path):
             return kind
+    if isinstance(error, av.error.ArgumentError):  # of FFmpeg's list of allowed formats, or of a demuxer
+        return "a container that is not read, or is damaged; convert it to MP4 or Matroska"
     return _cause(error)
 
 

@@ -23,6 +23,8 @@ _TICK_NS, _TRACK, _NUMBER, _KIND, _DELAY_NS = b"\x2a\xd7\xb1", b"\xae", b"\xd7",
 _CLUSTER_TICKS, _BLOCK_GROUP, _BLOCK, _SIMPLE_BLOCK = b"\xe7", b"\xa0", b"\xa1", b"\xa3"
 _CHAPTERS, _EDITION, _IS_DEFAULT, _IS_ORDERED = b"\x10\x43\xa7\x70", b"\x45\xb9", b"\x45\xdb", b"\x45\xdd"
 _CHAPTER, _FROM_NS, _TO_NS, _OTHER_SEGMENT = b"\xb6", b"\x91", b"\x92", b"\x6e\x67"
+_IS_ENABLED = b"\x45\x98"
+_SEEK_HEAD, _SEEK, _SOUGHT, _PLACE = b"\x11\x4d\x9b\x74", b"\x4d\xbb", b"\x53\xab", b"\x53\xac"
 _KINDS = {1: "picture", 2: "sound"}
 #: Elements of one level, and blocks of the first cluster, that are looked at.
 _MAX_ELEMENTS, _MAX_BLOCKS = 1000, 64
@@ -80,8 +82,15 @@ def _first_stamps_s(path: Path) -> tuple[dict[str, float], float]:
     tick_ns, delay_ns, kinds = 1_000_000, 0, dict[int, str]()
     found: dict[str, float] = {}
     with path.open("rb") as file:
-        for name, start, stop, _ in _in_segment(file, size):
-            if name == _INFO:
+        segment, segment_end = next(
+            ((start, stop) for name, start, stop, _ in _elements(file, 0, size) if name == _SEGMENT),
+            (size, size),
+        )
+        chapters = set[int]()
+        for name, start, stop, _ in _elements(file, segment, segment_end):
+            if name == _SEEK_HEAD:  # what lies behind the clusters is named there
+                chapters |= {segment + place for place in _places(file, start, stop, _CHAPTERS)}
+            elif name == _INFO:
                 tick_ns = _numbers(file, start, stop).get(_TICK_NS, tick_ns)
             elif name == _TRACKS:
                 for entry, begin, end, _ in _elements(file, start, stop):
@@ -97,6 +106,10 @@ def _first_stamps_s(path: Path) -> tuple[dict[str, float], float]:
                 break
             elif name == _CHAPTERS:
                 _check_chapters(file, start, stop)
+        for place in chapters:
+            for name, start, stop, _ in islice(_elements(file, place, segment_end), 1):
+                if name == _CHAPTERS:
+                    _check_chapters(file, start, stop)
     return found, delay_ns / 1e9
 
 
@@ -104,7 +117,7 @@ def _check_chapters(file: BinaryIO, start: int, stop: int) -> None:
     """Raise Dropped(FRAME_UNCERTAIN) if players show chapters in another order than they are stored in.
 
     Ordered editions (RFC 9559, 20.1.3) may leave parts out, repeat them, or take them from another file; FFmpeg plays
-    the file as it is stored.
+    the file as it is stored. Chapters that end before the film change no time before their end.
     """
     editions = [(at, end) for name, at, end, _ in _elements(file, start, stop) if name == _EDITION]
     flags = [_numbers(file, *edition) for edition in editions]
@@ -116,6 +129,8 @@ def _check_chapters(file: BinaryIO, start: int, stop: int) -> None:
         if name != _CHAPTER:
             continue
         times = _numbers(file, at, end)
+        if not times.get(_IS_ENABLED, 1):
+            continue
         is_linked = any(inner == _OTHER_SEGMENT for inner, *_ in _elements(file, at, end))
         if is_linked or abs(times.get(_FROM_NS, 0) - reached_ns) > _CHAPTER_NS:
             what = "ordered chapters leave parts out, repeat them, or take them from another file"
@@ -123,12 +138,12 @@ def _check_chapters(file: BinaryIO, start: int, stop: int) -> None:
         reached_ns = times.get(_TO_NS, reached_ns)
 
 
-def _in_segment(file: BinaryIO, size: int) -> Iterator[Element]:
-    """The elements of the first segment."""
-    for name, start, stop, _ in _elements(file, 0, size):
-        if name == _SEGMENT:
-            yield from _elements(file, start, stop)
-            return
+def _places(file: BinaryIO, start: int, stop: int, sought: bytes) -> Iterator[int]:
+    """Where a seek head says that an element begins, counted from the start of the segment's content."""
+    for name, at, end, _ in _elements(file, start, stop):
+        numbers = _numbers(file, at, end) if name == _SEEK else {}
+        if numbers.get(_SOUGHT) == int.from_bytes(sought, "big") and _PLACE in numbers:
+            yield numbers[_PLACE]
 
 
 def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,10 @@
 """The packets of one picture track from any time on, with the time stamps that reading the whole film gives them."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
@@ -18,6 +21,8 @@ from emodal_data.media.seeking import has_index, seek_before
 _GO_ON_S = 4.0
 #: AVI shows a frame as many frames after its packet as the decoder delays it; no decoder delays more than 16.
 _AVI_DELAY_FRAMES = 16
+#: Bytes between the place of a chunk of AVI and that of its data.
+_CHUNK_HEAD_BYTES = 8
 #: Start code of a picture of MPEG-4, its type for B-frames (ISO/IEC 14496-2, 6.2.5), and where a picture begins.
 _VOP, _B_VOP, _VOP_WITHIN = b"\0\0\1\xb6", 2, 64
 
@@ -36,11 +41,28 @@ class PacketSource:
         self._packets: Iterator[Packet[VideoStream]] | None = None
         self._number: int | None = None
         self._is_mpeg4 = stream.codec_context.name == "mpeg4"
+        if stream.codec_context.pix_fmt == "pal8":
+            self._decode_first()
         # After a seek: True up to the keyframe, False up to the next reference frame, then None. Of MPEG-4 only.
         self._awaits_keyframe: bool | None = None
         # In AVI the index says which packets are keyframes; FFmpeg calls all of H.263 so.
         is_avi = container.format.name == "avi"
+        self._index = stream.index_entries if is_avi else None
         self._keyframes = {e.timestamp for e in stream.index_entries if e.is_keyframe} if is_avi else None
+        self._late: int | None = (
+            0  # ticks by which time stamps of AVI are late after a seek; None: not known yet
+        )
+
+    def _decode_first(self) -> None:
+        """Decode the film's first packet, which alone has the palette: a seek throws it away."""
+        try:
+            packet = next(self._container.demux(self._stream), None)
+            if packet is not None:
+                packet.decode()
+        except av.error.ExitError as error:
+            raise timed_out() from error
+        except (av.FFmpegError, OSError, ValueError) as error:
+            refuse_passing(error)
 
     @property
     def can_skip(self) -> bool:
@@ -62,6 +84,7 @@ class PacketSource:
         else:
             found = self._seek_listed(self._table, from_pts)
         self._packets = self._container.demux(self._stream) if found else None
+        self._late = None
         self._awaits_keyframe = True if self._is_mpeg4 else None
 
     def decoder_was_reset(self) -> None:
@@ -103,14 +126,32 @@ class PacketSource:
                 packet = None  # a torn file ends here
             if packet is None:
                 self._packets = None
+            elif not packet.size and packet.pts is not None:
+                continue  # the frame before is shown on (Theora); for a decoder it would be the end
             elif self._table is None or not packet.size or self._is_listed(self._table, packet):
                 if self._keyframes and packet.size:
+                    self._restamp(packet)
                     packet.is_keyframe = packet.dts in self._keyframes
                 if self._is_leading(packet):
                     continue
                 self.stamps.packet_read(packet)
                 return packet
         return None
+
+    def _restamp(self, packet: "Packet[VideoStream]") -> None:
+        """Give a packet of AVI the time stamp that its index has for it.
+
+        Where nothing changed on screen, chunks are empty. After a seek FFmpeg counts those before the packet twice.
+        """
+        if self._late is None:
+            self._late = 0
+            place = (packet.pos or 0) - _CHUNK_HEAD_BYTES
+            at = bisect_left(cast("Sequence[Any]", self._index), place, key=attrgetter("pos"))
+            if self._index is not None and at < len(self._index) and self._index[at].pos == place:
+                self._late = (packet.dts or 0) - self._index[at].timestamp
+        if self._late:
+            packet.dts = None if packet.dts is None else packet.dts - self._late
+            packet.pts = None if packet.pts is None else packet.pts - self._late
 
     def _is_leading(self, packet: "Packet[VideoStream]") -> bool:
         """Whether a B-frame of MPEG-4 belongs to a reference frame that the decoder has not seen.

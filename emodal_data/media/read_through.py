@@ -19,6 +19,8 @@ _STREAMED_DEMUXERS = (*LISTED_DEMUXERS, "flv", "ogg", "asf")
 _SMALL_BYTES = 2**26
 #: The cues cover a Matroska file if less than this many of their longest intervals follow the last one.
 _UNCOVERED_INTERVALS = 4
+#: A start that is later than rounding and the delays of encoders.
+_LATE_US = 1_000_000
 #: A slow disk gives this many bytes a second.
 _BYTES_PER_S = 50e6
 
@@ -42,8 +44,10 @@ def is_read_through(path: Path, container: InputContainer, picture: VideoStream)
 
 
 def has_true_length(container: InputContainer) -> bool:
-    """Whether the header gives the film's length; streams have none, or a guess."""
-    return container.format.name not in _STREAMED_DEMUXERS and bool(container.duration)
+    """Whether the header gives the film's length; streams have none, or a guess, and Matroska may count from zero."""
+    name, start_us = container.format.name, container.start_time
+    is_from_zero = name.startswith("matroska") and (start_us or 0) > _LATE_US
+    return name not in _STREAMED_DEMUXERS and bool(container.duration) and not is_from_zero
 
 
 def opening_patience_s(path: Path) -> float:

@@ -18,10 +18,18 @@ STEPS_BACK_S = (0, 2, 10, 60, 10**9)
 
 #: Demuxers that index every packet that a seek tried, keyframe or not.
 _WITHOUT_INDEX = ("mpegts", "mpeg")
-#: Decoders whose parser in FFmpeg calls every frame a keyframe (in AVI the index is asked instead).
-_MARKED_BY_FFMPEG = ("h263",)
+#: Decoders that refuse packets without the keyframe that they need, or whose parser in FFmpeg knows keyframes; and of
+#: frames that need no others.
+_KNOW_KEYFRAMES = (
+    "h264", "hevc", "vvc", "av1", "libdav1d", "vp8", "vp9", "mpeg1video", "mpeg2video", "mpeg4", "theora", "ffv1",
+    "png", "cfhd",
+)  # fmt: skip
+#: Decoders that keep tables of colours over keyframes.
+_WITHOUT_KEYFRAMES = ("smc",)
 #: Packets of a film's beginning in which a frame that depends on others is looked for.
 _LOOKED_AT = 300
+#: So many are enough if the decoder does not say of which kind a frame is.
+_ENOUGH = 24
 
 
 def has_index(container: InputContainer) -> bool:
@@ -53,20 +61,30 @@ def seek_before(container: InputContainer, stream: Stream, pts: int) -> bool:
 def has_false_keyframes(container: InputContainer, stream: VideoStream) -> bool:
     """Whether frames are marked as keyframes that are none: decodes the film's beginning.
 
-    Some writers of AVI mark all frames, and FFmpeg does so with H.263. Raises Dropped(DECODER_TIMED_OUT).
+    Some writers mark all frames, and FFmpeg does so with H.263. Raises Dropped(DECODER_TIMED_OUT).
     """
-    entries = stream.index_entries
+    codec, entries = stream.codec_context.codec, stream.index_entries
     is_avi = container.format.name == "avi"  # whose index counts, not what FFmpeg makes of it
     if is_avi:
         is_doubtful = len(entries) > 1 and all(entry.is_keyframe for entry in entries)
     else:
-        is_doubtful = stream.codec_context.name in _MARKED_BY_FFMPEG
-    if not is_doubtful or stream.codec_context.codec.intra_only or not seek_before(container, stream, 0):
+        is_doubtful = codec.name not in _KNOW_KEYFRAMES
+    if not is_doubtful or codec.intra_only:
         return False
+    if codec.name in _WITHOUT_KEYFRAMES:
+        return True
+    if not seek_before(container, stream, 0):
+        return False
+    unknown = 0
     try:
         for packet in islice(container.demux(stream), _LOOKED_AT):
-            is_marked = is_avi or packet.is_keyframe
-            if any(is_marked and frame.pict_type != PictureType.I for frame in packet.decode()):
+            if packet.size and not (is_avi or packet.is_keyframe):
+                return False
+            for frame in packet.decode():
+                if frame.pict_type not in (PictureType.I, PictureType.NONE):
+                    return True
+                unknown += frame.pict_type == PictureType.NONE
+            if unknown == _ENOUGH:
                 return True
     except av.error.ExitError as error:
         raise timed_out() from error
@@ -74,7 +92,7 @@ def has_false_keyframes(container: InputContainer, stream: VideoStream) -> bool:
         return True  # what cannot be decoded proves nothing: the start of the film is always right
     finally:
         stream.codec_context.flush_buffers()
-    return False
+    return unknown > 1
 
 
 def _guide(container: InputContainer, stream: Stream) -> Stream:

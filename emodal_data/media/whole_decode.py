@@ -174,6 +174,8 @@ def _decoded(packets: "Iterator[Packet[VideoStream]]", shapes: PixelShapes) -> I
             packet = next(packets)
         except (StopIteration, av.FFmpegError, OSError):
             return
+        if not packet.size and packet.pts is not None:
+            continue  # nothing changes on screen
         try:
             frames = packet.decode()
         except (av.FFmpegError, ValueError):

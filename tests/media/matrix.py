@@ -160,6 +160,21 @@ def _encoded_by_the_program() -> dict[str, Cell]:
         "200k",
     )
     theora = ("-c:v", "libtheora", "-q:v", "7", "-g", "25", "-c:a", "libvorbis")
+    held = (
+        "-vf",
+        "select='lt(mod(n,11),4)'",
+        "-fps_mode",
+        "vfr",
+        "-c:v",
+    )  # seven frames of eleven are empty chunks
+    old = (
+        "-c:a",
+        "pcm_s16le",
+        "-g",
+        "25",
+        "-c:v",
+    )  # codecs of which FFmpeg or the container knows no keyframes
+    palette = ("-vf", "format=pal8")
     xvid = ("-c:v", "libxvid", "-g", "25", "-bf", "2", "-q:v", "3", "-c:a", "libmp3lame")
     return {
         "av1-aom/mp4": Cell(source, (*aom, "-c:a", "aac", "-aac_pns", "0"), ".mp4"),
@@ -169,6 +184,17 @@ def _encoded_by_the_program() -> dict[str, Cell]:
         "theora/mkv": Cell(source, theora, ".mkv"),
         "h263p/mkv": Cell(source, ("-c:v", "h263p", "-g", "25", "-q:v", "3", "-c:a", "copy"), ".mkv"),
         "xvid/avi": Cell(source, xvid, ".avi"),
+        "mpeg4-b0/avi empty chunks": Cell(source, (*held, "mpeg4", "-q:v", "3", "-g", "25"), ".avi"),
+        "mpeg4-b2/avi empty chunks": Cell(
+            source, (*held, "mpeg4", "-q:v", "3", "-bf", "2", "-g", "25"), ".avi"
+        ),
+        "mjpeg/avi empty chunks": Cell(source, (*held, "mjpeg", "-q:v", "3"), ".avi"),
+        "rpza/mov": Cell(source, (*old, "rpza"), ".mov"),
+        "cinepak/mov": Cell(source, (*old, "cinepak"), ".mov"),
+        "smc/mov": Cell(source, (*palette, *old, "smc"), ".mov"),
+        "qtrle-palette/mov": Cell(source, ("-vf", "format=gray", *old, "qtrle"), ".mov"),
+        "msrle-palette/avi": Cell(source, (*palette, *old, "msrle"), ".avi"),
+        "zmbv/avi": Cell(source, (*old, "zmbv"), ".avi"),
         "vp8-vorbis/webm": Cell(_in(VP8, "mkv"), ("-c:v", "copy", "-c:a", "libvorbis"), ".webm"),
     }
 
@@ -250,15 +276,15 @@ QUICK = (
     "mpeg4-b2/avi",
     "wmv2/wmv",
     "mjpeg/mov",
-    "h264-b4-pyramid/mp4",
+    "mpeg4-b0/avi empty chunks",
     "h264-one-keyframe/ts",
     "h264-b2/mkv variable rate",
     "h264-b2/mp4 cut by edit list",
     "h264-b2/ts 33 bits wrap",
-    "h264-b2/mkv late sound",
+    "qtrle-palette/mov",
     "hevc-b2/ts",
     "av1-aom/mkv",
-    "vp8/webm",
+    "rpza/mov",
     "mpeg2-b2/mpg",
     "mpeg4-b2/mp4",
     "prores/mov",

@@ -4,6 +4,7 @@ The truth is a decode of the whole film from front to back, with FFmpeg's stamps
 """
 
 import itertools
+import re
 import struct
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -412,12 +413,10 @@ def test_mp4_of_several_codings_is_refused_unless_its_decoder_follows(
 @pytest.mark.parametrize(
     ("chapters_ms", "is_ordered", "is_refused"),
     [
-        ([(0, 1000), (1000, 2000)], True, False),
-        ([(1000, 2000)], True, True),
         ([(0, 500), (1000, 2000)], True, True),
         ([(0, 500), (1000, 2000)], False, False),
     ],
-    ids=["all in order", "a part", "a part left out", "not ordered"],
+    ids=["a part left out", "not ordered"],
 )
 def test_ordered_chapters_that_are_not_the_whole_film_are_refused(
     chapters_ms: list[tuple[int, int]], is_ordered: bool, is_refused: bool, tmp_path: Path
@@ -437,6 +436,84 @@ def test_ordered_chapters_that_are_not_the_whole_film_are_refused(
     with pytest.raises(Dropped, match="ordered chapters leave parts out") as dropped:
         open_film(path)
     assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+
+
+def test_keyframes_of_matroska_that_are_none_are_not_sought(tmp_path: Path) -> None:
+    """Its writer marked every frame, and the decoder takes any for a keyframe."""
+    path = make_film(tmp_path, Recipe(".mkv", "msmpeg4", b_frames=0, audio=None))
+    blocks = re.compile(rb"\xa3[\x40-\x7f].\x81(..)\x00|\xa3[\x80-\xff]\x81(..)\x00", re.DOTALL)
+    data, count = blocks.subn(lambda found: found[0][:-1] + b"\x80", path.read_bytes())
+    assert count == 96  # of 100 frames, 25 apart
+    path.write_bytes(data)
+    assert wrong_answers(path, {k / FPS + 0.02: k for k in range(0, 100, 7)}) == NONE_WRONG
+
+
+def test_a_frame_of_theora_that_is_shown_again_ends_nothing(tmp_path: Path) -> None:
+    """Its packet is empty."""
+    source = make_film(tmp_path, Recipe(".mkv", "ffv1", frames=50, audio=None), "source")
+    path = tmp_path / "film.ogv"
+    ffmpeg("-i", source, "-r", 50, "-c:v", "libtheora", "-q:v", 7, path)
+    assert wrong_answers(path, {k / FPS + 0.03: k for k in range(0, 50, 3)}) == NONE_WRONG
+
+
+def element(name: str, content: bytes) -> bytes:
+    """An element of EBML. name: its identity in hexadecimal digits."""
+    return bytes.fromhex(name) + (1 << 28 | len(content)).to_bytes(4, "big") + content
+
+
+def edition(chapters: bytes, ordered: int = 1, default: int = 0) -> bytes:
+    return element("45b9", element("45dd", bytes([ordered])) + element("45db", bytes([default])) + chapters)
+
+
+def chapter(begin_ms: int, end_ms: int, more: bytes = b"") -> bytes:
+    times = (element(name, (t * 10**6).to_bytes(8, "big")) for name, t in (("91", begin_ms), ("92", end_ms)))
+    return element("b6", b"".join(times) + more)
+
+
+IN_ORDER, PART = chapter(0, 1000) + chapter(1000, 2000), chapter(1000, 2000)
+
+
+@pytest.mark.parametrize(
+    ("editions", "is_refused"),
+    [
+        (edition(PART), True),
+        (edition(IN_ORDER), False),
+        (edition(chapter(0, 1000)), False),
+        (edition(PART) + edition(IN_ORDER, default=1), False),
+        (edition(IN_ORDER) + edition(PART, default=1), True),
+        (edition(PART, ordered=0) + edition(PART), False),
+        (edition(chapter(0, 2000, element("6e67", bytes(16)))), True),
+        (edition(chapter(0, 1000, element("4598", b"\0")) + PART), True),
+    ],
+    ids=[
+        "a part", "in order", "an earlier end", "the default edition in order", "the default edition a part",
+        "the first edition not ordered", "of another file", "a disabled chapter",
+    ],
+)  # fmt: skip
+def test_chapters_behind_the_frames_are_looked_at(editions: bytes, is_refused: bool, tmp_path: Path) -> None:
+    """Programs that change chapters of a finished file append them, and name their place in front."""
+    data = make_film(tmp_path, Recipe(".mkv", frames=25, audio=None)).read_bytes()
+    head = bytes.fromhex("18538067 01")
+    segment = data.index(head) + len(head) + 7
+    old = data.index(bytes.fromhex("53ab84 1254c367 53ac")) + 9  # where the tags are
+    width = data[old] & 0x7F
+    place = (len(data) - segment).to_bytes(width, "big")
+    data = (
+        data[: old - 6]
+        + bytes.fromhex("1043a770")
+        + data[old - 2 : old + 1]
+        + place
+        + data[old + 1 + width :]
+    )
+    data += element("1043a770", editions)
+    size = (len(data) - segment).to_bytes(7, "big")
+    path = tmp_path / "film.mkv"
+    path.write_bytes(data[: segment - 7] + size + data[segment:])
+    if not is_refused:
+        assert alone(path, 0.5) == 12
+        return
+    with pytest.raises(Dropped, match="ordered chapters leave parts out"):
+        open_film(path)
 
 
 @pytest.mark.parametrize(("codec", "gop"), [("mpeg2video", 25), ("libx264", 1)])

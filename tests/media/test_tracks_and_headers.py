@@ -140,12 +140,12 @@ def test_a_limit_is_named_with_the_number_found(tmp_path: Path) -> None:
         assert (dropped.value.reason, dropped.value.detail) == (Reason.FILM_TOO_LARGE, message)
 
 
-@pytest.mark.parametrize("start_s", [0, 3600, 50000])
+@pytest.mark.parametrize(("suffix", "start_s"), [(".flv", 0), (".flv", 50000), (".mkv", 3600)])
 def test_a_live_recording_is_as_long_as_from_its_first_to_its_last_stamp(
-    start_s: int, tmp_path: Path
+    suffix: str, start_s: int, tmp_path: Path
 ) -> None:
-    plain = make_film(tmp_path, Recipe(".flv"), "plain")
-    path = tmp_path / "late.flv"
+    plain = make_film(tmp_path, Recipe(suffix), "plain")
+    path = tmp_path / f"late{suffix}"
     ffmpeg("-i", plain, "-c", "copy", "-output_ts_offset", start_s, "-flvflags", "no_duration_filesize", path)
     with open_film(path) as film:
         assert film.duration_s == pytest.approx(4.0, abs=0.1)

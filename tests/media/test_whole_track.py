@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from emodal_data.core.config import ClipsConfig
 from emodal_data.media import open_film
 from tests.media.tracks import (
     Floats,
@@ -315,3 +316,14 @@ def test_a_film_whose_channels_cancel_each_other_has_sound_and_says_so(folder: P
     assert span.is_one_channel
     assert span.full_scale == 1.0
     assert span.samples.std() == pytest.approx(samples[48000:96000].std() / 32768, rel=0.01)
+
+
+@pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav"])
+def test_coded_sound_in_a_wav_file_is_that_of_the_whole_file(codec: str, tmp_path: Path) -> None:
+    """FFmpeg seeks there by bytes, and gives time stamps that lie a few samples off."""
+    path = tmp_path / "coded.wav"
+    ffmpeg("-i", write_wav(tmp_path / "plain.wav", noise(44100, 1), 44100), "-c:a", codec, path)
+    with open_film(path, config=ClipsConfig(modalities="audio")) as film:
+        got = film.audio_span(4.1, 4.6)
+    np.testing.assert_allclose(got.samples, whole_track(path)[65600:73600], atol=2e-6)
+    assert got.missing_samples == 0
