@@ -95,7 +95,7 @@ def speed(backend: FaceBackend, photo: np.ndarray) -> Iterator[str]:
     yield f"| pose from 68 landmarks | {cpu_ms(lambda: fit_pose(face.landmarks68)):.2f} |"
     yield f"| frontalize from 68, pose included | {cpu_ms(lambda: frontalize(frame, face.landmarks68)):.2f} |"
     yield f"| frontalize from 468, pose included | {cpu_ms(lambda: frontalize(frame, face.landmarks468)):.2f} |"
-    yield f"| find_face: all of it and the residual yaw | {cpu_ms(lambda: find_face(frame, backend, CONFIG)):.1f} |"
+    yield f"| find_face: all of it | {cpu_ms(lambda: find_face(frame, backend, CONFIG)):.1f} |"
     small = frame_with(photo, 48)
     yield f"| detect, one face of 48 px: the closer look too | {cpu_ms(lambda: backend.detect(small), 10):.1f} |"
     empty = cv2.resize(data.coffee(), (1280, 720))

@@ -52,7 +52,6 @@ CLEAR = {
         "face_width_px": 200.0,
         "sharpness": 0.2,
         "faces_in_frame": 1,
-        "residual_yaw_deg": 0.0,
         "frame_s": 0.5,
     },
     **{"x0": 0.0, "y0": 0.0, "x1": 200.0, "y1": 200.0, "frame_error_s": 0.0, "corrupt_frames": 0},

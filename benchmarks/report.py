@@ -173,7 +173,6 @@ def publish(folder: Path, count: int) -> None:
             rest = {
                 "roll_deg": 0.0,
                 "mirrored_fraction": 0.0,
-                "residual_yaw_deg": 0.0,
                 "dominance": 1.0,
                 "outside_fraction": 0.0,
                 "blur_px": 0.3,

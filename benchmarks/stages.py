@@ -53,17 +53,17 @@ MODELS, FRONT, PNG, STORE = "run the models", "pose and frontal view", "PNG", "w
 #: Where each stage is called, and why it is needed.
 STAGES: dict[str, tuple[list[tuple[object, str]], str]] = {
     DECODE: ([(VideoReader, "frame_on_screen")], "up to the middle frame; frames that no other needs are skipped"),
-    MODELS: ([(Model, "__call__")], "a look for faces or two; two at landmarks, one at the frontal view"),
+    MODELS: ([(Model, "__call__")], "a look for faces or two; two at landmarks"),
     SOUND: ([(Film, "audio_span")], "the span and 0.45 s before it, resampled"),
     VIEWS: ([(Detector, "__call__")], "the frame at the size that the detector wants; boxes"),
     FRONT: ([(find, "frontalize")], "fit of the head, remapping, mirrored side"),
     "Opus for the report": ([(ingest, "preview_sound")], "kept so that a report reads no film"),
-    CROPS: ([(Mesh, "__call__"), (Mesh, "presence"), (Mesh, "frontal_points")], "upright faces as the mesh wants them"),
+    CROPS: ([(Mesh, "__call__"), (Mesh, "presence")], "upright faces as the mesh wants them"),
     "colours": ([(FrameConverter, "convert")], "exact RGB of the whole frame, once"),
     "JPEG for the report": ([(ingest, "preview_frame")], "kept so that a report reads no film"),
     PNG: ([(ingest, "encode_png")], "the picture of the dataset"),
     STORE: ([(ingest, "write_reel")], "one file a reel, on the disk before it counts"),
-    "measures of the face": ([(span_reading, "find_face")], "sharpness, choice, turn that is left"),
+    "measures of the face": ([(span_reading, "find_face")], "sharpness, blur, expression, view score"),
 }  # fmt: skip
 
 

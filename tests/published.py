@@ -35,7 +35,6 @@ CLEAR = {
     "roll_deg": 1.0,
     "mirrored_fraction": 0.0,
     "faces_in_frame": 1,
-    "residual_yaw_deg": 0.1,
     "dominance": 1.0,
     "outside_fraction": 0.0,
     "blur_px": 0.2,

@@ -46,7 +46,6 @@ QUALITY: Final = (
 
 #: Measures that are not in the shards; they explain why clips are dropped.
 MORE_QUALITY: Final = (
-    _field("residual_yaw_deg", pa.float32(), "turn that is left after frontalization"),
     _field(
         "dominance", pa.float32(), "share of the largest face in the area of the two largest; 1 when alone"
     ),

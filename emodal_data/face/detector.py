@@ -23,9 +23,13 @@ VIEW_PX = 256
 #: (0 if there is none) is within the two, the frame is viewed at the scale at which a piece fills VIEW_PX. The first is
 #: for faces below 96 px of 1280, the second for a better box of faces below 48 px, and not for frames without a face.
 CLOSER_LOOKS = ((0.0, 0.075, 0.45), (0.001, 0.0375, 1 / 3))
+#: Where the largest sure face is not below 48 px, and all places of at least this score fit into one piece with half a
+#: box beside each, only that piece is viewed: a fifth of the frame.
+SUSPECTED_SCORE = 0.2
 #: Steps of the model's two grids, in pixels of the view, and boxes a cell. The view has whole cells of the larger one.
 _GRIDS = ((16, 2), (32, 6))
 _CELL_PX = 32
+_WHOLE = slice(None), slice(None)
 #: Shapes of views whose model is kept, some 10 MB each: three for each of two sizes of frame.
 _SHAPES_KEPT = 6
 
@@ -42,25 +46,32 @@ class Detector:
         """All faces, largest first. rgb: (h, w, 3) uint8."""
         height, width = rgb.shape[:2]
         longer = max(height, width)
-        found = self._look(rgb, longer)
+        suspected = self._look(rgb, longer)
+        found = _faces(suspected)
         for least, below, piece in CLOSER_LOOKS:
             largest_px = _widths(found[found[:, 16] >= SURE_SCORE]).max(initial=0.0)
             if not least * longer <= largest_px < below * longer:
                 continue
             piece_px = max(VIEW_PX // 2, round(piece * longer))
-            closer = self._look(rgb, piece_px)
+            is_near = largest_px >= CLOSER_LOOKS[-1][1] * longer
+            part = _piece_of(suspected, rgb, piece_px) if is_near else _WHOLE
+            closer = _faces(self._look(rgb[part], piece_px))
+            closer[:, :16] += np.tile([part[1].start or 0, part[0].start or 0], 8)
             # A large box in a close view is part of a larger object, which a wider view has already judged.
             closer = closer[_widths(closer) < piece_px / 2]
             found = _merge(np.concatenate([_not_seen_better(found, closer, below * longer), closer]))
         if not len(found) or found[:, 16].max() < SURE_SCORE:
             # An upside-down face gets a low score and wrong keypoints; in the turned frame its score is high.
-            turned = self._look(rgb[::-1, ::-1], longer)
+            turned = _faces(self._look(np.asarray(cv2.rotate(rgb, cv2.ROTATE_180), np.uint8), longer))
             found = _replace_weaker(found, _half_turn(turned[turned[:, 16] >= SURE_SCORE], width, height))
         found = found[np.lexsort((found[:, 0], -_widths(found)))]
         return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2), row[8:10]) for row in found]
 
     def _look(self, rgb: Picture, piece_px: int) -> Points:
-        """(n, 17) rows x0, y0, x1, y1, six keypoints, score; in pixels of the frame, of which piece_px fill VIEW_PX."""
+        """(n, 17) rows x0, y0, x1, y1, six keypoints, score of all suspected places, several a face.
+
+        Pixels are those of `rgb`, of which piece_px fill VIEW_PX.
+        """
         height, width = rgb.shape[:2]
         scale = VIEW_PX / piece_px
         small = max(1, round(width * scale)), max(1, round(height * scale))
@@ -72,7 +83,7 @@ class Detector:
         view[pad_y : pad_y + small[1], pad_x : pad_x + small[0]] = resized / np.float32(127.5) - np.float32(1)
         regressors, logits = self._model(down, across)(view)
         scores = sigmoid(logits[0, :, 0])
-        likely = scores > MIN_SCORE
+        likely = scores > SUSPECTED_SCORE
         raw, anchors = regressors[0, likely].astype(np.float64), _anchors(down, across)[likely]
         rows = np.empty((len(raw), 17))
         centre = raw[:, 0:2] + anchors
@@ -81,7 +92,7 @@ class Detector:
         rows[:, 0:16:2] = (rows[:, 0:16:2] - pad_x) * (width / small[0])
         rows[:, 1:16:2] = (rows[:, 1:16:2] - pad_y) * (height / small[1])
         rows[:, 16] = scores[likely]
-        return _merge(rows)
+        return rows
 
 
 @lru_cache(_SHAPES_KEPT)
@@ -92,6 +103,32 @@ def _anchors(height_px: int, width_px: int) -> Points:
         y, x = np.mgrid[: height_px // step_px, : width_px // step_px]
         grids.append(np.repeat((np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) * step_px, repeats, axis=0))
     return np.concatenate(grids)
+
+
+def _faces(rows: Points) -> Points:
+    """One row a face of the places that score more than MIN_SCORE."""
+    return _merge(rows[rows[:, 16] > MIN_SCORE])
+
+
+def _piece_of(suspected: Points, rgb: Picture, piece_px: int) -> tuple[slice, slice]:
+    """Rows and columns of a piece of the frame, of its shape, with half a box beside each suspected place.
+
+    The whole frame if no piece has them all. Boxes that a closer look could not find or that lie outside do not count.
+    """
+    sides = np.array(rgb.shape[1::-1])
+    middles = (suspected[:, 0:2] + suspected[:, 2:4]) / 2
+    is_outside = (middles < 0).any(axis=1) | (middles > sides).any(axis=1)
+    rows = suspected[~is_outside & (_widths(suspected) < piece_px / 2)]
+    if not len(rows):
+        return _WHOLE
+    margin = (rows[:, 2:4] - rows[:, 0:2]) / 2
+    low = np.clip((rows[:, 0:2] - margin).min(axis=0), 0, sides)
+    high = np.clip((rows[:, 2:4] + margin).max(axis=0), 0, sides)
+    size = np.minimum(np.rint(sides * (piece_px / sides.max())).astype(int), sides)
+    if (high - low > size).any():
+        return _WHOLE
+    x, y = np.clip(np.rint((low + high - size) / 2).astype(int), 0, sides - size)
+    return slice(int(y), int(y + size[1])), slice(int(x), int(x + size[0]))
 
 
 def _not_seen_better(found: Points, closer: Points, small_px: float) -> Points:

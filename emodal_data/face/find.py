@@ -12,10 +12,8 @@ from emodal_data.core.region import Region, region_text
 from emodal_data.face.blur import blur_px
 from emodal_data.face.expression import Expression, measure_expression
 from emodal_data.face.frontal import Frontal, frontalize
-from emodal_data.face.geometry import LANDMARKS68
 from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
-from emodal_data.face.mesh import loaded_mesh
-from emodal_data.face.pose import fit_pose, keypoint_yaw_deg
+from emodal_data.face.pose import keypoint_yaw_deg
 from emodal_data.face.types import Box, Detection, Face, FaceBackend, Picture, as_rgb
 from emodal_data.face.view_score import view_score
 
@@ -101,7 +99,6 @@ def picture_face(
         pitch_deg=frontal.pitch_deg,
         roll_deg=frontal.roll_deg,
         mirrored_fraction=frontal.mirrored_fraction,
-        residual_yaw_deg=_residual_yaw_deg(frontal.image),
         faces_in_frame=len(in_frame),
         dominance=chosen.area_px2
         / (chosen.area_px2 + max((rival.area_px2 for rival in rivals), default=0.0)),
@@ -149,8 +146,3 @@ def _yaw_deg(detection: Detection, frontal: Frontal) -> float:
         return frontal.yaw_deg
     far_deg = keypoint_yaw_deg(detection.eyes, detection.nose, frontal.roll_deg)
     return far_deg if abs(far_deg) > max(FAR_YAW_DEG, abs(frontal.yaw_deg)) else frontal.yaw_deg
-
-
-def _residual_yaw_deg(image: Picture) -> float:
-    """The yaw that the mesh measures in a frontal face, by one look: with three it agrees no better with the truth."""
-    return fit_pose(loaded_mesh().frontal_points(image)[LANDMARKS68]).yaw_deg

@@ -18,10 +18,10 @@ class FaceMeasures:
     face_score, landmark_score: 0 to 1. face_width_px: width of the box. sharpness: of the aligned face (see
     the function; small is blurred). yaw_deg, pitch_deg, roll_deg: pose in the film; a far yaw comes from the
     detector's keypoints. mirrored_fraction: share of the frontal face filled from its other side.
-    residual_yaw_deg: yaw still measured in the frontal face. faces_in_frame: number of faces found. dominance: the
-    area of this face as a share of its own and the largest other face's (1 if alone, 0.5 for a tie).
-    outside_fraction: share of the box beyond the frame. x0, y0, x1, y1: the box. blur_px: blur of the face's edges in
-    pixels of the frontal picture (see blur.py). view_score: whether the frontal picture shows a whole face, 0 to 1.
+    faces_in_frame: number of faces found. dominance: the area of this face as a share of its own and the largest other
+    face's (1 if alone, 0.5 for a tie). outside_fraction: share of the box beyond the frame. x0, y0, x1, y1: the box.
+    blur_px: blur of the face's edges in pixels of the frontal picture (see blur.py). view_score: whether the frontal
+    picture shows a whole face, 0 to 1.
     """
 
     face_score: float
@@ -32,7 +32,6 @@ class FaceMeasures:
     pitch_deg: float
     roll_deg: float
     mirrored_fraction: float
-    residual_yaw_deg: float
     faces_in_frame: int
     dominance: float
     outside_fraction: float

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from emodal_data.face.geometry import canonical_face
 from emodal_data.face.models import Model, Tensor, sigmoid
-from emodal_data.face.surface import frontal_bounds
 from emodal_data.face.types import Detection, Picture, Points
 
 MODEL = "face_landmark.tflite"
@@ -49,7 +48,7 @@ class Mesh:
         """
         crop, to_picture = self._face_crop(rgb, detection)
         here, score = self._look(crop)
-        there, other_score = self._look(crop[:, ::-1])
+        there, other_score = self._look(np.asarray(cv2.flip(crop, 1), np.float32))
         there = (there * [-1.0, 1.0, 1.0] + [self._model.side_px - 1.0, 0.0, 0.0])[self._mirror]
         apart = np.linalg.norm((here - there)[:, :2], axis=1).mean() / self._model.side_px
         agreement = 1.0 / (1.0 + float(apart / DOUBTFUL_DISAGREEMENT) ** 4)
@@ -58,13 +57,6 @@ class Mesh:
     def presence(self, rgb: Picture, detection: Detection) -> float:
         """The model's own score of a face being there, 0 to 1."""
         return self._look(self._face_crop(rgb, detection)[0])[1]
-
-    def frontal_points(self, image: Picture) -> Points:
-        """Points (468, 3) of a frontal picture, (128, 128) gray, by one look: where the face is, is known."""
-        low, high = frontal_bounds()
-        side_px = CROP_SIDES * float((high - low).max())
-        crop, to_picture = self._crop(np.dstack([image] * 3), (low + high) / 2, side_px, 0.0)
-        return _in_picture(self._look(crop)[0], to_picture)
 
     def _face_crop(self, rgb: Picture, detection: Detection) -> tuple[Tensor, Points]:
         """An upright crop of the face and the (2, 3) map to the picture; see _crop.

@@ -24,6 +24,7 @@ _SPREAD_CM = np.array([1.2, 0.4, 0.8])
 _NOD_RAD = 0.3
 #: Landmarks that scatter less than this in some direction are not a face.
 _LEAST_SPREAD_PX = 0.5
+_NOISE_COVARIANCE = _NOISE_CM**2 * np.eye(4)
 _FLIP = np.array([-1.0, 1.0, 1.0])
 #: The mesh points at the corners of each eye, and at the tip of the nose.
 _EYE_LEFT, _EYE_RIGHT, _NOSE_TIP = (33, 133), (362, 263), 4
@@ -123,24 +124,24 @@ def fit_head(landmarks: Points) -> Head:
         raise Dropped(Reason.NO_FACE, "the landmarks do not form a face")
     rotation, scale = _affine_start(centred, seen, weights)
     centre = weights @ seen
+    # Of each landmark and of its partner, x and y: what follows is (…, x or y, landmark or partner, n), or flat.
+    of_pairs, seen_pairs = (np.concatenate([each, each[mirror]]).T.copy() for each in (centred, seen))
+    # Derivatives by a small rotation about each axis, log(scale), and the centre's two coordinates over scale; then the
+    # residual.
+    rows = np.zeros((7, 2, 2 * len(weights)))
+    rows[4, 0] = rows[5, 1] = 1.0
+    flat, by_pair = rows.reshape(7, -1), rows.reshape(7, 4, -1)
+    # From the front, a nod and the proportions of a face look alike; the prior prefers a small nod.
+    prior = 2.0 / len(weights) / _NOD_RAD**2
     for _ in range(_STEPS):
-        x, y, z = rotation @ centred.T
-        residual_cm = (seen - centre) / scale - np.stack([x, y], axis=1)
-        zero, one = np.zeros_like(x), np.ones_like(x)
-        # Derivatives by a small rotation about each axis, log(scale), and the centre's two coordinates over scale.
-        jacobian = np.array([[zero, z, -y, x, one, zero], [-z, zero, x, y, zero, one]]).transpose(2, 0, 1)
-        pair_residual = np.concatenate([residual_cm, residual_cm[mirror]], axis=1)
-        pair_jacobian = np.concatenate([jacobian, jacobian[mirror]], axis=1)
-        precision = np.linalg.inv(_pair_covariance(rotation))
-        weighted = weights[:, np.newaxis, np.newaxis] * (pair_jacobian.transpose(0, 2, 1) @ precision)
-        weighted = weighted.transpose(1, 0, 2).reshape(6, -1)
-        # From the front, a nod and the proportions of a face look alike; the prior prefers a small nod.
-        nod = np.array([rotation[1, 1], -rotation[0, 1], 0.0, 0.0, 0.0, 0.0])
-        prior = 2.0 / len(weights) / _NOD_RAD**2
-        step = np.linalg.solve(
-            weighted @ pair_jacobian.reshape(-1, 6) + prior * np.outer(nod, nod),
-            weighted @ pair_residual.ravel() - prior * rotation[2, 1] * nod,
-        )
+        x, y, z = turned = rotation @ of_pairs
+        rows[0, 1], rows[1, 0], rows[2, 0], rows[2, 1], rows[3] = -z, z, -y, x, turned[:2]
+        rows[6] = (seen_pairs - centre[:, np.newaxis]) / scale - turned[:2]
+        weighted = np.linalg.inv(_pair_covariance(rotation)) @ by_pair[:6] * weights
+        equations = weighted.reshape(6, -1) @ flat.T
+        nod = np.array([rotation[1, 1], -rotation[0, 1], 0.0, 0.0, 0.0, 0.0, -rotation[2, 1]])
+        equations += prior * np.outer(nod[:6], nod)
+        step = np.linalg.solve(equations[:, :6], equations[:, 6])
         rotation = cv2.Rodrigues(step[:3])[0] @ rotation
         centre = centre + scale * step[4:]
         scale *= math.exp(step[3])
@@ -174,13 +175,15 @@ def _affine_start(centred: Floats, seen: Points, weights: Floats) -> tuple[Float
     up = up - (up @ right) * right
     height = float(np.linalg.norm(up))
     up = up / height
-    return np.stack([right, up, np.cross(right, up)]), (length + height) / 2
+    (a, b, c), (d, e, f) = right, up
+    return np.array([right, up, [b * f - c * e, c * d - a * f, a * e - b * d]]), (length + height) / 2
 
 
 def _pair_covariance(rotation: Floats) -> Floats:
-    """(4, 4) covariance of the residuals of a landmark and its mirror partner: noise plus shared shape."""
-    both = np.concatenate([rotation[:2], rotation[:2] * _FLIP])
-    return np.asarray(_NOISE_CM**2 * np.eye(4) + (both * _SPREAD_CM**2) @ both.T)
+    """(4, 4) covariance of x of a landmark and of its mirror partner, then of y: noise plus shared shape."""
+    both = rotation[[0, 0, 1, 1]]
+    both[1::2] *= _FLIP
+    return np.asarray(_NOISE_COVARIANCE + (both * _SPREAD_CM**2) @ both.T)
 
 
 def _symmetric_difference(rotation: Floats, residual_cm: Points, mirror: Ints) -> Floats:

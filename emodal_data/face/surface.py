@@ -13,7 +13,6 @@ import numpy.typing as npt
 from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face.geometry import Floats, canonical_face
 from emodal_data.face.pose import vertices_of
-from emodal_data.face.types import Points
 
 Grid = npt.NDArray[np.float32]
 Places = npt.NDArray[np.intp]
@@ -87,13 +86,6 @@ def _nearest_inside(inside: npt.NDArray[np.bool_]) -> tuple[Floats, tuple[Places
     squares = (y[:, None] - rows) ** 2 + (x[:, None] - columns) ** 2
     nearest = squares.argmin(axis=1)
     return np.sqrt(squares.min(axis=1)), (rows[nearest], columns[nearest])
-
-
-@cache
-def frontal_bounds() -> tuple[Points, Points]:
-    """The least and the largest x and y of the canonical face in a frontal picture, (2,) pixels each."""
-    centimetres = canonical_face().vertices_cm[:, :2] * [1.0, -1.0] + [FACE_SIDE_PX / PX_PER_CM / 2, TOP_CM]
-    return PX_PER_CM * centimetres.min(axis=0), PX_PER_CM * centimetres.max(axis=0)
 
 
 @cache

@@ -26,7 +26,7 @@ from emodal_data.media import Frame
 from tests.face.rendered import rotation
 
 MEASURES = FaceMeasures(
-    0.9, 0.9, 100.0, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 1, 1.0, 0.0, 0.0, 0.0, 100.0, 100.0, 0.2, 0.9
+    0.9, 0.9, 100.0, 0.2, 0.0, 0.0, 0.0, 0.0, 1, 1.0, 0.0, 0.0, 0.0, 100.0, 100.0, 0.2, 0.9
 )
 
 

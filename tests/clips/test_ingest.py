@@ -28,7 +28,7 @@ from emodal_data.media.encoders import pcm16
 from tests.media.films import Recipe, make_film
 
 MEASURES = FaceMeasures(
-    0.9, 0.9, 200.0, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 1, 1.0, 0.0, 0.0, 0.0, 200.0, 200.0, 0.1, 0.9
+    0.9, 0.9, 200.0, 0.2, 0.0, 0.0, 0.0, 0.0, 1, 1.0, 0.0, 0.0, 0.0, 200.0, 200.0, 0.1, 0.9
 )
 
 

@@ -14,7 +14,7 @@ from emodal_data.face.measures import outside_fraction, sharpness
 
 CLEAR = FaceMeasures(
     face_score=0.9, landmark_score=0.99, face_width_px=200.0, sharpness=0.1, yaw_deg=5.0, pitch_deg=-3.0, roll_deg=2.0,
-    mirrored_fraction=0.0, residual_yaw_deg=0.5, faces_in_frame=1, dominance=1.0, outside_fraction=0.0,
+    mirrored_fraction=0.0, faces_in_frame=1, dominance=1.0, outside_fraction=0.0,
     x0=100.0, y0=100.0, x1=300.0, y1=300.0, blur_px=0.2, view_score=0.9,
 )  # fmt: skip
 

@@ -57,7 +57,7 @@ def test_the_faces_of_the_context_are_hidden_as_asked(hide: str, own: str, other
     face = Face((40.0, 40.0, 120.0, 120.0), 0.9, np.zeros((68, 2)), 0.9)
     picture = FacePicture(
         np.zeros((128, 128), np.uint8),
-        FaceMeasures(*[0.0] * 18),  # type: ignore[arg-type]
+        FaceMeasures(*[0.0] * 17),  # type: ignore[arg-type]
         Expression(*[0.0] * 8),
         face,
         ((300.0, 100.0, 380.0, 180.0), (600.0, 300.0, 700.0, 400.0)),  # the last reaches beyond the frame
