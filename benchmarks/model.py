@@ -18,12 +18,13 @@ import cv2
 import numpy as np
 from sheet import machine
 
-from emodal_model.core.backend import keras, tf
+from emodal_model.core.backend import tf
 from emodal_model.core.config import ModelConfig
 from emodal_model.data.samples import Samples, batches
 from emodal_model.data.synthetic import BAYES_ACCURACY, bayes_posteriors, draw_hidden, draw_samples
 from emodal_model.network.build import MAIN_HEAD, build_network, normalisation_of
 from emodal_model.network.forward import outputs_of
+from emodal_model.training.adam import Adam
 from emodal_model.training.head_fusion import calibrate_head_weights
 from emodal_model.training.loop import fit, make_step
 
@@ -45,8 +46,8 @@ def speed(rows: int, turns: int, precisions: list[str]) -> None:
     print(f"decode once: {1e6 * decode / rows:.0f} CPU us a sample (flat patches; faces cost more)")
     for dtype in precisions:
         network = build_network("emodal", config, normalisation_of(samples), len(samples.classes), dtype)
-        optimizer = keras.optimizers.Adam(config.learning_rate)
-        optimizer.build(network.trainable_variables)
+        optimizer = Adam(network.trainable_variables)
+        optimizer.learning_rate.assign(config.learning_rate)
         step = make_step(network, optimizer, tf.ones(4), config)
         resident = [
             (

@@ -14,15 +14,15 @@ import numpy as np
 
 from emodal_model.core.files import atomic_path
 
-_LISTS = ("weights", "optimizer", "averaged", "best_weights")
+_LISTS = ("weights", "adam", "averaged", "best_weights")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything the loop needs to resume after an epoch. history: a JSON object for each epoch done."""
+    """All that the loop needs to resume after an epoch. adam: Adam.state. history: a JSON object of each epoch."""
 
     weights: list[np.ndarray]
-    optimizer: list[np.ndarray]
+    adam: list[np.ndarray]
     averaged: list[np.ndarray]
     best_weights: list[np.ndarray]
     history: list[dict[str, Any]]

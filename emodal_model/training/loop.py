@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from emodal_model.core.backend import choose_precision, keras, repeatable, tf
+from emodal_model.core.backend import choose_precision, repeatable, tf
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelWorkError
 from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
@@ -21,6 +21,7 @@ from emodal_model.evaluation.scores import best_temperature, cross_entropy, soft
 from emodal_model.losses import h_score, squared_error, total_loss
 from emodal_model.network.build import NetworkName, build_network, head_layers, normalisation_of
 from emodal_model.network.forward import answers_of, inputs_of, outputs_of
+from emodal_model.training.adam import Adam
 from emodal_model.training.checkpoint import Checkpoint, CheckpointFile
 from emodal_model.training.stages import Stage, StageName, learning_rate, stages_of
 
@@ -122,17 +123,15 @@ def fit(
         variables = network.trainable_variables
         if stage.name == "heads":
             variables = [v for layer in head_layers(network) for v in layer.trainable_variables]
-        optimizer = keras.optimizers.Adam(stage.config.learning_rate)
-        optimizer.build(variables)
+        optimizer = Adam(variables)
         averaged = best_weights = network.get_weights()
         if state and done:
             averaged, best_weights = state.averaged, state.best_weights
             network.set_weights(state.weights)
-            for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
+            for variable, value in zip(optimizer.state, state.adam, strict=True):
                 variable.assign(value)
         step = make_step(
-            *(network, optimizer, class_weights, stage.config, variables, is_partial, target_std),
-            image_shape=images,
+            *(network, optimizer, class_weights, stage.config, is_partial, target_std), image_shape=images
         )
         best_epoch = max((report.epoch for report in done if report.is_best), default=0)
         # A warm-up without a positive H-score on validation pairs is not kept.
@@ -146,7 +145,7 @@ def fit(
             seed = (config.seed, number, epoch)
             _seed_dropout(network, seed)
             rate = learning_rate(stage, epoch)
-            optimizer.learning_rate = rate
+            optimizer.learning_rate.assign(rate)
             images_at = _images_of(stage, train, seed if varies else None)
             losses = [
                 step(
@@ -181,9 +180,9 @@ def fit(
             history.append(report)
             # The last epoch is written too: if the run is killed in another network, this one is not repeated.
             if checkpoint and (checkpoint.is_due() or _is_over(stage, epoch, best_epoch if validates else 0)):
-                moments = [variable.numpy() for variable in optimizer.variables]
+                adam = [variable.numpy() for variable in optimizer.state]
                 reports = [asdict(report) for report in history]
-                checkpoint.write(Checkpoint(weights, moments, averaged, best_weights, reports))
+                checkpoint.write(Checkpoint(weights, adam, averaged, best_weights, reports))
             if on_epoch:
                 on_epoch(report)
         network.set_weights(best_weights)
@@ -246,23 +245,21 @@ def _validate(
 
 def make_step(
     network: Any,
-    optimizer: Any,
+    optimizer: Adam,
     class_weights: Any,
     config: ModelConfig,
-    variables: list[Any] | None = None,
     is_partial: bool = False,
     target_std: np.ndarray | None = None,
     image_shape: tuple[int, ...] = (IMAGE_SIZE, IMAGE_SIZE),
 ) -> Callable[..., Any]:
     """One optimizer step as a compiled function of (images, audio_features, labels) that returns the loss.
 
-    A batch may have any size. variables: to train, all if None. optimizer: already built for them.
+    A batch may have any size. optimizer: of the variables to train.
     is_partial: some samples lack a modality; the step then has a fourth argument, present, as in losses.total_loss.
     target_std: standard deviations of the targets; the step then has a fifth argument, targets.
     image_shape: of the images of a sample.
     """
     sound = (None, None, FEATURES) if FRAMES in network.input else (None, FEATURES)
-    learning = network.trainable_variables if variables is None else variables
 
     signature = [
         tf.TensorSpec((None, *image_shape), tf.uint8),
@@ -281,8 +278,7 @@ def make_step(
             outputs = network(inputs_of(network, images, audio), training=True)
             losses = total_loss(outputs, labels, class_weights, config, present, targets, target_std)
             loss = losses + tf.add_n(network.losses)
-        gradients = tape.gradient(loss, learning)
-        optimizer.apply_gradients(zip(gradients, learning, strict=True))
+        optimizer.apply(tape.gradient(loss, optimizer.trained))
         return loss
 
     return cast(Callable[..., Any], step)
