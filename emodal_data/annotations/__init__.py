@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -15,6 +16,9 @@ from emodal_data.core.labels import LabelScheme
 from emodal_data.core.text import counted
 
 __all__ = ["Votes", "annotations_sha256", "count_votes", "count_words", "read_annotations"]
+
+#: What programs and people write where a name is not known.
+_NO_NAMES: Final = ("nan", "nat", "<na>", "na", "n/a", "#n/a", "none", "null", "unknown", "unk", "-", "?")
 
 
 def read_annotations(
@@ -56,8 +60,13 @@ def _oddities(rows: pd.DataFrame) -> Iterator[str]:
         first = noted.iloc[0]
         yield f"{len(noted)} starts are before the film and taken as 0, the first in row {first['row']}"
     for column in ("annotator", "speaker", "series"):
-        pairs = alike(rows[column].dropna().unique()) if column in rows else []
+        names: list[str] = list(rows[column].dropna().unique()) if column in rows else []
+        for name in names:
+            if name.casefold() in _NO_NAMES:
+                count = int((rows[column] == name).sum())
+                yield f"column {column!r}: {name!r} is a name in {count} rows: leave the cell empty if it means unknown"
+        pairs = alike(names)
         if pairs:
-            names = ", ".join(f"{one!r} and {other!r}" for one, other in pairs[:3])
+            said = ", ".join(f"{one!r} and {other!r}" for one, other in pairs[:3])
             more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
-            yield f"column {column!r}: {names}{more} are different names; write one of them if they are the same"
+            yield f"column {column!r}: {said}{more} are different names; write one of them if they are the same"

@@ -10,18 +10,18 @@ from emodal_data.annotations.text import lines
 _TWO_TIMES = re.compile(r"\s*-?\d+(?:[.,]\d*)?\t-?\d+(?:[.,]\d*)?\s*(?:\t|$)")
 
 
-def is_label_track(path: Path) -> bool:
+def is_label_track(path: Path, encoding: str = "") -> bool:
     """Whether a text file begins like a label track and not like a table with a header."""
-    return bool(_TWO_TIMES.match(next((line for line in lines(path) if line.strip()), "")))
+    return bool(_TWO_TIMES.match(next((line for line in lines(path, encoding) if line.strip()), "")))
 
 
-def read_audacity(path: Path, film: str) -> Iterator[Row]:
+def read_audacity(path: Path, film: str, encoding: str = "") -> Iterator[Row]:
     """A row for every label; row is its line. Point labels have no length and become end_not_after_start.
 
     Lines that begin with a backslash hold frequencies of the previous label and are ignored.
     """
     yield 1, ["film", "start", "end", "label"]
-    for number, line in enumerate(lines(path), start=1):
+    for number, line in enumerate(lines(path, encoding), start=1):
         if line.strip() and not line.startswith("\\"):
             start, end, *label = [*line.split("\t"), ""]
             yield number, [film, start, end, " ".join(label)]

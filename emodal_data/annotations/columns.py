@@ -3,6 +3,7 @@
 import difflib
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ from emodal_data.annotations.mapping import (
     nearest,
 )
 from emodal_data.core.errors import InputError
+from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES
 from emodal_data.core.schema import LEDGER, LEDGER_LABELS, LEDGER_OPTIONS
+from emodal_data.core.text import counted
 
 REQUIRED = ("film", "start", "end", "label")
 OPTIONAL = ("annotator", "speaker")
@@ -49,10 +52,14 @@ MAX_CELLS: Final = 100_000_000
 _MAX_BYTES: Final = 2**30
 
 #: Among so many rows after the first, one that looks like the header is looked for.
-_LINES_ABOVE_A_HEADER: Final = 30
+LINES_ABOVE_A_HEADER: Final = 30
 #: Rows held as Python strings at a time; such strings take several times the memory of a table.
 _ROWS_AT_ONCE = 1 << 14
 
+#: What is hardly the name of a column.
+_NUMBER_OR_FILM: Final = re.compile(
+    rf"-?\d+([.,:]\d+)*|.+({'|'.join(map(re.escape, sorted(FILM_SUFFIXES | SOUND_SUFFIXES)))})", re.IGNORECASE
+)
 #: A line's number in the file, and its cells. The first row that a reader yields is the header.
 Row = tuple[int, Sequence[str]]
 
@@ -103,7 +110,14 @@ def table_of_rows(
     if form is not None and form.header:
         rows = _refuse_header_below(path, first, rows, form)
     names = _unique_names(path, header)
-    table, lines = _text_table(path, names, rows, block)
+    meant = {*KNOWN, *MEANINGFUL, *(form.columns.values() if form else ())}
+    needed = max((place for place, name in enumerate(names, 1) if {name, name.lower()} & meant), default=0)
+    table, lines, short = _text_table(path, names, rows, block, needed)
+    if short:
+        found = counted(len(short), "row has", "rows have")
+        table.attrs["warnings"] = (
+            f"{path}: {found} fewer cells than the header, the first is row {short[0]}: what is missing is empty",
+        )
     if form is not None:
         table = map_columns(path, table, form)
     if form is not None and form.votes:
@@ -124,7 +138,7 @@ def _refuse_header_below(path: Path, first: Row, rows: Iterator[Row], form: Tabl
 
     if known(first):
         return rows
-    near = list(itertools.islice(rows, _LINES_ABOVE_A_HEADER))
+    near = list(itertools.islice(rows, LINES_ABOVE_A_HEADER))
     if header := next((row for row in near if known(row) > 1), None):
         raise InputError(
             f"{path}: row {first[0]} is no header, and row {header[0]} looks like one: set table.skip to "
@@ -134,11 +148,15 @@ def _refuse_header_below(path: Path, first: Row, rows: Iterator[Row], form: Tabl
 
 
 def _text_table(
-    path: Path, names: list[str], rows: Iterator[Row], block: Block | None
-) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
-    """The cells without surrounding blanks, and the line of each row that is not empty."""
+    path: Path, names: list[str], rows: Iterator[Row], block: Block | None, needed: int
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64], list[int]]:
+    """The cells without surrounding blanks, the line of each row that is not empty, and those of rows that are short.
+
+    needed: cells that a row must have at least.
+    """
     schema = pa.schema([(name, pa.large_string()) for name in names])
     lines: list[int] = []
+    short: list[int] = []
     batches: list[pa.RecordBatch] = []
     cells_left, bytes_left = MAX_CELLS, _MAX_BYTES
     while part := list(itertools.islice(rows, _ROWS_AT_ONCE)):
@@ -151,6 +169,8 @@ def _text_table(
                     f"{path}: row {line} has {len(values)} cells, the header has {len(names)}: quote the separator, or "
                     "leave out what is above the header with table.skip"
                 )
+            if len(values) < needed:
+                short.append(line)
             lines.append(line)
             cells.append(values)
         stripped = [[cell.strip() for cell in column] for column in _columns_of(cells, len(names))]
@@ -163,7 +183,7 @@ def _text_table(
         block = block.without_blanks()
         batches += block.cells.rename_columns(names).to_batches()
     numbers = np.concatenate([np.array(lines, dtype=np.int64), *([block.lines] if block else [])])
-    return pa.Table.from_batches(batches, schema).combine_chunks().to_pandas(), numbers
+    return pa.Table.from_batches(batches, schema).combine_chunks().to_pandas(), numbers, short
 
 
 def _refuse_too_much(path: Path, cells_left: int, bytes_left: int) -> None:
@@ -239,9 +259,20 @@ def _completed(path: Path, table: pd.DataFrame, header: list[str], needs_label: 
             f"{name!r}{f' (did you mean {near[name]!r}?)' if near[name] else ''}" for name in missing
         )
         mapping = ", ".join(f"{name} = {json.dumps(near[name] or '...')}" for name in missing)
-        whole = '; for whole files, start = "=" and end = "="' if {"start", "end"} <= set(missing) else ""
+        whole = _about_the_header(header)
+        whole += '; for whole files, start = "=" and end = "="' if {"start", "end"} <= set(missing) else ""
         raise InputError(
             f"{path}: no column {told} in the header ({', '.join(header) or 'empty'}); "
             f"rename, or set table.columns = {{ {mapping} }}{whole}"
         )
     return table
+
+
+def _about_the_header(header: list[str]) -> str:
+    """What else may be wrong if columns are missing: cells that nothing separates, or a first row that is none."""
+    if len(header) == 1 and len(header[0].split()) > 1:
+        return '; if blanks separate the cells, set table.delimiter = "whitespace"'
+    is_numbered = header == [str(number) for number in range(1, len(header) + 1)]
+    if not is_numbered and any(_NUMBER_OR_FILM.fullmatch(name) for name in header):
+        return "; if the first row is no header, set table.header = false"
+    return ""

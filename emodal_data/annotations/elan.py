@@ -109,9 +109,10 @@ def _label_tiers(path: Path, root: Element) -> list[Element]:
     return [tiers[index] for index in label_tiers(path, described)]
 
 
-def label_tiers(path: Path, tiers: Sequence[tuple[str, str, bool]]) -> list[int]:
+def label_tiers(path: Path, tiers: Sequence[tuple[str, str, bool]], kind: str = "tier") -> list[int]:
     """The places of the tiers that hold labels. tiers: name, name and type, and whether there are annotations in it.
 
+    kind: what the format calls a tier, for messages.
     Raises InputError if several have annotations, and none says that it is one.
     """
     if named := [index for index, (_, said, _) in enumerate(tiers) if _LABEL_TIER.search(said)]:
@@ -120,7 +121,7 @@ def label_tiers(path: Path, tiers: Sequence[tuple[str, str, bool]]) -> list[int]
     if len(used) > 1:
         names = ", ".join(tiers[index][0] for index in used)
         raise InputError(
-            f"{path}: which tier holds the labels: {names}? Put 'emotion' or 'label' into its name or its type"
+            f"{path}: which {kind} holds the labels: {names}? Put 'emotion' or 'label' into its name or its type"
         )
     return used
 

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emodal_data.annotations.columns import Row
+from emodal_data.annotations.elan import label_tiers
 from emodal_data.annotations.film_names import file_name, without_upload_prefix
 from emodal_data.annotations.text import decode, number_text
 from emodal_data.core.errors import InputError
@@ -17,7 +18,7 @@ _FPS_KEYS = ("fps", "frame_rate", "framerate", "frameRate")
 _Times = tuple[str, str, str, str]
 
 
-def read_label_studio(path: Path, film: str) -> Iterator[Row]:
+def read_label_studio(path: Path, film: str, encoding: str = "") -> Iterator[Row]:
     """A row for every labelled region; row is its number in the file, from 1.
 
     Frames of a timeline count from 1, and the last one belongs to the region. They are converted with the frame rate
@@ -25,11 +26,22 @@ def read_label_studio(path: Path, film: str) -> Iterator[Row]:
     fps has this rate, so that it can be compared with the film's. Times of paragraphs come from the task's data, and
     so do those of a label of a whole cut clip (`start` and `end`). Skipped tasks, predictions, boxes and regions of
     plain text give no rows. The film is `film` of the task's data, unchanged, or else the file name of its medium.
-    Raises InputError for other JSON.
+    Of several controls, those that hold labels are chosen as tiers are in ELAN files: by name.
+    Raises InputError for other JSON, and if it is not clear which control holds the labels.
     """
     yield 1, ["film", "start", "end", "label", "annotator", "speaker", "fps"]
-    number = 0
-    for task in _tasks(path):
+    found = list(_labelled(_tasks(path, encoding)))
+    controls = list(dict.fromkeys(control for control, _ in found))
+    holds = label_tiers(path, [(control, control, True) for control in controls], "control")
+    chosen = {controls[place] for place in holds}
+    for number, (control, cells) in enumerate(found, start=1):
+        if control in chosen:
+            yield number, cells
+
+
+def _labelled(tasks: list[dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """The control and the cells of every labelled region."""
+    for task in tasks:
         name = _film_name(task)
         for annotation in _dicts(task.get("annotations")):
             if annotation.get("was_cancelled"):
@@ -37,16 +49,13 @@ def read_label_studio(path: Path, film: str) -> Iterator[Row]:
             annotator = _annotator(annotation.get("completed_by"))
             for region in _dicts(annotation.get("result")):
                 for label, (start, end, speaker, fps) in _spans(region, task):
-                    number += 1
-                    yield (
-                        number,
-                        [_plain(cell) for cell in (name, start, end, label, annotator, speaker, fps)],
-                    )
+                    cells = (name, start, end, label, annotator, speaker, fps)
+                    yield _plain(str(region.get("from_name", ""))), [_plain(cell) for cell in cells]
 
 
-def is_label_studio(path: Path) -> bool:
+def is_label_studio(path: Path, encoding: str = "") -> bool:
     """Whether a JSON file looks like an export of Label Studio, JSON or JSON-MIN. Raises InputError for no JSON."""
-    content = _json(path)
+    content = _json(path, encoding)
     return isinstance(content, list) and any(
         isinstance(task, dict)
         and ("annotations" in task or {"annotation_id", "lead_time"} <= task.keys() or _has_regions(task))
@@ -61,15 +70,16 @@ def _has_regions(task: dict[str, Any]) -> bool:
     )
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path, encoding: str) -> Any:
     try:
-        return json.loads(decode(path))
+        return json.loads(decode(path, encoding))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON: {error}") from error
+        lines = "; name it .jsonl if each line is an object" if "Extra data" in str(error) else ""
+        raise InputError(f"{path}: not valid JSON: {error}{lines}") from error
 
 
-def _tasks(path: Path) -> list[dict[str, Any]]:
-    tasks = _json(path)
+def _tasks(path: Path, encoding: str) -> list[dict[str, Any]]:
+    tasks = _json(path, encoding)
     if not isinstance(tasks, list) or not all(
         isinstance(task, dict) and isinstance(task.get("data"), dict) and "annotations" in task
         for task in tasks

@@ -26,8 +26,14 @@ _ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
         "video_id",
         "videoname",
     ),
-    "start": ("starttime", "start_time", "start_s", "onset", "begin", "from", "t_start", "tmin"),
-    "end": ("endtime", "end_time", "end_s", "stop", "offset", "to", "t_end", "tmax"),
+    "start": (
+        *("starttime", "start_time", "start_s", "onset", "begin", "from", "t_start", "tmin", "t0", "in"),
+        *("von", "inicio", "début", "开始", "开始时间"),
+    ),
+    "end": (
+        *("endtime", "end_time", "end_s", "stop", "offset", "to", "t_end", "tmax", "t1", "out"),
+        *("bis", "fin", "结束", "结束时间"),
+    ),
     "label": ("emotion", "class", "category", "discrete", "emo", "emovote", "expression", "annotation"),
 }
 

@@ -23,7 +23,7 @@ class _Value:
     line: int
 
 
-def read_textgrid(path: Path, film: str) -> Iterator[Row]:
+def read_textgrid(path: Path, film: str, encoding: str = "") -> Iterator[Row]:
     """A row for every interval with a text and every point of the label tiers; row is the line of its first time.
 
     Label tiers are chosen as in ELAN files. A point has no length and becomes end_not_after_start. An interval without
@@ -32,7 +32,7 @@ def read_textgrid(path: Path, film: str) -> Iterator[Row]:
     """
     yield 1, ["film", "start", "end", "label", "tier"]
     try:
-        tiers = _tiers(_values(decode(path)))
+        tiers = _tiers(_values(decode(path, encoding)))
     except (LookupError, ValueError) as error:
         raise InputError(
             f"{path}: not a TextGrid as text: save it in Praat with Save as text file"

@@ -16,16 +16,16 @@ from emodal_data.annotations.columns import KNOWN, Row, table_of_rows
 from emodal_data.annotations.elan import read_elan
 from emodal_data.annotations.label_studio import is_label_studio, read_label_studio
 from emodal_data.annotations.mapping import TableFormat
+from emodal_data.annotations.odd_times import odd_times, refuse_unmapped_times
 from emodal_data.annotations.praat import read_textgrid
 from emodal_data.annotations.records import names_inner_records, read_json_lines, read_json_records
-from emodal_data.annotations.spreadsheets import hidden_rows, read_xlsx
+from emodal_data.annotations.spreadsheets import read_xlsx, sheet_oddities
 from emodal_data.annotations.subtitles import read_subtitles
 from emodal_data.annotations.tables import delimiter_of, read_long_csv, read_parquet
 from emodal_data.annotations.times import TIME_COLUMNS, with_times
 from emodal_data.core.config import AS_DOCUMENTED, TableConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES, STILL_SUFFIXES
-from emodal_data.core.text import counted
 
 #: Readers of tables, whose columns are mapped.
 _TABLES: Final[dict[str, Callable[[Path, TableFormat], Iterable[Row]]]] = {
@@ -37,11 +37,12 @@ _TABLES: Final[dict[str, Callable[[Path, TableFormat], Iterable[Row]]]] = {
 
 _TEXT_TABLES: Final = (".csv", ".tsv", ".txt")
 
-#: Readers of formats with known columns; each takes the file, and a film name for formats that do not name their film.
-_FORMATS: Final[dict[str, Callable[[Path, str], Iterable[Row]]]] = {
+#: Readers of formats with known columns; each takes the file, a film name for formats that do not name their film, and
+#: the encoding, which XML files say themselves.
+_FORMATS: Final[dict[str, Callable[[Path, str, str], Iterable[Row]]]] = {
     ".srt": read_subtitles,
     ".vtt": read_subtitles,
-    ".eaf": read_elan,
+    ".eaf": lambda path, film, _: read_elan(path, film),
     ".textgrid": read_textgrid,
     ".txt": read_audacity,
     ".json": read_label_studio,
@@ -121,7 +122,9 @@ def annotation_files(path: Path, config: TableConfig) -> list[AnnotationFile]:
         and not any(part.startswith((".", "~")) for part in file.relative_to(path).parts)
     )
     if not files:
-        raise InputError(f"{path}: no annotation file in this folder")
+        raise InputError(
+            f"{path}: no annotation file in this folder; for a folder of clips, set table.pattern"
+        )
     return [AnnotationFile(file, file.relative_to(path).as_posix(), form, False) for file in files]
 
 
@@ -181,7 +184,10 @@ def _is_mapped(form: TableFormat) -> bool:
 def _read_file(file: AnnotationFile, config: TableConfig) -> pd.DataFrame:
     path, suffix = file.path, file.path.suffix.lower()
     if suffix not in _SUFFIXES:
-        raise InputError(f"{path}: annotations must be {', '.join(_SUFFIXES)}, not {suffix or 'no suffix'}")
+        raise InputError(
+            f"{path}: annotations must be {', '.join(_SUFFIXES)}, not {suffix or 'no suffix'}: save it as one of them; "
+            "name a table of another kind of text .txt"
+        )
     if not path.is_file():
         raise InputError(f"{path}: no such annotation file")
     try:
@@ -197,23 +203,27 @@ def _read_file(file: AnnotationFile, config: TableConfig) -> pd.DataFrame:
 
 
 def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.DataFrame:
-    path = file.path
+    path, encoding = file.path, file.form.encoding
     film = str(Path(file.name or path.name).with_suffix("").as_posix())
     rows: Iterable[Row] | None = None
     block, is_semicolon = None, False
-    if suffix in _TEXT_TABLES and (suffix != ".txt" or file.is_table or not is_label_track(path)):
+    if suffix in _TEXT_TABLES and (suffix != ".txt" or file.is_table or not is_label_track(path, encoding)):
         rows, block = read_long_csv(path, file.form)
         is_semicolon = delimiter_of(path, file.form) == ";"
     elif suffix in _TABLES:
         rows = _TABLES[suffix](path, file.form)
-    elif suffix == ".json" and (names_inner_records(file.form) or not is_label_studio(path)):
+    elif suffix == ".json" and (names_inner_records(file.form) or not is_label_studio(path, encoding)):
         rows = read_json_records(path, file.form)
     if rows is None:
-        table = table_of_rows(path, _FORMATS[suffix](path, film))
+        mapped = replace(file.form, header=True, votes={}) if file.is_table else None
+        table = table_of_rows(path, _FORMATS[suffix](path, film, encoding), mapped)
         return with_times(table, config, is_semicolon=False, may_be_whole=False)
-    table = with_times(table_of_rows(path, rows, file.form, block), config, is_semicolon, may_be_whole=True)
-    if suffix == ".xlsx" and (hidden := hidden_rows(path, file.form)):
-        found = counted(hidden, "hidden row is", "hidden rows are")
-        warning = f"{path}: {found} read like all others: delete what is not meant"
-        table.attrs["warnings"] = (*table.attrs.get("warnings", ()), warning)
+    table = table_of_rows(path, rows, file.form, block)
+    if not {"start", "end"} & file.form.columns.keys():
+        refuse_unmapped_times(path, table)
+    table = with_times(table, config, is_semicolon, may_be_whole=True)
+    odd = [*odd_times(path, table, file.form.columns, config.unit)]
+    if suffix == ".xlsx":
+        odd += sheet_oddities(path, file.form)
+    table.attrs["warnings"] = (*table.attrs.get("warnings", ()), *odd)
     return table

@@ -22,7 +22,7 @@ def read_json_records(path: Path, form: TableFormat = PLAIN) -> Iterator[Row] | 
     Raises InputError if an object has a name twice: one of them would be lost.
     """
     try:
-        content = json.loads(decode(path), object_pairs_hook=_unique)
+        content = json.loads(decode(path, form.encoding), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON: {error}") from error
     records = _records(content) if isinstance(content, dict) else content

@@ -4,15 +4,17 @@ import datetime
 import re
 import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
-from emodal_data.annotations.columns import MAX_CELLS, Row
+from emodal_data.annotations.columns import LINES_ABOVE_A_HEADER, MAX_CELLS, REQUIRED, Row
 from emodal_data.annotations.mapping import PLAIN, TableFormat
 from emodal_data.annotations.text import cell_text
 from emodal_data.annotations.times import WITHOUT_SECONDS
 from emodal_data.core.errors import InputError
+from emodal_data.core.text import counted
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
@@ -41,7 +43,7 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
 
     try:
         book = python_calamine.CalamineWorkbook.from_path(path)
-        name = _sheet_name(path, book, form.sheet)
+        name = _sheet_name(path, book, form)
         content = _content(path, name)
         _refuse_far_cells(path, name, content)
         rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
@@ -70,12 +72,18 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
         )
 
 
-def hidden_rows(path: Path, form: TableFormat = PLAIN) -> int:
-    """The number of rows with cells that are hidden in the sheet that read_xlsx reads."""
+def sheet_oddities(path: Path, form: TableFormat = PLAIN) -> Iterator[str]:
+    """A line if rows of the sheet that read_xlsx reads are hidden, and one if it does not read other sheets."""
     import python_calamine
 
     book = python_calamine.CalamineWorkbook.from_path(path)
-    return len(_HIDDEN_ROW.findall(_content(path, _sheet_name(path, book, form.sheet))))
+    name = _sheet_name(path, book, form)
+    if hidden := len(_HIDDEN_ROW.findall(_content(path, name))):
+        found = counted(hidden, "hidden row is", "hidden rows are")
+        yield f"{path}: {found} read like all others: delete what is not meant"
+    others = [other for other in _shown(book) if other != name and any(_first_rows(book, other))]
+    if others and form.sheet is None:
+        yield f"{path}: only sheet {name!r} is read, not {', '.join(map(repr, others))}: see table.sheet"
 
 
 def _content(path: Path, sheet: str) -> bytes:
@@ -109,33 +117,64 @@ def _fill_merged(rows: list[list[Any]], content: bytes) -> None:
                 row[column] = rows[first - 1][column]
 
 
-def _sheet_name(path: Path, book: "CalamineWorkbook", wanted: str | int | None) -> str:
-    names = book.sheet_names
+def _sheet_name(path: Path, book: "CalamineWorkbook", form: TableFormat) -> str:
+    names, wanted = book.sheet_names, form.sheet
     if isinstance(wanted, int) and 1 <= wanted <= len(names):
         return names[wanted - 1]
     if wanted is None:
-        return _first_shown(path, book)
+        return _first_shown(path, book, form)
     if wanted in names:
         return str(wanted)
     raise InputError(f"{path}: no sheet {wanted!r}; its sheets are {', '.join(names)}")
 
 
-def _first_shown(path: Path, book: "CalamineWorkbook") -> str:
-    """The first sheet that is not hidden. Raises InputError if another has the same header: its rows would be lost."""
+def _first_shown(path: Path, book: "CalamineWorkbook", form: TableFormat) -> str:
+    """The first sheet that is not hidden.
+
+    Raises InputError if another has the same header or the same known columns: its rows would be lost.
+    """
+    first, *others = _shown(book)
+    if not others:
+        return first
+    wanted = {*REQUIRED, *form.columns.values()}
+    rows = {name: _first_rows(book, name) for name in (first, *others)}
+    known = {
+        name: max(
+            ({cell for cell in row if cell in wanted or cell.lower() in wanted} for row in top), key=len
+        )
+        for name, top in rows.items()
+        if top
+    }
+    header = known.get(first, set())
+    if len(header) < 2 and (table := next((name for name in others if len(known.get(name, ())) > 1), None)):
+        raise InputError(
+            f"{path}: sheet {first!r} is no table, and {table!r} looks like one: set table.sheet"
+        )
+    same = [
+        name
+        for name in others
+        if rows[name] and (rows[name][:1] == rows[first][:1] or (header and header <= known[name]))
+    ]
+    if same:
+        names = " and ".join(map(repr, (first, *same)))
+        raise InputError(
+            f"{path}: the sheets {names} have the same columns: choose one with table.sheet, or name each in "
+            "table.files"
+        )
+    return first
+
+
+def _shown(book: "CalamineWorkbook") -> list[str]:
+    """The names of the sheets that are not hidden."""
     from python_calamine import SheetVisibleEnum
 
-    shown = [sheet.name for sheet in book.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
-    if len(shown) > 1:
-        first, *others = (next(iter(book.get_sheet_by_name(name).to_python()), []) for name in shown)
-        if same := [
-            name for name, header in zip(shown[1:], others, strict=True) if first and header == first
-        ]:
-            names = " and ".join(map(repr, (shown[0], *same)))
-            raise InputError(
-                f"{path}: the sheets {names} have the same header: choose one with table.sheet, or name each in "
-                "table.files"
-            )
-    return shown[0]
+    return [sheet.name for sheet in book.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
+
+
+def _first_rows(book: "CalamineWorkbook", name: str) -> list[list[str]]:
+    """The cells of the rows among which a header is looked for; none of an empty sheet."""
+    rows = islice(book.get_sheet_by_name(name).to_python(), LINES_ABOVE_A_HEADER)
+    return [[cell_text(cell).strip() for cell in row] for row in rows]
 
 
 def _shown_without_seconds(value: object) -> str:

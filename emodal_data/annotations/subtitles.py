@@ -19,14 +19,14 @@ _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^\s<>][^<>]*)>")
 _NO_CUE = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 
 
-def read_subtitles(path: Path, film: str) -> Iterator[Row]:
+def read_subtitles(path: Path, film: str, encoding: str = "") -> Iterator[Row]:
     """A row for every cue; row is the line of its times.
 
     Lines in the place of a cue that have no times make a row of their own with the text as its start, which becomes
     bad_time.
     """
     yield 1, ["film", "start", "end", "label", "speaker"]
-    for first, block in _blocks(lines(path)):
+    for first, block in _blocks(lines(path, encoding)):
         times = [index for index, line in enumerate(block) if "-->" in line]
         head = block[: times[0]] if times else block
         if path.suffix.lower() == ".vtt" and _NO_CUE.match(block[0]):

@@ -118,7 +118,10 @@ def _read_quoted(path: Path, text: str, delimiter: str, first: int, is_checked: 
             yield line, values
             line = first + reader.line_num
     except csv.Error as error:
-        raise InputError(f"{path}: row {line} is not valid CSV: {error}") from error
+        raise InputError(
+            f"{path}: row {line} is not valid CSV: {error}: double a quotation mark within a quoted cell, or set "
+            "table.quotes to never"
+        ) from error
 
 
 def _hides_a_row(cell: str, delimiter: str, width: int) -> bool:
@@ -173,9 +176,9 @@ def _delimiter(path: Path, text: str, form: TableFormat) -> str:
         return form.delimiter
     if sep := _SEP_LINE.match(text):
         return sep[1]
-    if path.suffix.lower() == ".tsv":
-        return "\t"
     header = LINE_END.split(text, maxsplit=1)[0]
+    if path.suffix.lower() == ".tsv" and "\t" in header:
+        return "\t"
     return max(",;\t|", key=header.count)
 
 

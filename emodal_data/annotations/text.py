@@ -3,6 +3,7 @@
 Every reader yields text; cells.py parses it.
 """
 
+import codecs
 import datetime
 import re
 from pathlib import Path
@@ -11,19 +12,26 @@ import numpy as np
 
 from emodal_data.core.errors import InputError
 
+#: Byte order marks of encodings other than UTF-8; that of UTF-32 begins like that of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 #: The ends of lines of all systems, and \r\r\n, which programs make of \r\n that they take for text.
 LINE_END = re.compile(r"\r{0,2}\n|\r")
 
 
 def decode(path: Path, encoding: str = "") -> str:
-    """The file as text: in the given encoding, or else UTF-8, or UTF-16 with its byte order mark.
+    """The file as text: in the given encoding, or else UTF-8, or UTF-16 or UTF-32 with its byte order mark.
 
     Raises InputError naming the first line that is not, or UTF-16 without a mark.
     """
     raw = path.read_bytes()
     name = encoding or "UTF-8"
     if not encoding:
-        encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        encoding = next((named for mark, named in _MARKS.items() if raw.startswith(mark)), "utf-8-sig")
     try:
         text = raw.decode(encoding)
     except LookupError as error:
@@ -34,8 +42,9 @@ def decode(path: Path, encoding: str = "") -> str:
             f"{path}: row {line} is not {name}: save the file as UTF-8, or set table.encoding"
         ) from error
     if "\0" in text[:1000]:
+        likely = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
         raise InputError(
-            f"{path}: UTF-16 without a byte order mark: save as UTF-8, or set table.encoding to utf-16-le"
+            f"{path}: UTF-16 without a byte order mark: save as UTF-8, or set table.encoding to {likely}"
         )
     return text.removeprefix("\ufeff")
 

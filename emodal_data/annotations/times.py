@@ -141,7 +141,9 @@ def with_times(
         "start": start_fault.mask(start_fault.isna() & (start_s < 0), before),
         "end": end_fault.mask(end_fault.isna() & (end_s < 0), " is before the film"),
     }
-    whole = (table["start"] == "") & (table["end"] == "") & (durations == "") & may_be_whole
+    whole = (table["start"] == "") & (table["end"] == "") & may_be_whole
+    if (table["start"] != "").any():  # else durations are those of the films
+        whole &= durations == ""
     fault = pd.Series(None, index=table.index, dtype=object)
     for name, texts in {"start": table["start"], "end": table["end"].where(~lasts, durations)}.items():
         told = "column " + np.where(lasts & (name == "end"), "duration", name).astype(object) + ": "
@@ -221,6 +223,10 @@ def _timecode_s(timecode: re.Match[str], rate: Fraction | None) -> float | str:
         return f" is no timecode at {float(rate):.5g} frames a second"
     count = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames
     if timecode[4] == ";":
-        passed = hours * 60 + minutes
-        count -= round(nominal / 15) * (passed - passed // 10)
+        dropped, passed = nominal // 15, hours * 60 + minutes
+        if nominal not in (30, 60) or rate == nominal:
+            return f" drops frames, which is so at 30000/1001 and 60000/1001 frames a second, not at {float(rate):.5g}"
+        if frames < dropped and seconds == 0 and minutes % 10:
+            return f" is no timecode that drops frames: the minute begins with {dropped:02}"
+        count -= dropped * (passed - passed // 10)
     return float(count / rate)

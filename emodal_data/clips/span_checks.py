@@ -96,11 +96,12 @@ def clock_notes(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.Series
         if "fps" in of_film and fact.fps:
             for text, same in of_film.groupby("fps", sort=False):
                 notes[same.index] += _rate_note(str(text), fact.fps, float(same["end_s"].max()))
-        if note := _timecode_note(fact, float(of_film["start_s"].min()), last_s):
+        first_s = float(of_film["start_s"].min())
+        if note := _timecode_note(fact, first_s, last_s):
             notes[of_film.index] += note
         elif fact.duration_s and last_s > fact.duration_s + _END_SLACK_S:
             beyond = int((of_film["end_s"] > fact.duration_s + _END_SLACK_S).sum())
-            notes[of_film.index] += _end_note(beyond, len(of_film), last_s, fact)
+            notes[of_film.index] += _end_note(beyond, len(of_film), first_s, last_s, fact)
     return notes[notes != ""].str.removesuffix("; ")
 
 
@@ -147,7 +148,7 @@ def _rate_note(text: str, film_fps: float, last_s: float) -> str:
     )
 
 
-def _end_note(beyond: int, spans: int, last_s: float, fact: FilmFacts) -> str:
+def _end_note(beyond: int, spans: int, first_s: float, last_s: float, fact: FilmFacts) -> str:
     assert fact.duration_s
     duration_s = fact.duration_s
     ratio = (last_s - _END_SLACK_S) / duration_s
@@ -159,6 +160,10 @@ def _end_note(beyond: int, spans: int, last_s: float, fact: FilmFacts) -> str:
     )
     units = {"milliseconds": 1000.0, "frames": fact.fps or math.inf}
     counted = [name for name, of_second in units.items() if 0.1 < ratio / of_second <= 1]
-    if counted and not fitting:
+    if first_s > 0 and abs(last_s - first_s - duration_s) <= _END_SLACK_S:
+        why = (
+            'the span is as long as the film: if films are cut to their spans, set start = "=" and end = "="'
+        )
+    elif counted and not fitting:
         why += f" Or are the times {' or '.join(counted)} (table.unit)?"
     return f"{beyond} of {spans} rows end behind the film's {duration_s:.1f} s, the last at {last_s:.1f} s: {why}; "

@@ -13,6 +13,9 @@ BETWEEN_WORDS: Final = " | "
 _SEPARATORS: Final = re.compile(r"[,;|/]")
 #: One word, though it has a separator: programs write it where there is no value.
 _NOT_AVAILABLE: Final = ("n/a", "#n/a")
+#: A list as Python and JSON write it, and a whole number as programs write it where another cell is empty.
+_LIST: Final = re.compile(r"\s*\[([^\[\]{}]*)\]\s*")
+_WHOLE_NUMBER: Final = re.compile(r"(-?\d+)\.0+")
 
 
 @dataclass(frozen=True)
@@ -55,21 +58,36 @@ class LabelScheme:
         """What a cell votes for: classes, or words outside them; nothing for an empty cell, or if there are no classes.
 
         A cell with several words, between commas, semicolons, bars or slashes, votes as `several` says: "drop" makes
-        the whole cell one word outside the classes.
+        the whole cell one word outside the classes; for "each", a word that is written twice is two votes.
         """
         if not self.classes:
             return ()
         whole = folded(cell)
         if not whole or whole in self.meanings or whole in _NOT_AVAILABLE:
             return self._known(whole)
-        parts = [part for part in map(folded, _SEPARATORS.split(cell)) if part]
-        words = tuple(dict.fromkeys(word for part in parts for word in self._known(part)))
+        marks = ""
+        if inside := _LIST.fullmatch(cell):
+            cell, marks = inside[1], "'\" "
+        parts = [part for text in _SEPARATORS.split(cell) if (part := folded(text.strip(marks or None)))]
+        if inside and not parts:
+            return ()
+        times: dict[str, int] = {}
+        for part in parts:
+            for word in self._known(part):
+                times[word] = max(times.get(word, 0), parts.count(part))
+        words = tuple(times)
         if len(words) < 2 and parts:
             return words
         if self.several == "drop" or not parts:
             return (" / ".join(parts) or "/",)
-        return words[:1] if self.several == "first" else words
+        return (
+            words[:1]
+            if self.several == "first"
+            else tuple(word for word in words for _ in range(times[word]))
+        )
 
     def _known(self, word: str) -> tuple[str, ...]:
+        if word not in self.meanings and (number := _WHOLE_NUMBER.fullmatch(word)):
+            word = number[1]
         meant = self.meanings.get(word, word)
         return (meant,) if meant else ()

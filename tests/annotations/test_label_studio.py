@@ -132,6 +132,18 @@ def test_a_label_of_the_whole_task_is_reported_and_boxes_texts_and_skipped_tasks
     assert "'the whole task, as choices, without start and end in its data'" in rows["detail"][0]
 
 
+def test_of_several_controls_the_one_that_is_named_so_holds_the_labels(tmp_path: Path) -> None:
+    span = {"start": 1, "end": 2}
+    by_gender = region("choices", **span, choices=["female"]) | {"from_name": "gender"}
+    rows = read(tmp_path, task(by_gender, region("labels", **span, labels=["sad"])))
+    assert spans_of(rows) == [(2, "heat one.mp4", 1.0, 2.0, "sad", None)]
+    by_mood = region("labels", **span, labels=["sad"]) | {"from_name": "mood"}
+    with pytest.raises(
+        InputError, match=r"which control holds the labels: gender, mood\? Put 'emotion' or 'label'"
+    ):
+        read(tmp_path, task(by_gender, by_mood))
+
+
 def test_the_annotator_is_who_completed_the_annotation(tmp_path: Path) -> None:
     who = [5, {"id": 6, "email": "anna@lab.org"}, {"id": 7}, None]
     rows = read(tmp_path, *(task(frames(1, 2, "sad"), by=by) for by in who))

@@ -126,9 +126,7 @@ def test_a_cell_that_is_merged_over_several_rows_is_that_of_each_of_them(tmp_pat
     assert rows["speaker"].tolist() == ["x"] * 3
 
 
-def test_a_hidden_sheet_is_not_read_and_a_second_sheet_with_the_same_header_is_not_lost(
-    tmp_path: Path,
-) -> None:
+def test_a_hidden_sheet_is_not_read_and_a_second_sheet_is_not_lost(tmp_path: Path) -> None:
     workbook = openpyxl.Workbook()
     for name, film in (("old", "a"), ("first", "b"), ("notes", "c")):
         sheet = workbook.create_sheet(name)
@@ -138,10 +136,21 @@ def test_a_hidden_sheet_is_not_read_and_a_second_sheet_with_the_same_header_is_n
     workbook["old"].sheet_state = "hidden"
     workbook.active = 1
     workbook.save(tmp_path / "s.xlsx")
-    assert read_annotations(tmp_path / "s.xlsx")["film"].tolist() == ["b"]
+    rows = read_annotations(tmp_path / "s.xlsx")
+    assert rows["film"].tolist() == ["b"]
+    assert rows.attrs["warnings"] == (
+        f"{tmp_path / 's.xlsx'}: only sheet 'first' is read, not 'notes': see table.sheet",
+    )
     workbook["old"].sheet_state = "visible"
+    workbook["old"].insert_cols(2)  # other columns beside the known ones
     workbook.save(tmp_path / "s.xlsx")
-    with pytest.raises(InputError, match="the sheets 'old' and 'first' have the same header: choose one"):
+    with pytest.raises(InputError, match="the sheets 'old' and 'first' have the same columns: choose one"):
+        read_annotations(tmp_path / "s.xlsx")
+    workbook.move_sheet("notes", -2)
+    workbook.save(tmp_path / "s.xlsx")
+    with pytest.raises(
+        InputError, match=r"sheet 'notes' is no table, and 'old' looks like one: set table\.sheet"
+    ):
         read_annotations(tmp_path / "s.xlsx")
 
 

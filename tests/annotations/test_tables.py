@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from emodal_data.annotations import columns, count_votes, mapping, read_annotations, tables
 from emodal_data.annotations.times import parse_time_s
+from emodal_data.core.config import TableConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.reasons import Reason
@@ -129,6 +130,8 @@ def test_line_numbers_survive_blank_lines_and_quoted_newlines(tmp_path: Path) ->
     ("text", "message"),
     [
         ("", "no column 'film'"),
+        ("film start end label\na 1 2 sad\n", 'set table.delimiter = "whitespace"'),
+        ("a.mp4,1,2,sad\nb.mp4,1,2,sad\n", "no header, set table.header = false"),
         ("film,start,end,label\n", "no rows"),
         ("film,start,stop,label\na,1,2,sad\n", "no column 'end'"),
         ("flim,start,end,label\na,1,2,sad\n", "did you mean 'flim'"),
@@ -156,6 +159,42 @@ def test_files_that_are_not_what_their_name_says_are_refused(tmp_path: Path) -> 
         read_annotations(tmp_path / "absent.csv")
     with pytest.raises(InputError, match=r"not \.doc"):
         read_annotations(write(tmp_path, "x", "spans.doc"))
+
+
+def test_the_encoding_and_the_mapping_of_a_table_hold_for_every_format(tmp_path: Path) -> None:
+    config = TableConfig(encoding="gbk", columns={"annotator": "=one"})
+    record = '[{"film": "a.mp4", "start": 1, "end": 2, "label": "高兴"}]'
+    task = '[{"data": {"video": "a.mp4"}, "annotations": [{"result": [{"type": "labels", "value": '
+    texts = {
+        "a.srt": "1\n00:00:01,000 --> 00:00:02,000\n高兴\n",
+        "a.json": record,
+        "b.json": task + '{"start": 1, "end": 2, "labels": ["高兴"]}}]}]}]',
+    }
+    for name, text in texts.items():
+        rows = read_annotations(write(tmp_path, text, name, "gbk"), config)
+        row = rows[["start_s", "annotator", "label_as_written"]]
+        assert row.to_numpy().tolist() == [[1.0, "one", "高兴"]], name
+    head = "film,start,end,label\n"
+    for encoding in ("utf-32", "utf-16"):
+        assert len(read_annotations(write(tmp_path, head + "a,1,2,sad\n", encoding=encoding))) == 1
+    with pytest.raises(InputError, match=r"set table\.encoding to utf-16-be"):
+        read_annotations(write(tmp_path, head, encoding="utf-16-be"))
+
+
+def test_rows_that_lack_cells_of_known_columns_are_counted_in_a_warning(tmp_path: Path) -> None:
+    path = write(tmp_path, "film,start,end,label,note\na,1,2,sad\na,3\n\na,5,6\n")
+    rows = read_annotations(path)
+    assert rows["row"].tolist() == [2, 3, 5]
+    assert rows.attrs["warnings"] == (
+        f"{path}: 2 rows have fewer cells than the header, the first is row 3: what is missing is empty",
+    )
+
+
+def test_words_for_no_name_are_reported_where_names_are_read(tmp_path: Path) -> None:
+    text = "film,start,end,label,speaker\na,1,2,sad,nan\na,3,4,sad,nan\na,5,6,sad,x\na,7,8,sad,\n"
+    assert read_annotations(write(tmp_path, text)).attrs["warnings"] == (
+        "column 'speaker': 'nan' is a name in 2 rows: leave the cell empty if it means unknown",
+    )
 
 
 def votes(*rows: tuple[str, str, str | None]) -> pd.DataFrame:

@@ -65,6 +65,16 @@ def test_a_time_is_read_in_every_form(
         ("1,234,567", {}, "has a thousands separator: write 1234567"),
         ("00:00:01:05", {}, "is a timecode, which needs the frame rate: set table.frame_rate"),
         ("00:00:01:25", {"frame_rate": 25}, "is no timecode at 25 frames a second"),
+        (
+            "00:01:00;02",
+            {"frame_rate": 25},
+            "drops frames, which is so at 30000/1001 and 60000/1001 frames a second, not at 25",
+        ),
+        (
+            "00:01:00;01",
+            {"frame_rate": "30000/1001"},
+            "is no timecode that drops frames: the minute begins with 02",
+        ),
         ("=B2+1", {}, "is a formula that was never calculated: open and save the file in a spreadsheet"),
         ("2026-02-01 00:00:00", {}, "is a date: the spreadsheet took the text for one"),
         ("-0.6", {}, "is more than 0.5 s before the film (table.clamp_s)"),

@@ -103,6 +103,14 @@ def test_what_is_no_rate_or_an_unknown_one_says_nothing() -> None:
     assert notes([1.0], ["25"], fps=None) == [""]
 
 
+def test_a_film_that_is_cut_to_its_span_already_is_told() -> None:
+    rows = pd.DataFrame({"film": "a.mkv", "start_s": [17.22], "end_s": [32.86]})
+    assert clock_notes(rows, facts(duration_s=15.7)).tolist() == [
+        "1 of 1 rows end behind the film's 15.7 s, the last at 32.9 s: the span is as long as the film: if films are "
+        'cut to their spans, set start = "=" and end = "="'
+    ]
+
+
 @pytest.mark.parametrize(
     ("last_s", "told"),
     [

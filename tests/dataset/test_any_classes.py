@@ -229,6 +229,13 @@ def test_a_cell_with_several_labels_votes_as_told(several: Any, words: tuple[str
         assert scheme.words_of(cell) == words
     assert scheme.words_of("joy, happy") == ("happy",)
     assert scheme.words_of("joy;") == ("happy",)
+    assert scheme.words_of("['joy']") == ("happy",)
+    assert scheme.words_of("[]") == ()
+
+
+def test_a_word_that_a_cell_has_twice_is_two_votes_if_each_word_is_one() -> None:
+    scheme = LabelScheme.of(LabelsConfig(several="each", map={"1": "sad"}))
+    assert scheme.words_of('["joy", "joy", "happy", "1.0"]') == ("happy", "happy", "sad")
 
 
 def test_a_class_with_a_separator_is_one_word() -> None:

@@ -1,0 +1,86 @@
+"""Columns that look like times and are read as something else are refused or reported."""
+
+from pathlib import Path
+
+import pytest
+
+from emodal_data.annotations import read_annotations
+from emodal_data.core.config import TableConfig
+from emodal_data.core.errors import InputError
+
+WHOLE = TableConfig(columns={"start": "=", "end": "="})
+
+
+def spans(header: str, *rows: str) -> str:
+    return "\n".join([f"film,{header},label", *(f"a,{row},sad" for row in rows)]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (spans("in,out", "1,2"), r"\(did you mean 'in'\?\), 'end' \(did you mean 'out'\?\)"),
+        (
+            spans("nr,anfang,schluss", "1,3.5,5", "2,9,0:12", "3,5,7", "4,7.5,8.25"),
+            r"columns 'anfang' and 'schluss' look like the times of spans: set table\.columns = "
+            r'\{ start = "anfang", end = "schluss" \}; for whole files, start = "=" and end = "="',
+        ),
+        (
+            spans("frame", "1", "2"),
+            "column 'frame' looks like a time within the film, and a span needs start and end",
+        ),
+    ],
+)
+def test_spans_in_columns_that_nobody_mapped_are_no_votes_for_whole_files(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_annotations(tmp_path / "t.csv")
+    assert read_annotations(tmp_path / "t.csv", WHOLE)["start_s"].isna().all()
+
+
+def test_times_in_a_table_without_a_header_are_no_votes_for_whole_files(tmp_path: Path) -> None:
+    (tmp_path / "ava.csv").write_text("a,902.5,0.1,sad\na,903.5,0.1,sad\n", encoding="utf-8")
+    with pytest.raises(InputError, match="column '2' looks like a time within the film"):
+        read_annotations(tmp_path / "ava.csv", TableConfig(header=False, columns={"film": "1", "label": "4"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        spans("rater,seconds_taken", "1,25.5", "2,30", "3,21", "4,22"),
+        spans("valence,arousal", "0.1,0.5", "0.2,0.9", "0.3,0.6", "0.1,0.7"),
+        "film,time,label\na,2,sad\nb,3,sad\n",
+        "film,duration,label\na,2,sad\nb,3,sad\n",
+    ],
+)
+def test_numbers_of_raters_and_lengths_of_whole_files_are_no_spans(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    config = WHOLE if "duration" in text else TableConfig()
+    rows = read_annotations(tmp_path / "t.csv", config)
+    assert rows["reason"].isna().all()
+    assert rows["start_s"].isna().all()
+
+
+def test_times_whose_column_or_digits_say_another_unit_are_reported(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("film,startFrame,end_ms,label\na,10,20,sad\n", encoding="utf-8")
+    columns = {"start": "startFrame", "end": "end_ms"}
+    assert read_annotations(path, TableConfig(columns=columns)).attrs["warnings"] == (
+        f"{path}: column 'startFrame' is read in seconds: set table.unit = \"frames\" if it counts frames",
+    )
+    assert read_annotations(path, TableConfig(columns=columns, unit="ms")).attrs["warnings"] == ()
+    decimals = {
+        25: "00:00:00.00': if they count frames, write a colon before them and set table.frame_rate",
+        100: None,
+        60: "0.00': if they count seconds after minutes, write 1:30 for 1.30",
+    }
+    for limit, told in decimals.items():
+        clock, width = ("", 1) if limit == 60 else ("00:00:", 2)
+        lines = [
+            f"a,{clock}{n:0{width}}.{n * 7 % limit:02},{clock}{n + 1:0{width}}.{n * 7 % limit:02},sad"
+            for n in range(0, 40, 2)
+        ]
+        path.write_text("\n".join(["film,start,end,label", *lines]), encoding="utf-8")
+        counted = f"{path}: the last digits of 40 times are all below {30 if limit == 25 else 60}, as in '"
+        assert read_annotations(path).attrs["warnings"] == ((counted + told,) if told else ())
