@@ -4,8 +4,9 @@ python benchmarks/growth.py [--rows 1000 10000 100000 1000000] [--films 530] [--
 The films do not exist; face hashes are random, so that no two clips are near-duplicates. Each size runs in a process of
 its own.
 
-python benchmarks/growth.py --paper 1000 10000 100000 [--films 530] [--out docs/benchmarks]
+python benchmarks/growth.py --paper 1000 10000 100000 [--hollow] [--films 530] [--out docs/benchmarks]
 Whole builds of the same films that do not exist (paper_build.py): everything but decoding is real, one process a core.
+--hollow: workers write no shards and no pages, for the memory of the parent alone with up to a million clips.
 
 python benchmarks/growth.py --clips 1000 10000 [--compare 1000] [--samples FOLDER] [--out docs/benchmarks]
 Real builds of the same close-ups, annotated more and more densely, with one process a core; the size of --compare also
@@ -115,13 +116,14 @@ def measure(rows: int, films: int) -> list[tuple[float, float]]:
     return [(float(cpu), float(mb)) for cpu, mb in (line.split() for line in run.stdout.splitlines())]
 
 
-def paper_builds(sizes: list[int], films: int) -> list[str]:
+def paper_builds(sizes: list[int], films: int, is_hollow: bool) -> list[str]:
     """Builds without decoding: a line for each size."""
     lines = ["| clips | CPU s | wall s | parent, MB | largest worker, MB |", "|" + "---|" * 5]
     for clips in sizes:
         with tempfile.TemporaryDirectory() as folder:
             script = Path(__file__).with_name("paper_build.py")
-            cost = measured([sys.executable, script, folder, "--clips", clips, "--films", films])
+            command = [sys.executable, script, folder, "--clips", clips, "--films", films]
+            cost = measured([*command, "--hollow"] if is_hollow else command)
         row = f"{cost.cpu_s:.1f} | {cost.wall_s:.1f} | {cost.parent_mb:.0f} | {cost.child_mb:.0f}"
         lines.append(f"| {clips} | {row} |")
         print(lines[-1], file=sys.stderr, flush=True)
@@ -209,6 +211,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--films", type=int, default=530)
     parser.add_argument("--paper", type=int, nargs="+")
+    parser.add_argument("--hollow", action="store_true")
     parser.add_argument("--clips", type=int, nargs="+")
     parser.add_argument(
         "--compare", type=int, help="clips of the builds by other engines (default: the fewest)"
@@ -225,7 +228,7 @@ def main() -> None:
             f"{machine('pandas', 'pyarrow')}; whole builds from nothing of films that are not there "
             "(benchmarks/paper_build.py): faces and sounds are made up, no augmentation, all else is real."
         )
-        body = "\n".join([about, "", *paper_builds(args.paper, args.films)])
+        body = "\n".join([about, "", *paper_builds(args.paper, args.films, args.hollow)])
         finish("growth-paper", "Builds without decoding as the clips grow", body, args.out)
         return
     if args.clips:

@@ -46,12 +46,13 @@ SAMPLES_PER_CLIP = 11606 / 3074
 REEL, SECONDS, DIFFERENT = 32, 3.0, 256
 #: Measures of a clear face; missing ones are null or do not matter.
 CLEAR = {
-    **dict.fromkeys(("face_score", "landmark_score", "dominance"), 0.9),
+    **dict.fromkeys(("face_score", "landmark_score", "dominance", "view_score"), 0.9),
     **dict.fromkeys(("yaw_deg", "pitch_deg", "roll_deg", "mirrored_fraction", "outside_fraction"), 0.0),
     **{
         "face_width_px": 200.0,
         "sharpness": 0.2,
         "faces_in_frame": 1,
+        "blur_px": 0.0,
         "frame_s": 0.5,
     },
     **{"x0": 0.0, "y0": 0.0, "x1": 200.0, "y1": 200.0, "frame_error_s": 0.0, "corrupt_frames": 0},

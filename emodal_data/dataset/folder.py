@@ -18,7 +18,13 @@ import pyarrow.parquet as pq
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import SPLITS
-from emodal_data.dataset.kept_split import KeptSplit, kept_split_file, read_kept_split, split_of_ledger
+from emodal_data.dataset.kept_split import (
+    SPLIT_COLUMNS,
+    KeptSplit,
+    kept_split_file,
+    read_kept_split,
+    split_of_ledger,
+)
 from emodal_data.dataset.manifest_check import wrong_type
 from emodal_data.dataset.seal import is_sealed
 from emodal_data.storage.files import explain_os_errors, file_sha256, is_inside
@@ -215,7 +221,9 @@ def published_split(dataset: Path) -> KeptSplit | None:
     if written and file_sha256(dataset / "ledger.parquet") != written:
         return None
     try:
-        ledger = pq.read_table(dataset / "ledger.parquet")
+        with pq.ParquetFile(dataset / "ledger.parquet") as file:
+            names = file.schema_arrow.names
+            ledger = file.read([name for name in SPLIT_COLUMNS if name in names])
         rules = manifest.get("config", {}).get("split", {})
         return split_of_ledger(ledger, manifest.get("build_key"), rules)
     except (OSError, KeyError, pa.ArrowException):

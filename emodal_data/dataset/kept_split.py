@@ -5,14 +5,19 @@ Which clips were tested on must survive a lost or damaged dataset. A build that 
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from emodal_data.storage.files import write_bytes
+
+#: The columns of a ledger that say the split; without folds it lacks the last.
+SPLIT_COLUMNS: Final = ("clip_id", "split", "fold")
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,12 @@ class KeptSplit:
 
 def split_of_ledger(ledger: pa.Table, build_key: str | None, rules: Mapping[str, Any]) -> KeptSplit:
     """The split of the clips that a ledger keeps."""
-    columns = [name for name in ("clip_id", "split", "fold") if name in ledger.column_names]
-    rows = [row for row in ledger.select(columns).to_pylist() if row["clip_id"] and row["split"]]
-    folds = {row["clip_id"]: row["fold"] for row in rows if row.get("fold") is not None}
-    return KeptSplit(build_key, rules, {row["clip_id"]: row["split"] for row in rows}, folds)
+    kept = ledger.select([name for name in SPLIT_COLUMNS if name in ledger.column_names])
+    kept = kept.filter(pc.is_valid(kept["split"]))
+    clip_ids = kept["clip_id"].to_pylist()
+    splits = dict(zip(clip_ids, map(sys.intern, kept["split"].to_pylist()), strict=True))
+    folds = zip(clip_ids, kept["fold"].to_pylist(), strict=True) if "fold" in kept.column_names else ()
+    return KeptSplit(build_key, rules, splits, {clip: fold for clip, fold in folds if fold is not None})
 
 
 def kept_split_file(dataset: Path) -> Path:

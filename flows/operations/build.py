@@ -30,7 +30,7 @@ from emodal_data.dataset.folder import (
     staging_folder,
 )
 from emodal_data.dataset.integrity import is_published, remember_times
-from emodal_data.dataset.kept_split import keep_split, read_kept_split, split_of_ledger
+from emodal_data.dataset.kept_split import keep_split, read_kept_split
 from emodal_data.dataset.ledger import make_ledger, write_ledger
 from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.persons import previous_persons, speaker_notes
@@ -190,9 +190,9 @@ def publish(
     """
     dataset = config.out / "dataset"
     chosen = choose_samples(plan, failed, config)
-    split = split_of_ledger(chosen.ledger, chosen.key, config.dataset.model_dump(mode="json")["split"])
     if is_published(chosen.key, dataset):
-        if read_kept_split(dataset) != split:
+        split = published_split(dataset)
+        if split and read_kept_split(dataset) != split:
             keep_split(dataset, split)
         return read_manifest(dataset), False
 
@@ -216,8 +216,10 @@ def publish(
         manifest["leak_price"] = run_on_this_machine(config, measure_leak_price, folder)
         observer().advance()
     write_ledger(folder / "ledger.parquet", chosen.ledger)
+    del chosen
     run_on_this_machine(config, describe, folder, manifest)
-    keep_split(dataset, split)
+    if split := published_split(folder):
+        keep_split(dataset, split)
     replace_dataset(folder, dataset)
     remember_times(dataset, read_manifest(dataset))
     return manifest, True
