@@ -146,9 +146,9 @@ def with_times(
         whole &= durations == ""
     fault = pd.Series(None, index=table.index, dtype=object)
     for name, texts in {"start": table["start"], "end": table["end"].where(~lasts, durations)}.items():
-        told = "column " + np.where(lasts & (name == "end"), "duration", name).astype(object) + ": "
         wrong = fault.isna() & faults[name].notna() & ~whole
-        fault[wrong] = (told + texts.map(repr).astype(object) + faults[name])[wrong]
+        told = "column " + np.where(lasts[wrong] & (name == "end"), "duration", name).astype(object) + ": "
+        fault[wrong] = told + texts[wrong].map(repr).astype(object) + faults[name][wrong]
     start_s[faults["start"].notna()] = math.nan
     return table.assign(start_s=start_s, end_s=end_s, time_fault=fault, time_note=note)
 

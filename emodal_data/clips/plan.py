@@ -452,7 +452,12 @@ def _without_outsiders(
     rows: pd.DataFrame, clips: pd.DataFrame, classes: Sequence[str], relabelled: Set[str]
 ) -> pd.DataFrame:
     """The clips whose winner is a class, or that have none; the rows of the others are marked in place."""
-    out = clips[clips["outside"].notna() & ~clips.index.isin(relabelled)]
+    is_outside = clips["outside"].notna()
+    out = clips[is_outside & ~clips.index.isin(relabelled)]
+    if out.empty:
+        return clips.drop(columns="outside").assign(
+            label_confidence=clips["label_confidence"].mask(is_outside)
+        )
     mine = rows.index[rows["reason"].isna() & rows["clip_id"].isin(out.index)]
     of_row = out.loc[rows.loc[mine, "clip_id"]].set_axis(mine)
     share = of_row["label_confidence"]

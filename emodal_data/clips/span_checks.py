@@ -71,7 +71,7 @@ def own_overlaps_s(clips: pd.DataFrame) -> pd.Series:
     clips, the one that starts later is listed.
     """
     named = clips[clips["speaker"].notna()].sort_values(["film", "start_s", "end_s"], kind="stable")
-    talks = [named["film"], named["speaker"]]
+    talks = named.groupby(["film", "speaker"], sort=False).ngroup()
     ends_s = named["end_s"].astype(float)
     # The latest end of all earlier spans, not of the last one alone: a long span may contain several short ones.
     reached_s = ends_s.groupby(talks, sort=False).cummax().groupby(talks, sort=False).shift()

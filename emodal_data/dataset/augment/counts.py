@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from emodal_data.core.config import AugmentConfig
 from emodal_data.core.errors import InputError
@@ -23,8 +24,8 @@ def plan_augmentations(
     Raises InputError if there are already more clips than target_size.
     """
     turns = _turns(films, config.seed)
-    _, places, counts = np.unique(np.asarray(labels)[turns], return_inverse=True, return_counts=True)
-    count = len(places)
+    places = pd.factorize(np.asarray(labels, dtype=object)[turns], sort=True)[0]
+    count, counts = len(places), np.bincount(places)
     target = config.target_size
     wanted = config.per_clip * count if target is None else target - test_count - count
     if wanted < 0:
@@ -43,10 +44,10 @@ def plan_augmentations(
 
 def _turns(films: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
     """The order in which clips are served: film by film in the order of the seed, in a film from its start."""
-    draws = {film: hashlib.sha256(f"copies:{seed}:{film}".encode()).digest() for film in set(films)}
-    in_order = sorted(draws, key=draws.__getitem__)
-    place = {film: n for n, film in enumerate(in_order)}
-    return np.argsort(np.array([place[film] for film in films], dtype=np.int64), kind="stable")
+    codes, names = pd.factorize(np.array(list(films), dtype=object))
+    draws = [hashlib.sha256(f"copies:{seed}:{film}".encode()).digest() for film in names]
+    rank = np.argsort(sorted(range(len(draws)), key=draws.__getitem__))
+    return np.argsort(rank[codes], kind="stable")
 
 
 def _spread(total: int, count: int) -> npt.NDArray[np.int64]:

@@ -46,7 +46,7 @@ def expected_split(
     if config.folds and of_training < config.folds:
         warnings.append(too_few_groups(of_training, config))
     members = labelled.loc[of_clip.index].assign(split=of_clip).reset_index()
-    columns = crossing(members, ids)
+    columns = crossing(members, ids.loc[of_clip.index])
     counts = of_clip.value_counts()
     return {
         "clips_per_split": {str(name): int(counts[name]) for name in sorted(counts.index)},
