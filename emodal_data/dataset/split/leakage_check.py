@@ -87,7 +87,9 @@ def check_leaks(
             split: int(part["group"].nunique()) for split, part in labelled.groupby("split", sort=True)
         },
         **{name: counts[name] for name in (*_IN_ORDER, *by_fold)},
-        "columns": crossing(members, None if ids is None else ids.reindex(clips.index).take(members.index)),
+        "columns": crossing(
+            members, None if ids is None else ids.reindex(clips.index).take(members.index.to_numpy())
+        ),
     }
 
 
