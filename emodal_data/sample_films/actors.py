@@ -25,6 +25,8 @@ PIVOT_CM = np.array([0.0, -2.0, -5.0])
 HAIR_DEPTH_CM = 1.8
 #: Share of the actors of each portrait in everyday clothes instead of those of the photo.
 DRESSED = (1.0, 0.6, 0.6)
+#: Share of another photographed face in an actor's: at more than half, the actor would be a third person.
+OTHER_FACE = (0.15, 0.5)
 #: Opening of the mouth in the texture: warping can close an open mouth, but cannot open a closed one.
 OPEN_MOUTH_CM = 1.3
 
@@ -116,7 +118,7 @@ def draw_actor(portrait: int, rng: np.random.Generator) -> Actor:
     everyone = portraits()
     host = everyone[portrait]
     donor = everyone[int(rng.choice([0, 2]))]
-    blend = float(rng.uniform(0.2, 0.9)) if donor is not host else 0.0
+    blend = float(rng.uniform(*OTHER_FACE)) if donor is not host else 0.0
     rgb = _blended(host, donor, blend)
     # A generator of its own: what the rest of the film draws does not depend on how an actor looks.
     look = np.random.default_rng(rng.integers(1 << 63, size=6))
