@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,16 +15,20 @@ from emodal_data.face import Detection, create_backend, weights
 
 # The package compiles two small loops with numba at its first face: ten seconds that these tests need not spend.
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-torch = pytest.importorskip("torch", reason="needs the fan extra: pip install 'emodal[fan]'")
-face_alignment = pytest.importorskip(
-    "face_alignment", reason="needs the fan extra: pip install 'emodal[fan]'"
-)
 
 REAL = weights.FAN
 
 
+@pytest.fixture(scope="module", autouse=True)
+def torch() -> Any:
+    """Imported for these tests only: every test process collects this file, and one runs it."""
+    for package in ("torch", "face_alignment"):
+        pytest.importorskip(package, reason="needs the fan extra: pip install 'emodal[fan]'")
+    return sys.modules["torch"]
+
+
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory) -> Path:
+def drawn(torch, tmp_path_factory) -> Path:
     """Weights of the real network's shapes, drawn at random, under a name that carries their checksum."""
     from face_alignment.models import FAN
 
@@ -41,7 +47,7 @@ def fan(drawn):
 
 
 @pytest.fixture
-def offline(monkeypatch, tmp_path):
+def offline(torch, monkeypatch, tmp_path):
     """An empty cache and no network."""
 
     def refuse(*_args, **_kwargs):
@@ -53,6 +59,8 @@ def offline(monkeypatch, tmp_path):
 
 
 def test_the_networks_points_and_scores_are_passed_on(fan, photo, photo_face):
+    import face_alignment
+
     (face,) = fan.faces(photo)
     assert face.box_xyxy == photo_face.box_xyxy and face.score == photo_face.score
     assert face.landmarks68.shape == (68, 2) and face.landmarks68.dtype == np.float64
@@ -80,7 +88,7 @@ def test_a_box_that_cannot_be_cut_out_is_dropped(fan, monkeypatch, photo):
     assert caught.value.reason is Reason.NO_FACE
 
 
-def test_the_packages_own_detector_can_give_the_boxes(drawn, monkeypatch, photo):
+def test_the_packages_own_detector_can_give_the_boxes(torch, drawn, monkeypatch, photo):
     from face_alignment.detection.sfd.net_s3fd import s3fd
 
     torch.manual_seed(0)
@@ -111,13 +119,13 @@ def test_missing_weights_say_which_file_to_put_where(offline, tmp_path):
     assert "\n" not in message
 
 
-def test_a_folder_of_the_user_is_never_downloaded_into(monkeypatch, tmp_path):
+def test_a_folder_of_the_user_is_never_downloaded_into(torch, monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_a, **_k: pytest.fail("downloaded"))
     with pytest.raises(InputError, match="missing"):
         create_backend("face_alignment", tmp_path)
 
 
-def test_what_the_cache_lacks_is_downloaded_with_its_checksum(offline, monkeypatch, drawn):
+def test_what_the_cache_lacks_is_downloaded_with_its_checksum(torch, offline, monkeypatch, drawn):
     asked = []
 
     def serve(url, path, digits, progress):
@@ -136,7 +144,7 @@ def test_damaged_weights_are_refused(tmp_path):
         create_backend("face_alignment", tmp_path)
 
 
-def test_weights_of_another_network_are_refused(tmp_path, monkeypatch):
+def test_weights_of_another_network_are_refused(torch, tmp_path, monkeypatch):
     torch.save({"conv": torch.zeros(1)}, tmp_path / "other")
     name = f"other-{hashlib.sha256((tmp_path / 'other').read_bytes()).hexdigest()[:10]}.pth"
     (tmp_path / "other").rename(tmp_path / name)
@@ -145,7 +153,7 @@ def test_weights_of_another_network_are_refused(tmp_path, monkeypatch):
         create_backend("face_alignment", tmp_path)
 
 
-def test_the_real_weights_put_the_points_where_the_embedded_ones_are(photo, photo_face, monkeypatch):
+def test_the_real_weights_put_the_points_where_the_embedded_ones_are(torch, photo, photo_face, monkeypatch):
     cached = Path(torch.hub.get_dir()) / "checkpoints" / REAL
     if not cached.is_file():
         pytest.skip(f"no real FAN weights here: put {REAL} into {cached.parent} to run this")

@@ -74,7 +74,13 @@ def test_builds_killed_at_random_moments_end_with_the_same_bytes(few_films: Path
     rows = (few_films / "annotations.csv").read_text().splitlines(keepends=True)
     last = rows[-1].split(",")[0]
     (tmp_path / "fewer.csv").write_text("".join(row for row in rows if not row.startswith(f"{last},")))
+    shutil.copytree(
+        tmp_path / "undisturbed" / "clips",
+        tmp_path / "before" / "clips",
+        ignore=lambda _, names: [name for name in names if name.startswith(last)],
+    )
     assert start(few_films, tmp_path / "before", tmp_path / "fewer.csv").wait() == 0
+    assert not any((tmp_path / "before" / "clips").glob(f"{last}*"))
     assert hashes(tmp_path / "before" / "dataset") != expected
 
     draw, kills, builds, stages = random.Random(SEED), 0, 0, dict.fromkeys(("reading", "writing", "other"), 0)

@@ -19,12 +19,23 @@ from flows.config.models import EngineConfig
 from flows.engine.trainings import TrainingPool, train_all
 from tests.model.conftest import TINY, write_dataset
 
-MlflowClient = pytest.importorskip("mlflow", reason="the extra mlflow is not installed").MlflowClient
-
 SOUND = TINY.model_copy(update={"name": "audio", "members": 2})
 
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _mlflow() -> None:
+    """Import it for these tests only: every test process collects this file, and one runs it."""
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+
+
+def client_of(folder: Path) -> Any:
+    """MLflow's client of a store."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +55,7 @@ def told(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
         folder / "model",
         folder / "runs",
         metrics,
-        MlflowClient(f"sqlite:///{folder / 'runs' / 'mlflow.db'}"),
+        client_of(folder / "runs"),
     )
 
 
@@ -93,13 +104,13 @@ def test_settings_table_report_and_metrics_go_along_as_files(told: tuple, tmp_pa
 
 
 def runs_in(folder: Path) -> list[Any]:
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    client = client_of(folder)
     return list(client.search_runs([client.get_experiment_by_name("emodal").experiment_id]))
 
 
 def curves_in(folder: Path, run: Any) -> dict[str, list[int]]:
     """The epochs of every curve of the run, in the order told."""
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    client = client_of(folder)
     return {
         name: [point.step for point in client.get_metric_history(run.info.run_id, name)]
         for name in run.data.metrics
@@ -219,7 +230,7 @@ def test_trainings_in_worker_processes_give_the_same_numbers_and_log_their_epoch
     at_once = train_all(dataset, tmp_path / "model", two, fan=fan)
     assert at_once["repeats"] == train_all(dataset, tmp_path / "here", two)["repeats"]
     assert sorted(done) == ["6", "model"]
-    client = MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    client = client_of(tmp_path / "runs")
     runs = runs_in(tmp_path / "runs")
     assert sorted(run.info.run_name for run in runs) == ["6", "model"]
     for run in runs:

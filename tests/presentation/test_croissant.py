@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,11 @@ from emodal_data.core.schema import SPLITS, shard_schema
 from emodal_data.presentation.croissant import make_croissant
 from tests.published import written
 
-mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant comes with the dev extra")
+
+def read(folder: Path) -> Any:
+    """What the reference reader makes of the description. Every test process collects this file; one runs it."""
+    mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant comes with the dev extra")
+    return mlcroissant.Dataset(jsonld=folder / "croissant.json")
 
 
 def test_the_records_are_the_rows_of_the_shards(tmp_path: Path) -> None:
@@ -24,7 +29,7 @@ def test_the_records_are_the_rows_of_the_shards(tmp_path: Path) -> None:
         settings | {"face": {"views": ["rgb"], "view_format": "png", "frames": 3}}
     )
     folder = written(tmp_path, "dataset", config)
-    dataset = mlcroissant.Dataset(jsonld=folder / "croissant.json")
+    dataset = read(folder)
     assert not dataset.metadata.ctx.issues.errors
     records = {record["samples/sample_id"].decode(): record for record in dataset.records("samples")}
     rows = [row | {"split": split} for split in SPLITS for row in read_split(folder, split).to_pylist()]
@@ -49,7 +54,7 @@ def test_the_records_are_the_rows_of_the_shards(tmp_path: Path) -> None:
 
 
 def test_the_classes_are_named(tmp_path: Path) -> None:
-    dataset = mlcroissant.Dataset(jsonld=written(tmp_path, "dataset") / "croissant.json")
+    dataset = read(written(tmp_path, "dataset"))
     named = {record["labels/value"]: record["labels/name"] for record in dataset.records("labels")}
     assert named == dict(enumerate(LABELS))
 
@@ -73,7 +78,7 @@ def test_the_licence_of_the_films_is_passed_on_as_declared(tmp_path: Path) -> No
         "contact": "lab@example.org",
     }
     folder = written(tmp_path, "dataset", DatasetConfig.model_validate({"card": declared}))
-    dataset = mlcroissant.Dataset(jsonld=folder / "croissant.json")
+    dataset = read(folder)
     assert not dataset.metadata.ctx.issues.errors
     assert dataset.metadata.license == [declared["film_licence"]]
     card = (folder / "README.md").read_text()
