@@ -115,6 +115,7 @@ def map_columns(path: Path, table: pd.DataFrame, form: TableFormat) -> pd.DataFr
         raise InputError(
             f"{path}: table.columns names columns that are not in the header ({', '.join(table.columns)}): "
             + "; ".join(missing)
+            + '; "=text" is the same text for all rows'
         )
     mapped = {target: _evaluated(source, table) for target, source in form.columns.items()}
     renamed = {source for source in form.columns.values() if source in table.columns}
@@ -139,7 +140,9 @@ def count_as_rows(path: Path, table: pd.DataFrame, votes: Mapping[str, str]) -> 
     words = []
     for row, *cells in table[["row", *votes.values()]].itertuples(index=False, name=None):
         if wrong := next((cell for cell in cells if cell and not _NUMBER_OF_VOTES.fullmatch(cell)), None):
-            raise InputError(f"{path}: row {row}: {wrong!r} is no number of votes (table.votes)")
+            raise InputError(
+                f"{path}: row {row}: {wrong!r} is no number of votes (table.votes): write counts, or a column label"
+            )
         counts = [int(float(cell)) if cell else 0 for cell in cells]
         words.append(
             [label for label, count in zip(votes, counts, strict=True) for _ in range(count)] or [""]

@@ -95,7 +95,8 @@ def read_table(
     if errors:
         raise InputError("\n".join(errors))
     table = pd.concat(tables, ignore_index=True)
-    table.attrs["warnings"] = tuple(line for each in tables for line in each.attrs.get("warnings", ()))
+    warnings = (line for each in tables for line in each.attrs.get("warnings", ()))
+    table.attrs["warnings"] = tuple(dict.fromkeys(warnings))
     if table.empty:
         raise InputError(f"{path}: the table has no rows: write one line for each span")
     others = [name for name in table.columns if name not in (*KNOWN, *TIME_COLUMNS)]
@@ -178,7 +179,7 @@ def _is_small_text(file: AnnotationFile) -> bool:
 
 def _is_mapped(form: TableFormat) -> bool:
     """Whether the format says that the file is a table, which its first line might not."""
-    return bool(form.columns or form.votes or form.delimiter or not form.header)
+    return bool(form.columns or form.extract or form.votes or form.delimiter or not form.header)
 
 
 def _read_file(file: AnnotationFile, config: TableConfig) -> pd.DataFrame:
@@ -217,7 +218,13 @@ def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.Dat
     if rows is None:
         mapped = replace(file.form, header=True, votes={}) if file.is_table else None
         table = table_of_rows(path, _FORMATS[suffix](path, film, encoding), mapped)
-        return with_times(table, config, is_semicolon=False, may_be_whole=False)
+        table = with_times(table, config, is_semicolon=False, may_be_whole=False)
+        if (file.form.columns or file.form.extract) and not mapped:
+            unused = (
+                f"table.columns and table.extract are not used for {suffix} files: name them in table.files"
+            )
+            table.attrs["warnings"] = (unused,)
+        return table
     table = table_of_rows(path, rows, file.form, block)
     if not {"start", "end"} & file.form.columns.keys():
         refuse_unmapped_times(path, table)

@@ -4,7 +4,6 @@ import datetime
 import re
 import zipfile
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
@@ -173,7 +172,7 @@ def _shown(book: "CalamineWorkbook") -> list[str]:
 
 def _first_rows(book: "CalamineWorkbook", name: str) -> list[list[str]]:
     """The cells of the rows among which a header is looked for; none of an empty sheet."""
-    rows = islice(book.get_sheet_by_name(name).to_python(), LINES_ABOVE_A_HEADER)
+    rows = book.get_sheet_by_name(name).to_python(nrows=LINES_ABOVE_A_HEADER)
     return [[cell_text(cell).strip() for cell in row] for row in rows]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from emodal_data.annotations import annotations_sha256, read_annotations
 from emodal_data.clips.plan import locate_films
+from emodal_data.core.config import TableConfig
 from emodal_data.core.errors import InputError
 from emodal_data.dataset.ledger import make_ledger
 from tests.annotations.rows import spans_of
@@ -90,6 +91,15 @@ def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"abc")
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert annotations_sha256(tmp_path / "a.csv") == digest
+
+
+def test_a_mapping_that_does_not_hold_for_a_format_is_reported_once(folder: Path) -> None:
+    rows = read_annotations(folder, TableConfig(columns={"speaker": "=x"}))
+    assert rows["speaker"].fillna("").tolist() == ["", "x", ""]
+    assert rows.attrs["warnings"] == tuple(
+        f"table.columns and table.extract are not used for {suffix} files: name them in table.files"
+        for suffix in (".txt", ".srt")
+    )
 
 
 def test_the_ledger_says_which_file_a_row_is_from(folder: Path, tmp_path: Path) -> None:
