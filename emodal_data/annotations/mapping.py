@@ -119,6 +119,8 @@ def map_columns(path: Path, table: pd.DataFrame, form: TableFormat) -> pd.DataFr
         )
     mapped = {target: _evaluated(source, table) for target, source in form.columns.items()}
     renamed = {source for source in form.columns.values() if source in table.columns}
+    if "film" not in form.columns:
+        renamed.discard("film")  # it says more than one thing: speaker = "film"
     rest = table.drop(columns=sorted(renamed))
     rest = rest.rename(columns={name: f"{name}_in_table" for name in rest if str(name).lower() in mapped})
     return rest.assign(**mapped)

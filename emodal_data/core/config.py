@@ -449,6 +449,8 @@ class CardConfig(Section):
 class TableFile(Section):
     """One file, or several, of a folder of annotation tables. What is not set is as in the section table."""
 
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     path: str
     """File within the folder, or a pattern such as "train/*.csv"."""
     columns: dict[str, str] = {}
@@ -482,6 +484,8 @@ class TableFile(Section):
 
 class TableConfig(Section):
     """Reading annotation tables that have other names and formats, and folders of clips without a table."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # --set table.columns.film=1 names the column "1"
 
     columns: dict[str, str] = {}
     """Where each column comes from: film = "Filename" (a column), film = "dia{Dialogue_ID}_utt{Utterance_ID:02d}.mp4"

@@ -9,6 +9,7 @@ import pytest
 from emodal_data.annotations import annotations_sha256, read_annotations
 from emodal_data.core.config import TableConfig, TableFile
 from emodal_data.core.errors import InputError
+from tests.annotations.rows import spans_of
 
 
 def write(tmp_path: Path, name: str, text: str, encoding: str = "utf-8") -> Path:
@@ -281,3 +282,16 @@ def test_files_for_people_beside_tables_are_no_tables(tmp_path: Path) -> None:
     for name in ("Readme.txt", "README", "LICENSE", "License.txt", "LAYOUT.txt", "notice.csv"):
         write(tmp_path, f"ann/{name}", "Words for people.\n")
     assert len(read_annotations(tmp_path / "ann")) == 1
+
+
+def test_columns_without_a_header_are_named_by_numbers_and_the_film_may_be_the_speaker_too(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a.mp4,1,2,sad\n", encoding="utf-8")
+    numbers = {"film": 1, "start": 2, "end": 3, "label": 4}  # as --set table.columns.film=1 gives them
+    config = TableConfig.model_validate({"header": False, "columns": numbers})
+    assert spans_of(read_annotations(path, config)) == [(1, "a.mp4", 1.0, 2.0, "sad", None)]
+    path.write_text("film,start,end,label\na.mp4,1,2,sad\n", encoding="utf-8")
+    rows = read_annotations(path, TableConfig(columns={"speaker": "film"}))
+    assert rows[["film", "speaker"]].to_numpy().tolist() == [["a.mp4", "a.mp4"]]
