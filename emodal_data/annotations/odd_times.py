@@ -31,8 +31,13 @@ _NEIGHBOURS, _APART = 3, 0.8
 #: Decimals of times that may count something else: their pattern, how many of them, with half as many values and all
 #: below the next number, are no chance, and what they may mean.
 _DIGITS: Final = (
-    (r":\d\d[.,](\d\d)$", 10, 30, "if they count frames, write a colon before them and set table.frame_rate"),
-    (r"^\d+[.,](\d{1,2})$", 40, 60, "if they count seconds after minutes, write 1:30 for 1.30"),
+    (
+        r":[0-9]{2}[.,]([0-9]{2})$",
+        10,
+        30,
+        "if they count frames, write a colon before them and set table.frame_rate",
+    ),
+    (r"^[0-9]+[.,]([0-9]{1,2})$", 40, 60, "if they count seconds after minutes, write 1:30 for 1.30"),
 )
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _UNITS: Final[Mapping[str, str]] = {

@@ -69,6 +69,8 @@ def parse_rate(text: str) -> Fraction | None:
 def parse_time_s(text: str) -> float | None:
     """Seconds of "12.5", "02:03.5" or "1:02:03.250" (with a decimal point or comma); None if it is not a time."""
     text = text.strip()
+    if len(text) > _LONGEST:
+        return None
     if _SECONDS.fullmatch(text):
         seconds = float(text.replace(",", "."))
         return seconds if math.isfinite(seconds) else None

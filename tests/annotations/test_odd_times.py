@@ -51,6 +51,7 @@ def test_times_in_a_table_without_a_header_are_no_votes_for_whole_files(tmp_path
         spans("rater,seconds_taken", "1,25.5", "2,30", "3,21", "4,22"),
         spans("valence,arousal", "0.1,0.5", "0.2,0.9", "0.3,0.6", "0.1,0.7"),
         "film,time,label\na,2,sad\nb,3,sad\n",
+        spans("note", "9" * 5000 + ":00", "1:00"),
         "film,duration,label\na,2,sad\nb,3,sad\n",
     ],
 )
