@@ -81,6 +81,11 @@ class VideoReader:
         self._back_pts: int | None = None
         self._fresh_at_keyframes = True
         self._at_keyframe = False
+        # H.264 may refresh the picture bit by bit: until a decoder that begins there has caught up, it gives no frames,
+        # and the next ones may be damaged. Where the decoder began, until its first frame; whether that came later.
+        self._is_h264 = stream.codec_context.name == "h264"
+        self._is_fresh = self._is_refreshed = False
+        self._began_pts: int | None = None
         self._steps_back_s: tuple[int, ...] = STEPS_BACK_S
         if has_false_keyframes(container, stream):
             self._steps_back_s = STEPS_BACK_S[-1:]  # only the start of the film is sure
@@ -109,6 +114,14 @@ class VideoReader:
         return float(self._clock.seconds(pts))
 
     def _decode_at(self, target: int, budget: Budget) -> DecodedFrame | None:
+        decoded = self._decode_by_keyframes(target, budget)
+        if self._is_refreshed and len(self._steps_back_s) > 1:
+            self._steps_back_s = STEPS_BACK_S[-1:]
+            self._current = None
+            decoded = self._decode_by_keyframes(target, budget)
+        return decoded
+
+    def _decode_by_keyframes(self, target: int, budget: Budget) -> DecodedFrame | None:
         if self._current is not None and self._continues_to(self._current, target):
             decoded = self._advance(target, budget, skip=True)
             if self._is_on_screen(decoded, target):
@@ -223,6 +236,9 @@ class VideoReader:
             context.flush_buffers()
             self._source.decoder_was_reset()
             self._forget()
+        if self._is_fresh and packet.is_keyframe:
+            self._is_fresh = False
+            self._began_pts = pts if self._is_h264 and not packet.is_discard else None
         if pts is not None and not packet.is_discard and not self._source.stamps.by_dts:
             if packet.is_keyframe and not self._due:
                 self._keyframe_pts, self._is_ascending = pts, True
@@ -244,13 +260,27 @@ class VideoReader:
         self._shapes.packet_decoded(pts)
         for frame in frames:
             self._corrupt += frame.is_corrupt
+            if self._began_pts is not None:
+                self._check_first(frame.pts)
             shape = self._shapes.of_frame(frame)
             stamp = self._source.stamps.of_frame(frame)
             if stamp is not None:
                 self._pending.append(DecodedFrame(frame, stamp, 0, shape))
 
+    def _check_first(self, pts: int | None) -> None:
+        """Note whether the first frame of a decoder is the one with which it began. Leading B-frames may precede it."""
+        began, self._began_pts = self._began_pts, None
+        if pts is None or began is None or pts == began or self._corrupt:
+            return
+        if pts < began:
+            self._began_pts = began
+        else:
+            self._is_refreshed = True
+            self._corrupt += len(self._steps_back_s) == 1  # the film begins so: what went before is missing
+
     def _forget(self) -> None:
         """Forget the frames and packets before a seek or a keyframe."""
+        self._is_fresh, self._began_pts = True, None
         self._pending.clear()
         self._due.clear()
         self._twice.clear()
