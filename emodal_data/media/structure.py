@@ -4,7 +4,7 @@ from pathlib import Path
 
 from av.container import InputContainer
 
-from emodal_data.media import edit_list, matroska, mxf
+from emodal_data.media import matroska, mp4_tracks, mxf
 
 
 def check_structure(path: Path, container: InputContainer) -> None:
@@ -13,6 +13,6 @@ def check_structure(path: Path, container: InputContainer) -> None:
     if name.startswith("matroska"):
         matroska.check_start(path, container)
     elif name.startswith("mov"):
-        edit_list.check_edits(path)
+        mp4_tracks.check_tracks(path)
     elif name == "mxf":
         mxf.check_index(path)

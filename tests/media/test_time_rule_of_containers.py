@@ -333,14 +333,32 @@ def test_time_stamps_in_the_order_of_decoding_are_refused_in_any_order_of_questi
     assert_refused_unless_right(broken, times_s)
 
 
-@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "libx264"), (".mov", "mpeg4")])
-def test_frames_that_share_a_time_stamp_with_others_are_refused(
-    suffix: str, codec: str, tmp_path: Path
-) -> None:
-    source = make_film(tmp_path, Recipe(suffix, codec, frames=50, audio=None), "source")
-    path = tmp_path / f"film{suffix}"
+def test_frames_that_share_a_time_stamp_with_others_are_refused(tmp_path: Path) -> None:
+    source = make_film(tmp_path, Recipe(".mov", "mpeg4", frames=50, audio=None), "source")
+    path = tmp_path / "film.mov"
     ffmpeg("-i", source, "-c", "copy", "-video_track_timescale", 10, path)
     assert_refused_unless_right(path, [(k + 0.5) / FPS for k in range(2, 45)])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "b_frames", "ticks", "is_refused"),
+    [
+        (".mp4", 2, 24, True),
+        (".mov", 2, 25, False),
+        (".mp4", 0, 24, False),
+    ],
+)
+def test_a_clock_of_fewer_ticks_than_frames_is_refused_unless_they_are_stored_as_they_are_shown(
+    suffix: str, b_frames: int, ticks: int, is_refused: bool, tmp_path: Path
+) -> None:
+    recipe = Recipe(suffix, frames=50, b_frames=b_frames, audio=None)
+    path = tmp_path / f"film{suffix}"
+    ffmpeg("-i", make_film(tmp_path, recipe, "source"), "-c", "copy", "-video_track_timescale", ticks, path)
+    if is_refused:
+        with pytest.raises(Dropped, match="the clock of the picture has fewer ticks than frames"):
+            open_film(path)
+        return
+    assert alone(path, 1.5 / ticks) == 1
 
 
 def with_edits(path: Path, *entries: tuple[int, int, int]) -> Path:

@@ -1,0 +1,114 @@
+"""Tracks of MP4 and QuickTime that FFmpeg does not read surely: of pieces, of several codings, of a coarse clock."""
+
+import struct
+from itertools import dropwhile
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
+from emodal_data.media.mp4_boxes import boxes
+
+#: Length, place in the track (-1: nothing is shown) and speed of a piece; by the version of the box.
+_ENTRIES = {0: struct.Struct(">Iii"), 1: struct.Struct(">Qqi")}
+_NOTHING, _USUAL_SPEED = -1, 1 << 16
+_TRACKS = {b"vide": "picture", b"soun": "sound"}
+#: Decoders of these change their parameters rightly, and after a seek too.
+_CAN_CHANGE = (b"avc1", b"avc3", b"hvc1", b"hev1")
+#: More of an edit list or of descriptions is not read: a film has a handful of pieces.
+_MAX_BYTES = 2**16
+#: The times of more frames are not read.
+_MAX_FRAMES = 2**22
+
+#: Where the content of a box starts and ends, by its name.
+Places = dict[bytes, tuple[int, int]]
+
+
+def check_tracks(path: Path) -> None:
+    """Raise Dropped(FRAME_UNCERTAIN) if what FFmpeg gives of a track is not sure. ISO/IEC 14496-12:
+
+    - an edit list joins several pieces, or plays one at another speed (8.6.6): FFmpeg shows them at other times;
+    - a track has descriptions that differ (8.5.2): after a seek FFmpeg may decode by that of another part;
+    - pictures that are not stored in the order in which they are shown lie on fewer ticks (8.6.1): some share a time
+      stamp, and nothing says which of them is on screen.
+    """
+    with path.open("rb") as file:
+        for name, end in boxes(file, 0, path.stat().st_size):
+            if name == b"moov":
+                # Others are ignored, and nothing after it is looked at: there may be many fragments.
+                for inner, inner_end in boxes(file, file.tell(), end):
+                    if inner == b"trak":
+                        _check_track(file, inner_end)
+                return
+
+
+def _check_track(file: BinaryIO, end: int) -> None:
+    track = _places(file, file.tell(), end)
+    media = _places(file, *track.get(b"mdia", (0, 0)))
+    tables = _places(file, *_places(file, *media.get(b"minf", (0, 0))).get(b"stbl", (0, 0)))
+    file.seek(media.get(b"hdlr", (0, 0))[0])
+    kind = _TRACKS.get(file.read(12)[8:])
+    if kind is None:
+        return
+    descriptions = _descriptions(file, *tables.get(b"stsd", (0, 0)))
+    if len(descriptions) > 1 and {one[4:8] for one in descriptions} - {*_CAN_CHANGE}:
+        what = f"the {kind} changes its coding ({len(descriptions)} sample descriptions)"
+        raise Dropped(Reason.FRAME_UNCERTAIN, f"{what}: what is decoded after a seek is not sure")
+    if kind == "picture" and _is_coarse(file, tables):
+        what = "the clock of the picture has fewer ticks than frames"
+        raise Dropped(Reason.FRAME_UNCERTAIN, f"{what}: some share a time stamp, and their order is not sure")
+    entries = _entries(file, *track.get(b"edts", (0, 0)))
+    pieces = list(dropwhile(lambda entry: entry[1] == _NOTHING, entries))  # a late start is none
+    if len(pieces) < 2 and all(speed == _USUAL_SPEED for _, _, speed in pieces):
+        return
+    what = f"{len(pieces)} pieces" if len(pieces) > 1 else "a piece at another speed"
+    raise Dropped(Reason.FRAME_UNCERTAIN, f"an edit list makes the {kind} of {what}: its times are not sure")
+
+
+def _places(file: BinaryIO, start: int, end: int) -> Places:
+    return {name: (file.tell(), stop) for name, stop in boxes(file, start, end)}
+
+
+def _descriptions(file: BinaryIO, start: int, end: int) -> set[bytes]:
+    """The sample descriptions that differ; none if there is only one."""
+    file.seek(start)
+    if int.from_bytes(file.read(8)[4:], "big") < 2:
+        return set()
+    data, at, found = file.read(min(end - file.tell(), _MAX_BYTES)), 0, set[bytes]()
+    while at + 8 <= len(data) and (size := int.from_bytes(data[at : at + 4], "big")) >= 8:
+        found.add(data[at : at + size])
+        at += size
+    return found
+
+
+def _is_coarse(file: BinaryIO, tables: Places) -> bool:
+    """Whether a track with an order of display has more frames than ticks from the first to the last."""
+    offsets = _run_lengths(file, *tables.get(b"ctts", (0, 0)))
+    decoded = np.cumsum(_run_lengths(file, *tables.get(b"stts", (0, 0))))
+    if len(decoded) < len(offsets) or not len(offsets):
+        return False
+    shown = decoded[: len(offsets)] + offsets
+    return len(shown) > np.ptp(shown) + 1
+
+
+def _run_lengths(file: BinaryIO, start: int, end: int) -> NDArray[np.int64]:
+    """The values of a table of counts and values, one for each frame; none of a table that is too long."""
+    file.seek(start)
+    data = file.read(min(end - start, 8 * _MAX_FRAMES))[8:]
+    counts, values = np.frombuffer(data[: len(data) // 8 * 8], ">i4").reshape(-1, 2).T.astype(np.int64)
+    is_sane = (counts >= 0).all() and counts.sum() <= _MAX_FRAMES
+    return np.repeat(values, counts) if is_sane else np.zeros(0, np.int64)
+
+
+def _entries(file: BinaryIO, start: int, end: int) -> list[tuple[int, int, int]]:
+    """The entries of the edit list in an edts box."""
+    for name, stop in boxes(file, start, end):
+        if name == b"elst":
+            data = file.read(min(stop - file.tell(), _MAX_BYTES))
+            entry = _ENTRIES[min(data[0], 1) if data else 0]
+            count = min(int.from_bytes(data[4:8], "big"), len(data[8:]) // entry.size)
+            return list(entry.iter_unpack(data[8 : 8 + count * entry.size]))
+    return []
