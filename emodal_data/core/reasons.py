@@ -139,7 +139,7 @@ ADVICE: dict[Reason, str] = {
     Reason.NO_VIDEO: "the file has no picture; annotate the film itself",
     Reason.NO_AUDIO: "the file has no sound; use a copy with its sound track",
     Reason.CLOCK_DISCONTINUOUS: "parts joined end to end: give them one clock with `ffmpeg -i FILM -c copy FILM.mkv`",
-    Reason.COLOUR_UNSUPPORTED: "Dolby Vision without a standard base layer: use an SDR, HDR10 or HLG copy of the film",
+    Reason.COLOUR_UNSUPPORTED: "Dolby Vision without a base layer, YCgCo, ICtCp: use an SDR, HDR10 or HLG copy of it",
     Reason.SPAN_OUTSIDE_FILM: "the span reaches beyond the film: check times against this copy",
     Reason.OVERLAPS_SAME_SPEAKER: "starts before an earlier span of the same speaker ends: correct one of them",
     Reason.CROSSES_SHOT_CUT: "the film cuts to another shot within the span: end or begin it at the cut",

@@ -89,7 +89,8 @@ class Film(AbstractContextManager["Film"]):
         """The frame on screen at t_s: the last one that starts at or before it.
 
         t_s: seconds since the start of the container. max_side_px: shrink the frame so that no side is longer.
-        Raises Dropped(SPAN_OUTSIDE_FILM, FRAME_UNREADABLE, FRAME_UNCERTAIN, FILM_TOO_LARGE, DECODER_TIMED_OUT).
+        Raises Dropped(SPAN_OUTSIDE_FILM, FRAME_UNREADABLE, FRAME_UNCERTAIN, COLOUR_UNSUPPORTED, FILM_TOO_LARGE,
+        DECODER_TIMED_OUT).
         """
         with damage_is(Reason.FRAME_UNREADABLE, f"at {t_s:.3f} s"):
             decoded = self._video.frame_on_screen(t_s, Budget.of(self._config))

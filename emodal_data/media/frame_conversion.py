@@ -14,6 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.media.colours import ContainerColours
 from emodal_data.media.tone_mapping import is_hdr, tone_mapped
 
@@ -21,6 +23,11 @@ RGB = NDArray[np.uint8]
 
 #: AVColorSpace "unspecified"; players then take BT.709 for HD pictures and BT.601 for smaller ones.
 _UNSPECIFIED_COLORSPACE = 2
+#: AVColorSpace of matrices that are not converted, by their names (ISO/IEC 23091-2, 8.3).
+_UNCONVERTED = {
+    8: "YCgCo", 10: "BT.2020 of constant luminance", 11: "Y'D'zD'x", 12: "chromaticity-derived",
+    13: "chromaticity-derived of constant luminance", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro",
+}  # fmt: skip
 #: A header with a pixel shape beyond this is wrong, and is ignored.
 _MAX_PIXEL_SHAPE = 8.0
 # Gives the same bytes on every processor, and 255 for white (253 without FULL_CHR_H_INT).
@@ -41,11 +48,14 @@ class FrameConverter:
         """RGB (h, w, 3) uint8, and the scale: its pixels per pixel of the upright, square-pixel film frame.
 
         pixel_shape: width / height of one stored pixel. max_side_px: the longest side of the result; None: full size.
+        Raises Dropped(COLOUR_UNSUPPORTED).
         """
         matrix = display_matrix(frame)
         if frame.interlaced_frame:
             frame = deinterlaced(frame)
         self._colours.complete(frame)
+        if (matrix_name := _UNCONVERTED.get(int(frame.colorspace))) and frame.format.name.startswith("yuv"):
+            raise Dropped(Reason.COLOUR_UNSUPPORTED, f"its colours are stored as {matrix_name}")
         width, height = square_size(frame.width, frame.height, pixel_shape)
         scale = min(1.0, (max_side_px or math.inf) / max(width, height))
         width, height = max(1, round(width * scale)), max(1, round(height * scale))

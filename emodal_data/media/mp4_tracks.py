@@ -91,7 +91,7 @@ def _is_coarse(file: BinaryIO, tables: Places) -> bool:
     if len(decoded) < len(offsets) or not len(offsets):
         return False
     shown = decoded[: len(offsets)] + offsets
-    return len(shown) > np.ptp(shown) + 1
+    return len(shown) > int(np.ptp(shown)) + 1
 
 
 def _run_lengths(file: BinaryIO, start: int, end: int) -> NDArray[np.int64]:

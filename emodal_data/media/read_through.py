@@ -44,10 +44,9 @@ def is_read_through(path: Path, container: InputContainer, picture: VideoStream)
 
 
 def has_true_length(container: InputContainer) -> bool:
-    """Whether the header gives the film's length; streams have none, or a guess, and Matroska may count from zero."""
-    name, start_us = container.format.name, container.start_time
-    is_from_zero = name.startswith("matroska") and (start_us or 0) > _LATE_US
-    return name not in _STREAMED_DEMUXERS and bool(container.duration) and not is_from_zero
+    """Whether the header gives the film's length: streams have none, or a guess; late films may count from 0."""
+    is_late = (container.start_time or 0) > _LATE_US
+    return container.format.name not in _STREAMED_DEMUXERS and bool(container.duration) and not is_late
 
 
 def opening_patience_s(path: Path) -> float:

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.media import Frame, open_film
+from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.tone_mapping import hlg_nits, pq_nits, tone_mapped
 
 RGB = NDArray[np.uint8]
@@ -102,6 +105,15 @@ def test_an_untagged_hd_picture_is_bt709(tmp_path: Path) -> None:
     path = tmp_path / "hd.mp4"
     frame = shoot(path, "libx264", "yuv420p", [hd] * 3, dst_colorspace="ITU709")
     np.testing.assert_allclose(patches(frame.rgb).astype(int), PATCHES, atol=3)
+
+
+@pytest.mark.parametrize(("matrix", "name"), [(8, "YCgCo"), (14, "ICtCp")])
+def test_colours_that_are_not_converted_are_refused(matrix: int, name: str) -> None:
+    frame = av.VideoFrame(32, 32, "yuv420p")
+    frame.colorspace = matrix
+    with pytest.raises(Dropped, match=f"its colours are stored as {name}") as dropped:
+        FrameConverter().convert(frame, 1.0, None)
+    assert dropped.value.reason == Reason.COLOUR_UNSUPPORTED
 
 
 @pytest.mark.parametrize(("tag", "black", "white"), [("limited", 16, 235), ("full", 0, 255)])
