@@ -1,8 +1,9 @@
 """The score of a frontal picture: whether it shows a whole face, or one that is covered or torn.
 
 A small network looks at the picture alone. benchmarks/view_score.py trains it on drawn faces behind hands, hair,
-microphones, glasses and other heads; docs/benchmarks/2026-11-29-faces.md has its errors. Landmarks found again in the
-picture and the difference of its halves tell far less: the mesh draws a likely face over a hand.
+microphones and other heads, with beards, make-up, glasses, shadows and hair beside them;
+docs/benchmarks/2026-11-30-faces.md has its errors. Landmarks found again in the picture and the difference of its
+halves tell far less: the mesh draws a likely face over a hand.
 """
 
 from functools import cache
@@ -22,7 +23,7 @@ _SIDE_PX = 64
 _MEAN_PX, _CONTRAST_PX = 8.0, 12.0
 #: Contrast in gray levels that keeps noise in flat parts small; and the largest value of the input.
 _LEAST_CONTRAST, _LARGEST = 6.0, 3.0
-#: Added to the network's log-odds: a score below 0.5 then has 2 % of the whole faces of people unknown to it.
+#: Added to the network's log-odds: with it, the gates stop about 95 % of the broken views of people unknown to it.
 _OFFSET = 2.0
 
 

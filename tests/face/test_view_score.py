@@ -43,6 +43,19 @@ def with_hand(drawn, point):
     return rgb
 
 
+def with_dark_glasses(drawn):
+    """Round black lenses from brow to cheek, with a bridge and temples."""
+    rgb, points = np.ascontiguousarray(drawn.rgb), drawn.landmarks468.astype(int)
+    for inner, outer, temple in ((133, 33, 127), (362, 263, 356)):
+        middle, half = (points[inner] + points[outer]) // 2, int(0.8 * np.ptp(points[[inner, outer], 0])) + 2
+        cv2.ellipse(
+            rgb, middle.tolist(), (half, int(1.9 * PX_PER_CM)), 0, 0, 360, (20, 20, 24), -1, cv2.LINE_AA
+        )
+        cv2.line(rgb, points[outer].tolist(), points[temple].tolist(), (20, 20, 24), 3, cv2.LINE_AA)
+    cv2.line(rgb, points[133].tolist(), points[362].tolist(), (20, 20, 24), 3, cv2.LINE_AA)
+    return rgb
+
+
 @pytest.mark.parametrize("yaw_deg", [-35, -20, 0, 20, 35])
 def test_a_whole_face_passes_at_every_turn(actors, yaw_deg):
     for actor in actors:
@@ -56,6 +69,14 @@ def test_a_bowed_or_raised_face_passes(actors, pitch_deg):
     for actor in actors:
         drawn = actor.draw(10, pitch_deg)
         assert view_score(frontalize(drawn.rgb, drawn.landmarks468[LANDMARKS68]).image) >= LEAST
+
+
+@pytest.mark.parametrize("yaw_deg", [-30, 0, 15])
+def test_dark_glasses_leave_a_face_whole(actors, yaw_deg):
+    for actor in actors:
+        drawn = actor.draw(yaw_deg)
+        image = frontalize(with_dark_glasses(drawn), drawn.landmarks468[LANDMARKS68]).image
+        assert view_score(image) >= LEAST
 
 
 @pytest.mark.parametrize(("yaw_deg", "point"), [(0, 13), (0, 50), (35, 50), (-35, 280), (20, 13)])
@@ -72,6 +93,14 @@ def test_a_dark_patch_in_place_of_the_mouth_is_found(actors):
     torn[70:110, 44:84] = 20
     assert view_score(image) >= LEAST
     assert view_score(torn) < LEAST
+
+
+def test_a_mouth_that_is_torn_at_one_corner_is_found(actors):
+    for actor in actors:
+        image = frontalize(actor.draw(-20).rgb, actor.draw(-20).landmarks468[LANDMARKS68]).image
+        torn = image.copy()
+        torn[64:94, 36:58] = image[76:106, 28:50]
+        assert view_score(torn) < LEAST
 
 
 def test_a_picture_and_its_mirror_image_have_one_score_whatever_the_light(actors):
