@@ -1,5 +1,6 @@
 """What several rooms' tests share: sample films made once, the optional real media, a Prefect server."""
 
+import gc
 import os
 import shutil
 import sys
@@ -37,6 +38,9 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# What is imported while tests are collected is no garbage: looking for some took a fifth of that time.
+gc.disable()
+
 # An example takes as long as the machine lets it; how long is no property of the code.
 hypothesis.settings.register_profile(
     "emodal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -63,6 +67,11 @@ def _own_temporary_folder() -> Callable[[], None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests of the services, which mostly wait: at the end, one process would wait alone."""
     items.sort(key=lambda item: "service" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)  # the last lines are read
