@@ -122,21 +122,6 @@ def test_decoders_that_cannot_leave_frames_out_leave_none_out(
     assert wrong_answers(path, every(whole_decode(path))) == NONE_WRONG
 
 
-@pytest.mark.parametrize(
-    ("suffix", "codec"),
-    [(".mkv", "-c:v libaom-av1 -cpu-used 8 -row-mt 0 -g 25"), (".ogv", "-c:v libtheora -g 25 -q:v 8")],
-)
-def test_decoders_of_codecs_that_only_the_ffmpeg_program_writes(
-    suffix: str, codec: str, tmp_path: Path
-) -> None:
-    plain = make_film(tmp_path, Recipe(audio=None, frames=60), "plain")
-    path = tmp_path / f"film{suffix}"
-    ffmpeg("-i", plain, *codec.split(), path)
-    frames = whole_decode(path)
-    assert [number for _, number in frames] == list(range(60))
-    assert wrong_answers(path, every(frames)) == NONE_WRONG
-
-
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 def test_avi_shows_every_frame_once_with_the_delay_of_its_decoder(codec: str, tmp_path: Path) -> None:
     path = make_film(tmp_path, Recipe(".avi", codec, audio=None))
