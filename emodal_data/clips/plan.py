@@ -442,9 +442,11 @@ def _regions(rows: pd.DataFrame) -> pd.Series:
 
 def _speakers_that_share_a_span(rows: pd.DataFrame) -> pd.Series:
     """The speaker of each row in whose span several are named, else ""."""
-    named = rows[rows["speaker"].notna()]
-    span = [named["film"], (named["start_s"] * 1e6).round(), (named["end_s"] * 1e6).round()]
-    several = named["speaker"].groupby(span, sort=False).transform("nunique") > 1
+    named = rows.loc[rows["speaker"].notna(), ["film", "start_s", "end_s", "speaker"]]
+    named[["start_s", "end_s"]] = (named[["start_s", "end_s"]] * 1e6).round()
+    span = ["film", "start_s", "end_s"]
+    named = named[named.duplicated(span, keep=False)]
+    several = named.groupby(span, sort=False)["speaker"].transform("nunique") > 1
     return named.loc[several, "speaker"].astype(object).reindex(rows.index, fill_value="")
 
 
