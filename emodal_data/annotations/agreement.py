@@ -12,10 +12,11 @@ import pandas as pd
 import pyarrow as pa
 
 from emodal_data.annotations.votes import VoteCounts, annotators_of, count_words, fit_annotators
+from emodal_data.core.labels import BETWEEN_WORDS
 from emodal_data.core.reasons import Reason
 
 #: The columns of a ledger from which votes are counted; those of earlier versions have no label_mapped_to.
-_VOTES_FROM: Final = ("film", "clip_id", "label", "label_mapped_to", "annotator", "reason")
+VOTES_FROM: Final = ("film", "clip_id", "label", "label_mapped_to", "annotator", "reason")
 
 
 def agreement(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
@@ -30,10 +31,14 @@ def agreement(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     rows = counted_rows(rows)
     chosen = rows["label_mapped_to"] if "label_mapped_to" in rows else rows["label"]
     rows = rows.assign(annotator=rows["annotator"].fillna(""), label_mapped_to=chosen)
+    annotators = int(rows.loc[rows["annotator"] != "", "annotator"].nunique())
+    # Most clips have one row of one word, which says nothing here, and there may be a million of them.
+    has_words = chosen.str.contains(BETWEEN_WORDS, regex=False, na=False).astype(bool)
+    rows = rows[rows["clip_id"].duplicated(keep=False) | has_words]
     counts = _with_two_votes(count_words(rows, classes))
     films = rows.drop_duplicates("clip_id").set_index("clip_id")["film"].reindex(counts.clip_ids)
     return {
-        "annotators": int(rows.loc[rows["annotator"] != "", "annotator"].nunique()),
+        "annotators": annotators,
         **_measured(counts),
         "per_class": {label: _alpha(*_against_rest(counts, place)) for place, label in enumerate(classes)},
         "per_film": {
@@ -64,7 +69,7 @@ def annotator_reliability(rows: pd.DataFrame, classes: Sequence[str]) -> dict[st
 
 def ledger_votes(ledger: pa.Table) -> pd.DataFrame:
     """The columns of a ledger of any version from which votes are counted."""
-    rows: pd.DataFrame = ledger.select([n for n in _VOTES_FROM if n in ledger.column_names]).to_pandas()
+    rows: pd.DataFrame = ledger.select([n for n in VOTES_FROM if n in ledger.column_names]).to_pandas()
     return rows
 
 

@@ -32,7 +32,7 @@ from emodal_data.dataset.folder import (
 from emodal_data.dataset.integrity import is_published, remember_times
 from emodal_data.dataset.kept_split import keep_split, read_kept_split
 from emodal_data.dataset.ledger import make_ledger, write_ledger
-from emodal_data.dataset.manifest import make_manifest
+from emodal_data.dataset.manifest import counted_columns, make_manifest
 from emodal_data.dataset.persons import previous_persons, speaker_notes
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
@@ -197,6 +197,8 @@ def publish(
         return read_manifest(dataset), False
 
     folder = staging_folder(dataset)
+    write_ledger(folder / "ledger.parquet", chosen.ledger)
+    chosen = replace(chosen, ledger=counted_columns(chosen.ledger))
     planned = plan_shards(chosen, folder, config.shards.rows)
     chosen = replace(chosen, clips=chosen.clips.head(0).copy())  # the shards hold them now, once is enough
     shards = write_shards(planned, config, submit)
@@ -215,7 +217,6 @@ def publish(
         observer().stage("leakage audit", 1, "dataset")
         manifest["leak_price"] = run_on_this_machine(config, measure_leak_price, folder)
         observer().advance()
-    write_ledger(folder / "ledger.parquet", chosen.ledger)
     del chosen
     run_on_this_machine(config, describe, folder, manifest)
     if split := published_split(folder):

@@ -71,12 +71,12 @@ def test_a_full_disk_leaves_no_half_written_dataset_and_the_next_run_reads_nothi
 ) -> None:
     out = tmp_path / "out"
 
-    def full(path: Path, table: object) -> None:
-        assert any(out.glob(".dataset-new/*/data/*"))  # the shards were written
-        raise WorkError(f"{path}: the disk is full")
+    def full(config: Config, folder: Path, manifest: object) -> None:
+        assert any(folder.glob("data/*"))  # the shards were written
+        raise WorkError(f"{folder}: the disk is full")
 
     with monkeypatch.context() as patch, pytest.raises(WorkError, match="the disk is full"):
-        patch.setattr("flows.operations.build.write_ledger", full)
+        patch.setattr("flows.operations.build.describe", full)
         build_and_train(config(few_films, out))
     assert sorted(path.name for path in out.iterdir()) == [".lock", "clips"]
     again = build_and_train(config(few_films, out))
