@@ -26,13 +26,14 @@ def test_bfloat16_is_chosen_where_it_is_wanted_or_quick(
     assert backend.choose_precision(wanted) == chosen
 
 
-def test_the_import_is_quiet_and_leaves_the_environment_as_it_was() -> None:
+def test_the_import_is_quiet_loads_no_plots_and_leaves_the_environment_as_it_was() -> None:
     code = (
-        "import os; before = {**os.environ}; import emodal_model.core.backend as b; b.tf.ones(2) + 1; "
-        "print(b.keras.backend.backend(), {n for n in os.environ if n.startswith(('KERAS', 'TF_CPP'))} - {*before})"
+        "import os, sys; before = {**os.environ}; import emodal_model.core.backend as b; b.tf.ones(2) + 1; "
+        "print(b.keras.backend.backend(), {n for n in os.environ if n.startswith(('KERAS', 'TF_CPP'))} - {*before});"
+        "print({'matplotlib', 'sklearn'} & {*sys.modules}); import matplotlib, sklearn"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (ran.stdout, ran.stderr) == ("tensorflow set()\n", "")
+    assert (ran.stdout, ran.stderr) == ("tensorflow set()\nset()\n", "")
 
 
 def test_without_tensorflow_the_error_says_what_to_install() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -57,6 +58,22 @@ def told(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
         metrics,
         client_of(folder / "runs"),
     )
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new store: MLflow makes its tables in dozens of steps, a second of CPU, which once is enough."""
+    folder = tmp_path_factory.mktemp("store")
+    client_of(folder).search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def runs(empty_store: Path, tmp_path: Path) -> Path:
+    """A folder with a new store."""
+    (folder := tmp_path / "runs").mkdir()
+    shutil.copy(empty_store, folder)
+    return folder
 
 
 def only_run(client: Any) -> Any:
@@ -118,7 +135,7 @@ def curves_in(folder: Path, run: Any) -> dict[str, list[int]]:
 
 
 def test_epochs_can_be_seen_while_it_trains(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emodal_model.training.mlflow_tracking.EVERY_S", 0.0)
     seen: list[tuple[str, dict[str, list[int]]]] = []
@@ -126,10 +143,10 @@ def test_epochs_can_be_seen_while_it_trains(
     def look(report: Any) -> None:
         assert not (tmp_path / "model" / "metrics.json").exists()
         if (report.member, report.epoch) != (1, 1):  # logged after this call
-            (run,) = runs_in(tmp_path / "runs")
-            seen.append((run.info.status, curves_in(tmp_path / "runs", run)))
+            (run,) = runs_in(runs)
+            seen.append((run.info.status, curves_in(runs, run)))
 
-    fan = TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "runs")), on_epoch=look)
+    fan = TrainingPool(engine=EngineConfig(mlflow=str(runs)), on_epoch=look)
     train_all(dataset, tmp_path / "model", SOUND, fan=fan)
     assert [status for status, _ in seen] == ["RUNNING"] * 3
     assert [curves["audio/train_loss"] for _, curves in seen] == [[1], [1, 2], [1, 2]]
@@ -137,7 +154,7 @@ def test_epochs_can_be_seen_while_it_trains(
 
 
 def test_a_killed_and_resumed_training_is_one_run_with_every_epoch_once(
-    dataset: Path, tmp_path: Path
+    dataset: Path, runs: Path, tmp_path: Path
 ) -> None:
     kill = f"""
 import os, signal
@@ -150,20 +167,20 @@ def kill_in_the_second(report):
     if (report.member, report.epoch) == (2, 2):
         os.kill(os.getpid(), signal.SIGKILL)
 
-fan = TrainingPool(engine=EngineConfig(mlflow={str(tmp_path / "runs")!r}), on_epoch=kill_in_the_second)
+fan = TrainingPool(engine=EngineConfig(mlflow={str(runs)!r}), on_epoch=kill_in_the_second)
 train_all(Path({str(dataset)!r}), Path({str(tmp_path / "model")!r}), SOUND, fan=fan)
 """
     killed = subprocess.run(
         [sys.executable, "-c", kill], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False
     )
     assert killed.returncode == -signal.SIGKILL
-    (before,) = runs_in(tmp_path / "runs")
+    (before,) = runs_in(runs)
     assert (before.info.status, "audio/train_loss" in before.data.metrics) == ("RUNNING", True)
-    fan = TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "runs")))
+    fan = TrainingPool(engine=EngineConfig(mlflow=str(runs)))
     train_all(dataset, tmp_path / "model", SOUND, fan=fan)
-    (run,) = runs_in(tmp_path / "runs")
+    (run,) = runs_in(runs)
     assert (run.info.run_id, run.info.status) == (before.info.run_id, "FINISHED")
-    curves = curves_in(tmp_path / "runs", run)
+    curves = curves_in(runs, run)
     assert {name for name in curves if name.endswith("train_loss")} == {
         "audio/train_loss",
         "audio/member_2/train_loss",
@@ -176,32 +193,36 @@ train_all(Path({str(dataset)!r}), Path({str(tmp_path / "model")!r}), SOUND, fan=
     ("error", "status"), [(ModelWorkError("no more"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
 )
 def test_a_training_that_ends_early_is_marked_and_resumes_in_its_run(
-    dataset: Path, tmp_path: Path, error: BaseException, status: str
+    dataset: Path, runs: Path, tmp_path: Path, error: BaseException, status: str
 ) -> None:
     def end(report: Any) -> None:
         if report.epoch == 2:
             raise error
 
-    engine = EngineConfig(mlflow=str(tmp_path / "runs"))
+    engine = EngineConfig(mlflow=str(runs))
     with pytest.raises(type(error)):
         train_all(dataset, tmp_path / "model", SOUND, fan=TrainingPool(engine=engine, on_epoch=end))
-    (ended,) = runs_in(tmp_path / "runs")
+    (ended,) = runs_in(runs)
     assert ended.info.status == status
     train_all(dataset, tmp_path / "model", SOUND, fan=TrainingPool(engine=engine))
-    (run,) = runs_in(tmp_path / "runs")
+    (run,) = runs_in(runs)
     assert (run.info.run_id, run.info.status) == (ended.info.run_id, "FINISHED")
 
 
-def test_a_training_that_never_began_leaves_no_run(tmp_path: Path) -> None:
+def test_a_training_that_never_began_leaves_no_run(runs: Path, tmp_path: Path) -> None:
     empty = write_dataset(tmp_path / "dataset", test=draw_samples(4, seed=1))
-    fan = TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "runs")))
+    fan = TrainingPool(engine=EngineConfig(mlflow=str(runs)))
     with pytest.raises(ModelInputError, match="no labelled training clip"):
         train_all(empty, tmp_path / "model", SOUND, fan=fan)
-    assert runs_in(tmp_path / "runs") == []
+    assert runs_in(runs) == []
 
 
 def test_if_the_store_is_lost_the_training_continues_and_the_rest_is_logged_at_the_end(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    dataset: Path,
+    runs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("emodal_model.training.mlflow_tracking.EVERY_S", 0.0)
 
@@ -209,31 +230,31 @@ def test_if_the_store_is_lost_the_training_continues_and_the_rest_is_logged_at_t
         renamed = {(1, 2): "metrics TO lost", (2, 2): "lost TO metrics"}
         if (report.member, report.epoch) in renamed:
             tables = renamed[report.member, report.epoch]
-            with contextlib.closing(sqlite3.connect(tmp_path / "runs" / "mlflow.db")) as store:
+            with contextlib.closing(sqlite3.connect(runs / "mlflow.db")) as store:
                 store.execute(f"ALTER TABLE {tables.replace('TO', 'RENAME TO')}")
 
-    fan = TrainingPool(engine=EngineConfig(mlflow=str(tmp_path / "runs")), on_epoch=lose_and_find)
+    fan = TrainingPool(engine=EngineConfig(mlflow=str(runs)), on_epoch=lose_and_find)
     train_all(dataset, tmp_path / "model", SOUND, fan=fan)
     assert [record.message for record in caplog.records if "did not accept an epoch" in record.message]
-    (run,) = runs_in(tmp_path / "runs")
+    (run,) = runs_in(runs)
     assert run.info.status == "FINISHED"
-    assert curves_in(tmp_path / "runs", run)["audio/member_2/train_loss"] == [1, 2]
+    assert curves_in(runs, run)["audio/member_2/train_loss"] == [1, 2]
 
 
 def test_trainings_in_worker_processes_give_the_same_numbers_and_log_their_epochs_themselves(
-    dataset: Path, tmp_path: Path
+    dataset: Path, runs: Path, tmp_path: Path
 ) -> None:
     two = SOUND.model_copy(update={"members": 1, "seeds": 2, "seed": 5})
     done: list[str] = []
-    engine = EngineConfig(mlflow=str(tmp_path / "runs"))
+    engine = EngineConfig(mlflow=str(runs))
     fan = TrainingPool(2, engine, on_done=lambda repeat: done.append(repeat.out.name))
     at_once = train_all(dataset, tmp_path / "model", two, fan=fan)
     assert at_once["repeats"] == train_all(dataset, tmp_path / "here", two)["repeats"]
     assert sorted(done) == ["6", "model"]
-    client = client_of(tmp_path / "runs")
-    runs = runs_in(tmp_path / "runs")
-    assert sorted(run.info.run_name for run in runs) == ["6", "model"]
-    for run in runs:
+    client = client_of(runs)
+    logged = runs_in(runs)
+    assert sorted(run.info.run_name for run in logged) == ["6", "model"]
+    for run in logged:
         number = run.info.run_id
         first, _ = client.get_metric_history(number, "audio/train_loss")
         (end,) = client.get_metric_history(number, "test/audio/accuracy")
@@ -275,10 +296,10 @@ def test_a_store_that_cannot_be_used_is_an_error_before_training(tmp_path: Path)
 
 
 def test_if_mlflow_does_not_accept_a_run_the_error_says_that_training_is_done(
-    told: tuple, tmp_path: Path
+    told: tuple, runs: Path
 ) -> None:
     model, _, metrics, _ = told
-    tracking = Tracking(str(tmp_path / "runs"))
+    tracking = Tracking(str(runs))
     with pytest.raises(ModelWorkError, match="trained, but MLflow did not accept the run"):
         tracking.log(model, metrics | {"config": {"": 1}})
 

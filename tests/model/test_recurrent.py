@@ -122,18 +122,13 @@ def test_without_frames_it_is_left_out_and_the_table_says_why(trained: tuple, tm
     assert f"note: without audio, recurrent: {NO_FRAMES}" in format_report(judged.as_dict()).splitlines()
     with pytest.raises(ModelInputError, match=r"--set audio\.short_term=true"):
         evaluate(trained[0] / "audio_recurrent.keras", plain)
-    for name, refused in (("audio_recurrent", True), ("all", False)):
-        without = write_dataset(
-            tmp_path / name,
-            train=replace(ordered(24, 1), frames=None),
-            test=replace(ordered(8, 2), frames=None),
-        )
-        config = RECURRENT.model_copy(update={"name": name, "epochs": 1})
-        if refused:
-            with pytest.raises(ModelInputError, match="no short-term frames"):
-                train(without, tmp_path / "m", config)
-        else:
-            assert train(without, tmp_path / "m", config)["left_out"] == {"audio_recurrent": NO_FRAMES}
+    sound = [replace(ordered(n, 1), frames=None, has_image=np.zeros(n, bool)) for n in (24, 8)]
+    without = write_dataset(tmp_path / "without", train=sound[0], test=sound[1])
+    with pytest.raises(ModelInputError, match="no short-term frames"):
+        train(without, tmp_path / "m", RECURRENT)
+    left_out = train(without, tmp_path / "m", RECURRENT.model_copy(update={"name": "all"}))["left_out"]
+    assert left_out.pop("audio_recurrent") == NO_FRAMES
+    assert list(left_out) == ["image", "emodal"]  # there are no pictures either
 
 
 def test_a_loaded_network_accepts_any_number_of_frames(trained: tuple) -> None:

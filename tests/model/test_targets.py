@@ -27,7 +27,7 @@ from emodal_model.training.sweep import format_sweep, ranked
 from emodal_model.training.train import train
 from tests.model.conftest import TINY, write_dataset
 
-CONFIG = TINY.model_copy(update={"targets": ("valence", "arousal"), "epochs": 15, "learning_rate": 1e-2})
+CONFIG = TINY.model_copy(update={"targets": ("valence", "arousal"), "epochs": 8, "learning_rate": 2e-2})
 
 
 def with_targets(n: int, seed: int) -> Samples:
@@ -42,7 +42,7 @@ def with_targets(n: int, seed: int) -> Samples:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("targets")
-    dataset = write_dataset(folder / "dataset", train=with_targets(240, 1), test=with_targets(60, 2))
+    dataset = write_dataset(folder / "dataset", train=with_targets(160, 1), test=with_targets(60, 2))
     return dataset, folder / "model", train(dataset, folder / "model", CONFIG)
 
 
@@ -172,7 +172,7 @@ def without_classes(n: int, seed: int) -> Samples:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
     """EMODal trained on a dataset without classes, which names its targets; model.targets is not set."""
     folder = tmp_path_factory.mktemp("alone")
-    splits = {"train": without_classes(240, 1), "test": without_classes(60, 2)}
+    splits = {"train": without_classes(160, 1), "test": without_classes(60, 2)}
     dataset = write_dataset(folder / "dataset", TARGETS_OF_BUILD, **splits)
     return dataset, folder / "model", train(dataset, folder / "model", ALONE)
 
