@@ -49,7 +49,9 @@ def seek_before(container: InputContainer, stream: Stream, pts: int) -> bool:
     start = stream.start_time or 0
     # MPEG-TS needs a second before its start, or it begins after its first packet; AVI accepts nothing earlier.
     earliest = start - round(1 / stream.time_base) if stream.time_base else start
-    for offset in (max(pts, earliest), start):
+    entries = stream.index_entries
+    first = entries[0].timestamp if len(entries) else start  # of a late track of AVI
+    for offset in (max(pts, earliest), start, first):
         try:
             container.seek(offset, stream=stream)
         except (av.FFmpegError, OSError, OverflowError):

@@ -122,6 +122,16 @@ def test_decoders_that_cannot_leave_frames_out_leave_none_out(
     assert wrong_answers(path, every(whole_decode(path))) == NONE_WRONG
 
 
+def test_a_picture_of_avi_that_starts_late_shows_its_first_frame(tmp_path: Path) -> None:
+    """FFmpeg finds nothing before the first frame, not even that one."""
+    path = make_film(tmp_path, Recipe(".avi", "mpeg4", frames=50, audio=None))
+    data = path.read_bytes()
+    start = data.index(b"strh") + 8 + 28
+    path.write_bytes(data[:start] + struct.pack("<I", 30) + data[start + 4 :])
+    right = {(30 + 1.5 + k) / FPS: k for k in range(0, 48, 5)}  # the decoder reads a packet ahead
+    assert wrong_answers(path, right) == NONE_WRONG
+
+
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 def test_avi_shows_every_frame_once_with_the_delay_of_its_decoder(codec: str, tmp_path: Path) -> None:
     path = make_film(tmp_path, Recipe(".avi", codec, audio=None))
