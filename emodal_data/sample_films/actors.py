@@ -15,6 +15,7 @@ from emodal_data.face import canonical_face, fit_pose
 from emodal_data.sample_films.clothes import dressed
 from emodal_data.sample_films.expressions import MOUTH_RIM, closed_face, jaw_displacement
 from emodal_data.sample_films.looks import FACE_OVAL, eye_weight, face_mask, recoloured
+from emodal_data.sample_films.masks import soft_mask
 from emodal_data.sample_films.materials import Picture
 from emodal_data.sample_films.meshes import STEP_PX, Floats, Grid, Ints, Map, inverse_map
 from emodal_data.sample_films.portraits import FACE_WIDTH_PX, Portrait, portraits
@@ -216,8 +217,6 @@ def _triangles(host: Portrait, outside: Floats) -> Ints:
 
 def _paint_mouth(texture: npt.NDArray[np.generic], rim: Floats) -> None:
     """Fill the opened mouth: dark, with the upper row of teeth and a tongue. rim: (20, 2) px."""
-    mask = np.zeros(texture.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(rim).astype(np.int32)], (255,))
     (left, top), (right, bottom) = rim.min(axis=0), rim.max(axis=0)
     centre, height = (left + right) / 2, bottom - top
     inside = np.full(texture.shape, (52, 16, 18), np.uint8)
@@ -228,7 +227,7 @@ def _paint_mouth(texture: npt.NDArray[np.generic], rim: Floats) -> None:
         axes = (round(half_width), round(half_height))
         cv2.ellipse(inside, (round(centre), round(middle_y)), axes, 0, 0, 360, colour, -1)
     inside = cv2.GaussianBlur(inside, (0, 0), 2.0)
-    weight = cv2.GaussianBlur(mask, (0, 0), 1.2)[:, :, None].astype(np.float32) / 255
+    weight = soft_mask(texture.shape[:2], rim, soft_px=1.2)[:, :, None]
     texture[...] = (texture + (inside.astype(np.float32) - texture) * weight).astype(np.uint8)
 
 

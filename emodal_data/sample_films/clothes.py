@@ -5,8 +5,8 @@ Shoulders, collar and arms have the proportions of the face, so they fit every p
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from emodal_data.sample_films.masks import soft_mask
 from emodal_data.sample_films.materials import Picture
 from emodal_data.sample_films.meshes import Floats
 
@@ -35,7 +35,7 @@ def dressed(
     height, width = alpha.shape
     right = np.array(SHOULDER) * rng.uniform((0.97, 0.99), (1.1, 1.03))
     outline = np.concatenate([right, right[::-1] * [-1.0, 1.0]]) * width_px + chin
-    shape = _filled(outline, (height, width), 2.0)
+    shape = soft_mask(alpha.shape, outline, soft_px=2.0)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     across, below = (x - chin[0]) / width_px, (y - chin[1]) / width_px
 
@@ -63,9 +63,3 @@ def dressed(
     head = cv2.GaussianBlur(head.astype(np.float32), (0, 0), 3.0)
     new_alpha = np.maximum(alpha * head, 255 * shape)
     return np.asarray(new_rgb, np.uint8), np.asarray(new_alpha, np.uint8)
-
-
-def _filled(outline: Floats, size: tuple[int, int], soft_px: float) -> npt.NDArray[np.float32]:
-    mask = np.zeros(size, np.uint8)
-    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], (255,))
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), soft_px) / 255, np.float32)

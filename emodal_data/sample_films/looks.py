@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodal_data.sample_films.expressions import LIDS
+from emodal_data.sample_films.masks import soft_mask
 from emodal_data.sample_films.materials import Picture
 from emodal_data.sample_films.meshes import Floats
 from emodal_data.sample_films.portraits import FACE_WIDTH_PX, Portrait
@@ -114,8 +115,6 @@ def eye_weight(points: Floats, size: tuple[int, int]) -> npt.NDArray[np.float32]
 
 def face_mask(portrait: Portrait) -> npt.NDArray[np.float32]:
     """(h, w) 1 well inside the face, falling to 0 at its outline."""
-    mask = np.zeros(portrait.rgb.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(portrait.points[list(FACE_OVAL), :2]).astype(np.int32)], (255,))
     reach = round(FACE_WIDTH_PX / 12)
-    mask = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), reach / 2) / 255, dtype=np.float32)
+    outline = portrait.points[list(FACE_OVAL), :2]
+    return soft_mask(portrait.alpha.shape, outline, soft_px=reach / 2, shrink_px=reach)
