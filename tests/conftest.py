@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
+from tests.run_folder import run_folder
 from tests.skipped import skipped_lines
 from tests.warm_workers import started_and_ended, warm_workers
 
@@ -58,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _own_temporary_folder() -> Callable[[], None]:
     """Put all temporary files, also those of started programs, into one folder. Returns what removes it."""
-    folder = Path(tempfile.mkdtemp(prefix="emodal-tests-"))
+    folder = run_folder(Path(tempfile.gettempdir()))
     folder.chmod(0o711)  # PostgreSQL runs as a user of its own
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     return lambda: shutil.rmtree(folder, ignore_errors=True)

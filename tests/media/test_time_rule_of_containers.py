@@ -50,6 +50,13 @@ def alone(path: Path, t_s: float) -> int | Reason:
         return shown(film, t_s)
 
 
+def assert_uncertain(path: Path, why: str) -> None:
+    """The film is refused, as a whole."""
+    with pytest.raises(Dropped, match=why) as dropped:
+        open_film(path)
+    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+
+
 def in_order(path: Path, times_s: Iterable[float]) -> dict[float, int | Reason]:
     with open_film(path) as film:
         return {t_s: shown(film, t_s) for t_s in times_s}
@@ -203,10 +210,7 @@ def test_pictures_without_stamps_of_a_codec_that_does_not_count_them_are_refused
     """FFmpeg gives some of these frames stamps that are up to six frames off, and nothing tells which."""
     options = {"x264-params": "scenecut=0:bframes=4:b-pyramid=2:ref=4:qp=33"}
     path = make_film(tmp_path, Recipe(suffix, frames=90, audio="mp2", video_options=options))
-    with pytest.raises(Dropped) as dropped:
-        open_film(path)
-    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
-    assert "of 90 pictures share packs and have no time stamp" in dropped.value.detail
+    assert_uncertain(path, "of 90 pictures share packs and have no time stamp")
 
 
 @pytest.mark.parametrize(
@@ -230,11 +234,7 @@ def test_matroska_that_starts_before_zero_is_refused_unless_the_clock_is_right(
         with open_film(path) as film:
             assert number_in(film.frame_at(1.7 + 1024 / 48000).rgb) == 17
         return
-    with pytest.raises(
-        Dropped, match=f"{reason}; FFmpeg reads no time stamps before zero from Matro"
-    ) as dropped:
-        open_film(path)
-    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+    assert_uncertain(path, f"{reason}; FFmpeg reads no time stamps before zero from Matro")
 
 
 def test_a_frame_that_needs_lost_packets_is_counted_as_damaged(tmp_path: Path) -> None:
@@ -389,11 +389,7 @@ def test_mp4_of_several_pieces_or_of_another_speed_is_refused(
     if reason is None:
         assert alone(path, 0.5) == 12
         return
-    with pytest.raises(
-        Dropped, match=f"an edit list makes the picture {reason}: its times are not"
-    ) as dropped:
-        open_film(path)
-    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+    assert_uncertain(path, f"an edit list makes the picture {reason}: its times are not")
 
 
 @pytest.mark.parametrize(
@@ -418,9 +414,7 @@ def test_mp4_of_several_codings_is_refused_unless_its_decoder_follows(
     if reason is None:
         assert alone(path, 0.5) == 12
         return
-    with pytest.raises(Dropped, match=reason) as dropped:
-        open_film(path)
-    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+    assert_uncertain(path, reason)
 
 
 @pytest.mark.parametrize(
@@ -446,9 +440,7 @@ def test_ordered_chapters_that_are_not_the_whole_film_are_refused(
     if not is_refused:
         assert alone(path, 0.5) == 12
         return
-    with pytest.raises(Dropped, match="ordered chapters leave parts out") as dropped:
-        open_film(path)
-    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+    assert_uncertain(path, "ordered chapters leave parts out")
 
 
 def test_keyframes_of_matroska_that_are_none_are_not_sought(tmp_path: Path) -> None:
@@ -536,9 +528,7 @@ def test_mxf_that_is_cut_off_before_its_index_is_refused(codec: str, gop: int, t
     with open_film(path) as film:
         assert number_in(film.frame_at(1.5).rgb) == 37
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    with pytest.raises(Dropped, match="the MXF file has no index: it is cut off, or still being") as dropped:
-        open_film(path)
-    assert dropped.value.reason == Reason.FRAME_UNCERTAIN
+    assert_uncertain(path, "the MXF file has no index: it is cut off, or still being")
 
 
 @pytest.mark.parametrize("suffix", [".mpg", ".vob"])
