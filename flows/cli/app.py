@@ -48,7 +48,7 @@ _GROUPS: dict[str, list[tuple[Callable[..., None], str]]] = {
     "Build a dataset": [
         (plan, "Show what a build would do, and what is wrong."),
         (build, "Make a dataset and a model."),
-        (review, "Watch clips, and label them by keys."),
+        (review, "Watch clips, and label them with keys."),
         (doctor, "Examine a film for anything unusual."),
         (verify, "Compare a dataset with its manifest."),
         (diff, "List the differences of two builds, and why."),

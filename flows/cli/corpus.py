@@ -20,7 +20,7 @@ def _corpus() -> None:
     """
 
 
-@corpus.command("list", cls=Command, short_help="Which corpora there are.")
+@corpus.command("list", cls=Command, short_help="List the corpora.")
 @with_verbosity
 def list_corpora(as_json: Json = False) -> None:
     """Name every corpus, with a line about each.
@@ -34,7 +34,7 @@ def list_corpora(as_json: Json = False) -> None:
     print_result({name: one.summary for name, one in known.items()}, "\n".join(lines), as_json)
 
 
-@corpus.command(cls=Command, short_help="The facts of a corpus.")
+@corpus.command(cls=Command, short_help="Show the facts of a corpus.")
 @with_verbosity
 def show(
     name: Annotated[str, typer.Argument(help="Name of a corpus; `emodal corpus list` has all.")],
@@ -51,7 +51,7 @@ def show(
     print_result(facts_dict(found), facts_text(found), as_json)
 
 
-@corpus.command(cls=Command, short_help="A corpus as a table, with its settings.")
+@corpus.command(cls=Command, short_help="Write the table and the settings of a corpus.")
 @with_verbosity
 def table(
     name: Annotated[str, typer.Argument(help="Name of a corpus; `emodal corpus list` has all.")],

@@ -34,7 +34,7 @@ def leak_price(
     out: Annotated[Path, typer.Argument(help="Folder of a build, or of its dataset.")],
     as_json: Json = False,
 ) -> None:
-    """Leakage audit: the accuracy of simple models on a leaking split of this dataset and on one without leaks.
+    """Measure leakage: the accuracy of simple models on a leaking split of this dataset and on one without leaks.
 
     Example: emodal leak-price build
     """
@@ -54,7 +54,7 @@ def leak_price(
 
 def diff(
     one: Annotated[Path, typer.Argument(metavar="OUT_A", help="Folder of a build, or of its dataset.")],
-    two: Annotated[Path, typer.Argument(metavar="OUT_B", help="Another one.")],
+    two: Annotated[Path, typer.Argument(metavar="OUT_B", help="The other one.")],
     as_json: Json = False,
 ) -> None:
     """List the differences of two builds, and why: settings, films, spans, samples. The exit code is 1 if there are

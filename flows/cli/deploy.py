@@ -14,7 +14,9 @@ def deploy(
     overrides: Overrides = None,
     config: ConfigFile = None,
     set_: Settings = None,
-    cron: Annotated[str, typer.Option(help="When to build; empty: only when asked.")] = "0 2 * * *",
+    cron: Annotated[
+        str, typer.Option(help="Times of the builds, as in a crontab; empty: no schedule.")
+    ] = "0 2 * * *",
     timezone: Annotated[str, typer.Option(help="Time zone of the schedule.")] = "UTC",
     as_json: Json = False,
 ) -> None:

@@ -34,9 +34,9 @@ def export(
 ) -> None:
     """Export a dataset or a trained network for other programs.
 
-    A dataset: a folder for the Hugging Face Hub, WebDataset tars, or TFRecord files; the same bytes every time. A
-    network: keras, litert or onnx. Its answers in the new runtime are compared with the original before the file is
-    kept.
+    A dataset becomes a folder for the Hugging Face Hub, WebDataset tars, or TFRecord files, with the same bytes
+    every time. A network becomes a keras, litert or onnx file. The file is kept if the network's answers in the new
+    runtime are those of the original.
 
     Example: emodal export build --to huggingface --out for-the-hub
     """

@@ -14,7 +14,9 @@ def sample_films(
     ],
     films: Annotated[int, typer.Option(min=1, help="Number of films.")] = 6,
     clips_per_film: Annotated[int, typer.Option(min=1, help="Annotated clips in each film.")] = 12,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same films.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the random numbers: the same seed gives the same films.")
+    ] = 0,
     scenes: Annotated[
         bool,
         typer.Option(

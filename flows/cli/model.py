@@ -97,12 +97,12 @@ def evaluate(
 
 def compare(
     one: Annotated[Path, typer.Argument(metavar="MODEL_A", help="Model folder.")],
-    two: Annotated[Path, typer.Argument(metavar="MODEL_B", help="Another one.")],
+    two: Annotated[Path, typer.Argument(metavar="MODEL_B", help="The other one.")],
     as_json: Json = False,
 ) -> None:
     """Compare two trainings on the clips that both judged, and name the settings that differ.
 
-    If both were trained with --folds, the clips of all folds; otherwise those of the test split.
+    These are the clips of all folds if both were trained with --folds, and otherwise those of the test split.
 
     Example: emodal compare build-of-may build-of-june
     """

@@ -14,7 +14,7 @@ def predict(
     film: Annotated[Path, typer.Argument(help="The film, or its URL.")],
     annotations: Annotations = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for predictions.csv and timeline.png as well.")
+        Path | None, typer.Option(help="Also write predictions.csv and timeline.png into this folder.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -11,9 +11,9 @@ from flows.cli.options import ConfigFile, Films, Json, Settings, on_this_machine
 def propose(
     films: Films = None,
     out: Annotated[Path | None, typer.Option(help="Folder for annotations.csv and label-studio/.")] = None,
-    per_film: Annotated[int, typer.Option(min=1, help="At most this many spans of one film.")] = 40,
+    per_film: Annotated[int, typer.Option(min=1, help="Largest number of spans of one film.")] = 40,
     no_clips: Annotated[
-        bool, typer.Option("--no-clips", help="Only the table, no Label Studio project.")
+        bool, typer.Option("--no-clips", help="Write only the table, no Label Studio project.")
     ] = False,
     model: Annotated[
         Path | None, typer.Option(help="Trained model. The spans that would improve it most come first.")

@@ -10,7 +10,6 @@ from typing import Any
 
 from prefect import get_run_logger
 from prefect.artifacts import (
-    create_image_artifact,
     create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
@@ -68,8 +67,9 @@ class PrefectRunObserver(LineObserver):
         )
         self._link(out / "dataset" / "report" / "index.html", out, "The report of the dataset")
         picture = base64.b64encode(contact_sheet(out / "dataset")).decode()
-        create_image_artifact(
-            f"data:image/jpeg;base64,{picture}",
+        # An image artifact would show the whole data URL below the picture.
+        create_markdown_artifact(
+            f"![Faces of each class](data:image/jpeg;base64,{picture})",
             key=key("faces", shown(out)),
             description="Faces of each class",
         )
