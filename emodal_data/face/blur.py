@@ -80,4 +80,4 @@ def edge_blur_px(gray: Gray, fine_px: float = _LARGE_FACE_PX) -> float:
 def _gradient(gray: Gray, scale_px: float) -> Gray:
     smooth = cv2.GaussianBlur(gray, (0, 0), scale_px)
     x, y = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1)
-    return np.asarray(np.hypot(x, y) / 2, dtype=np.float32)
+    return np.asarray(cv2.magnitude(x, y) / 2, dtype=np.float32)

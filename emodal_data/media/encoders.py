@@ -24,9 +24,10 @@ _JPEG_QUALITY = 70
 #: Of pictures in datasets: faces look as in the PNG, at a quarter of its size.
 _DATASET_JPEG_QUALITY = 95
 
-_SOUND_BITS_PER_S = 20_000
-#: Opus at complexity 0 takes a third of the time of 10, and speech sounds the same.
-_SOUND_EFFORT = "0"
+_SOUND_BITS_PER_S = 23_000
+#: Opus at complexity 0 takes a sixth of the time of 10, and speech sounds the same; with packets of 60 ms in place of
+#: 20, a preview is as large at 3 kbit/s more.
+_SOUND_OPTIONS = {"compression_level": "0", "frame_duration": "60"}
 
 
 def encode_flac(sound: npt.NDArray[np.int16]) -> bytes:
@@ -86,6 +87,10 @@ def preview_frame(picture: NDArray[np.uint8], side_px: int = FRAME_SIDE_PX) -> b
     height, width = picture.shape[:2]
     scale = min(1.0, side_px / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
+    # Halving is so much faster than any other shrinking by area that it comes first; values change by 1 of 255 at most.
+    while picture.shape[1] >= 2 * size[0] and picture.shape[0] >= 2 * size[1]:
+        half = picture.shape[1] // 2, picture.shape[0] // 2
+        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     return _encoded(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
 
@@ -96,7 +101,7 @@ def preview_sound(pcm: NDArray[np.int16]) -> bytes:
         return b""
     file = io.BytesIO()
     with av.open(file, "w", format="webm", options={"fflags": _BITEXACT}) as container:
-        stream = container.add_stream("libopus", rate=RATE_HZ, options={"compression_level": _SOUND_EFFORT})
+        stream = container.add_stream("libopus", rate=RATE_HZ, options=_SOUND_OPTIONS)
         stream.layout, stream.bit_rate = "mono", _SOUND_BITS_PER_S
         frame = av.AudioFrame.from_ndarray(pcm[np.newaxis], format="s16", layout="mono")
         frame.sample_rate, frame.pts = RATE_HZ, 0
