@@ -126,9 +126,10 @@ def test_unlabelled_clips_change_emodal_and_nothing_of_the_network_of_one_modali
     without = tmp_path / "dataset"
     shutil.copytree(dataset, without)
     next((without / "data").glob("unlabelled-*")).unlink()
-    train(without, tmp_path / "m", ModelConfig(**metrics["config"]))
-    audio = [load(folder / "audio.keras").network.get_weights() for folder in (out, tmp_path / "m")]
-    emodal = [load(folder / "emodal.keras").network.get_weights() for folder in (out, tmp_path / "m")]
+    audio, emodal = [], []
+    for name, both in (("audio", audio), ("emodal", emodal)):
+        train(without, tmp_path / name, ModelConfig(**metrics["config"] | {"name": name}))
+        both += [load(folder / f"{name}.keras").network.get_weights() for folder in (out, tmp_path / name)]
     assert_same(*audio)
     assert not all(np.array_equal(a, b) for a, b in zip(*emodal, strict=True))
 
