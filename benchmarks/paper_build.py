@@ -19,14 +19,15 @@ from typing import Any
 from growth import write_table
 
 from emodal_data.clips import films as sources
-from emodal_data.clips import ingest
+from emodal_data.clips import isolated_reading
 from emodal_data.clips.films import FilmFacts, FilmFile
 from emodal_data.clips.plan import Reel
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import write_reel
 from emodal_data.clips.tables import PAYLOAD
+from emodal_data.core import worker_pool
 from emodal_data.core.config import ClipsConfig
-from emodal_data.core.worker_pool import WorkerPool
+from emodal_data.core.worker_pool import WorkerPool, by_name
 from emodal_data.dataset.seal import sealed
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
 from emodal_data.storage.files import file_sha256, write_json
@@ -74,7 +75,7 @@ def _drawn_measures(face_hash: bytes) -> dict[str, Any]:
 
 
 def make_up_clips(is_hollow: bool, reel: Reel, settings: ReadSettings, pool: WorkerPool) -> list[Any]:
-    """Replaces emodal_data.clips.ingest.read_reel_isolated."""
+    """Replaces emodal_data.clips.isolated_reading.read_reel_isolated."""
     pool.run(60, make_up_reel, reel, is_hollow)
     return []
 
@@ -99,12 +100,13 @@ def make_up_description(folder: Path, manifest: dict[str, Any], store: Path, bef
 
 def hollow_out() -> None:
     """Publish without shards and pages, and print the memory of this process after each step of the build."""
-    from emodal_data.dataset import shard_writing
-    from emodal_data.presentation import describe
-    from flows.operations import build
+    made_up: dict[str, Callable[..., Any]] = {
+        "emodal_data.dataset.shard_writing:write_shard": make_up_shard,
+        "emodal_data.presentation.describe:describe_dataset": make_up_description,
+    }
+    worker_pool.by_name = lambda name: made_up.get(name) or by_name(name)
+    from flows.operations import build  # after that: it takes the function as it is now
 
-    shard_writing.write_shard = make_up_shard
-    describe.describe_dataset = make_up_description
     steps = ("read_inputs", "make_plan", "read_reels", "choose_samples", "plan_shards", "write_shards")
     for name in (*steps, "make_manifest", "write_ledger", "keep_split"):
         setattr(build, name, _told(getattr(build, name)))
@@ -138,7 +140,7 @@ def main() -> None:
         for n in range(count):
             (films / f"show{n:04}.mp4").touch()
 
-    ingest.read_reel_isolated = functools.partial(make_up_clips, args.hollow)
+    isolated_reading.read_reel_isolated = functools.partial(make_up_clips, args.hollow)
     sources.inspect_guarded = make_up_film
     if args.hollow:
         hollow_out()

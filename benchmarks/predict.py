@@ -18,7 +18,7 @@ from sheet import finish, machine
 
 from emodal_data.clips.candidates import candidates
 from emodal_data.clips.extract import extract_features
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.span import Span
 from emodal_data.media import open_film

@@ -13,7 +13,7 @@ from pathlib import Path
 from emodal_data.clips.candidates import find_candidates
 from emodal_data.clips.extract import extract_features
 from emodal_data.clips.proposals import MIN_DOMINANCE, choose
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.span import Span
 from emodal_data.media import probe

@@ -31,7 +31,7 @@ from emodal_data.audio_features import clip_features
 from emodal_data.clips import ingest, span_reading
 from emodal_data.clips.ingest import check_ready, read_reel
 from emodal_data.clips.plan import Clip, Reel
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import REPEATED, write_reel
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.face import find

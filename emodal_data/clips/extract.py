@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from emodal_data.audio_features.extract import Float32s, Speech, describe_speech
 from emodal_data.clips.gates import audio_gate, face_gate, speaking_gate
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.span_reading import (
-    ReadSettings,
     SpanFace,
     SpanSound,
     loaded_backend,

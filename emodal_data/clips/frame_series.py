@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from emodal_data.clips.read_settings import CANDIDATES
 from emodal_data.clips.speaker_reading import SIDE_PX
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
@@ -15,9 +16,6 @@ from emodal_data.face.frame_choice import clearest, most_expressive
 from emodal_data.face.tracks import MIN_OVERLAP, overlap
 from emodal_data.face.types import Box
 from emodal_data.media import Film, Frame
-
-#: Frames that face.frame chooses from, beside those of face.frames.
-CANDIDATES: Final = 9
 
 _CHOICES: Final[Mapping[str, Callable[[Sequence[FacePicture]], int]]] = MappingProxyType(
     {"clearest": clearest, "most_expressive": most_expressive}

@@ -15,8 +15,8 @@ from emodal_data.clips.films import check_unchanged, limits_key
 from emodal_data.clips.frame_series import SeenFace
 from emodal_data.clips.gates import stored_audio, stored_level
 from emodal_data.clips.plan import Clip, Reel
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.span_reading import (
-    ReadSettings,
     SpanFace,
     SpanSound,
     embedding,
@@ -29,7 +29,6 @@ from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError
 from emodal_data.core.reasons import ADVICE, PASSING, Reason
 from emodal_data.core.region import parse_region
-from emodal_data.core.worker_pool import WorkerFailed, WorkerPool
 from emodal_data.face import FaceBackend, FacePicture
 from emodal_data.face.embedding import create_embedder
 from emodal_data.face.perceptual_hash import face_hash
@@ -41,9 +40,6 @@ from emodal_data.media.shots import crossed_cut_s
 from emodal_data.media.whole_decode import compare_frames
 from emodal_data.media.whole_sound import compare_sound, plain_sound
 from emodal_data.storage.files import is_passing
-
-#: Seconds that a whole decode may take for each second of film.
-_WHOLE_DECODE_PATIENCE = 2.0
 
 #: The note in the ledger on a clip whose channels cancel each other.
 ONE_CHANNEL = "the channels of the sound cancel each other: one of them was taken"
@@ -131,23 +127,9 @@ def _verify_sound(film: Film, path: Path, rows: list[Row], config: ClipsConfig) 
         heard[difference.start_s, difference.end_s].update(uncertain, measured=difference.error)
 
 
-def read_reel_isolated(reel: Reel, settings: ReadSettings, pool: WorkerPool) -> list[Row]:
-    """Read a reel in a worker. If the worker crashes or hangs, only the clip at fault is dropped.
-
-    After a crash each clip is tried once alone, and those that fail again get the reason. Result and errors as of
-    read_reel and of WorkerPool.run.
-    """
-    timeout_s = settings.timeout_s(reel.path, [clip.span for clip in reel.clips])
-    if reel.verified:
-        timeout_s += _WHOLE_DECODE_PATIENCE * reel.last_s
-    try:
-        return pool.run(timeout_s, read_reel, reel, settings)
-    except WorkerFailed as error:
-        if len(reel.clips) == 1:
-            failed = failed_rows(reel, Dropped(error.reason, ADVICE[error.reason]))
-            return store_rows(reel, list(failed), settings)
-        alone = (read_reel_isolated(reel.alone(clip), settings, pool) for clip in reel.clips)
-        return [row for rows in alone for row in rows]
+def store_failed(reel: Reel, reason: Reason, settings: ReadSettings) -> list[Row]:
+    """Write the reel of a film that no worker can read. Returns what read_reel does."""
+    return store_rows(reel, list(failed_rows(reel, Dropped(reason, ADVICE[reason]))), settings)
 
 
 def failed_rows(reel: Reel, error: Exception) -> Iterator[Row]:

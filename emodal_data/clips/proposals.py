@@ -10,7 +10,7 @@ from pathlib import Path
 
 from emodal_data.clips.candidates import find_candidates
 from emodal_data.clips.extract import SpanFeatures, extract_features_isolated
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.file_types import FILM_SUFFIXES
 from emodal_data.core.reasons import ADVICE

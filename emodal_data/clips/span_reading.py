@@ -5,21 +5,20 @@ A build and a prediction read spans with the same two functions; they differ onl
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from emodal_data.audio_features.quality import AudioMeasures, measure_audio
 from emodal_data.audio_features.voice_level import VoiceLevel, voice_level
-from emodal_data.clips.frame_series import CANDIDATES, Anchor, SeenFace, read_series
+from emodal_data.clips.frame_series import Anchor, SeenFace, read_series
 from emodal_data.clips.gates import face_gate
-from emodal_data.clips.speaker_reading import CONTEXT_S, middle_shot, read_speakers
+from emodal_data.clips.speaker_reading import middle_shot, read_speakers
 from emodal_data.clips.speaking import SpeakingMeasures
-from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
+from emodal_data.core.config import AudioConfig, FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.region import Region
 from emodal_data.core.span import Span
@@ -27,7 +26,6 @@ from emodal_data.face import Detection, FaceBackend, FacePicture, create_backend
 from emodal_data.face.embedding import Embedding, create_embedder
 from emodal_data.media import Film, Frame
 from emodal_data.media.encoders import pcm16
-from emodal_data.media.read_through import opening_patience_s
 from emodal_data.media.voice_activity import speech_in
 
 #: Frames are taken from the decoder no larger than this: the detector sees 256 px, the face picture 128 px.
@@ -35,39 +33,6 @@ FACE_STAGE_SIDE_PX = 1280
 
 #: How finely the surroundings of the middle frame are searched for a clear face.
 _SEARCH_STEP_S = 0.1
-
-#: Seconds that each further span adds to the time limit of the first; one usually takes well under a second.
-_PATIENCE_S = 4.0
-#: Seconds that following the faces may take for each second of a span; it usually takes half a second for each face.
-_FOLLOWING_PATIENCE = 8.0
-#: Seconds that each further frame of a span may take, and that the search for its shot may take for each second.
-_FRAME_PATIENCE_S, _SHOT_PATIENCE = 1.0, 2.0
-
-
-@dataclass(frozen=True)
-class ReadSettings:
-    """The sections of the configuration that decide how spans are read.
-
-    films: the folder that a film must not lead out of; None for a film that is named by its path alone. picture: what
-    a network takes of a face: the frontal image, or a view of face.views.
-    """
-
-    clips: ClipsConfig
-    face: FaceConfig
-    audio: AudioConfig
-    films: Path | None = None
-    picture: Literal["image", "rgb", "gray"] = "image"
-
-    def timeout_s(self, film: Path, spans: Sequence[Span]) -> float:
-        """The time limit in seconds of a worker that opens a film and reads these spans of it."""
-        whole_s = sum(span.length_s for span in spans)
-        patience_s = _PATIENCE_S * (len(spans) - 1)
-        if self.face.tracks_faces:
-            patience_s += _FOLLOWING_PATIENCE * (whole_s + 2 * CONTEXT_S * len(spans))
-        if self.face.reads_series:
-            patience_s += _FRAME_PATIENCE_S * (self.face.frames + CANDIDATES) * len(spans)
-            patience_s += _SHOT_PATIENCE * whole_s
-        return self.clips.timeout_s + patience_s + opening_patience_s(film)
 
 
 @dataclass(frozen=True, eq=False)

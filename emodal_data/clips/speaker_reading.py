@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from emodal_data.clips.read_settings import CONTEXT_S
 from emodal_data.clips.speaking import SeenFaces, Speakers, score_tracks
 from emodal_data.clips.track_record import place_of, portrait
 from emodal_data.core.config import FaceConfig
@@ -14,8 +15,6 @@ from emodal_data.media import Film
 from emodal_data.media.shots import cuts_between
 from emodal_data.media.voice_activity import speech_in
 
-#: So much of the shot before and after the span is read too: a talker's mouth rests where the voice does.
-CONTEXT_S = 0.5
 #: Frames are taken from the decoder no larger than this.
 SIDE_PX = 1280
 #: The detector looks for faces so often; between, their landmarks are followed from frame to frame.

@@ -4,7 +4,9 @@ Decoders run C code on files from anywhere, so every film is read in such a work
 """
 
 import contextlib
+import functools
 import os
+import pkgutil
 import signal
 import tempfile
 import threading
@@ -56,6 +58,18 @@ class WorkerFailed(WorkError):
 
     def __str__(self) -> str:
         return str(self.args[1])
+
+
+def by_name(name: str) -> Callable[..., Any]:
+    """A function that is imported where it is called: the process that sends it need not load what it needs.
+
+    name: such as "emodal_data.clips.ingest:read_reel".
+    """
+    return functools.partial(_call, name)
+
+
+def _call(name: str, *args: Any, **kwargs: Any) -> Any:
+    return pkgutil.resolve_name(name)(*args, **kwargs)
 
 
 class WorkerPool:

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
+from emodal_data.core.patience import patience_s
 from emodal_data.core.reasons import Reason
 from emodal_data.media.clock_check import PacketTimes, check_clock
 from emodal_data.media.guard import open_container, refuse_passing, timed_out
 from emodal_data.media.mpeg_display_order import MpegDisplayOrder
-from emodal_data.media.read_through import JUMPING_DEMUXERS, LISTED_DEMUXERS, patience_s
+from emodal_data.media.read_through import JUMPING_DEMUXERS, LISTED_DEMUXERS
 
 #: More packets than this in a film are an attack: 12 hours of 100 pictures a second.
 _MAX_PACKETS = 5_000_000

@@ -21,8 +21,6 @@ _SMALL_BYTES = 2**26
 _UNCOVERED_INTERVALS = 4
 #: A start that is later than rounding and the delays of encoders.
 _LATE_US = 1_000_000
-#: A slow disk gives this many bytes a second.
-_BYTES_PER_S = 50e6
 
 
 def is_read_through(path: Path, container: InputContainer, picture: VideoStream) -> bool:
@@ -47,19 +45,6 @@ def has_true_length(container: InputContainer) -> bool:
     """Whether the header gives the film's length: streams have none, or a guess; late films may count from 0."""
     is_late = (container.start_time or 0) > _LATE_US
     return container.format.name not in _STREAMED_DEMUXERS and bool(container.duration) and not is_late
-
-
-def opening_patience_s(path: Path) -> float:
-    """Seconds that opening a film may take if it is read through; 0 if there is no such file."""
-    try:
-        return patience_s(path.stat().st_size)
-    except OSError:
-        return 0.0
-
-
-def patience_s(size_bytes: int) -> float:
-    """Seconds that reading so many bytes may take."""
-    return size_bytes / _BYTES_PER_S
 
 
 def _cues_cover(container: InputContainer, picture: VideoStream) -> bool:

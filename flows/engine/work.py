@@ -1,8 +1,8 @@
 """The pieces of a build's work as plain functions: each hands its part to a worker process of the machine it runs on.
 
 That may be another machine than the flow's: what is needed is fetched, what was made is sent. Dask's workers import
-this file, and neither Prefect nor a network. What reads films and faces is imported where there is work for it: a build
-that finds nothing to do does not load it.
+this file, and neither Prefect nor a network. What reads films and faces is named and imported by the workers alone: a
+build holds a table of many clips, and not their decoders.
 """
 
 from dataclasses import replace
@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from emodal_data.clips.films import FilmFacts, FilmFile, inspect_guarded
+from emodal_data.clips.isolated_reading import read_reel_isolated
 from emodal_data.clips.mp4_exports import Export, write_exports
 from emodal_data.clips.plan import Reel
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.core.errors import TransientError
+from emodal_data.core.worker_pool import by_name
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
 from emodal_data.storage.film_cache import film_at_hand
 from emodal_data.storage.sync import fetch, send
@@ -29,8 +32,7 @@ DESCRIBE_TIMEOUT_S = 4 * 3600.0
 
 def load_models(config: Config) -> None:
     """Load what reading and publishing need. Raises InputError if it is missing on this machine."""
-    from emodal_data.clips.ingest import check_ready
-
+    check_ready = by_name("emodal_data.clips.ingest:check_ready")
     workers(config).run(READY_TIMEOUT_S, check_ready, config.face, config.audio)
 
 
@@ -41,10 +43,7 @@ def inspect_film(config: Config, film: FilmFile) -> FilmFacts:
 
 
 def read_reel_on_worker(config: Config, reel: Reel) -> list[dict[str, Any]]:
-    """Read the clips of a reel into the clip store. Result and errors as of clips.ingest.read_reel_isolated."""
-    from emodal_data.clips.ingest import read_reel_isolated
-    from emodal_data.clips.span_reading import ReadSettings
-
+    """Read the clips of a reel into the clip store. Result and errors as of read_reel_isolated."""
     version = reel.source.version if reel.source else ""
     with film_at_hand(reel.path, config.films, config.storage.films_gb, version) as (path, films):
         settings = ReadSettings(config.clips, config.face, config.audio, films)
@@ -74,10 +73,10 @@ def cut_clips(config: Config, export: Export) -> list[str]:
 
 def write_one_shard(config: Config, shard: Shard) -> WrittenShard:
     """Write a shard from the clip store."""
-    from emodal_data.dataset.shard_writing import write_shard
-
     fetch([*shard.clips["store_file"], *shard.previous])
-    written = workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, ShardSettings.of(config.dataset))
+    write_shard = by_name("emodal_data.dataset.shard_writing:write_shard")
+    settings = ShardSettings.of(config.dataset)
+    written: WrittenShard = workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, settings)
     if config.engine.kind == "dask":
         send(shard.path)  # this may be another machine than the one that publishes
     return written
@@ -85,9 +84,9 @@ def write_one_shard(config: Config, shard: Shard) -> WrittenShard:
 
 def measure_leak_price(config: Config, folder: Path) -> dict[str, Any] | None:
     """Test simple models on the shards of a folder under splits that leak and one that does not."""
-    from emodal_data.dataset.split.leak_price import leak_price
-
-    return workers(config).run(SHARD_TIMEOUT_S, leak_price, folder)
+    leak_price = by_name("emodal_data.dataset.split.leak_price:leak_price")
+    price: dict[str, Any] | None = workers(config).run(SHARD_TIMEOUT_S, leak_price, folder)
+    return price
 
 
 def describe(config: Config, folder: Path, manifest: dict[str, Any]) -> None:
@@ -95,7 +94,6 @@ def describe(config: Config, folder: Path, manifest: dict[str, Any]) -> None:
 
     The report goes through every picture: what that takes of memory goes with the worker that did it.
     """
-    from emodal_data.presentation.describe import describe_dataset
-
+    describe_dataset = by_name("emodal_data.presentation.describe:describe_dataset")
     store, before = config.out / "clips", config.out / "dataset"
     workers(config).run(DESCRIBE_TIMEOUT_S, describe_dataset, folder, manifest, store, before)

@@ -18,7 +18,7 @@ from emodal_data.annotations import count_votes, read_annotations
 from emodal_data.clips.candidates import find_candidates
 from emodal_data.clips.extract import SpanFeatures, extract_features_isolated
 from emodal_data.clips.films import INSPECT_TIMEOUT_S
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.core.config import DEFAULT_LABELS, AudioConfig, ClipsConfig, FaceConfig, LabelsConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import ADVICE

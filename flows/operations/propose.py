@@ -14,7 +14,7 @@ from emodal_data.annotations.columns import OPTIONAL, REQUIRED
 from emodal_data.annotations.label_studio_project import clip_file, write_project
 from emodal_data.clips.extract import SpanFeatures
 from emodal_data.clips.proposals import list_films, propose_spans
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped, InputError, WorkError
 from emodal_data.core.span import Span

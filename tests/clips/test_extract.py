@@ -18,7 +18,7 @@ from emodal_data.clips.extract import (
 )
 from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import Clip, Reel
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import read_payload
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.reasons import Reason

@@ -11,7 +11,7 @@ from emodal_data.annotations import read_annotations
 from emodal_data.clips.films import inspect_film
 from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import all_places, clip_id_of, locate_films, plan_build
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import read_measures
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.region import Region, parse_region, region_text

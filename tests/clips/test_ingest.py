@@ -14,9 +14,10 @@ import pytest
 
 from emodal_data.clips import ingest, span_reading
 from emodal_data.clips.films import FilmFile
-from emodal_data.clips.ingest import Row, read_reel_isolated, store_rows
+from emodal_data.clips.ingest import Row, store_rows
+from emodal_data.clips.isolated_reading import read_reel_isolated
 from emodal_data.clips.plan import Clip, Reel
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import reel_file
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import Dropped, TransientError

@@ -12,7 +12,7 @@ import pytest
 from emodal_data.clips.gates import apply_gates
 from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import Clip, Reel, ingest_key
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import reel_file
 from emodal_data.core.config import AudioConfig, ClipsConfig, DatasetConfig, FaceConfig
 from emodal_data.dataset.plan import plan_dataset

@@ -22,7 +22,7 @@ from emodal_data.clips.films import (
 )
 from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import Plan, all_places, locate_films, plan_build
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import stored_clips
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
 from emodal_data.core.errors import TransientError

@@ -10,7 +10,7 @@ import pytest
 from emodal_data.clips.gates import apply_gates
 from emodal_data.clips.ingest import read_reel
 from emodal_data.clips.plan import Clip, Reel, ingest_key
-from emodal_data.clips.span_reading import ReadSettings
+from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import read_measures, reel_file
 from emodal_data.clips.tables import PLANNED
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig

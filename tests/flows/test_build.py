@@ -156,22 +156,24 @@ def test_a_second_run_reads_no_film_and_writes_nothing(built: Path, sample_films
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_second_run_loads_no_decoder_and_what_workers_load_has_no_network_and_no_scipy(
-    built: Path, sample_films: Path
+def test_a_build_loads_no_decoder_and_what_workers_load_has_no_network_and_no_scipy(
+    built: Path, sample_films: Path, few_films: Path, tmp_path: Path
 ) -> None:
     code = (
         "import sys\n"
         "from flows.operations.build import Config, build_and_train\n"
-        "result = build_and_train(Config.model_validate_json(sys.argv[1]))\n"
-        "heavy = 'av cv2 scipy emodal_data.media emodal_data.face emodal_data.presentation'.split()\n"
-        "print(result['published'], [name for name in heavy if name in sys.modules])\n"
+        "heavy = 'cv2 scipy emodal_data.media emodal_data.face emodal_data.presentation'.split()\n"
+        "for asked in sys.argv[1:]:\n"
+        "    result = build_and_train(Config.model_validate_json(asked))\n"
+        "    print(result['published'], [name for name in heavy if name in sys.modules])\n"
         "import emodal_data.clips.ingest, emodal_data.clips.extract, emodal_data.presentation.describe\n"
         "import emodal_data.dataset.shard_writing, emodal_data.dataset.augment.clip\n"
         "print([name for name in 'prefect tensorflow keras torch scipy'.split() if name in sys.modules])"
     )
-    arguments = [sys.executable, "-c", code, config(sample_films, built).model_dump_json()]
+    asked = [config(sample_films, built), config(few_films, tmp_path / "first")]
+    arguments = [sys.executable, "-c", code, *(one.model_dump_json() for one in asked)]
     run = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines() == ["False []", "[]"]
+    assert run.stdout.splitlines() == ["False []", "True []", "[]"]
 
 
 def test_another_threshold_publishes_again_without_reading_a_film(
