@@ -19,6 +19,8 @@ __all__ = ["Votes", "annotations_sha256", "count_votes", "count_words", "read_an
 
 #: What programs and people write where a name is not known.
 _NO_NAMES: Final = ("nan", "nat", "<na>", "na", "n/a", "#n/a", "none", "null", "unknown", "unk", "-", "?")
+#: Answers of annotation tools to a task whose label is not meant.
+_REFUSED: Final = ("reject", "ignore")
 
 
 def read_annotations(
@@ -59,6 +61,14 @@ def _oddities(rows: pd.DataFrame) -> Iterator[str]:
     if len(noted):
         first = noted.iloc[0]
         yield f"{len(noted)} starts are before the film and taken as 0, the first in row {first['row']}"
+    if "answer" in rows:
+        refused = rows[rows["answer"].isin(_REFUSED)]
+        if len(refused):
+            found = counted(len(refused), "row is", "rows are")
+            yield (
+                f"column 'answer': {found} rejected or ignored, the first is row {refused.iloc[0]['row']}, and read "
+                "like the others: take them out"
+            )
     for column in ("annotator", "speaker", "series"):
         names: list[str] = list(rows[column].dropna().unique()) if column in rows else []
         for name in names:

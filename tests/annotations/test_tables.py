@@ -1,6 +1,7 @@
 """Annotation tables of every format, and every kind of wrong cell."""
 
 import datetime
+import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -280,3 +281,11 @@ def test_a_long_plain_table_is_read_at_once(tmp_path: Path, monkeypatch: pytest.
 
 def test_blocks_are_trimmed_of_what_text_is_trimmed_of() -> None:
     assert set(columns._BLANKS) == {chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()}
+
+
+def test_tasks_that_an_annotator_rejected_are_reported(tmp_path: Path) -> None:
+    answers = ["accept", "reject", "ignore"]
+    rows = [{"film": "a", "start": n, "end": n + 1, "label": "sad", "answer": answers[n]} for n in range(3)]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (warning,) = read_annotations(tmp_path / "t.jsonl").attrs["warnings"]
+    assert "2 rows are rejected or ignored, the first is row 2, and read like the others" in warning
