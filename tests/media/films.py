@@ -3,7 +3,9 @@
 The number is burnt in as twelve white or black blocks in the picture's top row.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -55,7 +57,7 @@ class Recipe:
 def make_film(folder: Path, recipe: Recipe, name: str = "film") -> Path:
     """Write the film and return its path."""
     path = folder / f"{name}{recipe.suffix}"
-    with av.open(str(path), "w", options=recipe.container_options) as out:
+    with _same_priority(), av.open(str(path), "w", options=recipe.container_options) as out:
         video = _add_video(out, recipe) if recipe.video else None
         audio = None
         if recipe.audio:
@@ -71,6 +73,19 @@ def make_film(folder: Path, recipe: Recipe, name: str = "film") -> Path:
         for packet in packets:
             out.mux(packet)
     return path
+
+
+@contextmanager
+def _same_priority() -> Iterator[None]:
+    """Keep the scheduling of this thread: SVT-AV1 makes that of root a real-time one, which starves all programs."""
+    if not hasattr(os, "sched_setscheduler"):
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
 
 
 def picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
