@@ -30,6 +30,17 @@ class PacketTimes:
     is_keyframe: NDArray[np.bool_]
 
 
+def check_ticks(shown: NDArray[np.int64]) -> None:
+    """Raise Dropped(FRAME_UNCERTAIN) if pictures have fewer ticks than there are of them.
+
+    For films that are not stored in the order of display: nothing then tells the order of those that share a tick.
+    shown: (n,) when each is shown, in ticks.
+    """
+    if len(shown) and len(shown) > int(np.ptp(shown)) + 1:
+        what = "the clock of the picture has fewer ticks than frames"
+        raise Dropped(Reason.FRAME_UNCERTAIN, f"{what}: some share a time stamp, and their order is not sure")
+
+
 def check_clock(
     times: PacketTimes, is_listed: bool, can_jump: bool, has_dts: bool = True
 ) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
+from emodal_data.media.clock_check import check_ticks
 from emodal_data.media.mp4_boxes import boxes
 
 #: Length, place in the track (-1: nothing is shown) and speed of a piece; by the version of the box.
@@ -57,9 +58,8 @@ def _check_track(file: BinaryIO, end: int) -> None:
     if len(descriptions) > 1 and {one[4:8] for one in descriptions} - {*_CAN_CHANGE}:
         what = f"the {kind} changes its coding ({len(descriptions)} sample descriptions)"
         raise Dropped(Reason.FRAME_UNCERTAIN, f"{what}: what is decoded after a seek is not sure")
-    if kind == "picture" and _is_coarse(file, tables):
-        what = "the clock of the picture has fewer ticks than frames"
-        raise Dropped(Reason.FRAME_UNCERTAIN, f"{what}: some share a time stamp, and their order is not sure")
+    if kind == "picture":
+        check_ticks(_shown(file, tables))
     entries = _entries(file, *track.get(b"edts", (0, 0)))
     pieces = list(dropwhile(lambda entry: entry[1] == _NOTHING, entries))  # a late start is none
     if len(pieces) < 2 and all(speed == _USUAL_SPEED for _, _, speed in pieces):
@@ -84,14 +84,11 @@ def _descriptions(file: BinaryIO, start: int, end: int) -> set[bytes]:
     return found
 
 
-def _is_coarse(file: BinaryIO, tables: Places) -> bool:
-    """Whether a track with an order of display has more frames than ticks from the first to the last."""
+def _shown(file: BinaryIO, tables: Places) -> NDArray[np.int64]:
+    """The tick at which each frame is shown; none of a track that is stored in the order of display."""
     offsets = _run_lengths(file, *tables.get(b"ctts", (0, 0)))
     decoded = np.cumsum(_run_lengths(file, *tables.get(b"stts", (0, 0))))
-    if len(decoded) < len(offsets) or not len(offsets):
-        return False
-    shown = decoded[: len(offsets)] + offsets
-    return len(shown) > int(np.ptp(shown)) + 1
+    return offsets[:0] if len(decoded) < len(offsets) else decoded[: len(offsets)] + offsets
 
 
 def _run_lengths(file: BinaryIO, start: int, end: int) -> NDArray[np.int64]:

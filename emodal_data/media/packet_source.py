@@ -49,9 +49,8 @@ class PacketSource:
         is_avi = container.format.name == "avi"
         self._index = stream.index_entries if is_avi else None
         self._keyframes = {e.timestamp for e in stream.index_entries if e.is_keyframe} if is_avi else None
-        self._late: int | None = (
-            0  # ticks by which time stamps of AVI are late after a seek; None: not known yet
-        )
+        # Ticks by which time stamps of AVI are late after a seek; None: not known yet.
+        self._late: int | None = 0
 
     def _decode_first(self) -> None:
         """Decode the film's first packet, which alone has the palette: a seek throws it away."""

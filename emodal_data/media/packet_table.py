@@ -25,7 +25,7 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.patience import patience_s
 from emodal_data.core.reasons import Reason
-from emodal_data.media.clock_check import PacketTimes, check_clock
+from emodal_data.media.clock_check import PacketTimes, check_clock, check_ticks
 from emodal_data.media.guard import open_container, refuse_passing, timed_out
 from emodal_data.media.mpeg_display_order import MpegDisplayOrder
 from emodal_data.media.read_through import JUMPING_DEMUXERS, LISTED_DEMUXERS
@@ -153,7 +153,9 @@ class _Columns:
                 "say their order",
                 float(unstamped),
             )
-        _check_ticks(pts[pts != _NO_STAMP])
+        shown = pts[pts != _NO_STAMP]
+        if (np.diff(shown) < 0).any():
+            check_ticks(shown)
         pts[damaged[times.is_picture]] = dts[damaged[times.is_picture]] = _NO_STAMP
         unsure = np.zeros((0, 2), np.int64)
         if self._display is not None:
@@ -161,13 +163,6 @@ class _Columns:
         ends_s = np.fmax(shown_s, decoded_s)[~damaged]
         end_s = self.end_s if not damaged.any() else (np.nanmax(ends_s) if len(ends_s) else -np.inf)
         return PacketTable(pts, dts, place, size, columns[4] != 0, Fraction(max(end_s, 0.0)), unsure)
-
-
-def _check_ticks(pts: NDArray[np.int64]) -> None:
-    """Raise Dropped(FRAME_UNCERTAIN) if there are fewer ticks than pictures, whose order then nothing tells."""
-    if (np.diff(pts) < 0).any() and len(pts) > np.ptp(pts) + 1:
-        what = f"{len(pts)} pictures lie on {np.ptp(pts) + 1} ticks of the clock"
-        raise Dropped(Reason.FRAME_UNCERTAIN, f"{what}: some share a time stamp, and their order is not sure")
 
 
 def read_table(path: Path, config: ClipsConfig, picture: int, sound: int | None) -> PacketTable:
