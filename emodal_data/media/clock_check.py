@@ -31,12 +31,12 @@ class PacketTimes:
 
 
 def check_ticks(shown: NDArray[np.int64]) -> None:
-    """Raise Dropped(FRAME_UNCERTAIN) if pictures have fewer ticks than there are of them.
+    """Raise Dropped(FRAME_UNCERTAIN) if pictures that are not stored in the order of display have too few ticks.
 
-    For films that are not stored in the order of display: nothing then tells the order of those that share a tick.
-    shown: (n,) when each is shown, in ticks.
+    Nothing then says in which order those are shown that share a tick. shown: (n,) when each is shown, in ticks, in
+    file order.
     """
-    if len(shown) and len(shown) > int(np.ptp(shown)) + 1:
+    if (np.diff(shown) < 0).any() and len(shown) > int(np.ptp(shown)) + 1:
         what = "the clock of the picture has fewer ticks than frames"
         raise Dropped(Reason.FRAME_UNCERTAIN, f"{what}: some share a time stamp, and their order is not sure")
 

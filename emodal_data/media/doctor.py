@@ -17,6 +17,7 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.clock import Clock
+from emodal_data.media.cropping import Crop
 from emodal_data.media.film import Film
 from emodal_data.media.guard import can_decode, film_path, open_container
 from emodal_data.media.info import picture_stream, sound_of_the_picture, sound_stream
@@ -79,6 +80,8 @@ def _examine(real: Path, config: ClipsConfig, frames: int, found: Examination) -
             found.notes.append(
                 f"pixels are {info.pixel_shape:.4g} times as wide as high: the picture is stretched"
             )
+        if film.crop != Crop():
+            found.notes.append(f"the container crops the picture: {film.crop}")
         if info.timecode:
             found.notes.append(
                 f"a timecode: the first frame is {info.timecode}; annotations may count from there"

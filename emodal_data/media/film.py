@@ -19,6 +19,7 @@ from emodal_data.core.reasons import Reason
 from emodal_data.media.audio import AudioReader, AudioSpan
 from emodal_data.media.clock import Clock
 from emodal_data.media.colours import container_colours
+from emodal_data.media.cropping import container_crop
 from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.guard import (
     Budget,
@@ -64,6 +65,7 @@ class Film(AbstractContextManager["Film"]):
                 self._stream = picture_stream(self._container)
                 check_structure(path, self._container)
                 colours = container_colours(path, self._container, self._stream)
+                self.crop = container_crop(path, self._container, self._stream)
                 self._table = self._read_through()
                 clock = Clock.of(self._container, self._stream)
                 length_s = None
@@ -78,7 +80,7 @@ class Film(AbstractContextManager["Film"]):
         is_listed = self._container.format.name in LISTED_DEMUXERS
         self._listed = self._table if is_listed else None
         self._video = VideoReader(self._container, self._stream, clock, self._listed, length_s)
-        self._converter = FrameConverter(colours)
+        self._converter = FrameConverter(colours, self.crop)
 
     @property
     def duration_s(self) -> float:

@@ -1,4 +1,4 @@
-"""Converts a decoded frame to the picture a viewer sees: upright, square pixels, deinterlaced, 8-bit RGB.
+"""Converts a decoded frame to the picture a viewer sees: upright, cropped, square pixels, deinterlaced, 8-bit RGB.
 
 Scaling happens in the same pass as the conversion, so no picture is larger than requested at any step.
 """
@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.colours import ContainerColours
+from emodal_data.media.cropping import Crop
+from emodal_data.media.filters import filtered
 from emodal_data.media.tone_mapping import is_hdr, tone_mapped
 
 RGB = NDArray[np.uint8]
@@ -38,10 +39,11 @@ _FULL_FROM_LIMITED = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255)
 
 
 class FrameConverter:
-    """Converts the frames of one film. colours: what its container says about them."""
+    """Converts the frames of one film. colours, crop: what its container says about them."""
 
-    def __init__(self, colours: ContainerColours | None = None) -> None:
+    def __init__(self, colours: ContainerColours | None = None, crop: Crop | None = None) -> None:
         self._colours = colours or ContainerColours()
+        self._crop = crop or Crop()
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: VideoFrame, pixel_shape: float, max_side_px: int | None) -> tuple[RGB, float]:
@@ -53,6 +55,7 @@ class FrameConverter:
         matrix = display_matrix(frame)
         if frame.interlaced_frame:
             frame = deinterlaced(frame)
+        frame = self._crop.of(frame)
         self._colours.complete(frame)
         if (matrix_name := _UNCONVERTED.get(int(frame.colorspace))) and frame.format.name.startswith("yuv"):
             raise Dropped(Reason.COLOUR_UNSUPPORTED, f"its colours are stored as {matrix_name}")
@@ -121,18 +124,7 @@ def upright(rgb: RGB, matrix: tuple[int, int, int, int]) -> RGB:
 
 def deinterlaced(frame: VideoFrame) -> VideoFrame:
     """The frame's first field. Missing lines are interpolated along edges, from this frame alone."""
-    graph = Graph()
-    source = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-    )
-    draw = graph.add("estdif", "mode=frame:parity=auto:deint=all")
-    sink = graph.add("buffersink")
-    source.link_to(draw)
-    draw.link_to(sink)
-    graph.configure()
-    source.push(frame)
-    source.push(None)
-    return cast(VideoFrame, sink.pull())
+    return filtered(frame, "estdif", "mode=frame:parity=auto:deint=all")
 
 
 def _guessed_colorspace(frame: VideoFrame) -> Colorspace | None:

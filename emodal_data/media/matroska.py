@@ -1,4 +1,4 @@
-"""What FFmpeg does not pass on about Matroska: whether one segment is all, stamps before zero, ordered chapters.
+"""What FFmpeg does not pass on of Matroska: whether one segment is all, stamps before zero, ordered chapters, crops.
 
 FFmpeg (matroska_parse_block) leaves out the time stamps of blocks before zero, and their keyframes from its index.
 """
@@ -20,6 +20,7 @@ _SEGMENT, _INFO, _TRACKS, _CLUSTER = (
     b"\x1f\x43\xb6\x75",
 )
 _TICK_NS, _TRACK, _NUMBER, _KIND, _DELAY_NS = b"\x2a\xd7\xb1", b"\xae", b"\xd7", b"\x83", b"\x56\xaa"
+_VIDEO, _CROPS = b"\xe0", (b"\x54\xbb", b"\x54\xaa", b"\x54\xcc", b"\x54\xdd")
 _CLUSTER_TICKS, _BLOCK_GROUP, _BLOCK, _SIMPLE_BLOCK = b"\xe7", b"\xa0", b"\xa1", b"\xa3"
 _CHAPTERS, _EDITION, _IS_DEFAULT, _IS_ORDERED = b"\x10\x43\xa7\x70", b"\x45\xb9", b"\x45\xdb", b"\x45\xdd"
 _CHAPTER, _FROM_NS, _TO_NS, _OTHER_SEGMENT = b"\xb6", b"\x91", b"\x92", b"\x6e\x67"
@@ -69,6 +70,25 @@ def check_start(path: Path, container: InputContainer) -> None:
         and min(abs(min(given_s) - t_s) for t_s in (sound_s, sound_s - delay_s)) > _GUESS_S
     ):
         raise _uncertain("sound", sound_s)
+
+
+def pixel_crop(path: Path, number: int) -> tuple[int, int, int, int]:
+    """Pixels of a picture's top, bottom, left and right that are not shown. number: among pictures, from 0."""
+    with path.open("rb") as file:
+        numbers = next(islice(_pictures(file, path.stat().st_size), number, None), {})
+    top, bottom, left, right = (numbers.get(name, 0) for name in _CROPS)
+    return top, bottom, left, right
+
+
+def _pictures(file: BinaryIO, size: int) -> Iterator[dict[bytes, int]]:
+    """The numbers in the description of each picture of the first segment."""
+    segment = next((span for name, *span, _ in _elements(file, 0, size) if name == _SEGMENT), (size, size))
+    tracks = next((span for name, *span, _ in _elements(file, *segment) if name == _TRACKS), (size, size))
+    for name, *track, _ in _elements(file, *tracks):
+        if name == _TRACK and _KINDS.get(_numbers(file, *track).get(_KIND, 0)) == "picture":
+            yield next(
+                (_numbers(file, *at) for inner, *at, _ in _elements(file, *track) if inner == _VIDEO), {}
+            )
 
 
 def _uncertain(kind: str, first_s: float) -> Dropped:

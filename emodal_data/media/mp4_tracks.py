@@ -1,7 +1,13 @@
-"""Tracks of MP4 and QuickTime that FFmpeg does not read surely: of pieces, of several codings, of a coarse clock."""
+"""Tracks of MP4 and QuickTime: those that FFmpeg does not read surely, and what is cropped.
 
+Not sure are tracks of pieces, of several codings, of a coarse clock.
+"""
+
+import math
 import struct
-from itertools import dropwhile
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +21,9 @@ from emodal_data.media.mp4_boxes import boxes
 
 #: Length, place in the track (-1: nothing is shown) and speed of a piece; by the version of the box.
 _ENTRIES = {0: struct.Struct(">Iii"), 1: struct.Struct(">Qqi")}
+#: Width and height in the description of a picture; its clean aperture: width, height, offsets as fractions.
+_VISUAL_ENTRY, _APERTURE = struct.Struct(">24xHH50x"), struct.Struct(">8i")
+_NOTHING_CUT = (0, 0, 0, 0)
 _NOTHING, _USUAL_SPEED = -1, 1 << 16
 _TRACKS = {b"vide": "picture", b"soun": "sound"}
 #: Decoders of these change their parameters rightly, and after a seek too.
@@ -37,19 +46,62 @@ def check_tracks(path: Path) -> None:
       stamp, and nothing says which of them is on screen.
     """
     with path.open("rb") as file:
-        for name, end in boxes(file, 0, path.stat().st_size):
-            if name == b"moov":
-                # Others are ignored, and nothing after it is looked at: there may be many fragments.
-                for inner, inner_end in boxes(file, file.tell(), end):
-                    if inner == b"trak":
-                        _check_track(file, inner_end)
-                return
+        for track in _tracks(file, path.stat().st_size):
+            _check_track(file, track)
 
 
-def _check_track(file: BinaryIO, end: int) -> None:
-    track = _places(file, file.tell(), end)
+def clean_aperture(path: Path, track_id: int) -> tuple[int, int, int, int]:
+    """Pixels of a picture's top, bottom, left and right that its first description cuts off (clap, 12.1.4)."""
+    with path.open("rb") as file:
+        for track in _tracks(file, path.stat().st_size):
+            file.seek(track.get(b"tkhd", (0, 0))[0])
+            head = file.read(24)
+            if head and int.from_bytes(head[20:24] if head[0] else head[12:16], "big") == track_id:
+                tables = _tables(file, _places(file, *track.get(b"mdia", (0, 0))))
+                return _cut_off(file, *tables.get(b"stsd", (0, 0)))
+    return _NOTHING_CUT
+
+
+def _cut_off(file: BinaryIO, start: int, end: int) -> tuple[int, int, int, int]:
+    """The same of a box of descriptions; nothing if the aperture does not lie within the picture."""
+    for _, stop in islice(boxes(file, start + 8, end), 1):
+        sizes = file.read(_VISUAL_ENTRY.size)
+        file.seek(_places(file, file.tell(), stop).get(b"clap", (stop, stop))[0])
+        aperture = file.read(_APERTURE.size)
+        if file.tell() > stop or len(aperture) < _APERTURE.size:
+            break
+        width, height = _VISUAL_ENTRY.unpack(sizes)
+        numbers = _APERTURE.unpack(aperture)
+        if not all(numbers[1::2]):
+            break
+        wide, high, right, down = map(Fraction, numbers[::2], numbers[1::2])
+        cut = *_margins(height - high, down), *_margins(width - wide, right)
+        return cut if min(cut) >= 0 else _NOTHING_CUT
+    return _NOTHING_CUT
+
+
+def _margins(cut: Fraction, offset: Fraction) -> tuple[int, int]:
+    """Whole pixels before and after what is shown. offset: of its middle from that of the stored picture."""
+    return math.floor(cut / 2 + offset), math.floor(cut / 2 - offset)
+
+
+def _tracks(file: BinaryIO, size: int) -> Iterator[Places]:
+    """The boxes of each track of the first moov: others are ignored, and there may be many fragments after it."""
+    for name, end in boxes(file, 0, size):
+        if name == b"moov":
+            for inner, inner_end in boxes(file, file.tell(), end):
+                if inner == b"trak":
+                    yield _places(file, file.tell(), inner_end)
+            return
+
+
+def _tables(file: BinaryIO, media: Places) -> Places:
+    return _places(file, *_places(file, *media.get(b"minf", (0, 0))).get(b"stbl", (0, 0)))
+
+
+def _check_track(file: BinaryIO, track: Places) -> None:
     media = _places(file, *track.get(b"mdia", (0, 0)))
-    tables = _places(file, *_places(file, *media.get(b"minf", (0, 0))).get(b"stbl", (0, 0)))
+    tables = _tables(file, media)
     file.seek(media.get(b"hdlr", (0, 0))[0])
     kind = _TRACKS.get(file.read(12)[8:])
     if kind is None:
@@ -85,7 +137,7 @@ def _descriptions(file: BinaryIO, start: int, end: int) -> set[bytes]:
 
 
 def _shown(file: BinaryIO, tables: Places) -> NDArray[np.int64]:
-    """The tick at which each frame is shown; none of a track that is stored in the order of display."""
+    """The tick at which each frame is shown, in file order; none of a track without offsets."""
     offsets = _run_lengths(file, *tables.get(b"ctts", (0, 0)))
     decoded = np.cumsum(_run_lengths(file, *tables.get(b"stts", (0, 0))))
     return offsets[:0] if len(decoded) < len(offsets) else decoded[: len(offsets)] + offsets

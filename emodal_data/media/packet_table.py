@@ -153,9 +153,7 @@ class _Columns:
                 "say their order",
                 float(unstamped),
             )
-        shown = pts[pts != _NO_STAMP]
-        if (np.diff(shown) < 0).any():
-            check_ticks(shown)
+        check_ticks(pts[pts != _NO_STAMP])
         pts[damaged[times.is_picture]] = dts[damaged[times.is_picture]] = _NO_STAMP
         unsure = np.zeros((0, 2), np.int64)
         if self._display is not None:

@@ -20,6 +20,7 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.media.clock import GRAIN_S, Clock
 from emodal_data.media.colours import container_colours
+from emodal_data.media.cropping import container_crop
 from emodal_data.media.film import Film
 from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.guard import open_container, select_stream
@@ -87,7 +88,8 @@ def plain_frames(path: Path, config: ClipsConfig, times_s: Sequence[float]) -> l
     """
     with closing(open_container(path, config)) as container:
         stream = picture_stream(container)
-        converter = FrameConverter(container_colours(path, container, stream))
+        colours, crop = container_colours(path, container, stream), container_crop(path, container, stream)
+        converter = FrameConverter(colours, crop)
         select_stream(container, stream, config)
         clock = Clock.of(container, stream)
         rate = stream.average_rate or stream.guessed_rate

@@ -1,5 +1,6 @@
 """The picture a viewer sees: colours, range, rotation, pixel shape, fields and HDR."""
 
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -9,11 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media import Frame, open_film
+from emodal_data.media.doctor import examine_film
 from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.tone_mapping import hlg_nits, pq_nits, tone_mapped
+from tests.media.films import Recipe, make_film
+from tests.media.tracks import ffmpeg
 
 RGB = NDArray[np.uint8]
 PATCHES = np.array(
@@ -222,3 +227,49 @@ def test_tone_mapping_is_of_the_frame_alone() -> None:
     frame.color_trc, frame.color_primaries = 16, 9
     signal = np.random.default_rng(0).integers(0, 65536, (4, 4, 3)).astype(np.uint16)
     np.testing.assert_array_equal(tone_mapped(signal, frame)[:2], tone_mapped(signal[:2], frame))
+
+
+def with_aperture(path: Path, *numbers: int) -> Path:
+    """The mp4 with a clean aperture: width, height, offset to the right and downwards, of whole pixels."""
+    data = path.read_bytes()
+    box = struct.pack(">I4s8i", 40, b"clap", *(x for number in numbers for x in (number, 1)))
+    description = data.index(b"avc1", data.index(b"stsd")) - 4
+    end = description + int.from_bytes(data[description : description + 4], "big")
+    data = data[:end] + box + data[end:]
+    for at in (data.index(name) - 4 for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")):
+        data = data[:at] + struct.pack(">I", int.from_bytes(data[at : at + 4], "big") + 40) + data[at + 4 :]
+    size = struct.pack(">I", end + 40 - description)
+    path.write_bytes(data[:description] + size + data[description + 4 :])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "turned_deg", "aperture", "shown"),
+    [
+        (".mp4", 0, (160, 80, -5, 2), np.s_[10:90, 11:171]),
+        (".mkv", 0, (160, 80, -5, 2), np.s_[10:90, 11:171]),
+        (".mp4", 90, (160, 80, -5, 2), np.s_[10:90, 11:171]),
+        (".mp4", 0, (192, 96, 0, 0), np.s_[:]),
+        (".mp4", 0, (160, 80, 17, 0), np.s_[:]),
+        (".mp4", 0, (-1, 80, 0, 0), np.s_[:]),
+    ],
+    ids=["mp4", "mkv", "cropped, then turned", "the whole picture", "outside the picture", "nothing is left"],
+)
+def test_what_the_container_crops_is_not_shown(
+    suffix: str, turned_deg: int, aperture: tuple[int, ...], shown: slice, tmp_path: Path
+) -> None:
+    whole_film = make_film(tmp_path, Recipe(frames=10, audio=None))
+    with open_film(whole_film) as film:
+        expected = film.frame_at(0.2).rgb[shown]
+    path = make_film(tmp_path, Recipe(frames=10, audio=None, rotation_deg=turned_deg), "cropped")
+    path = with_aperture(path, *aperture)
+    if suffix == ".mkv":  # FFmpeg writes the aperture as PixelCrop
+        path, given = tmp_path / "cropped.mkv", path
+        ffmpeg("-i", given, "-c", "copy", path)
+    with open_film(path) as film:
+        rgb = film.frame_at(0.2).rgb
+    assert np.array_equal(rgb, np.rot90(expected, turned_deg // 90))
+    found = examine_film(path, ClipsConfig(), frames=3)  # a whole decode crops too
+    assert not [fault for fault in found.faults if "no sound track" not in fault]
+    note = "the container crops the picture: 10 pixels above, 6 below, 11 left and 21 right"
+    assert (note in found.notes) == (expected.shape[:2] == (80, 160))

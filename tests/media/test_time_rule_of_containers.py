@@ -336,19 +336,23 @@ def test_frames_that_share_a_time_stamp_with_others_are_refused(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("suffix", "b_frames", "ticks", "is_refused"),
+    ("suffix", "b_frames", "ticks", "late_ticks", "is_refused"),
     [
-        (".mp4", 2, 24, True),
-        (".mov", 2, 25, False),
-        (".mp4", 0, 24, False),
+        (".mp4", 2, 24, 0, True),
+        (".mov", 2, 25, 0, False),
+        (".mp4", 0, 24, 0, False),
+        (".mp4", 0, 24, 2048, False),
     ],
+    ids=["coarse", "fine", "coarse without B-frames", "coarse with constant offsets"],
 )
 def test_a_clock_of_fewer_ticks_than_frames_is_refused_unless_they_are_stored_as_they_are_shown(
-    suffix: str, b_frames: int, ticks: int, is_refused: bool, tmp_path: Path
+    suffix: str, b_frames: int, ticks: int, late_ticks: int, is_refused: bool, tmp_path: Path
 ) -> None:
-    recipe = Recipe(suffix, frames=50, b_frames=b_frames, audio=None)
+    source = make_film(tmp_path, Recipe(suffix, frames=50, b_frames=b_frames, audio=None), "source")
     path = tmp_path / f"film{suffix}"
-    ffmpeg("-i", make_film(tmp_path, recipe, "source"), "-c", "copy", "-video_track_timescale", ticks, path)
+    late = f"setts=pts=PTS+{late_ticks}"
+    ffmpeg("-i", source, "-c", "copy", "-bsf:v", late, "-video_track_timescale", ticks, path)
+    assert (b"ctts" in path.read_bytes()) == bool(b_frames or late_ticks)
     if is_refused:
         with pytest.raises(Dropped, match="the clock of the picture has fewer ticks than frames"):
             open_film(path)
