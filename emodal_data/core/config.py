@@ -4,11 +4,11 @@ flows/config/models.py joins them with those of the model and the engine to the 
 """
 
 import ast
-import contextlib
+import functools
 import importlib.metadata
 import inspect
 import itertools
-import textwrap
+import sys
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
@@ -60,15 +60,21 @@ def _attribute_docstrings(section: type[Section]) -> dict[str, str]:
     """The docstring below each setting of a section, by name."""
     documented: dict[str, str] = {}
     for model in (base for base in reversed(section.__mro__) if issubclass(base, Section)):
-        with contextlib.suppress(OSError):  # there is no source
-            module = ast.parse(textwrap.dedent(inspect.getsource(model)))
-            for field, text in itertools.pairwise(module.body[0].body):  # type: ignore[attr-defined]
-                match field, text:
-                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
-                        value=ast.Constant(value=str(words))
-                    ):
-                        documented[name] = inspect.cleandoc(words)
+        for field, text in itertools.pairwise(_class_bodies(model.__module__).get(model.__name__, [])):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    documented[name] = inspect.cleandoc(words)
     return documented
+
+
+@functools.cache
+def _class_bodies(module: str) -> dict[str, list[ast.stmt]]:
+    """The statements of each class of a module, by the name of the class; none if there is no source."""
+    try:
+        source = inspect.getsource(sys.modules[module])
+    except OSError:
+        return {}
+    return {node.name: node.body for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
 
 
 class LabelsConfig(Section):
