@@ -26,7 +26,8 @@ from emodal_model.network.build import MAIN_HEAD, build_network, normalisation_o
 from emodal_model.network.forward import outputs_of
 from emodal_model.training.adam import Adam
 from emodal_model.training.head_fusion import calibrate_head_weights
-from emodal_model.training.loop import fit, make_step
+from emodal_model.training.loop import fit
+from emodal_model.training.trainee import make_step
 
 #: The pictures of the synthetic data are six flat patches, so few filters are enough.
 FEW_FILTERS = ModelConfig(filters=(4, 8, 8), image_dense=32, epochs=20, patience=6)

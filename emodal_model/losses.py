@@ -49,7 +49,7 @@ def squared_error(values: Any, targets: Any, target_std: Any, rows: Any = None) 
     if rows is not None:
         known &= rows[:, None]
     # Replaced before the difference: the gradient of a NaN that is masked afterwards is NaN.
-    error = tf.where(known, (values - tf.where(known, targets, 0.0)) / target_std, 0.0)
+    error = tf.where(known, (values - tf.where(known, targets, 0.0)) * (1.0 / target_std), 0.0)
     return tf.reduce_sum(error**2) / tf.maximum(tf.reduce_sum(tf.cast(known, tf.float32)), 1.0)
 
 

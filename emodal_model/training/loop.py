@@ -7,23 +7,23 @@ Shuffling, dropout and image augmentation are seeded by (seed, stage, epoch), so
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from emodal_model.core.backend import choose_precision, repeatable, tf
+from emodal_model.core.backend import repeatable
 from emodal_model.core.config import ModelConfig
 from emodal_model.core.errors import ModelWorkError
-from emodal_model.data.contract import FEATURES, FRAMES, IMAGE_SIZE
+from emodal_model.data.contract import IMAGE_SIZE
 from emodal_model.data.image_augmentation import augmented, draw_augmentations
 from emodal_model.data.samples import Samples, batches
 from emodal_model.evaluation.scores import best_temperature, cross_entropy, softmax
-from emodal_model.losses import h_score, squared_error, total_loss
-from emodal_model.network.build import NetworkName, build_network, head_layers, normalisation_of
-from emodal_model.network.forward import answers_of, inputs_of, outputs_of
-from emodal_model.training.adam import Adam
+from emodal_model.losses import h_score, squared_error
+from emodal_model.network.build import NetworkName, build_network, normalisation_of
+from emodal_model.network.forward import answers_of, outputs_of
 from emodal_model.training.checkpoint import Checkpoint, CheckpointFile
 from emodal_model.training.stages import Stage, StageName, learning_rate, stages_of
+from emodal_model.training.trainee import take_trainee
 
 #: Largest ratio of the weights of two classes.
 MOST_WEIGHT = 20
@@ -106,9 +106,12 @@ def fit(
     scales = normalisation_of(train)
     classes = len(train.classes)
     images = train.images.shape[1:]
-    network = build_network(name, config, scales, classes, choose_precision(config.precision), images)
+    # In float32: the answers are the same on machines without bfloat16, and every export format can hold it.
+    kept = build_network(name, config, scales, classes, images=images)
+    trainee, give_back = take_trainee(name, config, scales, classes, images)
+    trainee.begin(kept, balanced_weights(train.labels, classes), scales.target_std)
+    network = trainee.network
     varies = bool(config.vary_pictures) and "images" in network.input
-    class_weights = tf.constant(balanced_weights(train.labels, classes))
     present = np.stack([train.has_audio, train.has_image], axis=1)
     has_targets = len(train.target_names) > 0
     is_partial = has_targets or (name == "emodal" and not present.all())
@@ -120,19 +123,13 @@ def fit(
         done = [report for report in history if report.stage == stage.name]
         if done and history[-1].stage != stage.name:
             continue  # the run resumes in a later stage
-        variables = network.trainable_variables
-        if stage.name == "heads":
-            variables = [v for layer in head_layers(network) for v in layer.trainable_variables]
-        optimizer = Adam(variables)
+        step, optimizer = trainee.step(stage.config, stage.name == "heads", is_partial)
         averaged = best_weights = network.get_weights()
         if state and done:
             averaged, best_weights = state.averaged, state.best_weights
             network.set_weights(state.weights)
             for variable, value in zip(optimizer.state, state.adam, strict=True):
                 variable.assign(value)
-        step = make_step(
-            *(network, optimizer, class_weights, stage.config, is_partial, target_std), image_shape=images
-        )
         best_epoch = max((report.epoch for report in done if report.is_best), default=0)
         # A warm-up without a positive H-score on validation pairs is not kept.
         best_loss = 0.0 if stage.name == "common" else None
@@ -187,8 +184,7 @@ def fit(
                 on_epoch(report)
         network.set_weights(best_weights)
 
-    # Kept in float32: the answers are the same on machines without bfloat16, and every export format can hold it.
-    kept = build_network(name, config, scales, classes, images=images)
+    give_back()
     kept.set_weights(best_weights)
     last = [report for report in history if report.stage == "all"]
     warm_up = [report for report in history if report.stage != "all"]
@@ -243,53 +239,12 @@ def _validate(
     return loss, float((logits.argmax(axis=1) == validation.labels).mean())
 
 
-def make_step(
-    network: Any,
-    optimizer: Adam,
-    class_weights: Any,
-    config: ModelConfig,
-    is_partial: bool = False,
-    target_std: np.ndarray | None = None,
-    image_shape: tuple[int, ...] = (IMAGE_SIZE, IMAGE_SIZE),
-) -> Callable[..., Any]:
-    """One optimizer step as a compiled function of (images, audio_features, labels) that returns the loss.
-
-    A batch may have any size. optimizer: of the variables to train.
-    is_partial: some samples lack a modality; the step then has a fourth argument, present, as in losses.total_loss.
-    target_std: standard deviations of the targets; the step then has a fifth argument, targets.
-    image_shape: of the images of a sample.
-    """
-    sound = (None, None, FEATURES) if FRAMES in network.input else (None, FEATURES)
-
-    signature = [
-        tf.TensorSpec((None, *image_shape), tf.uint8),
-        tf.TensorSpec(sound, tf.float32),
-        tf.TensorSpec((None,), tf.int64),
-    ]
-    if is_partial:
-        signature.append(tf.TensorSpec((None, 2), tf.bool))
-    if target_std is not None:
-        signature.append(tf.TensorSpec((None, len(target_std)), tf.float32))
-
-    # Nothing in it branches on tensors, and converted code would be left in the folder of temporary files.
-    @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
-    def step(images: Any, audio: Any, labels: Any, present: Any = None, targets: Any = None) -> Any:
-        with tf.GradientTape() as tape:
-            outputs = network(inputs_of(network, images, audio), training=True)
-            losses = total_loss(outputs, labels, class_weights, config, present, targets, target_std)
-            loss = losses + tf.add_n(network.losses)
-        optimizer.apply(tape.gradient(loss, optimizer.trained))
-        return loss
-
-    return cast(Callable[..., Any], step)
-
-
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     """(classes,) float32 class weights that give each class the same sum; 0 for a class without samples.
 
     No class weighs more than MOST_WEIGHT times the largest one: three clips cannot outvote thousands.
     """
-    counts = np.bincount(labels[labels >= 0], minlength=classes)
+    counts = np.bincount(labels[labels >= 0], minlength=classes)[:classes]  # labels are 0 without classes
     present = counts > 0
     counted = np.maximum(counts, np.max(counts, initial=0) / MOST_WEIGHT)
     return np.where(present, counts.sum() / (present.sum() * np.maximum(counted, 1)), 0.0).astype(np.float32)
