@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 #: Real clips that a developer may have beside the checkout.
 MEDIA = Path(__file__).parents[1].parent / "shared" / "media"
+
+#: Files that one process runs one after the other: they share a server of Prefect or a stack, which take long to start.
+TOGETHER = (
+    ("tests/flows/test_deploy.py", "tests/flows/test_nightly.py"),
+    ("tests/service/test_topology.py", "tests/service/test_other_origin.py"),
+)
 
 #: As a browser on a build machine wants them; it talks to nobody.
 _ARGUMENTS = [
@@ -66,8 +72,24 @@ def _own_temporary_folder() -> Callable[[], None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests of the services, which mostly wait: at the end, one process would wait alone."""
-    items.sort(key=lambda item: "service" not in item.path.parts)
+    """Begin with the tests of the services, which mostly wait: at the end, one process would wait alone.
+
+    The last of them restore the database of the stack.
+    """
+    items.sort(key=lambda item: ("service" not in item.path.parts, item.path.name == "test_other_origin.py"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out the tests by file, as --dist loadfile does, but files of TOGETHER as if they were one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFileAndFixture(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return next((" ".join(files) for files in TOGETHER if file in files), file)
+
+    return ByFileAndFixture(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.flows.commands import emodal
 from tests.folder_hashes import hashes
 
 pytestmark = pytest.mark.timeout(3600)
@@ -24,15 +25,20 @@ KILLS = int(os.environ.get("EMODAL_KILLS", "3"))
 SEED = int(os.environ.get("EMODAL_KILLS_SEED", "0"))
 
 
-def start(samples: Path, out: Path, annotations: Path | None = None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "flows", "build", "--no-train", "--films", str(samples / "films")]
+def arguments(samples: Path, out: Path, annotations: Path | None = None) -> list[str]:
+    command = ["build", "--no-train", "--films", str(samples / "films")]
     command += ["--annotations", str(annotations or samples / "annotations.csv"), "--out", str(out)]
     # Sides that were kept would be those of the dataset before.
     settings = ("split.allow_imbalance=true", "split.keep_sides=false", "clips.reel_size=2", "shards.rows=8")
-    for setting in settings:
-        command += ["--set", setting]
+    return [*command, *(word for setting in settings for word in ("--set", setting))]
+
+
+def start(samples: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, "-m", "flows", *arguments(samples, out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 
@@ -72,15 +78,16 @@ def test_builds_killed_at_random_moments_end_with_the_same_bytes(few_films: Path
     assert len(expected) > 7
 
     rows = (few_films / "annotations.csv").read_text().splitlines(keepends=True)
-    last = rows[-1].split(",")[0]
-    (tmp_path / "fewer.csv").write_text("".join(row for row in rows if not row.startswith(f"{last},")))
+    film = rows[-1].split(",")[0]
+    (tmp_path / "fewer.csv").write_text("".join(row for row in rows if not row.startswith(f"{film},")))
     shutil.copytree(
         tmp_path / "undisturbed" / "clips",
         tmp_path / "before" / "clips",
-        ignore=lambda _, names: [name for name in names if name.startswith(last)],
+        ignore=lambda _, names: [name for name in names if name.startswith(film)],
     )
-    assert start(few_films, tmp_path / "before", tmp_path / "fewer.csv").wait() == 0
-    assert not any((tmp_path / "before" / "clips").glob(f"{last}*"))
+    fewer = emodal(*arguments(few_films, tmp_path / "before", tmp_path / "fewer.csv"))
+    assert fewer.returncode == 0, fewer.stderr
+    assert not any((tmp_path / "before" / "clips").glob(f"{film}*"))
     assert hashes(tmp_path / "before" / "dataset") != expected
 
     draw, kills, builds, stages = random.Random(SEED), 0, 0, dict.fromkeys(("reading", "writing", "other"), 0)
@@ -97,7 +104,8 @@ def test_builds_killed_at_random_moments_end_with_the_same_bytes(few_films: Path
                 stages["writing" if at_shards else "reading" if at_reels else "other"] += 1
             else:
                 ended = True
-        assert start(few_films, out).wait() == 0
+        last = emodal(*arguments(few_films, out))
+        assert last.returncode == 0, last.stderr
         assert hashes(out / "dataset") == expected
         assert not [path for path in out.rglob("*") if path.name.endswith((".tmp", "-new", "-old"))]
         shutil.rmtree(out)

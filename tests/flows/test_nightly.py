@@ -32,6 +32,7 @@ from flows.operations.build import make_plan, read_reels
 from flows.operations.plan import read_inputs
 from flows.progress.dataset_event import announced_file
 from tests.flows.test_submit import CONFIG, meet
+from tests.folder_hashes import hashes
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -308,7 +309,9 @@ def clip_readers(build: psutil.Process) -> list[psutil.Process]:
     ]
 
 
-def test_a_dask_worker_killed_in_a_reel_costs_that_reels_time_only(samples: Path, tmp_path: Path) -> None:
+def test_a_dask_worker_killed_in_a_reel_costs_that_reels_time_and_the_shards_are_those_of_processes(
+    samples: Path, first_night: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     out = tmp_path / "out"
     command = [
@@ -340,6 +343,7 @@ def test_a_dask_worker_killed_in_a_reel_costs_that_reels_time_only(samples: Path
     assert (result["counts"]["kept"], result["warnings"]) == (8, [])
     again = [path for path, was_ns in before.items() if path.stat().st_mtime_ns != was_ns]
     assert len(again) <= 1, "more was read again than the reel that the killed worker had just written"
+    assert hashes(out / "dataset" / "data") == hashes(first_night / "dataset" / "data")
 
 
 def test_the_next_piece_of_work_of_a_flow_is_ready_while_the_workers_work() -> None:
