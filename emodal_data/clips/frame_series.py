@@ -69,7 +69,7 @@ def read_series(
         frames.setdefault(frame.pts_s, frame)
         if t_s in listed_s:
             listed.add(frame.pts_s)
-    found = {pts_s: backend.detect(frame.rgb) for pts_s, frame in frames.items()}
+    found = {pts_s: backend.detect(frame.picture) for pts_s, frame in frames.items()}
     if anchor is None and choose:
         anchor = _nearest_face(frames, found, (shot.start_s + shot.end_s) / 2, face)
     if anchor is None:
@@ -82,7 +82,7 @@ def read_series(
         frame, rivals = frames[pts_s], list(found[pts_s])
         mine = rivals.pop(number)
         try:
-            picture = picture_face(frame.rgb, found[pts_s], [mine, *rivals], backend, face, frame.scale)
+            picture = picture_face(frame.picture, found[pts_s], [mine, *rivals], backend, face, frame.scale)
         except Dropped:  # its landmarks form no face
             continue
         seen[pts_s] = SeenFace(frame, picture)
@@ -120,7 +120,7 @@ def _nearest_face(
 ) -> Anchor | None:
     for t_s in sorted(frames, key=lambda t_s: abs(t_s - middle_s)):
         if found[t_s]:
-            first = rank_faces(frames[t_s].rgb, found[t_s], face, frames[t_s].scale)[0]
+            first = rank_faces(frames[t_s].picture, found[t_s], face, frames[t_s].scale)[0]
             return Anchor(_in_film(first, frames[t_s]), t_s)
     return None
 

@@ -239,6 +239,6 @@ def _seen(seen: SpanFace, clip: Clip) -> Row:
         "frame_s": frame.pts_s,
         "frame_error_s": (clip.start_s + clip.end_s) / 2 - frame.pts_s,
         "corrupt_frames": frame.corrupt_frames,
-        "frame_width_px": frame.rgb.shape[1] / frame.scale,
-        "preview_frame": preview_frame(frame.rgb),
+        "frame_width_px": frame.picture.shape[1] / frame.scale,
+        "preview_frame": preview_frame(frame.picture),
     }

@@ -152,7 +152,7 @@ def _search(
 def _look(film: Film, t_s: float, backend: FaceBackend, face: FaceConfig, region: Region | None) -> SpanFace:
     frame = film.frame_at(t_s, max_side_px=FACE_STAGE_SIDE_PX)
     try:
-        return SpanFace(frame, find_face(frame.rgb, backend, face, frame.scale, region))
+        return SpanFace(frame, find_face(frame.picture, backend, face, frame.scale, region))
     except Dropped as drop:
         return SpanFace(frame, drop)
 

@@ -84,13 +84,13 @@ def read_tracks(film: Film, shot: Span, backend: FaceBackend, fps: float) -> See
         if frame.pts_s == seen_s:
             continue
         seen_s, t_s = frame.pts_s, frame.pts_s + step_s / 2
-        frame_px = frame.rgb.shape[1] / frame.scale, frame.rgb.shape[0] / frame.scale
+        frame_px = frame.picture.shape[1] / frame.scale, frame.picture.shape[0] / frame.scale
         known = tracker.expected(t_s, frame.scale)
         new: list[Detection] = []
         if t_s - detected_s >= DETECT_STEP_S - step_s / 4:
             # A known face keeps the crop of its own landmarks: the detector's boxes would make its lips tremble.
-            new, detected_s = [one for one in backend.detect(frame.rgb) if not _is_known(one, known)], t_s
-        faces = [backend.landmarks(frame.rgb, one) for one in [*known, *new][:MAX_FACES]]
+            new, detected_s = [one for one in backend.detect(frame.picture) if not _is_known(one, known)], t_s
+        faces = [backend.landmarks(frame.picture, one) for one in [*known, *new][:MAX_FACES]]
         clear = [one for one in faces if one.landmark_score >= MIN_LANDMARK_SCORE]
         tracker.add(t_s, clear, frame.scale)
         for track in tracker.tracks:

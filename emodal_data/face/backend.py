@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from emodal_data.core.config import FACE_BACKENDS
 from emodal_data.core.errors import InputError
-from emodal_data.face.types import Face, FaceBackend, as_rgb
+from emodal_data.face.types import AnyPicture, Detection, Face, FaceBackend, as_rgb
 
 
 def create_backend(
@@ -57,6 +57,22 @@ def _embedded() -> FaceBackend:
     return create_backend("embedded")
 
 
+class _OfPixels:
+    """A plug-in, which gets the pixels of whole pictures."""
+
+    def __init__(self, backend: FaceBackend) -> None:
+        self._backend = backend
+
+    def detect(self, rgb: AnyPicture) -> list[Detection]:
+        return self._backend.detect(as_rgb(rgb))
+
+    def landmarks(self, rgb: AnyPicture, detection: Detection) -> Face:
+        return self._backend.landmarks(as_rgb(rgb), detection)
+
+    def faces(self, rgb: AnyPicture) -> list[Face]:
+        return self._backend.faces(as_rgb(rgb))
+
+
 def _plugged_in(point: importlib.metadata.EntryPoint) -> FaceBackend:
     try:
         backend: FaceBackend = point.load()()
@@ -71,4 +87,4 @@ def _plugged_in(point: importlib.metadata.EntryPoint) -> FaceBackend:
         raise InputError(
             f"the plug-in {point.value} of the group {FACE_BACKENDS} has no {' and no '.join(missing)}"
         )
-    return backend
+    return _OfPixels(backend)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodal_data.face.types import Picture, Points
+from emodal_data.face.types import AnyPicture, Points
 
 Gray = npt.NDArray[np.float32]
 
@@ -29,7 +29,7 @@ _FEWEST_EDGES, _LARGEST_PX = 12, 10.0
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 
 
-def blur_px(rgb: Picture, landmarks68: Points, scale: float) -> float:
+def blur_px(rgb: AnyPicture, landmarks68: Points, scale: float) -> float:
     """Blur of a face's edges in pixels of its 128 px picture, at most 10; that of the film's own pixels does not count.
 
     rgb: (h, w, 3) uint8. landmarks68: (68, 2) pixels of it. scale: pixels of `rgb` per pixel of the 128 px picture.
@@ -58,12 +58,12 @@ def edge_blur_px(gray: Gray, fine_px: float = _LARGE_FACE_PX) -> float:
     gray: (h, w). fine_px: scale of the finer gradient. An edge of blur s, smoothed by a, has a gradient proportional to
     1 / sqrt(s^2 + a^2); the ratio R of its gradients at scales a < b gives s^2 = (b^2 - R^2 a^2) / (R^2 - 1). Source:
     Zhuo and Sim 2011 (defocus map estimation). Weak edges are left out, by a noise level of Immerkaer 1996 that is
-    robust to the edges.
+    robust to the edges; it is for pixels of whole gray levels.
     """
     coarse_px = 2 * fine_px
     fine, coarse = _gradient(gray, fine_px), _gradient(gray, coarse_px)
     residual = np.abs(cv2.filter2D(gray, cv2.CV_32F, _NOISE_KERNEL))
-    noise = float(np.median(residual)) / 0.6745 / 6.0
+    noise = _median_level(residual) / 0.6745 / 6.0
     least = _ABOVE_NOISE * noise / (fine_px**2 * math.sqrt(8 * math.pi))
     # A ridge of the gradient is the middle of an edge. Coarse ridges would merge the edges of small faces.
     is_edge = (fine > max(least, 1e-3)) & (fine >= cv2.dilate(fine, np.ones((3, 3), np.uint8)))
@@ -75,6 +75,13 @@ def edge_blur_px(gray: Gray, fine_px: float = _LARGE_FACE_PX) -> float:
     ratio2 = (fine[strong] / np.maximum(coarse[strong], 1e-6)) ** 2
     blur_px2 = (coarse_px**2 - ratio2 * fine_px**2) / np.maximum(ratio2 - 1, 1e-3)
     return math.sqrt(min(max(float(np.median(blur_px2)) - _PIXEL_PX2, 0.0), _LARGEST_PX**2))
+
+
+def _median_level(values: Gray) -> float:
+    """The median of values of at least 0, each cut to a whole number; four times as fast as numpy's."""
+    up_to = np.cumsum(np.bincount(values.astype(np.uint16).ravel()))
+    low, high = np.searchsorted(up_to, [(values.size - 1) // 2, values.size // 2], side="right")
+    return float(low + high) / 2
 
 
 def _gradient(gray: Gray, scale_px: float) -> Gray:

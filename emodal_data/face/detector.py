@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from emodal_data.face.models import Model, sigmoid
-from emodal_data.face.types import Box, Detection, Picture, Points
+from emodal_data.face.types import AnyPicture, Box, Detection, Picture, Points, as_rgb
 
 MODEL = "face_detection_back.tflite"
 MIN_SCORE = 0.5
@@ -29,7 +29,6 @@ SUSPECTED_SCORE = 0.2
 #: Steps of the model's two grids, in pixels of the view, and boxes a cell. The view has whole cells of the larger one.
 _GRIDS = ((16, 2), (32, 6))
 _CELL_PX = 32
-_WHOLE = slice(None), slice(None)
 #: Shapes of views whose model is kept, some 10 MB each: three for each of two sizes of frame.
 _SHAPES_KEPT = 6
 
@@ -42,7 +41,7 @@ class Detector:
         # Most frames are 16:9. Loaded now, a missing or damaged file is reported before a film is read.
         self._model(160, VIEW_PX)
 
-    def __call__(self, rgb: Picture) -> list[Detection]:
+    def __call__(self, rgb: AnyPicture) -> list[Detection]:
         """All faces, largest first. rgb: (h, w, 3) uint8."""
         height, width = rgb.shape[:2]
         longer = max(height, width)
@@ -54,32 +53,34 @@ class Detector:
                 continue
             piece_px = max(VIEW_PX // 2, round(piece * longer))
             is_near = largest_px >= CLOSER_LOOKS[-1][1] * longer
-            part = _piece_of(suspected, rgb, piece_px) if is_near else _WHOLE
-            closer = _faces(self._look(rgb[part], piece_px))
-            closer[:, :16] += np.tile([part[1].start or 0, part[0].start or 0], 8)
+            part = _piece_of(suspected, rgb.shape, piece_px) if is_near else None
+            closer = _faces(self._look(rgb if part is None else rgb[part], piece_px))
+            if part is not None:
+                closer[:, :16] += np.tile([part[1].start, part[0].start], 8)
             # A large box in a close view is part of a larger object, which a wider view has already judged.
             closer = closer[_widths(closer) < piece_px / 2]
             found = _merge(np.concatenate([_not_seen_better(found, closer, below * longer), closer]))
         if not len(found) or found[:, 16].max() < SURE_SCORE:
             # An upside-down face gets a low score and wrong keypoints; in the turned frame its score is high.
-            turned = _faces(self._look(np.asarray(cv2.rotate(rgb, cv2.ROTATE_180), np.uint8), longer))
+            turned = _faces(self._look(rgb, longer, is_turned=True))
             found = _replace_weaker(found, _half_turn(turned[turned[:, 16] >= SURE_SCORE], width, height))
         found = found[np.lexsort((found[:, 0], -_widths(found)))]
         return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2), row[8:10]) for row in found]
 
-    def _look(self, rgb: Picture, piece_px: int) -> Points:
+    def _look(self, rgb: AnyPicture, piece_px: int, is_turned: bool = False) -> Points:
         """(n, 17) rows x0, y0, x1, y1, six keypoints, score of all suspected places, several a face.
 
-        Pixels are those of `rgb`, of which piece_px fill VIEW_PX.
+        Pixels are those of `rgb`, of which piece_px fill VIEW_PX; is_turned: of `rgb` turned by 180 degrees.
         """
         height, width = rgb.shape[:2]
         scale = VIEW_PX / piece_px
         small = max(1, round(width * scale)), max(1, round(height * scale))
-        shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         across, down = (-(-length // _CELL_PX) * _CELL_PX for length in small)
         pad_x, pad_y = (across - small[0]) // 2, (down - small[1]) // 2
         view = np.full((down, across, 3), -1.0, dtype=np.float32)
-        resized = cv2.resize(rgb, small, interpolation=shrink)
+        resized = _resized(rgb, *small)
+        if is_turned:
+            resized = np.asarray(cv2.rotate(resized, cv2.ROTATE_180), np.uint8)
         view[pad_y : pad_y + small[1], pad_x : pad_x + small[0]] = resized / np.float32(127.5) - np.float32(1)
         regressors, logits = self._model(down, across)(view)
         scores = sigmoid(logits[0, :, 0])
@@ -93,6 +94,14 @@ class Detector:
         rows[:, 1:16:2] = (rows[:, 1:16:2] - pad_y) * (height / small[1])
         rows[:, 16] = scores[likely]
         return rows
+
+
+def _resized(rgb: AnyPicture, width: int, height: int) -> Picture:
+    is_smaller = width < rgb.shape[1]
+    if is_smaller and not isinstance(rgb, np.ndarray):
+        return rgb.shrunk(width, height)
+    how = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(as_rgb(rgb), (width, height), interpolation=how), np.uint8)
 
 
 @lru_cache(_SHAPES_KEPT)
@@ -110,23 +119,23 @@ def _faces(rows: Points) -> Points:
     return _merge(rows[rows[:, 16] > MIN_SCORE])
 
 
-def _piece_of(suspected: Points, rgb: Picture, piece_px: int) -> tuple[slice, slice]:
+def _piece_of(suspected: Points, shape: tuple[int, ...], piece_px: int) -> tuple[slice, slice] | None:
     """Rows and columns of a piece of the frame, of its shape, with half a box beside each suspected place.
 
-    The whole frame if no piece has them all. Boxes that a closer look could not find or that lie outside do not count.
+    None if no piece has them all. Boxes that a closer look could not find or that lie outside do not count.
     """
-    sides = np.array(rgb.shape[1::-1])
+    sides = np.array(shape[1::-1])
     middles = (suspected[:, 0:2] + suspected[:, 2:4]) / 2
     is_outside = (middles < 0).any(axis=1) | (middles > sides).any(axis=1)
     rows = suspected[~is_outside & (_widths(suspected) < piece_px / 2)]
     if not len(rows):
-        return _WHOLE
+        return None
     margin = (rows[:, 2:4] - rows[:, 0:2]) / 2
     low = np.clip((rows[:, 0:2] - margin).min(axis=0), 0, sides)
     high = np.clip((rows[:, 2:4] + margin).max(axis=0), 0, sides)
     size = np.minimum(np.rint(sides * (piece_px / sides.max())).astype(int), sides)
     if (high - low > size).any():
-        return _WHOLE
+        return None
     x, y = np.clip(np.rint((low + high - size) / 2).astype(int), 0, sides - size)
     return slice(int(y), int(y + size[1])), slice(int(x), int(x + size[0]))
 

@@ -3,10 +3,12 @@
 It downloads nothing and needs no GPU. It runs on one thread, so that the same pixels give the same numbers.
 """
 
+from dataclasses import replace
+
 from emodal_data.face.detector import Detector
 from emodal_data.face.geometry import LANDMARKS68
 from emodal_data.face.mesh import loaded_mesh
-from emodal_data.face.types import Detection, Face, Picture, as_rgb
+from emodal_data.face.types import AnyPicture, Detection, Face, as_picture
 
 #: A box with a lower score is checked with the mesh, which knows faces better; detections in tiles need it most.
 DOUBTFUL_SCORE = 0.9
@@ -21,20 +23,23 @@ class EmbeddedBackend:
         self._detector = Detector()
         self._mesh = loaded_mesh()
 
-    def detect(self, rgb: Picture) -> list[Detection]:
+    def detect(self, rgb: AnyPicture) -> list[Detection]:
         """Boxes of all faces, largest first. rgb: (h, w, 3) uint8."""
-        rgb = as_rgb(rgb)
-        return [
+        rgb = as_picture(rgb)
+        found = [
             detection
+            if detection.score >= DOUBTFUL_SCORE
+            else replace(detection, look=self._mesh.look(rgb, detection))
             for detection in self._detector(rgb)
-            if detection.score >= DOUBTFUL_SCORE or self._mesh.presence(rgb, detection) >= DENIED_SCORE
         ]
+        return [one for one in found if one.look is None or one.look.score >= DENIED_SCORE]
 
-    def landmarks(self, rgb: Picture, detection: Detection) -> Face:
+    def landmarks(self, rgb: AnyPicture, detection: Detection) -> Face:
         """Landmarks of one detected face, including the dense mesh."""
-        points, score = self._mesh(as_rgb(rgb), detection)
+        points, score = self._mesh(as_picture(rgb), detection)
         return Face(detection.box_xyxy, detection.score, points[LANDMARKS68, :2], score, points)
 
-    def faces(self, rgb: Picture) -> list[Face]:
+    def faces(self, rgb: AnyPicture) -> list[Face]:
         """All faces with landmarks, largest first. rgb: (h, w, 3) uint8."""
+        rgb = as_picture(rgb)
         return [self.landmarks(rgb, detection) for detection in self.detect(rgb)]

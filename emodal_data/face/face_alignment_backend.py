@@ -13,7 +13,7 @@ from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import Reason
 from emodal_data.face import weights as weight_files
 from emodal_data.face.embedded import EmbeddedBackend
-from emodal_data.face.types import Detection, Face, Picture, as_rgb
+from emodal_data.face.types import AnyPicture, Detection, Face, as_rgb
 
 
 class FaceAlignmentBackend:
@@ -61,7 +61,7 @@ class FaceAlignmentBackend:
                 f"{paths[0].parent} holds weights of another network: get {names} again"
             ) from exc
 
-    def detect(self, rgb: Picture) -> list[Detection]:
+    def detect(self, rgb: AnyPicture) -> list[Detection]:
         """Boxes of all faces, largest first. rgb: (h, w, 3) uint8."""
         if not self._sfd:
             return self._embedded.detect(rgb)
@@ -71,7 +71,7 @@ class FaceAlignmentBackend:
         rows = rows[np.lexsort((rows[:, 0], rows[:, 0] - rows[:, 2]))]
         return [Detection((x0, y0, x1, y1), score) for x0, y0, x1, y1, score in rows.tolist()]
 
-    def landmarks(self, rgb: Picture, detection: Detection) -> Face:
+    def landmarks(self, rgb: AnyPicture, detection: Detection) -> Face:
         """Landmarks of one detected face. Their score is the mean height of FAN's 68 heat map peaks."""
         rgb = as_rgb(rgb)
         box = np.array(detection.box_xyxy)
@@ -91,6 +91,6 @@ class FaceAlignmentBackend:
         score = float(np.clip(np.mean(scores[0]), 0.0, 1.0))
         return Face(detection.box_xyxy, detection.score, np.asarray(points[0], dtype=np.float64), score)
 
-    def faces(self, rgb: Picture) -> list[Face]:
+    def faces(self, rgb: AnyPicture) -> list[Face]:
         """All faces with landmarks, largest first. rgb: (h, w, 3) uint8."""
         return [self.landmarks(rgb, detection) for detection in self.detect(rgb)]

@@ -14,7 +14,7 @@ from emodal_data.face.expression import Expression, measure_expression
 from emodal_data.face.frontal import Frontal, frontalize
 from emodal_data.face.measures import FaceMeasures, outside_fraction, sharpness
 from emodal_data.face.pose import keypoint_yaw_deg
-from emodal_data.face.types import Box, Detection, Face, FaceBackend, Picture, as_rgb
+from emodal_data.face.types import AnyPicture, Box, Detection, Face, FaceBackend, Picture, as_picture
 from emodal_data.face.view_score import view_score
 
 #: Boxes whose score is below this share of the frame's best score are neither chosen nor counted: a box with a low
@@ -43,20 +43,28 @@ class FacePicture:
 
 
 def find_face(
-    rgb: Picture, backend: FaceBackend, config: FaceConfig, scale: float = 1.0, region: Region | None = None
+    rgb: AnyPicture,
+    backend: FaceBackend,
+    config: FaceConfig,
+    scale: float = 1.0,
+    region: Region | None = None,
 ) -> FacePicture:
     """The largest face of a frame (or the most central one, by config.choose), frontal, with its measures.
 
     rgb: (h, w, 3) uint8, or whatever as_rgb accepts. scale: pixels of `rgb` per pixel of the film.
     region: only faces whose centre lies in it are chosen from. Raises Dropped(NO_FACE). Applies no threshold.
     """
-    rgb = as_rgb(rgb)
+    rgb = as_picture(rgb)
     found = backend.detect(rgb)
     return picture_face(rgb, found, rank_faces(rgb, found, config, scale, region), backend, config, scale)
 
 
 def rank_faces(
-    rgb: Picture, found: list[Detection], config: FaceConfig, scale: float = 1.0, region: Region | None = None
+    rgb: AnyPicture,
+    found: list[Detection],
+    config: FaceConfig,
+    scale: float = 1.0,
+    region: Region | None = None,
 ) -> list[Detection]:
     """Those of the faces that a backend found that find_face chooses from, the one that it takes first.
 
@@ -73,7 +81,7 @@ def rank_faces(
 
 
 def picture_face(
-    rgb: Picture,
+    rgb: AnyPicture,
     found: list[Detection],
     ranked: list[Detection],
     backend: FaceBackend,
@@ -115,7 +123,7 @@ def picture_face(
     return FacePicture(frontal.image, measures, expression, face, hidden)
 
 
-def _within(detections: list[Detection], region: Region, rgb: Picture, scale: float) -> list[Detection]:
+def _within(detections: list[Detection], region: Region, rgb: AnyPicture, scale: float) -> list[Detection]:
     """The detections whose centre lies in the region, in their order."""
     height, width = rgb.shape[:2]
 

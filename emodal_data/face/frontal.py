@@ -10,13 +10,12 @@ from functools import cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face.geometry import LANDMARKS68, Floats, canonical_face
 from emodal_data.face.pose import Head, Pose, fit_head
 from emodal_data.face.surface import PX_PER_CM, TOP_CM, Grid, Surface, canonical_surface
-from emodal_data.face.types import Picture, Points
+from emodal_data.face.types import AnyPicture, Picture, Points, around
 
 #: Width in the photo of an output pixel, as a share of its width in a frontal photo: below the first it counts as
 #: hidden, above the second as seen.
@@ -61,7 +60,7 @@ class Frontal:
     head: Head
 
 
-def frontalize(picture: npt.NDArray[np.uint8], landmarks: Points) -> Frontal:
+def frontalize(picture: AnyPicture, landmarks: Points) -> Frontal:
     """The face of `landmarks` seen from the front, gray.
 
     picture: (h, w, 3) RGB or (h, w) gray, uint8. landmarks: (68, 2) pixels of it, iBUG order; or all 468 mesh
@@ -90,27 +89,21 @@ def _project(pose: Pose, surface: Surface, depth_cm: Grid) -> tuple[Grid, Grid]:
     return np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.float32)
 
 
-def _sample(picture: npt.NDArray[np.uint8], where_x: Grid, where_y: Grid, shrink: float) -> Grid:
+def _sample(picture: AnyPicture, where_x: Grid, where_y: Grid, shrink: float) -> Grid:
     """Gray values at (128, 128) pixel positions; `shrink`: picture pixels per output pixel."""
     height, width = picture.shape[:2]
-    left, right = _window(where_x, width)
-    top, bottom = _window(where_y, height)
-    part = picture[top:bottom, left:right]
+    columns, rows = around(where_x, width), around(where_y, height)
+    part = picture[rows, columns]
     gray = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) if part.ndim == 3 else part
-    where_x, where_y = where_x - left, where_y - top
+    where_x, where_y = where_x - columns.start, where_y - rows.start
     if shrink > SHRINK_FROM:
-        size = max(1, round((right - left) / shrink)), max(1, round((bottom - top) / shrink))
-        where_x = (where_x + 0.5) * np.float32(size[0] / (right - left)) - np.float32(0.5)
-        where_y = (where_y + 0.5) * np.float32(size[1] / (bottom - top)) - np.float32(0.5)
+        high, wide = gray.shape
+        size = max(1, round(wide / shrink)), max(1, round(high / shrink))
+        where_x = (where_x + 0.5) * np.float32(size[0] / wide) - np.float32(0.5)
+        where_y = (where_y + 0.5) * np.float32(size[1] / high) - np.float32(0.5)
         gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
     sampled = cv2.remap(gray, where_x, where_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(sampled, dtype=np.float32)
-
-
-def _window(where: Grid, length: int) -> tuple[int, int]:
-    """First and last-plus-one of the pixels around the positions, at least one, within the picture."""
-    low = min(max(math.floor(where.min()) - 2, 0), length - 1)
-    return low, max(low + 1, min(math.ceil(where.max()) + 3, length))
 
 
 def _seen(depth_cm: Grid, viewer: Floats) -> Grid:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from emodal_data.face.geometry import canonical_face
 from emodal_data.face.models import Model, Tensor, sigmoid
-from emodal_data.face.types import Detection, Picture, Points
+from emodal_data.face.types import AnyPicture, Detection, Look, Points, around
 
 MODEL = "face_landmark.tflite"
 #: Side of the crop in sides of the face's mesh: the model was trained with this margin.
@@ -40,25 +40,27 @@ class Mesh:
         self._model = Model(MODEL)
         self._mirror = canonical_face().mirror
 
-    def __call__(self, rgb: Picture, detection: Detection) -> tuple[Points, float]:
+    def __call__(self, rgb: AnyPicture, detection: Detection) -> tuple[Points, float]:
         """Points (468, 3): x, y in pixels, z in pixels away from the camera; and the score, 0 to 1.
 
         The model runs on the crop and on its mirror image. The points are the mean of the two, so a mirrored photo
         gives mirrored points.
         """
-        crop, to_picture = self._face_crop(rgb, detection)
-        here, score = self._look(crop)
-        there, other_score = self._look(np.asarray(cv2.flip(crop, 1), np.float32))
+        seen = (
+            detection.look if detection.look and detection.look.picture is rgb else self.look(rgb, detection)
+        )
+        here, there, other_score = seen.points, *self._look(np.asarray(cv2.flip(seen.crop, 1), np.float32))
         there = (there * [-1.0, 1.0, 1.0] + [self._model.side_px - 1.0, 0.0, 0.0])[self._mirror]
         apart = np.linalg.norm((here - there)[:, :2], axis=1).mean() / self._model.side_px
         agreement = 1.0 / (1.0 + float(apart / DOUBTFUL_DISAGREEMENT) ** 4)
-        return _in_picture((here + there) / 2, to_picture), min(score, other_score) * agreement
+        return _in_picture((here + there) / 2, seen.to_picture), min(seen.score, other_score) * agreement
 
-    def presence(self, rgb: Picture, detection: Detection) -> float:
-        """The model's own score of a face being there, 0 to 1."""
-        return self._look(self._face_crop(rgb, detection)[0])[1]
+    def look(self, rgb: AnyPicture, detection: Detection) -> Look:
+        """One run of the model: is there a face?"""
+        crop, to_picture = self._face_crop(rgb, detection)
+        return Look(rgb, crop, to_picture, *self._look(crop))
 
-    def _face_crop(self, rgb: Picture, detection: Detection) -> tuple[Tensor, Points]:
+    def _face_crop(self, rgb: AnyPicture, detection: Detection) -> tuple[Tensor, Points]:
         """An upright crop of the face and the (2, 3) map to the picture; see _crop.
 
         It is cut by the detector's keypoints. If there are none, or the head leans far, by the points of a first look.
@@ -80,13 +82,21 @@ class Mesh:
             rgb, rotation @ ((low + high) / 2), CROP_SIDES * float((high - low).max()), turn_rad
         )
 
-    def _crop(self, rgb: Picture, centre: Points, side_px: float, turn_rad: float) -> tuple[Tensor, Points]:
+    def _crop(
+        self, rgb: AnyPicture, centre: Points, side_px: float, turn_rad: float
+    ) -> tuple[Tensor, Points]:
         """The model's input, (side, side, 3) in 0 to 1, and the (2, 3) map from its pixels to the picture's."""
         side = self._model.side_px
         linear = max(side_px, 1.0) / side * _rotation(turn_rad)
         to_picture = np.column_stack([linear, centre - linear @ [side / 2, side / 2]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        crop = cv2.warpAffine(rgb, to_picture, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+        corners = centre + (np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]]) * side / 2) @ linear.T
+        columns, rows = (
+            around(each, length) for each, length in zip(corners.T, rgb.shape[1::-1], strict=True)
+        )
+        in_part = to_picture - [[0.0, 0.0, columns.start], [0.0, 0.0, rows.start]]
+        part = rgb[rows, columns]
+        crop = cv2.warpAffine(part, in_part, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT)
         return crop.astype(np.float32) / np.float32(255), to_picture
 
     def _look(self, crop: Tensor) -> tuple[Points, float]:

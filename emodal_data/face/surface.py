@@ -60,11 +60,21 @@ def canonical_surface() -> Surface:
         twice_area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
         if twice_area <= 0:  # seen from behind
             continue
-        u = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / twice_area
-        v = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / twice_area
+        (left, low), (right, high) = corners[:, :2].min(axis=0), corners[:, :2].max(axis=0)
+        # One pixel more, because of rounding.
+        columns, rows = (
+            slice(max(0, first - 1), last + 1)
+            for first, last in (
+                np.searchsorted(x[0], (left, right)),
+                np.searchsorted(-y[:, 0], (-high, -low)),
+            )
+        )
+        across, up = x[rows, columns], y[rows, columns]
+        u = ((across - a[0]) * (c[1] - a[1]) - (up - a[1]) * (c[0] - a[0])) / twice_area
+        v = ((b[0] - a[0]) * (up - a[1]) - (b[1] - a[1]) * (across - a[0])) / twice_area
         covered = (u >= 0) & (v >= 0) & (u + v <= 1)
         height = corners[0, 2] + u * (corners[1, 2] - corners[0, 2]) + v * (corners[2, 2] - corners[0, 2])
-        z = np.where(covered, np.maximum(z, height), z)
+        z[rows, columns] = np.where(covered, np.maximum(z[rows, columns], height), z[rows, columns])
     inside = np.isfinite(z)
     distance_px, nearest = _nearest_inside(inside)
     z[~inside] = z[nearest] - _FALL * distance_px / PX_PER_CM
@@ -83,9 +93,11 @@ def _nearest_inside(inside: npt.NDArray[np.bool_]) -> tuple[Floats, tuple[Places
     edge = inside & (cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     columns, rows = np.nonzero(edge.T)
     y, x = np.nonzero(~inside)
-    squares = (y[:, None] - rows) ** 2 + (x[:, None] - columns) ** 2
+    # In 16 bits, which hold all squares of the grid, this takes a tenth of the time.
+    lengths = np.arange(FACE_SIDE_PX, dtype=np.int16)[:, np.newaxis]
+    squares = ((lengths - rows.astype(np.int16)) ** 2)[y] + ((lengths - columns.astype(np.int16)) ** 2)[x]
     nearest = squares.argmin(axis=1)
-    return np.sqrt(squares.min(axis=1)), (rows[nearest], columns[nearest])
+    return np.sqrt(squares.min(axis=1), dtype=np.float64), (rows[nearest], columns[nearest])
 
 
 @cache

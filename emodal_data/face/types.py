@@ -1,5 +1,6 @@
 """The types that the files of this room exchange: pictures, detections, faces, and the interface of a backend."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,17 +14,41 @@ Points = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
 
+class LazyPicture(Protocol):
+    """A picture whose RGB is computed where it is asked for. shape: (h, w, 3)."""
+
+    shape: tuple[int, int, int]
+
+    @property
+    def whole(self) -> Picture:
+        """(h, w, 3) uint8."""
+        ...
+
+    def __getitem__(self, part: tuple[slice, slice]) -> Picture:
+        """The same as whole[part]: rows and columns."""
+        ...
+
+    def shrunk(self, width: int, height: int) -> Picture:
+        """The whole picture shrunk by area, (height, width, 3)."""
+        ...
+
+
+AnyPicture = Picture | LazyPicture
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """A face box. box_xyxy: pixels, may reach beyond the picture. score: 0 to 1.
 
     eyes: (2, 2) pixels, image left first (of an upright face); nose: (2,) its tip; None if the detector gives none.
+    look: what the mesh saw there, if it was asked already.
     """
 
     box_xyxy: Box
     score: float
     eyes: Points | None = None
     nose: Points | None = None
+    look: "Look | None" = None
 
     @property
     def width_px(self) -> float:
@@ -34,6 +59,21 @@ class Detection:
     def area_px2(self) -> float:
         """Area of the box."""
         return self.width_px * (self.box_xyxy[3] - self.box_xyxy[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the mesh saw in the crop of a detected face of a picture.
+
+    crop: (side, side, 3) float32, 0 to 1. to_picture: (2, 3) map from its pixels. points: (468, 3), in its pixels.
+    score: of a face being there, 0 to 1.
+    """
+
+    picture: AnyPicture
+    crop: npt.NDArray[np.float32]
+    to_picture: Points
+    points: Points
+    score: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,27 +93,40 @@ class Face:
 
 
 class FaceBackend(Protocol):
-    """Detects faces and their landmarks. Pictures are (h, w, 3) uint8 RGB."""
+    """Detects faces and their landmarks. Pictures are (h, w, 3) uint8 RGB, or give it; see as_rgb()."""
 
-    def detect(self, rgb: Picture) -> list[Detection]:
+    def detect(self, rgb: AnyPicture) -> list[Detection]:
         """Boxes of all faces, largest first."""
         ...
 
-    def landmarks(self, rgb: Picture, detection: Detection) -> Face:
+    def landmarks(self, rgb: AnyPicture, detection: Detection) -> Face:
         """Landmarks of one detected face."""
         ...
 
-    def faces(self, rgb: Picture) -> list[Face]:
+    def faces(self, rgb: AnyPicture) -> list[Face]:
         """All faces with landmarks, largest first."""
         ...
 
 
-def as_rgb(picture: npt.NDArray[Any]) -> Picture:
+def around(where: npt.NDArray[Any], length: int) -> slice:
+    """The pixels around some positions along a side of a picture of this length; at least one."""
+    low = min(max(math.floor(where.min()) - 2, 0), length - 1)
+    return slice(low, max(low + 1, min(math.ceil(where.max()) + 3, length)))
+
+
+def as_picture(picture: "npt.NDArray[Any] | LazyPicture") -> AnyPicture:
+    """A picture that is computed where it is asked for, as it is; any other by as_rgb()."""
+    return as_rgb(picture) if isinstance(picture, np.ndarray) else picture
+
+
+def as_rgb(picture: "npt.NDArray[Any] | LazyPicture") -> Picture:
     """A picture as (h, w, 3) uint8 RGB.
 
     picture: gray (h, w) or (h, w, 1), RGB, or RGBA (alpha is ignored); uint8, or uint16 of full scale 65535.
     Raises InputError for anything else.
     """
+    if not isinstance(picture, np.ndarray):
+        return picture.whole
     if picture.dtype == np.uint16:
         picture = (picture >> 8).astype(np.uint8)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or 0 in picture.shape:

@@ -12,6 +12,7 @@ from av.codec.context import Flags
 from numpy.typing import NDArray
 
 from emodal_data.core.sizes import RATE_HZ
+from emodal_data.media.decoded_picture import DecodedPicture
 
 #: Keeps FFmpeg's version, and the random number that its muxers draw for each file, out of the bytes.
 _BITEXACT = "+bitexact"
@@ -82,11 +83,13 @@ def pcm16(samples: np.ndarray) -> np.ndarray:
     return pcm
 
 
-def preview_frame(picture: NDArray[np.uint8], side_px: int = FRAME_SIDE_PX) -> bytes:
+def preview_frame(picture: NDArray[np.uint8] | DecodedPicture, side_px: int = FRAME_SIDE_PX) -> bytes:
     """A picture as a JPEG whose longest side is side_px at most. picture: uint8, (h, w, 3) RGB or (h, w) gray."""
     height, width = picture.shape[:2]
     scale = min(1.0, side_px / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
+    if isinstance(picture, DecodedPicture):
+        picture = picture.shrunk(*size)
     # Halving is so much faster than any other shrinking by area that it comes first; values change by 1 of 255 at most.
     while picture.shape[1] >= 2 * size[0] and picture.shape[0] >= 2 * size[1]:
         half = picture.shape[1] // 2, picture.shape[0] // 2

@@ -20,6 +20,7 @@ from emodal_data.media.audio import AudioReader, AudioSpan
 from emodal_data.media.clock import Clock
 from emodal_data.media.colours import container_colours
 from emodal_data.media.cropping import container_crop
+from emodal_data.media.decoded_picture import RGB, DecodedPicture
 from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.guard import (
     Budget,
@@ -40,16 +41,21 @@ from emodal_data.media.video import VideoReader
 class Frame:
     """The picture on screen at a time, as a viewer sees it.
 
-    rgb: (h, w, 3) uint8, upright, square pixels. pts_s: when it came on screen, on the film clock.
+    picture: its pixels, or a DecodedPicture that gives them. pts_s: when it came on screen, on the film clock.
     error_s: how long it had been on screen by then. corrupt_frames: damaged frames it was decoded from.
     scale: pixels of rgb per pixel of the upright, square-pixel film frame.
     """
 
-    rgb: NDArray[np.uint8]
+    picture: RGB | DecodedPicture
     pts_s: float
     error_s: float
     corrupt_frames: int
     scale: float
+
+    @property
+    def rgb(self) -> RGB:
+        """(h, w, 3) uint8, upright, square pixels."""
+        return self.picture.whole if isinstance(self.picture, DecodedPicture) else self.picture
 
 
 class Film(AbstractContextManager["Film"]):
@@ -96,9 +102,9 @@ class Film(AbstractContextManager["Film"]):
         """
         with damage_is(Reason.FRAME_UNREADABLE, f"at {t_s:.3f} s"):
             decoded = self._video.frame_on_screen(t_s, Budget.of(self._config))
-            rgb, scale = self._converter.convert(decoded.frame, decoded.pixel_shape, max_side_px)
+            picture, scale = self._converter.picture(decoded.frame, decoded.pixel_shape, max_side_px)
         pts_s = self._video.seconds(decoded.pts)
-        return Frame(rgb, pts_s, t_s - pts_s, decoded.corrupt_frames, scale)
+        return Frame(picture, pts_s, t_s - pts_s, decoded.corrupt_frames, scale)
 
     def audio(self, start_s: float, end_s: float) -> NDArray[np.float32]:
         """The span's sound: (round(end_s * 16000) - round(start_s * 16000),) float32, 16 kHz mono."""

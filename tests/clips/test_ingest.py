@@ -164,7 +164,7 @@ class FilmOfOneFace:
         self.looked_s.append(round(t_s, 6))
         shown = self.from_s <= t_s < self.to_s
         return Frame(
-            rgb=np.full((4, 4, 3), shown, np.uint8), pts_s=t_s, error_s=0.0, corrupt_frames=0, scale=1.0
+            picture=np.full((4, 4, 3), shown, np.uint8), pts_s=t_s, error_s=0.0, corrupt_frames=0, scale=1.0
         )
 
     def audio_span(self, start_s: float, end_s: float) -> AudioSpan:

@@ -18,7 +18,7 @@ from emodal_data.face import LANDMARKS68, Detection, Face, canonical_face
 
 class Middle:
     def detect(self, rgb):
-        height, width = rgb.shape[:2]
+        height, width = (rgb + 0).shape[:2]  # an array
         side = min(height, width) / 2
         left, top = (width - side) / 2, (height - side) / 2
         return [Detection((left, top, left + side, top + side), 0.8)]
@@ -65,6 +65,25 @@ def test_the_detector_of_an_installed_package_is_used_by_its_name(toy):
     (face,) = find_faces(np.zeros((200, 200, 3), np.uint8), create_backend("middle"))
     expected = canonical_face().vertices_cm[LANDMARKS68][:, :2] * [1, -1] * 100 / 16 + 100
     np.testing.assert_allclose(face.landmarks68, expected)
+
+
+class Late:
+    """A picture that has no pixels before all of them are asked for."""
+
+    shape = 240, 320, 3
+    whole = np.full(shape, 90, np.uint8)
+
+    def __getitem__(self, part):
+        return self.whole[part]
+
+
+def test_the_detector_of_an_installed_package_gets_all_pixels_of_a_frame(toy):
+    config = FaceConfig(backend="middle")
+    backend = create_backend("middle")
+    late, whole = (find_face(picture, backend, config) for picture in (Late(), Late.whole))
+    assert late.measures == whole.measures
+    np.testing.assert_array_equal(late.image, whole.image)
+    assert len(backend.faces(Late())) == 1
 
 
 def test_a_backend_that_does_not_exist_is_refused_with_the_names_of_those_that_do(toy):

@@ -38,7 +38,7 @@ def filmed(path: Path, rgb: np.ndarray, codec="libx264", pix_fmt="yuv420p"):
 
 def found_in(path: Path, backend, rgb: np.ndarray, **how) -> FacePicture:
     frame = filmed(path, rgb, **how)
-    return find_face(frame.rgb, backend, CONFIG, scale=frame.scale)
+    return find_face(frame.picture, backend, CONFIG, scale=frame.scale)
 
 
 def scene(photo, *places, height=720, width=1280):
@@ -59,6 +59,18 @@ def scene(photo, *places, height=720, width=1280):
 
 def alike(a: FacePicture, b: FacePicture) -> float:
     return float(np.corrcoef(a.image.ravel(), b.image.ravel())[0, 1])
+
+
+@pytest.mark.parametrize("places", [[(700, 330, 180)], [(300, 200, 70)], [(600, 360, 180), (950, 330, 150)]])
+def test_a_frame_that_is_converted_in_parts_has_the_faces_of_the_whole(tmp_path, photo, backend, places):
+    frame = filmed(tmp_path / "scene.mp4", scene(photo, *places))
+    assert not isinstance(frame.picture, np.ndarray)
+    in_parts = find_face(frame.picture, backend, CONFIG)
+    whole = find_face(frame.rgb, backend, CONFIG)
+    assert in_parts.measures.faces_in_frame == whole.measures.faces_in_frame == len(places)
+    assert np.abs(np.subtract(in_parts.face.box_xyxy, whole.face.box_xyxy)).max() < 1
+    assert in_parts.measures.landmark_score == pytest.approx(whole.measures.landmark_score, abs=0.03)
+    assert alike(in_parts, whole) > 0.99
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """The mesh: its points are the same for a mirrored face, and its score is low where they are guessed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,21 @@ def test_the_points_of_a_mirrored_photo_are_the_mirrored_points(mesh, photo, bac
     assert score == pytest.approx(other_score, abs=0.05)
 
 
+def test_what_the_mesh_saw_at_a_doubtful_box_is_used_for_its_points_in_the_same_picture_only(
+    mesh, photo, backend
+):
+    (found,) = backend.detect(photo)
+    fresh = replace(found, look=None)
+    looked = replace(found, look=mesh.look(photo, fresh))
+    points, score = mesh(photo, looked)
+    np.testing.assert_array_equal(points, mesh(photo, fresh)[0])
+    assert score == mesh(photo, fresh)[1]
+    dark = photo // 2
+    np.testing.assert_array_equal(mesh(dark, looked)[0], mesh(dark, fresh)[0])
+    marked = replace(looked, look=replace(looked.look, points=looked.look.points + 9))
+    assert np.abs(mesh(photo, marked)[0] - points).max() > 1
+
+
 def test_faces_that_are_plainly_seen_keep_a_high_score(mesh, backend, photo):
     actor = Actor(photo, backend)
     for yaw_deg in (-30, 0, 30):
@@ -47,7 +64,7 @@ def test_faces_that_are_plainly_seen_keep_a_high_score(mesh, backend, photo):
 def test_guessed_points_of_a_far_turned_face_score_low_though_a_face_is_there(mesh, backend, photo, yaw_deg):
     rgb = Actor(photo, backend).draw(yaw_deg).rgb
     detection = backend.detect(rgb)[0]
-    assert mesh.presence(rgb, detection) > 0.9
+    assert mesh.look(rgb, detection).score > 0.9
     assert mesh(rgb, detection)[1] < 0.5
 
 
@@ -61,4 +78,4 @@ def test_a_far_turned_face_whose_yaw_is_not_seen_is_dropped_for_its_landmarks(ba
 def test_a_picture_without_a_face_scores_nothing(mesh):
     blank = np.full((300, 300, 3), 128, np.uint8)
     box = Detection((50.0, 50.0, 250.0, 250.0), 0.9)
-    assert mesh.presence(blank, box) < 0.1 and mesh(blank, box)[1] < 0.1
+    assert mesh.look(blank, box).score < 0.1 and mesh(blank, box)[1] < 0.1

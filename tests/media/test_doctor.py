@@ -164,7 +164,7 @@ def test_a_wrong_frame_is_found_by_its_stamp_and_by_its_picture(
 
     def dark(film: Film, t_s: float, max_side_px: int | None = None) -> Frame:
         frame = right(film, t_s, max_side_px)
-        return replace(frame, rgb=np.zeros_like(frame.rgb))
+        return replace(frame, picture=np.zeros_like(frame.rgb))
 
     with open_film(path) as film:
         assert compare_frames(film, path, CONFIG, [1.01, 2.5]) == []

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from emodal_data.core.config import ClipsConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media import Frame, open_film
+from emodal_data.media.decoded_picture import DecodedPicture
 from emodal_data.media.doctor import examine_film
 from emodal_data.media.frame_conversion import FrameConverter
 from emodal_data.media.tone_mapping import hlg_nits, pq_nits, tone_mapped
@@ -273,3 +275,83 @@ def test_what_the_container_crops_is_not_shown(
     assert not [fault for fault in found.faults if "no sound track" not in fault]
     note = "the container crops the picture: 10 pixels above, 6 below, 11 left and 21 right"
     assert (note in found.notes) == (expected.shape[:2] == (80, 160))
+
+
+NOISE = np.random.default_rng(3).integers(0, 256, (360, 640, 3), dtype=np.uint8)
+NOISE = cv2.GaussianBlur(NOISE, (0, 0), 1.5)
+
+
+def noise_frame(form: str, height: int = 360, width: int = 640, **colours: int) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(NOISE[:height, :width].copy(), format="rgb24").reformat(format=form)
+    for name, value in colours.items():
+        setattr(frame, name, value)
+    frame.time_base = Fraction(1, 25)
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("form", "colours"),
+    [
+        ("yuv420p", {}),
+        ("yuv420p", {"colorspace": 1, "color_range": 1}),
+        ("yuv420p", {"colorspace": 5, "color_range": 2}),
+        ("yuvj420p", {}),
+        ("yuv422p", {"colorspace": 9}),
+        ("yuv444p", {}),
+        ("yuv420p10le", {"colorspace": 9}),
+    ],
+)
+def test_a_part_has_the_bytes_of_the_whole_picture(form: str, colours: dict[str, int]) -> None:
+    converter, frame = FrameConverter(), noise_frame(form, **colours)
+    whole, _ = converter.convert(frame, 1.0, None)
+    for rows, columns in [
+        (slice(0, 40), slice(0, 50)),
+        (slice(101, 158), slice(203, 310)),
+        (slice(330, 360), slice(611, 640)),
+        (slice(150, 151), slice(639, 640)),
+        (slice(17, 340), slice(30, 620)),
+        (slice(None), slice(None)),
+    ]:
+        picture, _ = converter.picture(frame, 1.0, None)
+        assert isinstance(picture, DecodedPicture)
+        np.testing.assert_array_equal(picture[rows, columns], whole[rows, columns])
+        np.testing.assert_array_equal(picture[rows, columns], whole[rows, columns])  # kept
+        np.testing.assert_array_equal(picture.whole, whole)
+
+
+@pytest.mark.parametrize("size", [(640, 360), (320, 180), (256, 144), (91, 51)])
+def test_a_small_view_is_the_whole_picture_shrunk_by_area(size: tuple[int, int]) -> None:
+    converter, frame = FrameConverter(), noise_frame("yuv420p", colorspace=1)
+    picture, _ = converter.picture(frame, 1.0, None)
+    assert isinstance(picture, DecodedPicture)
+    small = picture.shrunk(*size)
+    picture[100:200, 100:200]
+    np.testing.assert_array_equal(picture.shrunk(*size), small)  # whatever was asked for before
+    expected = cv2.resize(picture.whole, size, interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - expected).mean() < 2  # in noise, the hardest case
+
+
+def test_a_large_frame_is_shrunk_as_a_whole_and_its_parts_are_cut_from_that() -> None:
+    converter, frame = FrameConverter(), noise_frame("yuv420p")
+    whole, scale = converter.convert(frame, 1.0, 400)
+    picture, _ = converter.picture(frame, 1.0, 400)
+    assert isinstance(picture, DecodedPicture)
+    assert (picture.shape, scale) == ((225, 400, 3), 0.625)
+    np.testing.assert_array_equal(picture[50:90, 301:350], whole[50:90, 301:350])
+    expected = cv2.resize(whole, (128, 72), interpolation=cv2.INTER_AREA)
+    assert np.abs(picture.shrunk(128, 72).astype(int) - expected).mean() < 2
+
+
+@pytest.mark.parametrize(
+    ("frame", "pixel_shape"),
+    [
+        (noise_frame("yuv420p", height=359), 1.0),  # the chroma of odd sides is stretched
+        (noise_frame("yuv420p", width=639), 1.0),
+        (noise_frame("yuv420p"), 4 / 3),
+        (noise_frame("gray"), 1.0),
+        (noise_frame("yuv420p10le", color_trc=16), 1.0),  # HDR
+    ],
+)
+def test_other_frames_are_converted_at_once(frame: av.VideoFrame, pixel_shape: float) -> None:
+    picture, _ = FrameConverter().picture(frame, pixel_shape, None)
+    assert isinstance(picture, np.ndarray)
