@@ -30,6 +30,9 @@ ROOT = Path(__file__).parents[2]
 #: What the command line of a process that runs a flow holds.
 FLOW_COMMANDS = ("prefect.engine", "prefect.flow_engine", "flow-run execute")
 
+#: A password as .env may have it in single quotes.
+ANY_PASSWORD = 'p@ss:w/rd%41#?&= "é$x\\'
+
 #: Marks every process of a stack and all it starts, so that none outlives the tests.
 MARK = "EMODAL_TEST_STACK"
 
@@ -64,8 +67,11 @@ def free_port() -> int:
         return port
 
 
-def wait_until(what: str, done: Callable[[], Any], timeout_s: float, every_s: float = 0.3) -> Any:
-    """What done() returns once that is true. Fails the test after timeout_s."""
+def wait_until(what: str, done: Callable[[], Any], timeout_s: float, every_s: float = 1.0) -> Any:
+    """What done() returns once that is true. Fails the test after timeout_s.
+
+    A question a second: ten milliseconds of the server each.
+    """
     deadline_s = time.monotonic() + timeout_s
     while time.monotonic() < deadline_s:
         if result := done():
@@ -144,7 +150,7 @@ class Stack:
         """Start a service and wait until its health check passes."""
         self.start(service)
         # Each check is a program, which takes from the service the time that it starts in.
-        wait_until(f"{service} is healthy", lambda: self.is_healthy(service), timeout_s, every_s=1)
+        wait_until(f"{service} is healthy", lambda: self.is_healthy(service), timeout_s)
 
     def start_all(self) -> None:
         """Start database, server and worker in the order that they depend on each other, with the deployment."""
@@ -326,7 +332,7 @@ class Postgres:
         server = self.start()
         try:
             make = ["createdb", "-h", "127.0.0.1", "-p", self._port, "-U", user, database]
-            wait_until("the database is made", lambda: self._succeeds(*make), 60)
+            wait_until("the database is made", lambda: self._succeeds(*make), 60, every_s=0.3)
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(timeout=30)
