@@ -54,10 +54,14 @@ def busy_at_times(environ, start):
 run_simple("0.0.0.0", 9000, busy_at_times, threaded=True)
 """
 
-#: Copies a folder of this machine into the bucket, or a folder of the bucket to the host's own disk.
-COPY = "import fsspec, sys; store = fsspec.filesystem('s3'); getattr(store, sys.argv[1])(*sys.argv[2:], recursive=True)"
-
-HASHES = "import sys, pathlib, tests.folder_hashes as t; print(t.hashes(pathlib.Path(sys.argv[1])))"
+#: Makes the bucket and copies a folder of this machine into it.
+PUT = f"import fsspec, sys; s3 = fsspec.filesystem('s3'); s3.mkdir('{BUCKET}'); s3.put(*sys.argv[1:], recursive=True)"
+#: Copies a folder of the bucket to the host's own disk, and prints what is there.
+GET = """
+import fsspec, pathlib, sys, tests.folder_hashes
+fsspec.filesystem("s3").get(*sys.argv[1:], recursive=True)
+print(tests.folder_hashes.hashes(pathlib.Path(sys.argv[2])))
+"""
 
 
 class Site:
@@ -157,8 +161,7 @@ def test_hosts_that_fail_make_what_one_machine_makes(site: Site, few_films: Path
         train=False,
     )
     clips = build_and_train(alone)["clips_read"]
-    site.run(sys.executable, "-c", f"import fsspec; fsspec.filesystem('s3').mkdir('{BUCKET}')")
-    site.run(sys.executable, "-c", COPY, "put", f"{few_films}/", f"s3://{BUCKET}/")
+    site.run(sys.executable, "-c", PUT, f"{few_films}/", f"s3://{BUCKET}/")
     lost, slow = site.add_worker(), site.add_worker()
     build = site.build("--set", "split.allow_imbalance=true", "--set", "clips.reel_size=1")
 
@@ -177,11 +180,8 @@ def test_hosts_that_fail_make_what_one_machine_makes(site: Site, few_films: Path
     is_done.set()
     slowed.join()
 
-    site.run(sys.executable, "-c", COPY, "get", f"s3://{BUCKET}/out/dataset/", f"{site.flow.disk}/made/")
-    assert (
-        site.run(sys.executable, "-c", HASHES, f"{site.flow.disk}/made")
-        == f"{hashes(alone.out / 'dataset')}\n"
-    )
+    made = site.run(sys.executable, "-c", GET, f"s3://{BUCKET}/out/dataset/", f"{site.flow.disk}/made/")
+    assert made == f"{hashes(alone.out / 'dataset')}\n"
 
     assert re.search(rf"Remove worker.*{lost.address}", site.log("scheduler"))
     assert "503 " in site.log("bucket")
