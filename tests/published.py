@@ -1,5 +1,7 @@
 """Datasets that were published from clips that were never in a film."""
 
+import shutil
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -154,7 +156,21 @@ def planned(folder: Path, config: DatasetConfig | None = None, films: int = 5) -
 
 
 def written(tmp_path: Path, name: str, config: DatasetConfig | None = None) -> Path:
-    config = config or DatasetConfig()
+    """A dataset in tmp_path/name and its store in tmp_path/clips: copies, as a small dataset takes half a second."""
+    made = _made_once((config or DatasetConfig()).model_dump_json())
+    shutil.copytree(made / "clips", tmp_path / "clips", dirs_exist_ok=True)
+    return shutil.copytree(made / "dataset", tmp_path / name)
+
+
+@cache
+def _made_once(settings: str) -> Path:
+    folder = Path(tempfile.mkdtemp())  # in the folder of all temporary files, which goes with the run
+    written_anew(folder, "dataset", DatasetConfig.model_validate_json(settings))
+    return folder
+
+
+def written_anew(tmp_path: Path, name: str, config: DatasetConfig) -> Path:
+    """As written, but made by this call: for tests of how datasets are made."""
     return publish(planned(tmp_path / "clips", config), tmp_path / name, config)
 
 

@@ -16,7 +16,7 @@ from emodal_data.dataset.compare import compare_datasets, format_differences, is
 from emodal_data.dataset.folder import previous_split
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.read import read_split
-from tests.published import fake_clips, publish, written
+from tests.published import fake_clips, publish, written, written_anew
 
 CONFIG = DatasetConfig.model_validate({"split": {"allow_imbalance": True}})
 
@@ -46,7 +46,7 @@ def changed(
 
 
 def test_two_builds_of_the_same_are_equal(one: Path, tmp_path: Path) -> None:
-    differences = compare_datasets(one, written(tmp_path, "dataset", CONFIG))
+    differences = compare_datasets(one, written_anew(tmp_path, "dataset", CONFIG))
     assert is_equal(differences)
     assert differences["samples"] == {"added": 0, "removed": 0, "changed": 0, "same": 46}
     assert format_differences(differences) == "equal: 46 samples"

@@ -35,7 +35,7 @@ from emodal_data.dataset.ledger import make_ledger, write_ledger
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.media.encoders import encode_flac
-from tests.published import CLEAR, complete, fake_clips, planned, written
+from tests.published import CLEAR, complete, fake_clips, planned, written, written_anew
 
 
 def test_every_row_is_kept_or_dropped_with_a_reason(tmp_path: Path) -> None:
@@ -141,7 +141,8 @@ def test_unlabelled_clips_of_test_films_stay_out_of_training(tmp_path: Path) -> 
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
-    one, two = written(tmp_path / "x", "one"), written(tmp_path / "y", "one")
+    config = DatasetConfig()
+    one, two = (written_anew(tmp_path / name, "one", config) for name in ("x", "y"))
     files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
     assert {Path("manifest.json"), Path("README.md"), Path("report/data/sheets.json")} <= set(files)
     for file in files:
@@ -331,7 +332,7 @@ def test_the_sound_stands_in_a_column_of_its_own_to_the_last_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = DatasetConfig.model_validate({"shards": {"audio": True}})
-    dataset, again = written(tmp_path, "dataset", config), written(tmp_path, "again", config)
+    dataset, again = written(tmp_path, "dataset", config), written_anew(tmp_path, "again", config)
     for path in sorted((dataset / "data").iterdir()):
         assert path.read_bytes() == (again / "data" / path.name).read_bytes()
     assert verify_dataset(dataset) == []
@@ -362,7 +363,7 @@ def test_short_term_frames_stand_in_a_column_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = DatasetConfig.model_validate({"shards": {"audio": True}, "audio": {"short_term": True}})
-    dataset, again = written(tmp_path, "dataset", config), written(tmp_path, "again", config)
+    dataset, again = written(tmp_path, "dataset", config), written_anew(tmp_path, "again", config)
     for path in sorted((dataset / "data").iterdir()):
         assert path.read_bytes() == (again / "data" / path.name).read_bytes()
     assert verify_dataset(dataset) == []
