@@ -1,10 +1,16 @@
 """The settings of the networks and of their training, and a point in a grid of settings."""
 
+import ast
+import inspect
+import itertools
 import json
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 #: A picture of a sample that networks can take.
 PictureName = Literal["image", "rgb", "gray"]
@@ -14,9 +20,27 @@ Weight = Annotated[float, Field(ge=0.0)]
 class ModelConfig(BaseModel):
     """Networks, losses and training. Defaults are those of the poster, if it gives them."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The schema with the docstring of each setting; pydantic's own way reads the code in every process."""
+        schema = handler(core_schema)
+        settings = handler.resolve_ref_schema(schema)["properties"]
+        try:
+            code = ast.parse(inspect.getsource(sys.modules[__name__])).body
+        except OSError:  # there is no source
+            return schema
+        (body,) = (
+            node.body for node in code if isinstance(node, ast.ClassDef) and node.name == "ModelConfig"
+        )
+        for field, text in itertools.pairwise(body):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    settings[name].setdefault("description", inspect.cleandoc(words))
+        return schema
 
     name: Literal["emodal", "audio", "audio_recurrent", "image", "compare", "all"] = "compare"
     """Network to train. "compare": emodal, audio and image, for the poster's Table 1. "all": also linear baselines, and
