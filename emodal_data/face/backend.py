@@ -6,13 +6,15 @@ The backends are in embedded.py and face_alignment_backend.py, and are imported 
 import importlib.metadata
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy.typing as npt
 
 from emodal_data.core.config import FACE_BACKENDS
 from emodal_data.core.errors import InputError
-from emodal_data.face.types import AnyPicture, Detection, Face, FaceBackend, as_rgb
+from emodal_data.face.types import AnyPicture, Detection, Face, FaceBackend, as_landmarks, as_rgb
+
+_Found = TypeVar("_Found", bound=Detection | Face)
 
 
 def create_backend(
@@ -57,22 +59,6 @@ def _embedded() -> FaceBackend:
     return create_backend("embedded")
 
 
-class _OfPixels:
-    """A plug-in, which gets the pixels of whole pictures."""
-
-    def __init__(self, backend: FaceBackend) -> None:
-        self._backend = backend
-
-    def detect(self, rgb: AnyPicture) -> list[Detection]:
-        return self._backend.detect(as_rgb(rgb))
-
-    def landmarks(self, rgb: AnyPicture, detection: Detection) -> Face:
-        return self._backend.landmarks(as_rgb(rgb), detection)
-
-    def faces(self, rgb: AnyPicture) -> list[Face]:
-        return self._backend.faces(as_rgb(rgb))
-
-
 def _plugged_in(point: importlib.metadata.EntryPoint) -> FaceBackend:
     try:
         backend: FaceBackend = point.load()()
@@ -87,4 +73,45 @@ def _plugged_in(point: importlib.metadata.EntryPoint) -> FaceBackend:
         raise InputError(
             f"the plug-in {point.value} of the group {FACE_BACKENDS} has no {' and no '.join(missing)}"
         )
-    return _OfPixels(backend)
+    return _Checked(f"the face backend {point.name} ({point.value})", backend)
+
+
+class _Checked:
+    """A plug-in, which gets the pixels of whole pictures. Wrong answers end the work."""
+
+    def __init__(self, title: str, backend: FaceBackend) -> None:
+        self._title, self._backend = title, backend
+
+    def detect(self, rgb: AnyPicture) -> list[Detection]:
+        """The boxes of the plug-in, largest first, whatever its own order."""
+        found = self._list("detect", Detection, self._backend.detect(as_rgb(rgb)))
+        return sorted(found, key=lambda detection: -detection.area_px2)
+
+    def landmarks(self, rgb: AnyPicture, detection: Detection) -> Face:
+        """The landmarks of the plug-in."""
+        (face,) = self._list("landmarks", Face, [self._backend.landmarks(as_rgb(rgb), detection)])
+        return face
+
+    def faces(self, rgb: AnyPicture) -> list[Face]:
+        """The faces of the plug-in, largest first, whatever its own order."""
+        found = self._list("faces", Face, self._backend.faces(as_rgb(rgb)))
+        return sorted(found, key=lambda face: -Detection(face.box_xyxy, face.score).area_px2)
+
+    def _list(self, method: str, kind: type[_Found], found: Any) -> list[_Found]:
+        if not isinstance(found, (list, tuple)) or not all(isinstance(one, kind) for one in found):
+            raise InputError(f"{self._title}: {method} must give {kind.__name__}, not {found!r:.80}")
+        for face in found:
+            x0, y0, x1, y1 = face.box_xyxy
+            scores = [face.score, *([face.landmark_score] if isinstance(face, Face) else [])]
+            # A comparison with NaN is false.
+            if not (x0 < x1 and y0 < y1 and all(0 <= score <= 1 for score in scores)):
+                raise InputError(
+                    f"{self._title}: {method} must give boxes of x0 < x1 and y0 < y1, and scores from 0 to 1; "
+                    f"got {face.box_xyxy} and {scores}"
+                )
+            if isinstance(face, Face):
+                try:
+                    as_landmarks(face.landmarks68, 68)
+                except InputError as error:
+                    raise InputError(f"{self._title}: {error}") from error
+        return list(found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emodal_data.face.pose import Head, fit_head
-from emodal_data.face.types import Points
+from emodal_data.face.types import Points, as_landmarks
 
 _LEFT_EYE, _RIGHT_EYE = [36, 37, 38, 39, 40, 41], [42, 43, 44, 45, 46, 47]
 _LEFT_BROW, _RIGHT_BROW = [17, 18, 19, 20, 21], [22, 23, 24, 25, 26]
@@ -40,7 +40,7 @@ def measure_expression(landmarks68: Points, head: Head | None = None) -> Express
     """The expression of a face in a picture.
 
     landmarks68: (68, 2) pixels, iBUG order. head: the head fitted to them, if it is known already.
-    Raises Dropped(NO_FACE) if they form no face; see fit_head.
+    Raises Dropped(NO_FACE) if they form no face, see fit_head; InputError if there are not 68.
     """
     points = in_eye_distances(landmarks68, head)
     height = points[:, 1]
@@ -66,6 +66,7 @@ def in_eye_distances(landmarks68: Points, head: Head | None = None) -> Points:
 
     landmarks68, head and errors: as measure_expression.
     """
+    landmarks68 = as_landmarks(landmarks68, 68)
     points = without_pose(head or fit_head(landmarks68), landmarks68)
     left, right = points[_LEFT_EYE].mean(axis=0), points[_RIGHT_EYE].mean(axis=0)
     return np.asarray((points - (left + right) / 2) / np.linalg.norm(right - left))

@@ -11,11 +11,13 @@ from functools import cache
 import cv2
 import numpy as np
 
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face.geometry import LANDMARKS68, Floats, canonical_face
 from emodal_data.face.pose import Head, Pose, fit_head
 from emodal_data.face.surface import PX_PER_CM, TOP_CM, Grid, Surface, canonical_surface
-from emodal_data.face.types import AnyPicture, Picture, Points, around
+from emodal_data.face.types import AnyPicture, Picture, Points, around, as_picture
 
 #: Width in the photo of an output pixel, as a share of its width in a frontal photo: below the first it counts as
 #: hidden, above the second as seen.
@@ -63,17 +65,21 @@ class Frontal:
 def frontalize(picture: AnyPicture, landmarks: Points) -> Frontal:
     """The face of `landmarks` seen from the front, gray.
 
-    picture: (h, w, 3) RGB or (h, w) gray, uint8. landmarks: (68, 2) pixels of it, iBUG order; or all 468 mesh
-    points, (468, 2 or more), which give the depth of this face in more places.
+    picture: (h, w, 3) RGB or (h, w) gray, uint8, or whatever as_rgb accepts. landmarks: (68, 2) pixels of it, iBUG
+    order; or all 468 mesh points, (468, 2 or more), which give the depth of this face in more places.
+    Raises InputError for other arrays; Dropped(NO_FACE) as fit_head does, and if the whole face lies outside.
     """
+    picture = as_picture(picture)
     head = fit_head(landmarks)
     surface = canonical_surface()
     depth_cm = surface.with_depth_of(head.points_cm)
     where_x, where_y = _project(head.pose, surface, depth_cm)
     scale = head.pose.scale_px_per_cm / PX_PER_CM
-    image = _sample(picture, where_x, where_y, scale)
     height, width = picture.shape[:2]
     in_picture = (where_x >= 0) & (where_x <= width - 1) & (where_y >= 0) & (where_y <= height - 1)
+    if not (in_picture & surface.inside).any():
+        raise Dropped(Reason.NO_FACE, f"the landmarks lie outside of the picture of {width}x{height} pixels")
+    image = _sample(picture, where_x, where_y, scale)
     seen = _seen(depth_cm, head.pose.rotation[2]) * _known(surface.x_cm, head.pose.yaw_deg) * in_picture
     image, mirrored = _fill_from_other_side(image, seen)
     fraction = float((mirrored * surface.inside).sum() / surface.inside.sum())

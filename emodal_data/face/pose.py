@@ -13,7 +13,7 @@ import numpy as np
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.face.geometry import LANDMARKS68, Floats, Ints, canonical_face
-from emodal_data.face.types import Points
+from emodal_data.face.types import Points, as_landmarks
 
 #: Gauss-Newton steps at most: further ones change the angles by less than 0.04 degrees in 99 faces of 100. Each step is
 #: a fifth of the last one or less; after one below this (radians, log of scale, cm) the rest is below 0.001 degrees.
@@ -25,6 +25,8 @@ _SPREAD_CM = np.array([1.2, 0.4, 0.8])
 _NOD_RAD = 0.3
 #: Landmarks that scatter less than this in some direction are not a face.
 _LEAST_SPREAD_PX = 0.5
+#: Cosine of the angle between nose and viewer, below which the landmarks are in another order: no such face is found.
+_AWAY = -0.5
 _NOISE_COVARIANCE = _NOISE_CM**2 * np.eye(4)
 _FLIP = np.array([-1.0, 1.0, 1.0])
 #: The mesh points at the corners of each eye, and at the tip of the nose.
@@ -92,11 +94,9 @@ def vertices_of(points: int) -> Vertices:
         place = {int(number): index for index, number in enumerate(LANDMARKS68)}
         mirror = np.array([place[int(face.mirror[number])] for number in LANDMARKS68])
         return Vertices(LANDMARKS68, mirror, weights / weights.sum())
-    if points == len(face.vertices_cm):
-        weights = np.full(points, 0.05)
-        weights[face.stable] = face.stable_weights * len(face.stable)
-        return Vertices(np.arange(points), face.mirror, weights / weights.sum())
-    raise ValueError(f"68 or 468 landmarks, not {points}")
+    weights = np.full(points, 0.05)
+    weights[face.stable] = face.stable_weights * len(face.stable)
+    return Vertices(np.arange(points), face.mirror, weights / weights.sum())
 
 
 def fit_pose(landmarks: Points) -> Pose:
@@ -111,14 +111,15 @@ def fit_head(landmarks: Points) -> Head:
     and change with the expression, but each is nearly symmetric. A turned face therefore shows two views of one half,
     which separates shape, including depth, from pose. Gauss-Newton steps find the pose; the shape is integrated out
     of them (errors of a pair of mirror landmarks are correlated) and estimated at the end.
-    Raises Dropped(NO_FACE) if the landmarks lie on one spot or line, or are not numbers.
+    Raises Dropped(NO_FACE) if the landmarks lie on one spot or line, are not numbers, or are those of a face that looks
+    away from the viewer, as in another order; InputError if there are not so many.
     """
-    vertices = vertices_of(len(landmarks))
+    seen = as_landmarks(landmarks, len(LANDMARKS68), len(canonical_face().vertices_cm)) * [1.0, -1.0]
+    vertices = vertices_of(len(seen))
     weights, mirror = vertices.weights, vertices.mirror
     generic = canonical_face().vertices_cm[vertices.numbers]
     middle = weights @ generic
     centred = generic - middle
-    seen = np.asarray(landmarks, dtype=np.float64)[:, :2] * [1.0, -1.0]
     (xx, xy), (_, yy) = (seen - seen.mean(axis=0)).T @ (seen - seen.mean(axis=0)) / len(seen)
     # The smaller eigenvalue is the variance across the narrow direction. The comparison is false for NaN.
     if not (xx + yy - math.hypot(xx - yy, 2 * xy)) / 2 > _LEAST_SPREAD_PX**2:
@@ -148,6 +149,11 @@ def fit_head(landmarks: Points) -> Head:
         scale *= math.exp(step[3])
         if np.abs(step).max() < _LEAST_STEP:
             break
+    if rotation[2, 2] < _AWAY:
+        raise Dropped(
+            Reason.NO_FACE,
+            "the landmarks are those of a face that looks away: they must be x before y, in iBUG order",
+        )
     residual_cm = (seen - centre) / scale - centred @ rotation[:2].T
     shape = generic + _symmetric_difference(rotation, residual_cm, mirror)
     origin = centre - scale * (rotation @ middle)[:2]

@@ -116,7 +116,8 @@ def around(where: npt.NDArray[Any], length: int) -> slice:
 
 def as_picture(picture: "npt.NDArray[Any] | LazyPicture") -> AnyPicture:
     """A picture that is computed where it is asked for, as it is; any other by as_rgb()."""
-    return as_rgb(picture) if isinstance(picture, np.ndarray) else picture
+    is_lazy = not isinstance(picture, np.ndarray) and hasattr(type(picture), "whole")
+    return picture if is_lazy else as_rgb(picture)
 
 
 def as_rgb(picture: "npt.NDArray[Any] | LazyPicture") -> Picture:
@@ -126,12 +127,19 @@ def as_rgb(picture: "npt.NDArray[Any] | LazyPicture") -> Picture:
     Raises InputError for anything else.
     """
     if not isinstance(picture, np.ndarray):
+        if not hasattr(type(picture), "whole"):
+            raise InputError(f"a picture must be an array, (h, w, 3) uint8; got {type(picture).__name__}")
         return picture.whole
     if picture.dtype == np.uint16:
+        if 0 < picture.max(initial=0) < 256:
+            raise InputError(
+                "a uint16 picture has values up to 65535, this one only 8 bits: give it as uint8"
+            )
         picture = (picture >> 8).astype(np.uint8)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or 0 in picture.shape:
         raise InputError(
-            f"a picture must be uint8 or uint16, gray or RGB; got {picture.dtype} {picture.shape}"
+            f"a picture must be uint8 (0 to 255) or uint16 (0 to 65535), gray or RGB; got {picture.dtype} "
+            f"{picture.shape}"
         )
     if picture.ndim == 2:
         picture = picture[:, :, np.newaxis]
@@ -140,3 +148,12 @@ def as_rgb(picture: "npt.NDArray[Any] | LazyPicture") -> Picture:
     if picture.shape[2] not in (3, 4):
         raise InputError(f"a picture has 1, 3 or 4 channels; got {picture.shape[2]}")
     return np.ascontiguousarray(picture[:, :, :3], dtype=np.uint8)
+
+
+def as_landmarks(landmarks: npt.ArrayLike, *counts: int) -> Points:
+    """Landmarks as (n, 2) pixels, without further columns. Raises InputError unless n is one of the counts."""
+    points = np.asarray(landmarks, dtype=np.float64)
+    if points.ndim != 2 or len(points) not in counts or points.shape[1] < 2:
+        wanted = " or ".join(f"({count}, 2)" for count in counts)
+        raise InputError(f"landmarks must be an array {wanted}, pixels, x before y; got {points.shape}")
+    return points[:, :2]

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 
 from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped
+from emodal_data.core.reasons import Reason
 from emodal_data.face.find import FacePicture
-from emodal_data.face.types import Box, Picture, Points
+from emodal_data.face.types import Box, Picture, Points, as_landmarks, as_rgb
 
 #: Centres of the eyes, tip of the nose and lip corners in the common crop of face recognition, in shares of its side.
 #: Source: the 112 px template of Deng et al. 2019 (ArcFace).
@@ -46,16 +48,22 @@ def make_views(rgb: Picture, picture: FacePicture, config: FaceConfig) -> dict[s
 def aligned_face(rgb: Picture, landmarks68: Points, side_px: int, margin: float = 0.0) -> Picture:
     """A face turned upright and scaled, (side_px, side_px, 3) uint8; its pose and expression stay as they were filmed.
 
-    rgb: (h, w, 3) uint8. landmarks68: (68, 2) pixels of it. margin: what is shown beyond the crop of the template, on
-    each side, as a share of its side. The similarity (Umeyama 1991, without reflection) takes the centres of the eyes,
-    the tip of the nose and the lip corners to the template. What lies beyond the frame repeats its border.
+    rgb: (h, w, 3) uint8, or whatever as_rgb accepts. landmarks68: (68, 2) pixels of it. margin: what is shown beyond
+    the crop of the template, on each side, as a share of its side. The similarity (Umeyama 1991, without reflection)
+    takes the centres of the eyes, the tip of the nose and the lip corners to the template. What lies beyond the frame
+    repeats its border.
+    Raises InputError for other arrays; Dropped(NO_FACE) if the landmarks are one spot or not numbers.
     """
+    rgb, landmarks68 = as_rgb(rgb), as_landmarks(landmarks68, 68)
     eyes = [landmarks68[eye].mean(axis=0) for eye in (_LEFT_EYE, _RIGHT_EYE)]
     found = np.vstack([*eyes, landmarks68[_NOSE], landmarks68[_LIP_CORNERS]])
     wanted = (_TEMPLATE / _TEMPLATE_PX + margin) / (1 + 2 * margin) * side_px
     # As complex numbers, a similarity is w = a z + b.
     z, w = found @ [1, 1j], wanted @ [1, 1j]
-    a = np.vdot(z - z.mean(), w - w.mean()) / np.vdot(z - z.mean(), z - z.mean()).real
+    spread_px2 = np.vdot(z - z.mean(), z - z.mean()).real
+    if not spread_px2 > 0:  # false for NaN
+        raise Dropped(Reason.NO_FACE, "the landmarks do not form a face")
+    a = np.vdot(z - z.mean(), w - w.mean()) / spread_px2
     shrink = 1 / max(abs(a), 1e-6)
     if shrink > _SHRINK_FROM:
         height, width = rgb.shape[:2]

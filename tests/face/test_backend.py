@@ -8,7 +8,7 @@ import pytest
 
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import InputError
-from emodal_data.face import canonical_face, create_backend, find_face, find_faces, frontalize
+from emodal_data.face import Detection, canonical_face, create_backend, find_face, find_faces, frontalize
 from emodal_data.face.geometry import LANDMARKS68
 
 #: A whole plug-in: a face in the middle of every picture, as large as the picture allows.
@@ -30,17 +30,39 @@ class Middle:
 
     def faces(self, rgb):
         return [self.landmarks(rgb, detection) for detection in self.detect(rgb)]
+
+class SmallFirst(Middle):
+    def detect(self, rgb):
+        return [Detection((0.0, 0.0, 30.0, 30.0), 0.9), *super().detect(rgb)]
+
+class Wrong(Middle):
+    answer = None
+    def detect(self, rgb):
+        return self.answer
+
+class FivePoints(Middle):
+    def landmarks(self, rgb, detection):
+        return Face(detection.box_xyxy, detection.score, np.zeros((5, 2)), 1.0)
 """
 
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A distribution with three entry points, as pip would install it, on sys.path."""
+    """A distribution with entry points, as pip would install it, on sys.path."""
     (tmp_path / "toy_faces.py").write_text(TOY)
     about = tmp_path / "toy_faces-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-faces\nVersion: 1.0\n")
-    points = "middle = toy_faces:Middle\nabsent = toy_faces:Nothing\nempty = builtins:object\n"
+    names = {
+        "middle": "Middle",
+        "absent": "Nothing",
+        "small": "SmallFirst",
+        "wrong": "Wrong",
+        "five": "FivePoints",
+    }
+    points = (
+        "".join(f"{name} = toy_faces:{what}\n" for name, what in names.items()) + "empty = builtins:object\n"
+    )
     (about / "entry_points.txt").write_text(f"[emodal.face_backends]\n{points}")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "toy_faces", raising=False)
@@ -88,7 +110,7 @@ def test_the_detector_of_an_installed_package_gets_all_pixels_of_a_frame(toy):
 
 def test_a_backend_that_does_not_exist_is_refused_with_the_names_of_those_that_do(toy):
     with pytest.raises(
-        ValueError, match="no such backend; there are embedded, face_alignment, absent, empty"
+        ValueError, match="no such backend; there are embedded, face_alignment, absent, empty, five, middle"
     ):
         FaceConfig(backend="middel")
     with pytest.raises(
@@ -104,3 +126,31 @@ def test_a_plug_in_that_cannot_be_used_says_why(toy):
         InputError, match=r"builtins:object of .* has no detect and no landmarks and no faces"
     ):
         create_backend("empty")
+
+
+def test_the_faces_of_a_plug_in_are_sorted_the_largest_first(toy):
+    picture, backend = np.full((240, 320, 3), 90, np.uint8), create_backend("small")
+    assert find_face(picture, backend, FaceConfig()).measures.face_width_px == 120
+    assert [face.box_xyxy[2] for face in find_faces(picture, backend)] == [220, 30]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (None, "detect must give Detection, not None"),
+        ([((1, 2, 3, 4), 0.9)], "detect must give Detection, not "),
+        ([Detection((1, 2, 3, 4), 87.0)], "scores from 0 to 1; got .*87.0"),
+        ([Detection((3, 2, 1, 4), 0.9)], "must give boxes of x0 < x1"),
+        ([Detection((float("nan"),) * 4, 0.9)], "must give boxes of x0 < x1"),
+    ],
+)
+def test_a_plug_in_that_gives_something_else_is_named_with_what_it_gives(toy, monkeypatch, answer, message):
+    picture, backend = np.zeros((200, 200, 3), np.uint8), create_backend("wrong")
+    monkeypatch.setattr(sys.modules["toy_faces"].Wrong, "answer", answer)
+    with pytest.raises(InputError, match=rf"the face backend wrong \(toy_faces:Wrong\): .*{message}"):
+        find_face(picture, backend, FaceConfig())
+
+
+def test_a_plug_in_with_other_landmarks_than_68_is_named(toy):
+    with pytest.raises(InputError, match=r"toy_faces:FivePoints\): landmarks must .* got \(5, 2\)"):
+        find_faces(np.zeros((200, 200, 3), np.uint8), create_backend("five"))

@@ -131,6 +131,8 @@ def test_frames_of_odd_shapes_hold_no_face(backend, shape):
         np.zeros((4, 4, 2), np.uint8),
         np.zeros((0, 4, 3), np.uint8),
         np.zeros(7, np.uint8),
+        np.full((4, 4, 3), 255, np.uint16),
+        [[0, 0], [0, 0]],
     ],
 )
 def test_arrays_that_are_no_pictures_are_refused(backend, picture):

@@ -9,9 +9,10 @@ import pytest
 from matplotlib.cbook import get_sample_data
 from skimage.metrics import structural_similarity
 
+from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.sizes import FACE_SIDE_PX
 from emodal_data.face import LANDMARKS68, Detection, canonical_face, fit_pose, frontalize
-from emodal_data.face.frontal import _fill_from_other_side, _seen
+from emodal_data.face.frontal import SEAM_PX, _fill_from_other_side, _seen
 from emodal_data.face.surface import PX_PER_CM, TOP_CM, canonical_surface
 from tests.face.rendered import Actor, rotation
 
@@ -189,10 +190,11 @@ def test_the_hidden_side_takes_on_the_brightness_of_the_seen_one_without_a_seam(
     assert np.abs(filled - lit)[:, 110:115].max() < 5
 
 
-def test_the_border_of_the_mirrored_part_runs_through_no_eye():
+@pytest.mark.parametrize("points", [slice(42, 48), slice(48, 68)], ids=["eye", "mouth"])
+def test_the_border_of_the_mirrored_part_runs_through_no_eye_and_through_no_half_of_a_mouth(points):
     picture = np.full((FACE_SIDE_PX, FACE_SIDE_PX), 100, np.float32)
-    (left, top), (right, bottom) = eye_px()
-    for first, is_mirrored in ((left + 4, True), (right - 4, True), (right, False)):
+    (left, top), (right, bottom) = right_half_px(points)
+    for first, is_mirrored in ((left + 4, True), (right - 4, True), (right + 1, False)):
         taken = _fill_from_other_side(*hidden_from(first, picture))[1][top:bottom, left:right]
         assert (taken > 0.6).all() if is_mirrored else (taken < 0.4).all()
 
@@ -212,6 +214,27 @@ def test_what_lies_beyond_the_frame_is_taken_from_the_other_side(actors):
     assert similarity(cut.image, front(drawn).image) > 0.7
 
 
+def test_gray_deep_and_transparent_pictures_give_the_frontal_view_of_the_colour_picture(actors):
+    drawn = actors[0].draw(20)
+    marks, image = drawn.landmarks468[LANDMARKS68], front(drawn).image
+    alpha = np.zeros(drawn.rgb.shape[:2], np.uint8)
+    for same in (np.dstack([drawn.rgb, alpha]), drawn.rgb.astype(np.uint16) << 8):
+        np.testing.assert_array_equal(frontalize(same, marks).image, image)
+    gray = cv2.cvtColor(drawn.rgb, cv2.COLOR_RGB2GRAY)
+    for same in (gray, gray[:, :, np.newaxis]):
+        np.testing.assert_array_equal(frontalize(same, marks).image, image)
+
+
+def test_a_picture_of_other_numbers_and_landmarks_outside_of_it_are_refused(actors):
+    drawn = actors[0].draw(20)
+    marks = drawn.landmarks468[LANDMARKS68]
+    for wrong in (drawn.rgb / 255, np.float32(drawn.rgb), drawn.rgb[np.newaxis], drawn.rgb[:0], None):
+        with pytest.raises(InputError, match="a picture must be"):
+            frontalize(wrong, marks)
+    with pytest.raises(Dropped, match="the landmarks lie outside of the picture of 400x400 pixels"):
+        frontalize(drawn.rgb, marks + 400)
+
+
 def test_the_dense_mode_takes_all_468_points(actors):
     drawn = actors[0].draw(30)
     dense = frontalize(drawn.rgb, drawn.landmarks468)
@@ -226,10 +249,12 @@ def hidden_from(column, lit):
     return np.where(seen > 0, lit, 0).astype(np.float32), seen
 
 
-def eye_px():
-    """The corners of the box around the image-right eye of the canonical face in the frontal picture, whole pixels."""
-    places_cm = canonical_face().vertices_cm[LANDMARKS68[42:48], :2]
+def right_half_px(points):
+    """The corners of the box around landmarks of the canonical face, right of its middle, in whole output pixels."""
+    places_cm = canonical_face().vertices_cm[LANDMARKS68[points], :2]
     pixels = PX_PER_CM * (places_cm * [1, -1] + [FACE_SIDE_PX / PX_PER_CM / 2, TOP_CM])
+    # The border may run through the middle of the mouth, within its own softness.
+    pixels[:, 0] = np.maximum(pixels[:, 0], FACE_SIDE_PX / 2 + 2 * SEAM_PX)
     return pixels.min(axis=0).round().astype(int), pixels.max(axis=0).round().astype(int)
 
 

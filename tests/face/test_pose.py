@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from emodal_data.core.errors import Dropped
+from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import Reason
-from emodal_data.face import LANDMARKS68, canonical_face, fit_pose
+from emodal_data.face import LANDMARKS68, canonical_face, fit_pose, measure_expression
 from emodal_data.face.pose import fit_head, keypoint_yaw_deg, vertices_of
 from tests.face.rendered import rotation
 
@@ -83,12 +83,15 @@ def test_noise_of_a_pixel_moves_the_angles_by_a_few_degrees_at_most():
     assert np.percentile([abs(pose.pitch_deg - 5) for pose in poses], 90) < 4
 
 
-def test_landmarks_of_another_number_are_refused():
-    with pytest.raises(ValueError, match="68 or 468"):
-        fit_pose(np.zeros((5, 2)))
+@pytest.mark.parametrize("shape", [(5, 2), (2, 68), (136,), (478, 3)])
+def test_landmarks_of_another_number_are_refused(shape):
+    with pytest.raises(InputError, match=r"\(68, 2\) or \(468, 2\), pixels, x before y; got"):
+        fit_pose(np.zeros(shape))
+    with pytest.raises(InputError, match=r"array \(68, 2\), pixels"):
+        measure_expression(np.zeros(shape))
 
 
-@pytest.mark.parametrize("spot", ["one place", "a line", "nowhere"])
+@pytest.mark.parametrize("spot", ["one place", "a line", "nowhere", "y before x", "right before left"])
 def test_landmarks_that_form_no_face_are_dropped(spot):
     points = np.zeros((68, 2))
     if spot == "a line":
@@ -96,6 +99,10 @@ def test_landmarks_that_form_no_face_are_dropped(spot):
     if spot == "nowhere":
         points = seen(CANONICAL[LANDMARKS68])
         points[3, 0] = np.nan
+    if spot == "y before x":
+        points = seen(CANONICAL[LANDMARKS68], yaw_deg=20)[:, ::-1]
+    if spot == "right before left":
+        points = seen(CANONICAL[LANDMARKS68], yaw_deg=20) * [-1, 1]
     with pytest.raises(Dropped) as caught:
         fit_pose(points)
     assert caught.value.reason is Reason.NO_FACE

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from emodal_data.core.config import FaceConfig
+from emodal_data.core.errors import Dropped, InputError
 from emodal_data.face import Expression, Face, FaceMeasures, FacePicture
 from emodal_data.face.views import aligned_face, make_views
 
@@ -40,6 +41,17 @@ def test_eyes_nose_and_lips_are_where_the_template_has_them(
         found = [(part * place).sum() / part.sum() for place in (across, down)]
         assert found == pytest.approx([x - round(x) + 4, y - round(y) + 4], abs=0.6)
     assert view[..., 0].max() > 2 * view[..., 2].max() > 0  # red stays red
+
+
+def test_what_cannot_be_aligned_is_refused() -> None:
+    rgb, landmarks = posed(1.0, 0.0, 320 + 240j)
+    with pytest.raises(InputError, match="a picture must be uint8"):
+        aligned_face(rgb / 255, landmarks, 112)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="landmarks must be an array"):
+        aligned_face(rgb, landmarks[:5], 112)
+    for nowhere in (landmarks * 0, landmarks * np.nan):
+        with pytest.raises(Dropped, match="the landmarks do not form a face"):
+            aligned_face(rgb, nowhere, 112)
 
 
 @pytest.mark.parametrize(
