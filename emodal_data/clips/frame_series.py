@@ -1,5 +1,6 @@
-"""Several frames of a span that show one face: spread over the shot of its middle, and followed from box to box."""
+"""Several frames of a span that show one face: spread over the shot of its middle, or every n-th; followed by box."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +21,8 @@ from emodal_data.media import Film, Frame
 _CHOICES: Final[Mapping[str, Callable[[Sequence[FacePicture]], int]]] = MappingProxyType(
     {"clearest": clearest, "most_expressive": most_expressive}
 )
+#: Frames a second of a film that does not say how many it has.
+_FPS: Final = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,7 @@ def read_series(
     Without an anchor, the face of the frame nearest to the middle of the shot that has any, if face.frame chooses.
     A frame that cannot be decoded, or without the face, is left out. Raises nothing of a single frame.
     """
-    listed_s = spread_s(shot, face.frames) if face.frames > 1 else []
+    listed_s = _listed_s(film, shot, anchor, face)
     choose = _CHOICES.get(face.frame)
     others_s = spread_s(shot, CANDIDATES) if choose else []
     # Ascending: the film is decoded once, and in one go where the frames are dense. By time stamp: a short span has
@@ -89,6 +92,23 @@ def read_series(
     every = list(seen.values())
     chosen = every[choose([one.picture for one in every])] if choose and every else None
     return Series(tuple(one for pts_s, one in seen.items() if pts_s in listed), chosen)
+
+
+def _listed_s(film: Film, shot: Span, anchor: Anchor | None, face: FaceConfig) -> list[float]:
+    if face.frames == 1:
+        return []
+    if not face.every_nth:
+        return spread_s(shot, face.frames)
+    frame_s = 1 / (film.info.fps or _FPS)
+    start_s = (shot.start_s + shot.end_s) / 2 if anchor is None else anchor.t_s + frame_s / 2
+    return every_nth_s(shot, start_s, face.every_nth * frame_s, face.frames)
+
+
+def every_nth_s(shot: Span, middle_s: float, step_s: float, count: int) -> list[float]:
+    """The times of a shot at steps from a middle one, at most so many, the nearest to the middle; ascending."""
+    first, last = (math.ceil((edge_s - middle_s) / step_s) for edge_s in (shot.start_s, shot.end_s))
+    nearest = sorted({0, *range(first, last)}, key=abs)[:count]
+    return [middle_s + number * step_s for number in sorted(nearest)]
 
 
 def spread_s(shot: Span, count: int) -> list[float]:

@@ -318,6 +318,7 @@ _SETTLED_APART: Final = (
     "measures",
     "frame",
     "frames",
+    "every_nth",
     "views",
     "view_size_px",
     "view_margin",
@@ -349,7 +350,7 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig, audio: AudioConfig = DEFAUL
     if face.views:
         settings["views"] = view_settings(face)
     if face.reads_series:
-        settings["frames"] = [face.frame, face.frames]
+        settings["frames"] = [face.frame, face.frames, *([face.every_nth] if face.every_nth else [])]
     if clips.shot_cuts != "ignore":
         settings["shot_cuts"] = True
     if clips.verify:

@@ -230,6 +230,9 @@ class FaceConfig(Section):
     """With more than 1: also lists of so many frames, spread over the part of the span that is in the shot of its
     middle, of the same face (columns image_frames, frame_times_s and others). Frames without that face, or whose face
     does not pass the gates, are left out. The networks take the mean of their codes."""
+    every_nth: Annotated[int, Field(ge=0)] = 0
+    """Take every n-th frame of the film in place of frames spread evenly: those nearest to the middle, at most `frames`
+    of them. 0: spread evenly."""
     views: tuple[ViewName, ...] = ()
     """Further pictures of the frame, a column each: "rgb" and "gray" are the face as it was filmed, turned upright and
     scaled but not turned to the front; "context" is the whole frame, its faces hidden as context_faces says."""
@@ -290,6 +293,12 @@ class FaceConfig(Section):
         if len(set(views)) < len(views):
             raise ValueError("a view is named twice")
         return views
+
+    @model_validator(mode="after")
+    def _every_nth_needs_frames(self) -> Self:
+        if self.every_nth and self.frames == 1:
+            raise ValueError("every_nth needs frames > 1: how many of these frames are taken at most")
+        return self
 
     @property
     def reads_series(self) -> bool:

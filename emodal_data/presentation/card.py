@@ -60,9 +60,12 @@ def _pictures(face: Mapping[str, Any]) -> list[str]:
     lines = [f"`{name}`: {words}." for name, words in about.items()]
     if (count := face.get("frames", 1)) > 1:
         lists = ", ".join(f"`{frames_of(name)}`" for name in ("image", *about))
+        every = (
+            f"every {nth} frames from the middle on" if (nth := face.get("every_nth")) else "spread evenly"
+        )
         lines.append(
-            f"{lists}: up to {count} frames of the same face, spread over the part of the span that is in the shot of "
-            "its middle, with their times in `frame_times_s`; frames whose face is not clear are left out."
+            f"{lists}: up to {count} frames of the same face, {every}, within the shot of the middle of the span, "
+            "with their times in `frame_times_s`; frames whose face is not clear are left out."
         )
     if (which := face.get("frame", "middle")) != "middle":
         words = {"clearest": "with the clearest face", "most_expressive": "whose landmarks moved most"}

@@ -1,13 +1,21 @@
 """Several frames of a span: spread over its shot, of one face, each once; and which of them is taken."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from emodal_data.clips import frame_series
-from emodal_data.clips.frame_series import CANDIDATES, Anchor, follow, read_series, spread_s
+from emodal_data.clips.frame_series import (
+    CANDIDATES,
+    Anchor,
+    every_nth_s,
+    follow,
+    read_series,
+    spread_s,
+)
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
@@ -39,6 +47,8 @@ class TwoFaces:
 
     Frame 3 cannot be decoded; frames 6 and 7 show nobody.
     """
+
+    info = SimpleNamespace(fps=10.0)
 
     def __init__(self) -> None:
         self.asked_s: list[float] = []
@@ -89,6 +99,27 @@ def test_one_face_is_followed_forwards_and_backwards_and_found_again(film: TwoFa
     assert film.asked_s == sorted(film.asked_s)  # the film is decoded once
     other = read(film, Anchor(box(700.0), 0.5), frames=10)
     assert {2 * one.picture.face.box_xyxy[0] for one in other.frames} == {700}
+
+
+@pytest.mark.parametrize(
+    ("every_nth", "frames", "expected"),
+    [(2, 32, [0.1, 0.5, 0.9]), (2, 2, [0.5]), (1, 3, [0.4, 0.5]), (4, 3, [0.1, 0.5, 0.9]), (100, 8, [0.5])],
+)
+def test_every_nth_frame_is_counted_from_the_middle_one(
+    film: TwoFaces, every_nth: int, frames: int, expected: list[float]
+) -> None:
+    # Frames 3, 6 and 7 show no face; of 0.3 and 0.7, which are as near as each other, the earlier one is asked for.
+    series = read(film, Anchor(box(150.0), 0.5), frames=frames, every_nth=every_nth)
+    assert [one.frame.pts_s for one in series.frames] == expected
+    assert len(film.asked_s) <= frames
+    with pytest.raises(ValueError, match="every_nth needs frames > 1"):
+        FaceConfig(every_nth=every_nth)
+
+
+def test_every_nth_frame_stays_in_the_shot() -> None:
+    assert every_nth_s(Span(1.0, 2.0), 1.2, 0.25, 32) == pytest.approx([1.2, 1.45, 1.7, 1.95])
+    assert every_nth_s(Span(1.0, 2.0), 1.2, 0.25, 3) == pytest.approx([1.2, 1.45, 1.7])
+    assert every_nth_s(Span(1.0, 1.1), 1.05, 3.0, 8) == [1.05]
 
 
 def test_a_frame_that_is_asked_for_twice_is_there_once(film: TwoFaces) -> None:

@@ -97,5 +97,5 @@ def test_only_the_settings_of_views_that_are_built_read_films_again() -> None:
     assert key(views=["rgb"]) == key(views=["rgb"], context_faces="boxed")
     assert key(views=["rgb"]) != key(views=["rgb"], view_size_px=112)
     assert key(views=["context"]) != key(views=["context"], context_faces="boxed")
-    assert key(frames=4) not in (key(), key(frames=8), key(frame="clearest"))
+    assert key(frames=4) not in (key(), key(frames=8), key(frame="clearest"), key(frames=4, every_nth=2))
     assert key(frame_search_s=1) == key(frame_search_s=1, view_size_px=112)
