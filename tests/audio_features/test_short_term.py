@@ -137,10 +137,13 @@ def test_features_equal_the_packages_on_every_utterance_of_real_speech():
     if not files:
         pytest.skip("../shared/media/ravdess/speech is absent: no real speech to compare on")
     worst = 0.0
-    for file in files:
+    for number, file in enumerate(files):
         with av.open(str(file)) as container:
             signal = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
-        worst = max(worst, worst_error(clip_features(signal), package(signal)[0]))
+        # Every eighth with frames that overlap: the package takes a second for a minute of them.
+        step_s = 0.025 if number % 8 == 0 else 0.05
+        reference, _ = package(signal, step_s=step_s)
+        worst = max(worst, worst_error(clip_features(signal, step_s=step_s), reference))
     assert len(files) == 336
     assert worst <= 1e-9
 

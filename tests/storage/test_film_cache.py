@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from emodal_data.core.errors import InputError
 from emodal_data.storage.film_cache import film_at_hand
 from emodal_data.storage.urls import NAMES, local_path
 from flows.operations.predict import given_questions, observe_all, settings_of
+from tests.flows.commands import emodal
 from tests.s3 import s3_server
 
 pytest.importorskip("s3fs", reason="s3fs comes with the extra s3")
@@ -69,20 +67,8 @@ def test_spans_are_proposed_of_films_in_a_bucket(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    command = [
-        sys.executable,
-        "-m",
-        "flows",
-        "propose",
-        "--films",
-        FILMS,
-        "--out",
-        str(tmp_path / "out"),
-        "--json",
-    ]
-    run = subprocess.run(
-        [*command, "--per-film", "2"], capture_output=True, text=True, env=os.environ, timeout=280
-    )
+    out = tmp_path / "out"
+    run = emodal("propose", "--films", FILMS, "--out", out, "--json", "--per-film", 2)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["spans"] == {"deep/film_000.mp4": 2}
     table = list(csv.DictReader((tmp_path / "out" / "annotations.csv").open()))
