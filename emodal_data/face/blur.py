@@ -21,8 +21,8 @@ _SMALL_FACE_PX, _LARGE_FACE_PX = 0.7, 1.0
 _PIXEL_PX2 = 0.52
 #: A larger face is shrunk to this width first; its blur is then measured in larger pixels, which are enough.
 _LONGEST_WIDTH_PX = 256.0
-#: Edges count if they exceed the noise's gradients this many times; of these, the strongest share counts.
-_ABOVE_NOISE, _STRONGEST = 4.0, 0.5
+#: Edges count if they exceed the noise's gradients this many times; of these, the stronger half.
+_ABOVE_NOISE = 4.0
 #: With fewer edges nothing is measured, and the face has the largest blur.
 _FEWEST_EDGES, _LARGEST_PX = 12, 10.0
 #: Its response to noise of deviation 1 has deviation 6, and it cancels edges that are straight (Immerkaer 1996).
@@ -67,12 +67,12 @@ def edge_blur_px(gray: Gray, fine_px: float = _LARGE_FACE_PX) -> float:
     least = _ABOVE_NOISE * noise / (fine_px**2 * math.sqrt(8 * math.pi))
     # A ridge of the gradient is the middle of an edge. Coarse ridges would merge the edges of small faces.
     is_edge = (fine > max(least, 1e-3)) & (fine >= cv2.dilate(fine, np.ones((3, 3), np.uint8)))
-    is_edge[[*range(3), *range(-3, 0)], :] = False
-    is_edge[:, [*range(3), *range(-3, 0)]] = False
-    if is_edge.sum() < _FEWEST_EDGES:
+    is_edge[:3] = is_edge[-3:] = is_edge[:, :3] = is_edge[:, -3:] = False
+    edges, coarse_edges = fine[is_edge], coarse[is_edge]
+    if len(edges) < _FEWEST_EDGES:
         return _LARGEST_PX
-    strong = is_edge & (fine >= np.quantile(fine[is_edge], 1 - _STRONGEST))
-    ratio2 = (fine[strong] / np.maximum(coarse[strong], 1e-6)) ** 2
+    is_strong = edges >= np.median(edges)
+    ratio2 = (edges[is_strong] / np.maximum(coarse_edges[is_strong], 1e-6)) ** 2
     blur_px2 = (coarse_px**2 - ratio2 * fine_px**2) / np.maximum(ratio2 - 1, 1e-3)
     return math.sqrt(min(max(float(np.median(blur_px2)) - _PIXEL_PX2, 0.0), _LARGEST_PX**2))
 

@@ -18,6 +18,7 @@ from emodal_data.core.errors import Dropped
 from emodal_data.core.reasons import Reason
 from emodal_data.media.clock import Clock
 from emodal_data.media.guard import Budget, refuse_passing
+from emodal_data.media.h264_order import DisplayOrder
 from emodal_data.media.packet_source import PacketSource
 from emodal_data.media.packet_table import PacketTable
 from emodal_data.media.pixel_shape import PixelShapes
@@ -30,6 +31,8 @@ _DECODE_ALL_S = Fraction(1, 5)
 _SKIPPING_DECODERS = ("h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4")
 #: With fewer frames a second, so many frames.
 _DECODE_ALL_FRAMES = 4
+#: Where packets show that time stamps are in the order of display, so much of a frame before the target is enough.
+_DECODE_SURE_FRAMES = Fraction(3, 2)
 #: Packets that are decoded to find out whether a frame leaves the decoder after a frame with a later time stamp: more
 #: than encoders put B-frames in a row.
 _LOOK_AHEAD = 20
@@ -67,6 +70,10 @@ class VideoReader:
         self._source = PacketSource(container, stream, clock, table)
         self._shapes = PixelShapes(container, stream)
         self._can_skip = stream.codec_context.name in _SKIPPING_DECODERS and self._source.can_skip
+        # AVI in Matroska, MPEG-TS and others have no avcC.
+        is_stamped = self._can_skip and table is None and stream.codec_context.name == "h264"
+        self._order = DisplayOrder.of(stream.codec_context.extradata) if is_stamped else None
+        self._trusts_order = False
         self._pending: deque[DecodedFrame] = deque()
         self._current: DecodedFrame | None = None
         self._corrupt = 0
@@ -136,7 +143,12 @@ class VideoReader:
         return None if self._corrupt else self._in_order(decoded, target, budget)
 
     def _is_on_screen(self, decoded: DecodedFrame | None, target: int) -> bool:
-        """Whether the packets agree: none that was read starts between the frame and the target, or with the frame."""
+        """Whether the packets agree: none that was read starts between the frame and the target, or with the frame.
+
+        And none shows that time stamps are not in the order of display, if frames were left out because they seemed so.
+        """
+        if self._trusts_order and not self._is_ordered():
+            return False
         return decoded is not None and not any(decoded.pts <= pts <= target for pts in self._due)
 
     def _in_order(self, decoded: DecodedFrame | None, target: int, budget: Budget) -> DecodedFrame | None:
@@ -148,7 +160,7 @@ class VideoReader:
         if decoded is None or self._corrupt or self._source.stamps.by_dts:
             return decoded
         from_pts = self._decode_all_from(target)
-        if self._pending and self._stream.codec_context.has_b_frames:
+        if self._pending and self._stream.codec_context.has_b_frames and not self._is_ordered():
             next_pts, earliest = self._pending[0].pts, self._keyframe_pts
             if not self._is_ascending:  # else even what comes before may have been left out, or may be late
                 earliest = max(earliest, from_pts)
@@ -168,8 +180,13 @@ class VideoReader:
 
     def _decode_all_from(self, target: int) -> int:
         """The time stamp from which all frames are decoded."""
+        if self._is_ordered():
+            return target - round(self._source.stamps.frame_ticks * _DECODE_SURE_FRAMES)
         ticks = self._source.stamps.frame_ticks * _DECODE_ALL_FRAMES
         return target - max(round(_DECODE_ALL_S / self._clock.tick_s), ticks)
+
+    def _is_ordered(self) -> bool:
+        return self._order is not None and self._order.is_sure
 
     def _seek_and_decode(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
         for back_s in self._steps_back_s:
@@ -202,6 +219,7 @@ class VideoReader:
     def _advance(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
         """Decode until a frame later than target appears, or the film ends. None: no frame at or before target."""
         decode_all_from = self._decode_all_from(target)
+        self._trusts_order = skip and self._is_ordered()
         while True:
             while self._pending:
                 if self._pending[0].pts > target:
@@ -250,6 +268,8 @@ class VideoReader:
         if self._can_skip:
             far = pts is not None and decode_all_from is not None and pts < decode_all_from
             context.skip_frame = "NONREF" if far else "DEFAULT"
+        if self._order is not None and packet.size:
+            self._order.add(pts, memoryview(cast(Any, packet)))
         self._corrupt += packet.is_corrupt  # data before it is lost; most decoders do not say so
         try:
             frames = packet.decode()
@@ -281,6 +301,8 @@ class VideoReader:
     def _forget(self) -> None:
         """Forget the frames and packets before a seek or a keyframe."""
         self._is_fresh, self._began_pts = True, None
+        if self._order is not None:
+            self._order.restart()
         self._pending.clear()
         self._due.clear()
         self._twice.clear()
