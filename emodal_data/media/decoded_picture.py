@@ -18,10 +18,9 @@ Convert = Callable[[VideoFrame, int, int, Interpolation], RGB]
 #: Frame, x, y, width and height to that part of it.
 Cut = Callable[[VideoFrame, int, int, int, int], VideoFrame]
 
-#: Parts begin and end at multiples of this, which is a multiple of every subsampling of chroma.
-_GRID_PX = 16
-#: What is converted beside a part: it is likely to be asked for next, and at its edge chroma is not that of the frame.
-_MARGIN_PX = 16
+#: Parts begin and end at multiples of this, which is a multiple of every subsampling of chroma; so much is converted
+#: beside them, because at an edge chroma is not that of the frame.
+_GRID_PX = 8
 #: A larger share of the frame is converted as a whole.
 _LARGEST_PART = 0.5
 
@@ -74,7 +73,7 @@ class DecodedPicture:
 
 
 def _grown(low: int, high: int, length: int) -> tuple[int, int]:
-    """A stretch with its margin, on the grid, within the length."""
-    low = (low - _MARGIN_PX - _GRID_PX) // _GRID_PX * _GRID_PX
-    high = -(-(high + _MARGIN_PX + _GRID_PX) // _GRID_PX) * _GRID_PX
+    """A stretch with what is converted beside it, on the grid, within the length."""
+    low = low // _GRID_PX * _GRID_PX - _GRID_PX
+    high = -(-high // _GRID_PX) * _GRID_PX + _GRID_PX
     return max(0, low), min(high, length)

@@ -37,7 +37,7 @@ _EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FUL
 #: Formats of which parts and smaller views are computed without the whole picture.
 _IN_PARTS = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "yuv420p10le")
 #: Preparing a conversion of one size to another takes 0.1 ms: so many are kept.
-_SIZES_KEPT = 8
+_SIZES_KEPT = 32
 
 # swscale treats every gray format as full range, whatever the frame says.
 _FULL_FROM_LIMITED = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
