@@ -73,8 +73,8 @@ def _oddities(rows: pd.DataFrame) -> Iterator[str]:
         names: list[str] = list(rows[column].dropna().unique()) if column in rows else []
         for name in names:
             if name.casefold() in _NO_NAMES:
-                count = int((rows[column] == name).sum())
-                yield f"column {column!r}: {name!r} is a name in {count} rows: leave the cell empty if it means unknown"
+                found = counted(int((rows[column] == name).sum()), "row", "rows")
+                yield f"column {column!r}: {name!r} is a name in {found}: leave the cell empty if it means unknown"
         pairs = alike(names)
         if pairs:
             said = ", ".join(f"{one!r} and {other!r}" for one, other in pairs[:3])

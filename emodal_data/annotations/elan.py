@@ -1,17 +1,16 @@
 """Reads ELAN's .eaf files: the annotations of the tiers that hold labels."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from emodal_data.annotations.columns import Row
 from emodal_data.annotations.film_names import file_name
+from emodal_data.annotations.label_tiers import label_tiers
 from emodal_data.annotations.text import number_text
 from emodal_data.core.errors import InputError
-
-_LABEL_TIER = re.compile("emotion|label", re.IGNORECASE)
 
 
 class _DoctypeFound(Exception):
@@ -107,23 +106,6 @@ def _label_tiers(path: Path, root: Element) -> list[Element]:
         for tier in tiers
     ]
     return [tiers[index] for index in label_tiers(path, described)]
-
-
-def label_tiers(path: Path, tiers: Sequence[tuple[str, str, bool]], kind: str = "tier") -> list[int]:
-    """The places of the tiers that hold labels. tiers: name, name and type, and whether there are annotations in it.
-
-    kind: what the format calls a tier, for messages.
-    Raises InputError if several have annotations, and none says that it is one.
-    """
-    if named := [index for index, (_, said, _) in enumerate(tiers) if _LABEL_TIER.search(said)]:
-        return named
-    used = [index for index, (_, _, is_used) in enumerate(tiers) if is_used]
-    if len(used) > 1:
-        names = ", ".join(tiers[index][0] for index in used)
-        raise InputError(
-            f"{path}: which {kind} holds the labels: {names}? Put 'emotion' or 'label' into its name or its type"
-        )
-    return used
 
 
 def _timed(annotations: dict[str, Element]) -> dict[str, Element]:

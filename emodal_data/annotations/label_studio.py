@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emodal_data.annotations.columns import Row
-from emodal_data.annotations.elan import label_tiers
 from emodal_data.annotations.film_names import file_name, without_upload_prefix
+from emodal_data.annotations.label_tiers import label_tiers
 from emodal_data.annotations.text import decode, number_text
 from emodal_data.core.errors import InputError
 from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emodal_data.annotations.columns import Row
-from emodal_data.annotations.elan import label_tiers
+from emodal_data.annotations.label_tiers import label_tiers
 from emodal_data.annotations.text import decode
 from emodal_data.core.errors import InputError
 

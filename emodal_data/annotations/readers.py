@@ -19,7 +19,7 @@ from emodal_data.annotations.mapping import TableFormat
 from emodal_data.annotations.odd_times import odd_times, refuse_unmapped_times
 from emodal_data.annotations.praat import read_textgrid
 from emodal_data.annotations.records import names_inner_records, read_json_lines, read_json_records
-from emodal_data.annotations.spreadsheets import read_xlsx, sheet_oddities
+from emodal_data.annotations.spreadsheets import read_xlsx
 from emodal_data.annotations.subtitles import read_subtitles
 from emodal_data.annotations.tables import delimiter_of, read_long_csv, read_parquet
 from emodal_data.annotations.times import TIME_COLUMNS, with_times
@@ -30,7 +30,6 @@ from emodal_data.core.file_types import FILM_SUFFIXES, SOUND_SUFFIXES, STILL_SUF
 #: Readers of tables, whose columns are mapped.
 _TABLES: Final[dict[str, Callable[[Path, TableFormat], Iterable[Row]]]] = {
     ".parquet": lambda path, _: read_parquet(path),
-    ".xlsx": read_xlsx,
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
 }
@@ -47,7 +46,7 @@ _FORMATS: Final[dict[str, Callable[[Path, str, str], Iterable[Row]]]] = {
     ".txt": read_audacity,
     ".json": read_label_studio,
 }
-_SUFFIXES: Final = tuple(dict.fromkeys((*_TEXT_TABLES, *_TABLES, *_FORMATS)))
+_SUFFIXES: Final = tuple(dict.fromkeys((*_TEXT_TABLES, ".xlsx", *_TABLES, *_FORMATS)))
 #: Other files in folders of annotations, which are ignored: films, preferences of ELAN, notes.
 _IGNORED: Final = FILM_SUFFIXES | SOUND_SUFFIXES | STILL_SUFFIXES | {".pfsx", ".etf", ".md"}
 #: Text tables, and other text, up to these sizes are read in this process, in about a second.
@@ -207,10 +206,12 @@ def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.Dat
     path, encoding = file.path, file.form.encoding
     film = str(Path(file.name or path.name).with_suffix("").as_posix())
     rows: Iterable[Row] | None = None
-    block, is_semicolon = None, False
+    block, is_semicolon, odd = None, False, list[str]()
     if suffix in _TEXT_TABLES and (suffix != ".txt" or file.is_table or not is_label_track(path, encoding)):
         rows, block = read_long_csv(path, file.form)
         is_semicolon = delimiter_of(path, file.form) == ";"
+    elif suffix == ".xlsx":
+        rows, odd = read_xlsx(path, file.form)
     elif suffix in _TABLES:
         rows = _TABLES[suffix](path, file.form)
     elif suffix == ".json" and (names_inner_records(file.form) or not is_label_studio(path, encoding)):
@@ -229,8 +230,6 @@ def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.Dat
     if not {"start", "end"} & file.form.columns.keys():
         refuse_unmapped_times(path, table)
     table = with_times(table, config, is_semicolon, may_be_whole=True)
-    odd = [*odd_times(path, table, file.form.columns, config.unit)]
-    if suffix == ".xlsx":
-        odd += sheet_oddities(path, file.form)
-    table.attrs["warnings"] = (*table.attrs.get("warnings", ()), *odd)
+    times = odd_times(path, table, file.form.columns, config.unit)
+    table.attrs["warnings"] = (*table.attrs.get("warnings", ()), *times, *odd)
     return table

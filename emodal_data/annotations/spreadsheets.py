@@ -30,8 +30,10 @@ _FILLED_CELL: Final = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"(?:>|[^<>]*[^/<>
 _CELL_NAME: Final = re.compile(r"([A-Z]+)(\d+)")
 
 
-def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
-    """The rows of a sheet of an XLSX file: the one that is named, or else the first that is not hidden.
+def read_xlsx(path: Path, form: TableFormat = PLAIN) -> tuple[Iterator[Row], list[str]]:
+    """The rows of a sheet of an XLSX file, the one that is named or else the first that is not hidden; what is odd.
+
+    Odd are rows that are hidden, and other sheets that are not read.
 
     A clock time that is shown without seconds, as 2:05 typed for two minutes and five seconds is, becomes a text that
     says so, a formula that was never calculated its own text, and an error its name (#N/A): times.py reports them.
@@ -48,6 +50,7 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
         rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
         _fill_merged(rows, content)
         formulas, without_seconds = _odd_cells(path, content)
+        odd = [*_sheet_oddities(path, book, name, content, form)]
     except (
         python_calamine.CalamineError,
         zipfile.BadZipFile,
@@ -60,8 +63,8 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
         if type(error).__name__ == "PanicException":  # of Rust, and no Exception
             raise InputError(f"{path}: not a sound XLSX file: {error}; save it again, or as CSV") from error
         raise
-    for line, values in enumerate(rows[form.skip :], start=form.skip + 1):
-        yield (
+    lines: Iterator[Row] = (
+        (
             line,
             [
                 formulas.get((line, column))
@@ -69,15 +72,16 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> Iterator[Row]:
                 for column, value in enumerate(values)
             ],
         )
+        for line, values in enumerate(rows[form.skip :], start=form.skip + 1)
+    )
+    return lines, odd
 
 
-def sheet_oddities(path: Path, form: TableFormat = PLAIN) -> Iterator[str]:
-    """A line if rows of the sheet that read_xlsx reads are hidden, and one if it does not read other sheets."""
-    import python_calamine
-
-    book = python_calamine.CalamineWorkbook.from_path(path)
-    name = _sheet_name(path, book, form)
-    if hidden := len(_HIDDEN_ROW.findall(_content(path, name))):
+def _sheet_oddities(
+    path: Path, book: "CalamineWorkbook", name: str, content: bytes, form: TableFormat
+) -> Iterator[str]:
+    """A line if rows of the sheet that is read are hidden, and one if other sheets are not read."""
+    if hidden := len(_HIDDEN_ROW.findall(content)):
         found = counted(hidden, "hidden row is", "hidden rows are")
         yield f"{path}: {found} read like all others: delete what is not meant"
     others = [other for other in _shown(book) if other != name and any(_first_rows(book, other))]

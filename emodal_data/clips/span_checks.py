@@ -165,5 +165,6 @@ def _end_note(beyond: int, spans: int, first_s: float, last_s: float, fact: Film
             'the span is as long as the film: if films are cut to their spans, set start = "=" and end = "="'
         )
     elif counted and not fitting:
-        why += f" Or are the times {' or '.join(counted)} (table.unit)?"
+        settings = "table.unit and table.frame_rate" if "frames" in counted else "table.unit"
+        why += f" Or are the times {' or '.join(counted)} ({settings})?"
     return f"{beyond} of {spans} rows end behind the film's {duration_s:.1f} s, the last at {last_s:.1f} s: {why}; "

@@ -97,7 +97,7 @@ class CorpusFolder:
         """
         path = self.root / name
         is_book = path.suffix.lower() == ".xlsx"
-        lines = read_xlsx(path) if is_book else read_csv(path, TableFormat(encoding=self._encoding(name)))
+        lines = read_xlsx(path)[0] if is_book else read_csv(path, TableFormat(encoding=self._encoding(name)))
         header = [cell.strip() for cell in next(lines, (1, []))[1]]
         if missing := [column for column in needed if column not in header]:
             raise InputError(

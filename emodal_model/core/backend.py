@@ -6,8 +6,10 @@ The import takes seconds: import this module only where a network is built or ru
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from threading import get_ident
 from typing import Literal
 
 from emodal_model.core.errors import ModelInputError
@@ -38,23 +40,28 @@ def without_stderr() -> Iterator[None]:
         os.close(null)
 
 
-@contextmanager
-def _hidden(*packages: str) -> Iterator[None]:
-    """Hide packages that are not imported yet, as if they were not installed."""
-    new = [package for package in packages if package not in sys.modules]
-    sys.modules.update(dict.fromkeys(new))  # type: ignore[arg-type]  # None: the import fails
-    try:
-        yield
-    finally:
-        for package in new:
-            del sys.modules[package]
+class _Hidden(MetaPathFinder):
+    """Hides packages from the thread that makes it, as if they were not installed, until it closes."""
+
+    def __init__(self, *packages: str) -> None:
+        self._packages, self._thread = packages, get_ident()
+        sys.meta_path.insert(0, self)
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Raise ModuleNotFoundError for what is hidden; it is not asked for packages that are imported already."""
+        if name in self._packages and get_ident() == self._thread:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    def close(self) -> None:
+        """Hide nothing more."""
+        sys.meta_path.remove(self)
 
 
 # Both read these variables once, when they are imported; programs that this process starts do not inherit them.
 # Keras imports matplotlib and scikit-learn, if it can, for parts that nobody here uses; that is a quarter of the start.
 with (
     _environment(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"),
-    _hidden("matplotlib", "sklearn"),
+    closing(_Hidden("matplotlib", "sklearn")),
     without_stderr(),
 ):
     try:

@@ -192,9 +192,10 @@ def test_rows_that_lack_cells_of_known_columns_are_counted_in_a_warning(tmp_path
 
 
 def test_words_for_no_name_are_reported_where_names_are_read(tmp_path: Path) -> None:
-    text = "film,start,end,label,speaker\na,1,2,sad,nan\na,3,4,sad,nan\na,5,6,sad,x\na,7,8,sad,\n"
+    text = "film,start,end,label,speaker\na,1,2,sad,nan\na,3,4,sad,nan\na,5,6,sad,Unknown\na,7,8,sad,\n"
     assert read_annotations(write(tmp_path, text)).attrs["warnings"] == (
         "column 'speaker': 'nan' is a name in 2 rows: leave the cell empty if it means unknown",
+        "column 'speaker': 'Unknown' is a name in 1 row: leave the cell empty if it means unknown",
     )
 
 

@@ -128,7 +128,7 @@ def test_a_film_that_is_cut_to_its_span_already_is_told() -> None:
             "would fit a copy at another speed (25 against 23.976 frames a second), and then all its spans are off",
         ),
         (1100.0, OTHER_FILM),
-        (9000.0, f"{OTHER_FILM} Or are the times frames (table.unit)?"),
+        (9000.0, f"{OTHER_FILM} Or are the times frames (table.unit and table.frame_rate)?"),
         (900_000.0, f"{OTHER_FILM} Or are the times milliseconds (table.unit)?"),
     ],
 )

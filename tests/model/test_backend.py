@@ -1,7 +1,10 @@
 """Which arithmetic a machine is trained in."""
 
+import importlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -44,3 +47,13 @@ def test_without_tensorflow_the_error_says_what_to_install() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "networks need TensorFlow: pip install tensorflow\n"
+
+
+def test_packages_are_hidden_from_the_importing_thread_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tabnanny", raising=False)
+    with closing(backend._Hidden("tabnanny")), ThreadPoolExecutor(1) as other:
+        with pytest.raises(ModuleNotFoundError, match="No module named 'tabnanny'"):
+            importlib.import_module("tabnanny")
+        assert other.submit(importlib.import_module, "tabnanny").result().__name__ == "tabnanny"
+        assert importlib.import_module("tabnanny") is sys.modules["tabnanny"]
+    assert not any(isinstance(finder, backend._Hidden) for finder in sys.meta_path)
