@@ -108,7 +108,7 @@ def test_one_face_is_followed_forwards_and_backwards_and_found_again(film: TwoFa
 def test_every_nth_frame_is_counted_from_the_middle_one(
     film: TwoFaces, every_nth: int, frames: int, expected: list[float]
 ) -> None:
-    # Frames 3, 6 and 7 show no face; of 0.3 and 0.7, which are as near as each other, the earlier one is asked for.
+    # Frames 3, 6 and 7 show no face; of two that are as near as each other, the earlier one is asked for.
     series = read(film, Anchor(box(150.0), 0.5), frames=frames, every_nth=every_nth)
     assert [one.frame.pts_s for one in series.frames] == expected
     assert len(film.asked_s) <= frames
@@ -119,6 +119,7 @@ def test_every_nth_frame_is_counted_from_the_middle_one(
 def test_every_nth_frame_stays_in_the_shot() -> None:
     assert every_nth_s(Span(1.0, 2.0), 1.2, 0.25, 32) == pytest.approx([1.2, 1.45, 1.7, 1.95])
     assert every_nth_s(Span(1.0, 2.0), 1.2, 0.25, 3) == pytest.approx([1.2, 1.45, 1.7])
+    assert every_nth_s(Span(0.0, 2.0), 1.0, 0.25, 4) == pytest.approx([0.5, 0.75, 1.0, 1.25])
     assert every_nth_s(Span(1.0, 1.1), 1.05, 3.0, 8) == [1.05]
 
 
