@@ -105,7 +105,7 @@ def _listed_s(film: Film, shot: Span, anchor: Anchor | None, face: FaceConfig) -
 
 
 def every_nth_s(shot: Span, middle_s: float, step_s: float, count: int) -> list[float]:
-    """The times of a shot at steps from a middle one, ascending; at most so many: the nearest, of equals the earlier."""
+    """The times of a shot at steps from a middle one, at most so many, the nearest to it; ascending."""
     first, last = (math.ceil((edge_s - middle_s) / step_s) for edge_s in (shot.start_s, shot.end_s))
     nearest = sorted({0, *range(first, last)}, key=lambda number: (abs(number), number))[:count]
     return [middle_s + number * step_s for number in sorted(nearest)]
