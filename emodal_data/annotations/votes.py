@@ -184,9 +184,8 @@ def count_words(rows: pd.DataFrame, classes: Sequence[str]) -> VoteCounts:
 
     Rows of a ledger without label_mapped_to, of an earlier version, voted for the class in their column label.
     """
-    clip_ids = pd.Index(rows["clip_id"].unique(), name="clip_id")
+    clip_of, clip_ids = pd.factorize(rows["clip_id"])
     chosen = rows["label_mapped_to"] if "label_mapped_to" in rows else rows["label"]
-    clip_of = clip_ids.get_indexer(pd.Index(rows["clip_id"]))
     codes, texts = pd.factorize(chosen)
     places = {name: place for place, name in enumerate(classes)}
     words = [
@@ -200,5 +199,9 @@ def count_words(rows: pd.DataFrame, classes: Sequence[str]) -> VoteCounts:
     word_of = flat[starts[codes][rows_of] + within] if len(rows_of) else np.empty(0, np.int64)
     pairs, votes = np.unique(clip_of[rows_of] * np.int64(len(places)) + word_of, return_counts=True)
     return VoteCounts(
-        clip_ids, tuple(places), pairs // len(places), pairs % len(places), votes.astype(np.int64)
+        pd.Index(clip_ids, name="clip_id"),
+        tuple(places),
+        pairs // len(places),
+        pairs % len(places),
+        votes.astype(np.int64),
     )

@@ -317,7 +317,8 @@ def _verdict(values: Mapping[str, Any], gates: tuple[Gate, ...], sections: Secti
 
 
 def _column(clips: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
-    return np.asarray(_value(clips, name), dtype=np.float64)
+    values = _value(clips, name)
+    return np.asarray(values.to_numpy() if isinstance(values, pd.Series) else values, dtype=np.float64)
 
 
 def _value(values: Any, name: str) -> Any:

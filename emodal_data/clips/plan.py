@@ -275,7 +275,8 @@ def plan_build(
 def _clips_by_film(table: pd.DataFrame) -> Iterator[tuple[str, ClipColumns]]:
     """The clips of each film of a table that is sorted by film."""
     rows = np.empty(len(table), _CLIP_ROW)
-    rows["clip_id"], rows["start_s"], rows["end_s"] = table.index, table["start_s"], table["end_s"]
+    rows["clip_id"] = table.index.to_numpy()
+    rows["start_s"], rows["end_s"] = table["start_s"].to_numpy(), table["end_s"].to_numpy()
     regions = table["face_region"].fillna("").tolist() if "face_region" in table else []
     first = 0
     for name, count in table["film"].value_counts(sort=False).items():
@@ -378,8 +379,12 @@ def clip_id_of(
     speaker: only where several speakers are annotated in the span, and so make a clip each. face_region: where the
     annotations say which face of the frame is meant.
     """
-    span = f"{film_sha256}:{round(start_s * 1e6)}:{round(end_s * 1e6)}"
-    if speaker is not None:
+    return _clip_id(film_sha256, round(start_s * 1e6), round(end_s * 1e6), speaker or "", face_region)
+
+
+def _clip_id(film_sha256: str, start_us: int, end_us: int, speaker: str, face_region: str) -> str:
+    span = f"{film_sha256}:{start_us}:{end_us}"
+    if speaker:
         span += f":speaker {speaker}"
     if face_region:
         span += f":face {face_region}"
@@ -424,13 +429,12 @@ def _name_clips(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.DataFr
     good = rows["reason"].isna()
     names = {name: first_name[facts[name].sha256] for name in rows.loc[good, "film"].unique()}
     rows.loc[good, "film"] = map_repeated(rows.loc[good, "film"], names.__getitem__).astype("str")
-    speakers = _speakers_that_share_a_span(rows[good])
-    columns = (rows["film"], rows["start_s"], rows["end_s"], speakers, _regions(rows), good)
-    spans = zip(*(column.reindex(rows.index).tolist() for column in columns), strict=True)
-    rows["clip_id"] = [
-        clip_id_of(facts[film].sha256, start, end, speaker or None, region) if ok else None
-        for film, start, end, speaker, region, ok in spans
-    ]
+    named = rows.loc[good, ["film", "start_s", "end_s"]]
+    hashes = map_repeated(named["film"], lambda name: facts[name].sha256).tolist()
+    starts_us, ends_us = (map(int, (named[name] * 1e6).round().tolist()) for name in ("start_s", "end_s"))
+    speakers = _speakers_that_share_a_span(rows[good]).reindex(named.index).tolist()
+    spans = zip(hashes, starts_us, ends_us, speakers, _regions(rows)[good].tolist(), strict=True)
+    rows["clip_id"] = pd.Series([_clip_id(*span) for span in spans], named.index, "str").reindex(rows.index)
     return rows
 
 
@@ -456,11 +460,12 @@ def _without_outsiders(
 ) -> pd.DataFrame:
     """The clips whose winner is a class, or that have none; the rows of the others are marked in place."""
     is_outside = clips["outside"].notna()
+    if not is_outside.any():
+        return clips.drop(columns="outside")
     out = clips[is_outside & ~clips.index.isin(relabelled)]
+    clips.loc[is_outside, "label_confidence"] = np.nan
     if out.empty:
-        return clips.drop(columns="outside").assign(
-            label_confidence=clips["label_confidence"].mask(is_outside)
-        )
+        return clips.drop(columns="outside")
     mine = rows.index[rows["reason"].isna() & rows["clip_id"].isin(out.index)]
     of_row = out.loc[rows.loc[mine, "clip_id"]].set_axis(mine)
     share = of_row["label_confidence"]
@@ -471,7 +476,6 @@ def _without_outsiders(
         of_row["outside"].map(repr) + " has " + share.map("{:.0%}".format) + " of " + votes
         + f" and is none of {', '.join(classes)}: map it with labels.map, or add it to labels.classes"
     )  # fmt: skip
-    clips.loc[clips["outside"].notna(), "label_confidence"] = np.nan
     return clips.drop(index=out.index, columns="outside")
 
 

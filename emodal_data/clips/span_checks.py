@@ -38,7 +38,7 @@ def check_spans(
     warnings = list(dict.fromkeys(by_film))
 
     overlaps_s = own_overlaps_s(clips)
-    mine = rows.index[good & (overlaps_s.index.get_indexer(pd.Index(rows["clip_id"])) >= 0)]
+    mine = rows.index[good & rows["clip_id"].isin(overlaps_s.index)]
     measured = rows.loc[mine, "clip_id"].map(overlaps_s)
     line = measured.map("starts {:.2f} s before an earlier span of the same speaker has ended".format)
     if config.own_overlap == "drop":
@@ -47,14 +47,15 @@ def check_spans(
         rows.loc[mine, "detail"] = line
     else:
         _add_notes(rows, line)
-    for film, of_film in clips.loc[overlaps_s.index].groupby("film", sort=True):
+    is_late = clips.index.isin(overlaps_s.index)
+    for film, of_film in clips[is_late].groupby("film", sort=True):
         what = "spans start" if len(of_film) > 1 else "span starts"
         warnings.append(
             f"{film}: {len(of_film)} {what} before an earlier span of the same speaker has ended, the first at "
             f"{of_film['start_s'].min():g} s"
         )
     if config.own_overlap == "drop":
-        clips = clips.drop(index=overlaps_s.index)
+        clips = clips[~is_late]
     return clips, tuple(warnings)
 
 
@@ -70,13 +71,18 @@ def own_overlaps_s(clips: pd.DataFrame) -> pd.Series:
     clips: film, speaker (null: unknown, overlaps nothing), start_s and end_s, indexed by clip_id. Of two overlapping
     clips, the one that starts later is listed.
     """
-    named = clips[clips["speaker"].notna()].sort_values(["film", "start_s", "end_s"], kind="stable")
+    columns = ["film", "speaker", "start_s", "end_s"]
+    named = clips.loc[clips["speaker"].notna().to_numpy(), columns].sort_values(
+        ["film", "start_s", "end_s"], kind="stable"
+    )
+    clip_ids, named = named.index, named.reset_index(drop=True)  # of names, pandas would make a hash table
     talks = named.groupby(["film", "speaker"], sort=False).ngroup()
     ends_s = named["end_s"].astype(float)
     # The latest end of all earlier spans, not of the last one alone: a long span may contain several short ones.
     reached_s = ends_s.groupby(talks, sort=False).cummax().groupby(talks, sort=False).shift()
     overlap_s: pd.Series = np.minimum(reached_s, ends_s) - named["start_s"]
-    return overlap_s[overlap_s > 0]
+    overlaps = overlap_s > 0
+    return overlap_s[overlaps].set_axis(clip_ids[overlaps])
 
 
 def clock_notes(rows: pd.DataFrame, facts: Mapping[str, FilmFacts]) -> pd.Series:

@@ -15,6 +15,7 @@ from emodal_data.core.label_words import counted_classes
 from emodal_data.core.schema import SCHEMA_VERSION
 from emodal_data.core.versions import FEATURE_PACKAGES
 from emodal_data.dataset.carried import tally_carried
+from emodal_data.dataset.ledger import Ledger
 from emodal_data.dataset.plan import DatasetPlan
 from emodal_data.dataset.shards import ShardSettings, WrittenShard
 from emodal_data.dataset.split.assignment import tally
@@ -36,7 +37,8 @@ def make_manifest(
     versions: from package_versions. films: name -> SHA-256 of the content. overrides_sha256: of the decisions of
     reviews, if there were any. review: from reviewers.review_summary.
     """
-    contents = manifest_contents(plan.samples, plan.ledger, shards, plan.proof, films, config.labels.classes)
+    ledger = counted_columns(plan.ledger)
+    contents = manifest_contents(plan.samples, ledger, shards, plan.proof, films, config.labels.classes)
     if plan.fold_names:
         contents["split"]["fold_names"] = list(plan.fold_names)
     return {
@@ -54,9 +56,9 @@ def make_manifest(
     }
 
 
-def counted_columns(ledger: pa.Table) -> pa.Table:
+def counted_columns(ledger: Ledger) -> pa.Table:
     """The columns of a ledger from which its manifest is made: a quarter of its memory."""
-    return ledger.select(["outcome", *(name for name in VOTES_FROM if name in ledger.column_names)])
+    return ledger.table(["outcome", *(name for name in VOTES_FROM if name in ledger.schema.names)])
 
 
 def manifest_contents(

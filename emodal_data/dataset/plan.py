@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from emodal_data.core.schema import SCHEMA_VERSION, SPLITS
 from emodal_data.dataset.augment.counts import plan_augmentations
 from emodal_data.dataset.carried import PREFIX, carry
 from emodal_data.dataset.chunking import chunk_boundaries
-from emodal_data.dataset.ledger import make_ledger
+from emodal_data.dataset.ledger import PART_ROWS, Ledger
 from emodal_data.dataset.persons import add_persons
 from emodal_data.dataset.shards import Shard, shard_name
 from emodal_data.dataset.split.assignment import Split, split_clips, tally
@@ -38,8 +38,6 @@ from emodal_data.dataset.split.official import fold_names, official_folds, offic
 from emodal_data.dataset.tables import SAMPLES, SPLIT
 
 _LABELLED_SPLITS: Final = ("train", "validation", "test")
-#: Rows that are digested at once.
-_DIGESTED_ROWS: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class DatasetPlan:
 
     clips: pd.DataFrame
     samples: pd.DataFrame
-    ledger: pa.Table
+    ledger: Ledger
     split: Split
     proof: dict[str, Any]
     key: str
@@ -88,21 +86,23 @@ def plan_dataset(
     if folds is not None:
         clips["fold"] = folds.reindex(clips.index).astype(object)
         _drop(clips, clips["fold"] == "", Reason.SPLIT_CONFLICT)
-    passed = clips["reason"].isna()
-    labelled = passed & clips["label"].notna()
+    passed = clips["reason"].isna().to_numpy()
+    labelled = passed & clips["label"].notna().to_numpy()
     if not labelled.any():
         why = "see the reasons in the ledger"
         if clips["label"].isna().all() and config.labels.targets and config.labels.classes:
             why = "no row has a label of labels.classes; for a dataset of targets alone, set labels.classes = []"
         raise WorkError(f"no {'labelled ' if config.labels.classes else ''}clip is left: {why}")
     ids = id_columns(rows, clips, config.split)
+    # Until they are needed again, numbers stand for the names of clips: of names, pandas makes a hash table.
+    clip_ids, clips = clips.index, clips.reset_index(drop=True)
     # Only the columns that are needed: with all of them each selection would copy the whole table.
-    clips["group"] = group_of(
-        clips.loc[passed, ["film", "speaker", "start_s", "end_s"]], config.split.group_by, ids
-    )
+    known = clips.loc[passed, ["film", "speaker", "start_s", "end_s"]].set_axis(clip_ids[passed])
+    clips["group"] = clips["split"] = None
+    clips.loc[passed, "group"] = group_of(known, config.split.group_by, ids).to_numpy()
     if official is None:
-        chosen = split_clips(clips.loc[labelled, ["group", "label"]], config.split, previous_split)
-        clips["split"] = chosen.of_clip.reindex(clips.index)
+        known = clips.loc[labelled, ["group", "label"]].set_axis(clip_ids[labelled])
+        clips.loc[labelled, "split"] = split_clips(known, config.split, previous_split).of_clip.to_numpy()
     else:
         clips["split"] = clips["official"].where(labelled, None)
     clips = _place_unlabelled(clips)
@@ -118,13 +118,16 @@ def plan_dataset(
         numbers = clips["fold"].map({name: number for number, name in enumerate(names)})
         clips["fold"] = numbers.where(in_folds).astype("Int32")
     elif config.split.folds:
-        seen = clips.loc[clips["split"].isin(["train", "unlabelled"]), ["group", "label", "face_hash"]]
-        clips["fold"] = fold_clips(seen, config.split, previous_folds).reindex(clips.index)
+        is_seen = clips["split"].isin(["train", "unlabelled"]).to_numpy()
+        seen = clips.loc[is_seen, ["group", "label", "face_hash"]].set_axis(clip_ids[is_seen])
+        folds = fold_clips(seen, config.split, previous_folds).reindex(clip_ids)
+        clips["fold"] = folds.array
+    clips = clips.set_axis(clip_ids)
     samples = checked(_samples(clips, config.augment), SAMPLES)
     checked(clips, SPLIT)
     compared = clips["split"] if official is None else None
     proof = check_leaks(samples, clips, config.split, ids, compared=compared)
-    ledger = make_ledger(rows, clips)
+    ledger = Ledger(rows, clips)
     return DatasetPlan(clips, samples, ledger, split, proof, _key(clips, ledger, config), names)
 
 
@@ -133,7 +136,8 @@ def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
     shards = []
     for split in SPLITS:
         samples = plan.samples[plan.samples["split"] == split]
-        runs = chunk_boundaries(samples["film"].tolist(), samples["clip_id"].tolist(), rows)
+        clip_ids = samples["clip_id"].astype("str").tolist()
+        runs = chunk_boundaries(samples["film"].tolist(), clip_ids, rows)
         for index, (start, stop) in enumerate(runs):
             path = folder / "data" / shard_name(split, index, len(runs))
             part = samples[["clip_id", "augmentation_index"]].iloc[start:stop].astype({"clip_id": "str"})
@@ -150,7 +154,7 @@ def _drop(clips: pd.DataFrame, which: pd.Series, reason: Reason) -> None:
 def _place_unlabelled(clips: pd.DataFrame) -> pd.DataFrame:
     """Put unlabelled clips that passed into their split, unless an official split or their group holds them out."""
     unlabelled = clips["reason"].isna() & clips["label"].isna()
-    held_groups = set(clips.loc[clips["split"].isin(["validation", "test"]), "group"])
+    held_groups = clips.loc[clips["split"].isin(["validation", "test"]), "group"].unique()
     held_out = unlabelled & clips["group"].isin(held_groups)
     if "official" in clips:
         held_out = unlabelled & clips["official"].isin(["validation", "test"]) | (
@@ -170,12 +174,10 @@ def _drop_near_duplicates(clips: pd.DataFrame) -> pd.DataFrame:
         "test": Reason.SAME_AS_TEST_CLIP,
         "validation": Reason.SAME_AS_VALIDATION_CLIP,
     }.items():
-        seen = clips["split"].notna() & ~clips["split"].isin([held, "test"])
+        seen = (clips["split"].notna() & ~clips["split"].isin([held, "test"])).to_numpy(copy=True)
         hashes = clips.loc[clips["split"] == held, "face_hash"].tolist()
-        same = near_any(clips.loc[seen, "face_hash"].tolist(), hashes, NEAR_BITS)
-        duplicates = clips.index[seen][same]
-        clips.loc[duplicates, ["reason", "detail"]] = [reason.value, ADVICE[reason]]
-        clips.loc[duplicates, "split"] = None
+        seen[seen] = near_any(clips.loc[seen, "face_hash"].tolist(), hashes, NEAR_BITS)
+        clips.loc[seen, ["reason", "detail", "split"]] = [reason.value, ADVICE[reason], None]
     return clips
 
 
@@ -183,7 +185,8 @@ def _samples(clips: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     """One line a sample: the clips in order, each followed by its augmented samples if it is in the training split."""
     names = [name for name in ("film", "split", "label", "fold") if name in clips]
     names += [str(name) for name in clips if str(name).startswith(PREFIX)]
-    kept = clips.loc[clips["split"].notna(), names]
+    is_kept = clips["split"].notna().to_numpy()
+    kept = clips.loc[is_kept, names]
     train = (kept["split"] == "train").to_numpy()
     augmented = np.zeros(len(kept), dtype=np.int64)
     test_count = int((kept["split"] == "test").sum())
@@ -195,10 +198,13 @@ def _samples(clips: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     places = np.repeat(np.arange(len(kept)), counts)
     number = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
     # Texts as codes: otherwise the samples would hold the texts of each clip several times.
-    texts = {name: pd.Categorical(kept[name]) for name in ("film", "split", "label") if name in kept}
-    codes = np.flatnonzero(clips["split"].notna())
-    # The index of the clips, not of those that are kept: another index takes 120 bytes a clip.
-    texts["clip_id"] = pd.Categorical.from_codes(codes, clips.index)
+    texts: dict[str, Any] = {
+        name: pd.Categorical(kept[name]) for name in ("film", "split", "label") if name in kept
+    }
+    codes = np.flatnonzero(is_kept)
+    # Not a Categorical, which makes a hash table of the names of all clips.
+    names_of_clips = pa.DictionaryArray.from_arrays(codes.astype(np.int32), pa.array(clips.index))
+    texts["clip_id"] = pd.arrays.ArrowExtensionArray(names_of_clips)
     originals = kept.assign(**texts).reset_index(drop=True)[["clip_id", *names]]
     return originals.take(places).assign(augmentation_index=number).reset_index(drop=True)
 
@@ -218,7 +224,7 @@ class _Digester(io.RawIOBase):
         return len(data)
 
 
-def _key(clips: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
+def _key(clips: pd.DataFrame, ledger: Ledger, config: DatasetConfig) -> str:
     settings = {
         "version": importlib.metadata.version("emodal"),
         "schema": SCHEMA_VERSION,
@@ -228,15 +234,20 @@ def _key(clips: pd.DataFrame, ledger: pa.Table, config: DatasetConfig) -> str:
     }
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     # Where the store keeps a clip says nothing about what is in it.
-    chosen = clips.drop(columns=["store_file", "store_row"]).reset_index()
-    for table in (pa.Table.from_pandas(chosen, preserve_index=False), ledger):
-        # Parquet leaves out what lies under nulls. Its other features cost time and memory here.
-        pq.write_table(
-            table,
-            _Digester(digest),
-            row_group_size=_DIGESTED_ROWS,
-            compression="none",
-            use_dictionary=False,
-            write_statistics=False,
-        )
+    chosen = clips.drop(columns=["store_file", "store_row"])
+    schema = pa.Schema.from_pandas(chosen.reset_index(), preserve_index=False)
+    starts = range(0, len(chosen), PART_ROWS)
+    tables = (chosen.iloc[start : start + PART_ROWS].reset_index() for start in starts)
+    parts = (pa.Table.from_pandas(table, schema, preserve_index=False, nthreads=1) for table in tables)
+    _update_digest(digest, schema, parts)
+    _update_digest(digest, ledger.schema, ledger.parts())
     return digest.hexdigest()
+
+
+def _update_digest(digest: "hashlib._Hash", schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+    """Add a table in parts of PART_ROWS, as Parquet, which leaves out what lies under nulls."""
+    # Its other features cost time and memory here.
+    plain: dict[str, Any] = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+    with pq.ParquetWriter(_Digester(digest), schema, **plain) as writer:
+        for part in parts:
+            writer.write_table(part)

@@ -31,9 +31,9 @@ from emodal_data.dataset.folder import (
 )
 from emodal_data.dataset.integrity import is_published, remember_times
 from emodal_data.dataset.kept_split import keep_split, read_kept_split
-from emodal_data.dataset.ledger import make_ledger, write_ledger
-from emodal_data.dataset.manifest import counted_columns, make_manifest
-from emodal_data.dataset.persons import previous_persons, speaker_notes
+from emodal_data.dataset.ledger import Ledger, write_ledger
+from emodal_data.dataset.manifest import make_manifest
+from emodal_data.dataset.persons import PERSON, previous_persons, speaker_notes
 from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
 from emodal_data.dataset.reused_shards import reuse_shards
 from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
@@ -199,7 +199,6 @@ def publish(
 
     folder = staging_folder(dataset)
     write_ledger(folder / "ledger.parquet", chosen.ledger)
-    chosen = replace(chosen, ledger=counted_columns(chosen.ledger))
     planned = plan_shards(chosen, folder, config.shards.rows)
     chosen = replace(chosen, clips=chosen.clips.head(0).copy())  # the shards hold them now, once is enough
     versions = versions_of_worker(config)
@@ -243,7 +242,7 @@ def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPl
     try:
         chosen = plan_dataset(plan.rows, clips, config.dataset, *before)
     except EmodalError as error:
-        write_ledger(ledger_of_failure, make_ledger(plan.rows, clips))
+        write_ledger(ledger_of_failure, Ledger(plan.rows, clips))
         send(ledger_of_failure)
         raise type(error)(f"{error} (what became of every row: {shown(ledger_of_failure)})") from error
     ledger_of_failure.unlink(missing_ok=True)
@@ -251,7 +250,7 @@ def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPl
     for line in move_notes(chosen.clips["split"], published.splits if published else before[0]):
         observer().log(line)
     if config.face.persons:
-        for line in speaker_notes(chosen.ledger):
+        for line in speaker_notes(chosen.ledger.table(["clip_id", "speaker", PERSON])):
             observer().log(line)
     return chosen
 

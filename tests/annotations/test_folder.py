@@ -9,7 +9,7 @@ from emodal_data.annotations import annotations_sha256, read_annotations
 from emodal_data.clips.plan import locate_films
 from emodal_data.core.config import TableConfig
 from emodal_data.core.errors import InputError
-from emodal_data.dataset.ledger import make_ledger
+from emodal_data.dataset.ledger import Ledger
 from tests.annotations.rows import spans_of
 
 SRT = "1\n00:00:01,000 --> 00:00:02,000\nsad\n"
@@ -109,7 +109,7 @@ def test_the_ledger_says_which_file_a_row_is_from(folder: Path, tmp_path: Path) 
     rows, files = locate_films(read_annotations(folder), films)
     assert list(files) == ["b.mkv"]
     clips = pd.DataFrame({"reason": [None], "measured": [None], "detail": [None]}, index=["c"])
-    ledger = make_ledger(rows.assign(clip_id=["c", None, None]), clips).to_pydict()
+    ledger = Ledger(rows.assign(clip_id=["c", None, None]), clips).table().to_pydict()
     assert ledger["annotation_file"] == ["b.txt", "c.csv", "heat/part1.srt"]
     assert ledger["film"] == ["b.mkv", "a.mp4", "heat/part1"]
     assert ledger["outcome"] == ["kept", "dropped", "dropped"]

@@ -152,7 +152,7 @@ def test_without_decisions_the_plan_is_as_it_was(tmp_path: Path) -> None:
 
 def test_a_dropped_clip_is_in_no_shard_and_the_ledger_says_who_dropped_it(tmp_path: Path) -> None:
     made = decided(tmp_path, "c0000,f0.mp4,0,1,drop,,out of focus")
-    ledger = made.ledger.to_pandas().set_index("clip_id")
+    ledger = made.ledger.table().to_pandas().set_index("clip_id")
     told = ["outcome", "reason", "review", "review_note", "label"]
     assert ledger.loc["c0000", told].tolist() == [
         "dropped",
@@ -169,7 +169,7 @@ def test_a_relabelled_clip_has_its_new_label_and_the_row_keeps_its_own(tmp_path:
     made = decided(tmp_path, "c0000,f0.mp4,0,1,relabel,sad,", "c0001,f0.mp4,1,2,relabel,happy,")
     samples = made.samples.drop_duplicates("clip_id").set_index("clip_id")
     assert samples.loc[["c0000", "c0001"], "label"].tolist() == ["sad", "happy"]  # the second was a tie
-    ledger = made.ledger.to_pandas().set_index("clip_id")
+    ledger = made.ledger.table().to_pandas().set_index("clip_id")
     assert ledger.loc["c0000", ["outcome", "label", "review_label"]].tolist() == ["kept", "angry", "sad"]
     assert made.clips.loc["c0000", vote_columns(4)].tolist() == [0, 0, 0, 1]
     assert made.clips.loc["c0000", "label_confidence"] == 1.0
@@ -177,7 +177,7 @@ def test_a_relabelled_clip_has_its_new_label_and_the_row_keeps_its_own(tmp_path:
 
 def test_a_clip_without_a_face_stays_dropped_for_that_whatever_was_decided(tmp_path: Path) -> None:
     made = decided(tmp_path, "c0103,f1.mp4,3,4,relabel,sad,")
-    row = made.ledger.to_pandas().set_index("clip_id").loc["c0103"]
+    row = made.ledger.table().to_pandas().set_index("clip_id").loc["c0103"]
     assert row[["reason", "review", "review_label"]].tolist() == ["no_face", "relabel", "sad"]
 
 

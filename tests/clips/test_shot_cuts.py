@@ -99,7 +99,7 @@ def ledger(folder: Path, mode: str) -> pd.DataFrame:
     measures.loc["c0100", "shot_cut_s"] = 0.3
     rows.loc[rows["clip_id"] == "c0100", "detail"] = "told before"
     clear = apply_gates(clips, measures, config.clips, config.face, config.audio)
-    made: pd.DataFrame = plan_dataset(rows, clear, config).ledger.to_pandas().set_index("clip_id")
+    made: pd.DataFrame = plan_dataset(rows, clear, config).ledger.table().to_pandas().set_index("clip_id")
     return made
 
 
@@ -119,5 +119,5 @@ def test_a_cut_drops_its_clip_when_asked_for_with_how_deep_it_is(tmp_path: Path)
 
 
 def test_without_the_setting_the_ledger_has_no_such_column(tmp_path: Path) -> None:
-    assert "shot_cut_s" not in planned(tmp_path).ledger.column_names
+    assert "shot_cut_s" not in planned(tmp_path).ledger.schema.names
     assert "shot_cut_s" not in ledger(tmp_path / "other", "ignore").columns

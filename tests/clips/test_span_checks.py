@@ -14,7 +14,7 @@ from emodal_data.clips.films import FilmCatalogue, FilmFacts, inspect_film
 from emodal_data.clips.plan import Plan, locate_films, plan_build
 from emodal_data.clips.span_checks import clock_notes, own_overlaps_s, parse_rate
 from emodal_data.core.config import ClipsConfig, FaceConfig
-from emodal_data.dataset.ledger import make_ledger
+from emodal_data.dataset.ledger import Ledger
 from tests.media.films import Recipe, make_film
 
 
@@ -201,7 +201,7 @@ def test_plan_and_ledger_tell_of_spans_that_stay(tmp_path: Path) -> None:
         "film.mp4: 1 span starts before an earlier span of the same speaker has ended, the first at 1 s",
     )
     clear = plan.clips.assign(reason=None, measured=np.nan, detail=None, split="train")
-    ledger = make_ledger(plan.rows, clear).to_pandas()
+    ledger = Ledger(plan.rows, clear).table().to_pandas()
     assert ledger["outcome"].tolist() == ["kept"] * 4
     assert ledger["reason"].isna().all()
     overlap = "starts 0.50 s before an earlier span of the same speaker has ended"

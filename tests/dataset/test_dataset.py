@@ -31,7 +31,7 @@ from emodal_data.core.reasons import Reason
 from emodal_data.core.schema import CLIP_STORE, LEDGER
 from emodal_data.dataset.folder import recover_dataset, replace_dataset, staging_folder
 from emodal_data.dataset.integrity import is_published
-from emodal_data.dataset.ledger import make_ledger, write_ledger
+from emodal_data.dataset.ledger import Ledger, write_ledger
 from emodal_data.dataset.plan import plan_dataset
 from emodal_data.dataset.verify import verify_dataset
 from emodal_data.media.encoders import encode_flac
@@ -39,7 +39,7 @@ from tests.published import CLEAR, complete, fake_clips, planned, written, writt
 
 
 def test_every_row_is_kept_or_dropped_with_a_reason(tmp_path: Path) -> None:
-    ledger = planned(tmp_path).ledger.to_pandas()
+    ledger = planned(tmp_path).ledger.table().to_pandas()
     assert len(ledger) == 20
     assert ledger["outcome"].tolist().count("dropped") == 2
     dropped = ledger[ledger["outcome"] == "dropped"]
@@ -49,10 +49,21 @@ def test_every_row_is_kept_or_dropped_with_a_reason(tmp_path: Path) -> None:
     assert ledger["note"].tolist() == ["kept as it is"] * 20
 
 
-def test_the_ledger_has_the_columns_of_its_schema_first(tmp_path: Path) -> None:
-    ledger = planned(tmp_path).ledger
+def test_the_ledger_has_the_columns_of_its_schema_first_whatever_its_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(tmp_path)
+    ledger = plan.ledger.table()
+    assert ledger.schema == plan.ledger.schema
     assert ledger.column_names[: len(LEDGER)] == LEDGER.names
     assert ledger.schema.field("label").type == LEDGER.field("label").type
+    monkeypatch.setattr("emodal_data.dataset.ledger.PART_ROWS", 7)
+    again = Ledger(ledger.to_pandas(), plan.clips)
+    assert [len(part) for part in again.parts()] == [7, 7, 6]
+    write_ledger(tmp_path / "ledger.parquet", again)
+    with pq.ParquetFile(tmp_path / "ledger.parquet") as file:
+        assert file.num_row_groups == 3
+        assert file.read().equals(ledger)
 
 
 @settings(max_examples=25)
@@ -86,9 +97,8 @@ def test_kept_and_dropped_add_up_to_the_rows_of_every_film(kinds: list[str]) -> 
         if kind_of[clip_id] == "turned":
             measures.loc[clip_id, "yaw_deg"] = 80.0
     config = DatasetConfig()
-    ledger = make_ledger(
-        rows, apply_gates(clips, measures, config.clips, config.face, config.audio)
-    ).to_pandas()
+    gated = apply_gates(clips, measures, config.clips, config.face, config.audio)
+    ledger = Ledger(rows, gated).table().to_pandas()
     wanted = {
         "bad row": "bad_time",
         "no face": "no_face",
@@ -115,7 +125,7 @@ def test_a_threshold_drops_a_clip_with_the_measured_value_and_gate_score_keeps_i
 
 
 def test_only_the_training_side_is_augmented_and_no_clip_is_on_both(tmp_path: Path) -> None:
-    samples = planned(tmp_path).samples
+    samples = planned(tmp_path).samples.astype({"clip_id": "str"})
     assert set(samples.loc[samples["augmentation_index"] > 0, "split"]) == {"train"}
     assert samples.groupby("clip_id")["split"].nunique().max() == 1
     copies = samples[samples["split"] == "train"].groupby("clip_id")["augmentation_index"].apply(list)

@@ -119,7 +119,7 @@ def test_a_clip_whose_rows_are_in_two_splits_is_dropped(tmp_path: Path) -> None:
     plan = plan_dataset(pd.concat([rows, again], ignore_index=True), gated, config)
     assert plan.clips.loc["c0000", "reason"] == "split_conflict"
     assert "c0000" not in splits_of(plan)
-    ledger = plan.ledger.to_pandas()
+    ledger = plan.ledger.table().to_pandas()
     assert ledger.loc[ledger["clip_id"] == "c0000", "reason"].tolist() == ["split_conflict"] * 2
 
 

@@ -105,8 +105,8 @@ def test_a_dataset_has_the_numbers_in_splits_ledger_and_shards_and_the_embedding
     gated = apply_gates(clips, measures, config.clips, config.face, config.audio)
     plan = plan_dataset(rows, gated, config)
     assert "embedding" not in plan.clips
-    assert "embedding" not in plan.ledger.column_names
-    assert set(plan.ledger["person"].to_pylist()) == {"1", "2", "3", "4"}
+    assert "embedding" not in plan.ledger.schema.names
+    assert set(plan.ledger.table()["person"].to_pylist()) == {"1", "2", "3", "4"}
     assert plan.proof["columns"]["person"]["in_several_splits"] == 0
     assert plan.clips["carried_person"].dtype == "Int64"
     by_film = DatasetConfig.model_validate({"face": {"persons": True}, "split": {"allow_imbalance": True}})

@@ -10,6 +10,7 @@ import pandas as pd
 
 from emodal_data.core.config import SplitConfig
 from emodal_data.core.errors import InputError
+from emodal_data.core.places import places_of
 
 #: With more pairs of groups than this no exchanges are tried: adding and removing alone come near enough.
 _MOST_EXCHANGES = 1_000_000
@@ -65,8 +66,8 @@ def tally(of_clip: pd.Series, labels: pd.Series, classes: Sequence[str] | None =
     classes: to be counted; none: those of the labels.
     """
     names = sorted(labels.unique()) if classes is None else list(classes)
-    label_codes = pd.Categorical(labels, categories=names).codes
-    split_codes = pd.Categorical(of_clip, categories=_SPLITS).codes
+    label_codes = places_of(labels, pd.Index(names))
+    split_codes = places_of(of_clip, pd.Index(_SPLITS))
     in_split = {split: split_codes == code for code, split in enumerate(_SPLITS)}
     shares = {split: float(clips.mean()) if len(of_clip) else 0.0 for split, clips in in_split.items()}
     splits = [split for split in _SPLITS if split != "validation" or in_split[split].any()]

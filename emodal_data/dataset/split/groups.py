@@ -101,7 +101,8 @@ def group_of(
     if len(names) > 1:
         return _joined(clips, {name: _values(clips, name, ids) for name in names})
     values = _values(clips, names[0], ids)
-    return values.where(values.notna(), "film " + clips["film"])
+    missing = values.isna()
+    return values.mask(missing, "film " + clips["film"]) if missing.any() else values
 
 
 def _values(clips: pd.DataFrame, name: str, ids: pd.DataFrame | None) -> pd.Series:

@@ -59,8 +59,10 @@ def near_any(
 
 def _known(hashes: Sequence[bytes | None]) -> tuple[Places, list[bytes]]:
     """The places of the hashes that are not None, and these hashes."""
-    places = [place for place, one in enumerate(hashes) if isinstance(one, bytes)]
-    return np.array(places, dtype=np.int64), [one for one in hashes if isinstance(one, bytes)]
+    known = [one for one in hashes if isinstance(one, bytes)]
+    if len(known) == len(hashes):
+        return np.arange(len(known)), known
+    return np.flatnonzero([isinstance(one, bytes) for one in hashes]), known
 
 
 def _near_any(hashes: list[bytes], others: list[bytes], most_bits: int) -> npt.NDArray[np.bool_]:
