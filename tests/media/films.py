@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -88,6 +89,7 @@ def _same_priority() -> Iterator[None]:
         os.sched_setscheduler(0, policy, priority)
 
 
+@lru_cache(128)  # most films have the same size
 def picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
     """(height, width) gray: the number over a slowly moving pattern."""
     y, x = np.mgrid[:height, :width]
@@ -95,18 +97,19 @@ def picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
     block = width // BITS
     for bit in range(BITS):
         gray[:block, bit * block : (bit + 1) * block] = 225 if number >> bit & 1 else 20
+    gray.flags.writeable = False
     return gray
 
 
 def number_in(rgb: NDArray[np.uint8]) -> int:
     """The number burnt into a picture of any size."""
-    gray = rgb.mean(axis=2)
-    width = gray.shape[1] / BITS  # of a block: the row of blocks fills the picture's width
-    rows = slice(round(width * 0.3), round(width * 0.7))
-    return sum(
-        int(gray[rows, round(width * (bit + 0.3)) : round(width * (bit + 0.7))].mean() > 122) << bit
-        for bit in range(BITS)
-    )
+    width = rgb.shape[1] / BITS  # of a block: the row of blocks fills the picture's width
+    columns = rgb[round(width * 0.3) : round(width * 0.7)].mean(axis=(0, 2))
+    until = np.append(0.0, columns.cumsum())
+    bits = np.arange(BITS)
+    first, end = np.rint(width * (bits + 0.3)).astype(int), np.rint(width * (bits + 0.7)).astype(int)
+    is_set = (until[end] - until[first]) / (end - first) > 122
+    return int((is_set << bits).sum())
 
 
 def sound(recipe: Recipe) -> NDArray[np.float32]:

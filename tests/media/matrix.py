@@ -534,4 +534,4 @@ def ask_sound(path: Path, count: int = 12, seed: int = 5) -> Answers:
 
 
 #: What is asked, by name.
-QUESTIONS: dict[str, Callable[[Path], Answers]] = {"picture": ask_picture, "sound": ask_sound}
+QUESTIONS: dict[str, Callable[..., Answers]] = {"picture": ask_picture, "sound": ask_sound}
