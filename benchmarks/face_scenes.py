@@ -1,6 +1,6 @@
-"""Draws faces of known pose behind hands, hair, microphones, glasses and other heads, bowed, side-lit and blocky.
+"""Draws faces of known pose behind hands, hair, microphones, cups, telephones and other heads.
 
-Kinds that trained nothing, for judging: dark glasses, beards, make-up, crooked mouths, a cup, a telephone.
+Bare ones are drawn too: bowed, side-lit, blocky, with glasses, beards, make-up, open and crooked mouths, a tongue.
 
 The truth of a scene is the same face seen from the front without anything before it; `is_broken` compares.
 """
@@ -19,21 +19,37 @@ from tests.face.rendered import SIZE_PX, Actor
 
 SURFACE = canonical_surface()
 CORE = SURFACE.inside & (np.abs(SURFACE.x_cm) < 5.5) & (SURFACE.y_cm > -8)
-#: What can be before a face; scenes of the other kinds show all of it.
-OCCLUDERS = ("hand at the cheek", "hand at the mouth", "hand at the eye", "hair", "microphone", "other head")
-KINDS = ("clear", "glasses", "bowed or raised", "side light", "half in shadow", "blocks", *OCCLUDERS)
-#: Kinds that judge alone: whole ones, and what can be before a face.
-NEW_WHOLE = (
+#: What can be before a face; scenes of the other kinds show all of it, but for hair at its edge.
+OCCLUDERS = (
+    "hand at the cheek",
+    "hand at the mouth",
+    "hand at the eye",
+    "hand at the brow",
+    "hair",
+    "microphone",
+    "other head",
+    "cup",
+    "telephone",
+)
+BARE = (
+    "clear",
+    "glasses",
     "dark glasses",
-    "hair at the edge",
+    "bowed or raised",
+    "side light",
+    "half in shadow",
+    "low side light",
+    "blocks",
     "beard",
     "make-up",
     "crooked mouth",
     "wide open mouth",
-    "low side light",
+    "tongue",
 )
-NEW_OCCLUDERS = ("cup", "telephone")
-NEW_KINDS = (*NEW_WHOLE, *NEW_OCCLUDERS)
+KINDS = (*BARE, "hair at the edge", *OCCLUDERS)
+#: The inner border of the lips in the mesh: the upper one and the lower one, both from one corner to the other.
+UPPER_LIP = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]
+LOWER_LIP = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
 #: Shares of the core that are covered, and the difference from the truth (see difference), of whole and broken views.
 WHOLE, BROKEN = (0.02, 0.7), (0.08, 1.0)
 
@@ -66,12 +82,16 @@ def draw_scene(actor: Actor, kind: str, rng: np.random.Generator) -> Scene:
     )
     if kind == "crooked mouth":
         actor = _crooked(actor, rng)
-    lit = _lit(_painted(actor, kind, rng), lamp, rng)
-    drawn, straight = lit.draw(yaw, pitch, roll, open_cm), lit.draw(open_cm=open_cm)
-    bare, points = drawn.rgb, drawn.landmarks468
+    if kind == "tongue":
+        open_cm = rng.uniform(0.3, 1.2)
+    lit = _opened(_lit(_painted(actor, kind, rng), lamp, rng), open_cm)
+    mouth = _Mouth(open_cm, has_tongue_out=kind == "tongue", rng=rng)
+    drawn, straight = lit.draw(yaw, pitch, roll), lit.draw()
+    points = drawn.landmarks468
+    bare, front = mouth.on(drawn.rgb, points), mouth.on(straight.rgb, straight.landmarks468)
     near = -1 if yaw > 0 else 1  # the side of the picture with the half that is seen better
     side = near if rng.random() < 0.7 else -near
-    rgb, front = bare, straight.rgb
+    rgb = bare
     if kind == "glasses":
         style = rng.uniform([10, 0.12], [60, 0.35])
         rgb, front = _glasses(bare, points, *style), _glasses(front, straight.landmarks468, *style)
@@ -80,9 +100,12 @@ def draw_scene(actor: Actor, kind: str, rng: np.random.Generator) -> Scene:
         rgb, front = lenses.on(bare, points), lenses.on(front, straight.landmarks468)
     elif kind.startswith("hand"):
         cheek = points[205 if side < 0 else 425] * 0.6 + points[123 if side < 0 else 352] * 0.4
-        place = {"cheek": cheek, "mouth": points[13], "eye": points[159 if side < 0 else 386]}[
-            kind.split()[-1]
-        ]
+        place = {
+            "cheek": cheek,
+            "mouth": points[13],
+            "eye": points[159 if side < 0 else 386],
+            "brow": points[105 if side < 0 else 334],
+        }[kind.split()[-1]]
         rgb = _hand(bare, points, place + rng.normal(0, 0.6 * CM, 2), rng)
     elif kind == "hair":
         rgb = _hair(bare, points, side, rng.uniform(0.1, 0.9), rng)
@@ -99,7 +122,7 @@ def draw_scene(actor: Actor, kind: str, rng: np.random.Generator) -> Scene:
     elif kind == "other head":
         rgb = _other_head(bare, points, side, rng.uniform(0.1, 0.95), rng)
     covered = np.zeros(bare.shape[:2], np.uint8)
-    if kind in (*OCCLUDERS, *NEW_OCCLUDERS, "hair at the edge"):
+    if kind not in BARE:
         covered[np.abs(rgb.astype(int) - bare).max(axis=2) > 6] = 255
     truth = frontalize(front, straight.landmarks468[LANDMARKS68]).image
     return Scene(kind, _encoded(rgb, kind, rng), covered, truth, points, yaw, pitch)
@@ -129,9 +152,11 @@ def frontal_cover(scene: Scene, landmarks68: np.ndarray) -> np.ndarray:
 def difference(image: np.ndarray, truth: np.ndarray) -> float:
     """Mean squared difference of the worst eighth of 16 px blocks of the core, in local contrasts.
 
-    Each block may lie 3 px elsewhere, and the whole face 6 px: landmarks err, and proportions look like a nod.
+    The truth is first turned, moved and stretched until it fits best: a head that is measured too long or too wide is
+    whole. Each block may then lie 3 px elsewhere, and the whole face 6 px: landmarks err.
     """
-    here, there = _local_contrast(image), _local_contrast(truth)
+    here = _local_contrast(image)
+    there = _fitted(_local_contrast(truth), here)
     margin = 9
     wide = cv2.copyMakeBorder(there, *[margin] * 4, cv2.BORDER_REPLICATE)
 
@@ -155,6 +180,24 @@ def difference(image: np.ndarray, truth: np.ndarray) -> float:
         if CORE[y : y + 16, x : x + 16].mean() > 0.7
     ]
     return float(np.mean(sorted(blocks)[-max(3, len(blocks) // 8) :]))
+
+
+def _fitted(truth: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """The truth after the affine map that fits it to the picture, if there is one that stretches by at most a fifth."""
+    steps = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-3)
+    try:
+        _, move = cv2.findTransformECC(
+            image, truth, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE, steps, None, 5
+        )
+    except cv2.error:  # it did not converge
+        return truth
+    stretch = np.linalg.svd(move[:, :2], compute_uv=False)
+    if stretch.max() > 1.2 or stretch.min() < 1 / 1.2:
+        return truth
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    fitted = cv2.warpAffine(truth, move, truth.shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    is_better = ((fitted - image)[CORE] ** 2).mean() < ((truth - image)[CORE] ** 2).mean()
+    return fitted if is_better else truth
 
 
 def _local_contrast(image: np.ndarray) -> np.ndarray:
@@ -247,6 +290,79 @@ def _crooked(actor: Actor, rng: np.random.Generator) -> Actor:
     tilt = rng.choice([-1, 1]) * rng.uniform(0.12, 0.35)
     bent.vertices = actor.vertices + np.stack([near * rng.normal(0, 0.4), near * tilt * x, 0 * x], axis=1)
     return bent
+
+
+def _opened(actor: Actor, open_cm: float) -> Actor:
+    """The actor with the jaw dropped; the corners of the mouth stay, so that it becomes an oval."""
+    opened, lips = copy.copy(actor), actor.vertices
+    x, y = lips[:, 0], lips[:, 1]
+    half = np.abs(lips[[78, 308], 0]).mean()
+    middle, corner = lips[[13, 14], 1].mean(), lips[[78, 308], 1].mean()
+    below = middle + (corner - middle) * np.clip((x / half) ** 2, 0, 1) - y
+    lip, jaw = np.sqrt(np.clip(1 - (x / half) ** 2, 0, 1)), np.clip(1.4 - np.abs(x) / 6, 0, 1)
+    share = np.clip(below / 0.1 + 0.5, 0, 1) * (lip + (jaw - lip) * np.clip(below / 2, 0, 1))
+    share[LOWER_LIP], share[UPPER_LIP] = lip[LOWER_LIP], 0.0
+    opened.vertices = lips - np.outer(share * open_cm, [0, 1, 0])
+    return opened
+
+
+class _Mouth:
+    """What an open mouth shows: a dark cavity, teeth, and a tongue within it or put out."""
+
+    def __init__(self, open_cm: float, has_tongue_out: bool, rng: np.random.Generator) -> None:
+        self.is_open, self.has_tongue_out = open_cm >= 0.25, has_tongue_out
+        self.has_teeth, self.has_tongue, self.has_lower_teeth = rng.random(3) < (0.75, 0.6, 0.15)
+        self.dark, self.white, self.red = rng.uniform(0.08, 0.3), rng.uniform(0.9, 1.3), rng.uniform(0.5, 0.9)
+        self.teeth_cm, self.tongue_share = rng.uniform(0.35, 0.9), rng.uniform(0.2, 0.5)
+        self.out_cm, self.wide_cm, self.aside = (
+            rng.uniform(1.5, 3.5),
+            rng.uniform(2, 3.2),
+            rng.normal(0, 0.25),
+        )
+
+    def on(self, rgb: np.ndarray, points: np.ndarray) -> np.ndarray:
+        if not self.is_open:
+            return rgb
+        upper, lower = points[UPPER_LIP], points[LOWER_LIP]
+        down = (points[152] - points[10]) / np.linalg.norm(points[152] - points[10])
+        across = points[308] - points[78]
+        x, y = points[[205, 425, 164, 18]].astype(int).clip(0, SIZE_PX - 1).T
+        skin = np.median(rgb[y, x], axis=0)
+        inside = _filled(rgb.shape[:2], np.concatenate([upper, lower[::-1]]))
+        out = _pasted(rgb, inside, self.dark * skin * [1.0, 0.6, 0.6])
+        gap = float(np.linalg.norm(points[14] - points[13]))
+        tongue = np.minimum(skin * [1.0, 0.75, 0.75], 255) * self.red
+        if self.has_tongue and not self.has_tongue_out:
+            raised = lower - down * (self.tongue_share * gap) - across * 0.1 * np.linspace(-1, 1, 11)[:, None]
+            out = _pasted(out, np.minimum(inside, _filled(rgb.shape[:2], [*raised, *lower[::-1]])), tongue, 2)
+        for has, edge, way in ((self.has_teeth, upper, down), (self.has_lower_teeth, lower, -down)):
+            if has:
+                high = min(self.teeth_cm * CM, 0.6 * gap)
+                mask = np.minimum(inside, _filled(rgb.shape[:2], [*edge, *(edge + way * high)[::-1]]))
+                out = _pasted(out, mask, np.minimum(self.white * skin.mean() * np.array([1, 0.97, 0.9]), 240))
+        if self.has_tongue_out:
+            start = (points[13] + points[14]) / 2 + down * 0.2 * gap
+            end = start + down * self.out_cm * CM + across * self.aside * 0.5
+            wide = 0.5 * self.wide_cm / 5 * max(float(np.linalg.norm(across)), 2 * CM)
+            normal = np.array([-down[1], down[0]])
+            turn = np.linspace(0, np.pi, 12)[:, None]
+            rounded = end + wide * (np.cos(turn) * normal + np.sin(turn) * down)
+            mask = _filled(
+                rgb.shape[:2], [start + 0.85 * wide * normal, *rounded, start - 0.85 * wide * normal]
+            )
+            inward = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
+            shade = 0.6 + 0.4 * np.clip(inward / (0.5 * wide + 1), 0, 1)[..., np.newaxis]
+            out = _pasted(out, mask, tongue * shade)
+            groove = [tuple(np.round(point).astype(int)) for point in (start, (start + 2 * end) / 3)]
+            cv2.line(out, *groove, (tongue * 0.7).tolist(), 1, cv2.LINE_AA)
+        return out
+
+
+def _filled(shape: tuple[int, ...], outline: np.ndarray | list[np.ndarray]) -> np.ndarray:
+    """255 within an outline of pixels, (n, 2), with a soft border."""
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.round(np.asarray(outline) * 8).astype(np.int32)], 255, cv2.LINE_AA, 3)
+    return mask
 
 
 class _Lenses:

@@ -1,38 +1,45 @@
 """Trains and judges the network behind `view_score`, in steps that keep their results in a folder.
 
-    python benchmarks/view_score.py scenes FOLDER/scenes-1.npz PHOTOS... --people even --seed 1
-    python benchmarks/view_score.py pictures FOLDER/pictures-1.npz FOLDER/scenes-*.npz --seed 1 --whole DATASET
-    python benchmarks/view_score.py train FOLDER/pictures-*.npz --model emodal_data/face/view_score.tflite
-    python benchmarks/view_score.py scenes FOLDER/judge.npz OTHERS... --people all --seed 3 --new-kinds
-    python benchmarks/view_score.py judge FOLDER/judge.npz
+    python benchmarks/view_score.py scenes FOLDER/scenes-1.npz PHOTOS... --seed 1
+    python benchmarks/view_score.py pictures FOLDER/pictures-0.npz FOLDER/scenes-*.npz --fold 0 --seed 1
+    python benchmarks/view_score.py train FOLDER/pictures-[1234].npz --model FOLDER/without-0.tflite
+    python benchmarks/view_score.py judge FOLDER/scenes-*.npz --models FOLDER/without-*.tflite
+        --earlier emodal_data/face/view_score.tflite --known PERSON...
+    python benchmarks/view_score.py train FOLDER/pictures-*.npz --model emodal_data/face/view_score_deep.tflite
 
-    python benchmarks/view_score.py real OTHERS...
+    python benchmarks/view_score.py real PHOTOS...
 
-PHOTOS, OTHERS: folders of photos and films of people; those that judge are others than those that train the network.
+PHOTOS: folders of photos and films of people. They are split into five folds; pictures of each fold and a network
+without each are made, and every scene is judged by the network that did not see its people.
 """
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 from matplotlib.cbook import get_sample_data
+from scipy.sparse.csgraph import connected_components
 from skimage import data
 from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from face_scenes import CORE, KINDS, NEW_KINDS, draw_scene, is_broken
+from face_scenes import CORE, KINDS, draw_scene, is_broken
 
 from emodal_data.clips.gates import face_gate
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped
 from emodal_data.face import create_backend, find_face, fit_pose, frontalize
-from emodal_data.face.view_score import normalised, view_score
+from emodal_data.face.embedding import create_embedder
+from emodal_data.face.models import Model
+from emodal_data.face.view_score import log_odds, normalised, view_score
 from emodal_data.media import open_film
 from emodal_model.evaluation.scores import wilson_interval
 from tests.face.rendered import Actor
@@ -43,7 +50,9 @@ PLACES = np.stack(np.meshgrid(np.arange(128.0), np.arange(128.0)))
 #: All gates but the one that is trained.
 OTHER_GATES = FaceConfig(min_view_score=0.0)
 LEAST = FaceConfig().min_view_score
-SCENES = 1000
+SCENES, PICTURES, EPOCHS = 600, 6000, 8
+#: People are split into this many folds; two faces whose embeddings are nearer than this are one person.
+FOLDS, SAME_PERSON = 5, 0.55
 PHOTOS, FILMS = (".jpg", ".png"), (".mpg", ".mp4")
 
 
@@ -54,7 +63,7 @@ def portraits_of_packages() -> list[np.ndarray]:
 
 
 def photos_in(folders: list[Path]) -> list[np.ndarray]:
-    photos = []
+    photos = portraits_of_packages()
     for path in sorted(path for folder in folders for path in folder.iterdir()):
         if path.suffix in PHOTOS:
             photos.append(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB))
@@ -64,53 +73,76 @@ def photos_in(folders: list[Path]) -> list[np.ndarray]:
     return photos
 
 
-def people_in(folders: list[Path], which: str) -> list[Actor]:
-    """The people whose face is large and looks at the camera.
+def people_in(folders: list[Path]) -> tuple[list[list[Actor]], list[int]]:
+    """The people whose face is large and looks at the camera, each with all their photos, and the fold of each.
 
-    which: the even or the odd ones, with the portraits of two packages; or all that are in the folders.
+    People of one photo, and all photos of one person, are in one fold.
     """
-    backend = create_backend("embedded")
-    photos = photos_in(folders)
-    if which != "all":
-        photos = portraits_of_packages() + photos
-    people = [
-        Actor(photo, backend, face)
-        for photo in photos
-        for face in backend.faces(photo)
-        if face.box_xyxy[2] - face.box_xyxy[0] >= 90
-        and abs(fit_pose(face.landmarks68).yaw_deg) < 22
-        and face.landmark_score > 0.6
-    ]
-    return {"all": people, "even": people[::2], "odd": people[1::2]}[which]
+    backend, embed = create_backend("embedded"), create_embedder("dlib")
+    actors, embeddings, photo_numbers = [], [], []
+    for number, photo in enumerate(photos_in(folders)):
+        for face in backend.faces(photo):
+            width = face.box_xyxy[2] - face.box_xyxy[0]
+            is_frontal = abs(fit_pose(face.landmarks68).yaw_deg) < 22
+            if width < 90 or not is_frontal or face.landmark_score <= 0.6:
+                continue
+            part = _cut_out(photo, face.box_xyxy)
+            seen = backend.faces(part)
+            if seen and seen[0].landmark_score > 0.6:
+                actors.append(Actor(part, backend, seen[0]))
+                embeddings.append(embed(part, seen[0].landmarks68))
+                photo_numbers.append(number)
+    vectors, numbers = np.array(embeddings), np.array(photo_numbers)
+    same = np.linalg.norm(vectors[:, None] - vectors, axis=2) < SAME_PERSON
+    count, persons = connected_components(same)
+    _, groups = connected_components(same | (numbers[:, None] == numbers))
+    people: list[list[Actor]] = [[] for _ in range(count)]
+    for person, actor in zip(persons, actors, strict=True):
+        people[person].append(actor)
+    group_of = dict(zip(persons.tolist(), groups.tolist(), strict=True))
+    members = Counter(group_of.values())
+    fold_of, sizes = {}, [0] * FOLDS
+    for group, size in members.most_common():
+        fold_of[group] = sizes.index(min(sizes))
+        sizes[fold_of[group]] += size
+    print(f"{count} people on {len(actors)} photos, in {len(members)} groups; folds of {sizes} people")
+    return people, [fold_of[group_of[person]] for person in range(count)]
 
 
-def write_scenes(
-    file: Path, folders: list[Path], which: str, kinds: tuple[str, ...], seed: int, count: int
-) -> None:
-    """For each scene: kind, person, frontal picture and its truth, broken (1, 0; -1 between), the reason of a gate."""
+def _cut_out(photo: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+    """The face with its surroundings, its width at most 300 px."""
+    x0, y0, x1, y1 = box
+    margin = 1.0 * (x1 - x0)
+    top, left = max(0, round(y0 - margin)), max(0, round(x0 - margin))
+    part = photo[top : round(y1 + margin), left : round(x1 + margin)]
+    scale = min(1.0, 300 / (x1 - x0))
+    return cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def write_scenes(file: Path, folders: list[Path], seed: int, count: int) -> None:
+    """For each scene: kind, person, fold, frontal picture and truth, broken (1, 0; -1 between), reason of a gate."""
     backend, rng = create_backend("embedded"), np.random.default_rng(seed)
-    people = people_in(folders, which)
+    people, folds = people_in(folders)
     rows = []
     for number in range(count):
-        kind, person = kinds[number % len(kinds)], int(rng.integers(len(people)))
-        scene = draw_scene(people[person], kind, rng)
+        kind, person = KINDS[number % len(KINDS)], int(rng.integers(len(people)))
+        actor = people[person][int(rng.integers(len(people[person])))]
+        scene = draw_scene(actor, kind, rng)
         image, broken, reason = np.zeros_like(scene.truth), -1, ""
         try:
             found = find_face(scene.rgb, backend, OTHER_GATES)
-            face = backend.faces(scene.rgb)[0]
-            image, verdict = found.image, is_broken(found.image, scene, face.landmarks68)
+            image, verdict = found.image, is_broken(found.image, scene, found.face.landmarks68)
             broken = -1 if verdict is None else int(verdict)
             failed = face_gate(found.measures, OTHER_GATES)
             reason = "" if failed is None else str(failed[0])
         except Dropped as drop:
             reason = str(drop.reason)
             broken = int((scene.covered > 0).any())
-        rows.append((kind, person, image, scene.truth, broken, reason))
-    names = ("kind", "person", "image", "truth", "broken", "reason")
+        rows.append((kind, person, folds[person], image, scene.truth, broken, reason))
+    names = ("kind", "person", "fold", "image", "truth", "broken", "reason")
     np.savez_compressed(
         file, **{name: np.array(c) for name, c in zip(names, zip(*rows, strict=True), strict=True)}
     )
-    print(f"{len(people)} people, {count} scenes")
 
 
 def read_scenes(files: list[Path]) -> dict[str, np.ndarray]:
@@ -121,24 +153,22 @@ def read_scenes(files: list[Path]) -> dict[str, np.ndarray]:
 class Pictures:
     """Frontal pictures, whole and broken: drawn scenes, mixed people, and covers painted on frontal views."""
 
-    def __init__(
-        self, scenes: dict[str, np.ndarray], seed: int, more_whole: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, scenes: dict[str, np.ndarray], seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         passed = scenes["reason"] == ""
         images = scenes["image"].astype(np.float32)
         self.whole, self.broken = (images[passed & (scenes["broken"] == value)] for value in (0, 1))
-        bare = scenes["truth"][passed & (scenes["kind"] != "glasses")].astype(np.float32)
-        if more_whole is not None:
-            self.whole = np.concatenate([self.whole, more_whole])
+        bare = scenes["truth"][passed & ~np.isin(scenes["kind"], ("glasses", "dark glasses"))].astype(
+            np.float32
+        )
         self.faces = np.concatenate([self.whole, bare])
 
     def draw(self) -> tuple[np.ndarray, bool]:
         rng = self.rng
         choice = rng.random()
-        if choice < 0.2:
+        if choice < 0.22:
             return self._varied(self._one(self.broken)), True
-        if choice < 0.3:
+        if choice < 0.34:
             return self._varied(self.seen_torn(self._dressed(self._mixed()))), True
         if choice < 0.5:
             while True:
@@ -319,7 +349,22 @@ class Pictures:
     def _covered(self, image: np.ndarray) -> tuple[np.ndarray, float]:
         """The picture with something before the face, perhaps mirrored; and the share of the core that it covers."""
         rng = self.rng
-        kind = str(rng.choice(["hand", "hand", "hand", "ellipse", "polygon", "half", "strands", "bottom"]))
+        kind = str(
+            rng.choice(
+                [
+                    "hand",
+                    "hand",
+                    "hand",
+                    "ellipse",
+                    "polygon",
+                    "half",
+                    "strands",
+                    "bottom",
+                    "top",
+                    "microphone",
+                ]
+            )
+        )
         if kind == "strands":
             image, cover = self._strands(image)
         else:
@@ -426,7 +471,7 @@ class Pictures:
             if rng.random() < 0.7:
                 shadow = cv2.GaussianBlur(mask, (0, 0), rng.uniform(2, 5)).astype(np.float32) / 255
                 image = image * (1 - rng.uniform(0.05, 0.4) * shadow * (mask < 128))
-            share = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 2)).astype(np.float32) / 255
+            share = cv2.GaussianBlur(mask, (0, 0), np.exp(rng.uniform(-0.7, 1.6))).astype(np.float32) / 255
             image = image * (1 - share) + share * (tone * light * shade + texture)
             cover = np.maximum(cover, share)
         return image, cover
@@ -456,6 +501,8 @@ class Pictures:
             x = np.linspace(-5, 133, 7)
             y = rng.uniform(60, 108) + rng.normal(0, 4, 7) + rng.normal(0, 0.12) * (x - 64)
             outline = np.concatenate([np.stack([x, y], 1), [[133, 133], [-5, 133]]])
+            if kind == "top":
+                outline[:, 1] = 110 - outline[:, 1]
         cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 255, cv2.LINE_AA)
         return [mask]
 
@@ -484,26 +531,33 @@ class Pictures:
         return parts
 
 
-def images_of(dataset: Path) -> np.ndarray:
-    """The frontal pictures of a dataset without its augmented samples, each three times: they are few."""
-    coded = [
-        row["image"]["bytes"]
-        for file in sorted((dataset / "data").glob("*.parquet"))
-        for row in pq.read_table(file, columns=["image", "augmentation"]).to_pylist()
-        if row["augmentation"] == "none"
-    ]
-    images = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE) for png in coded]
-    return np.array(images * 3, dtype=np.float32)
+def write_pictures(file: Path, scenes: list[Path], fold: int, seed: int, count: int) -> None:
+    """The network's inputs of the people of a fold, (count, 64, 64, 1) float16, and whether each is whole."""
+    drawn = read_scenes(scenes)
+    chosen = drawn["fold"] == fold
+    source = Pictures({name: values[chosen] for name, values in drawn.items()}, seed)
+    rows = [source.draw() for _ in range(count)]
+    inputs = np.array([normalised(image) for image, _ in rows], dtype=np.float16)
+    np.savez(file, inputs=inputs, whole=np.array([not broken for _, broken in rows]))
 
 
-def write_pictures(file: Path, scenes: list[Path], seed: int, count: int, dataset: Path | None) -> None:
-    """The network's inputs, (count, 64, 64, 1) float16, and whether each shows a whole face."""
-    source = Pictures(read_scenes(scenes), seed, None if dataset is None else images_of(dataset))
-    inputs, whole = np.empty((count, 64, 64, 1), np.float16), np.empty(count, bool)
-    for number in range(count):
-        image, broken = source.draw()
-        inputs[number], whole[number] = normalised(image), not broken
-    np.savez(file, inputs=inputs, whole=whole)
+def network_of(keras: ModuleType) -> Any:
+    """A picture's log-odds of being whole, from its normalised pixels."""
+    layers = keras.layers
+
+    def convolved(x: Any, channels: int, stride: int) -> Any:
+        x = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False)(x)
+        return layers.BatchNormalization()(x)
+
+    x = view = layers.Input((64, 64, 1), batch_size=None)
+    for channels, is_deep in ((12, False), (24, False), (40, True), (56, True)):
+        x = layers.ReLU()(convolved(x, channels, 2))
+        if is_deep:
+            more = convolved(layers.ReLU()(convolved(x, channels, 1)), channels, 1)
+            x = layers.ReLU()(layers.Add()([x, more]))
+    x = layers.Dropout(0.4)(layers.Flatten()(x))
+    x = layers.Dropout(0.3)(layers.Dense(32, activation="relu")(x))
+    return keras.Model(view, layers.Dense(1)(x))
 
 
 def train(files: list[Path], model: Path, epochs: int) -> None:
@@ -514,32 +568,52 @@ def train(files: list[Path], model: Path, epochs: int) -> None:
     keras.utils.set_random_seed(0)
     drawn = read_scenes(files)
     inputs, whole = drawn["inputs"].astype(np.float32), drawn["whole"].astype(np.float32)
-    layers = keras.layers
-    x = view = layers.Input((64, 64, 1), batch_size=None)
-    for channels in (12, 24, 32, 32):
-        x = layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-    x = layers.Dropout(0.4)(layers.Flatten()(x))
-    x = layers.Dropout(0.3)(layers.Dense(24, activation="relu")(x))
-    network = keras.Model(view, layers.Dense(1)(x))
+    network = network_of(keras)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * (len(inputs) // 128))
     loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.02)
     network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), loss)
-    backup = keras.callbacks.BackupAndRestore(str(files[0].with_suffix(".training")))
+    backup = keras.callbacks.BackupAndRestore(str(model.with_suffix(".training")))
     network.fit(inputs, whole, batch_size=128, epochs=epochs, verbose=2, callbacks=[backup])
-    export = keras.Sequential([layers.Input(batch_shape=(1, 64, 64, 1)), network])
+    export = keras.Sequential([keras.layers.Input(batch_shape=(1, 64, 64, 1)), network])
     converter = tf.lite.TFLiteConverter.from_keras_model(export)
     model.write_bytes(converter.convert())
 
 
-def judge(files: list[Path]) -> None:
-    """Prints the shares that the gates stop, at the default threshold and at others."""
+def fitted_threshold(
+    log_odds: np.ndarray, whole: np.ndarray, broken: np.ndarray, passed: np.ndarray
+) -> float:
+    """The log-odds below which the gates stop 95 % of the broken views; more if 2 % of the whole ones allow it."""
+    of_broken = np.where(passed[broken], log_odds[broken], -np.inf)
+    needed, allowed = np.quantile(of_broken, 0.95, method="higher"), np.quantile(log_odds[whole], 0.02)
+    return float(max(needed, (needed + allowed) / 2))
+
+
+def judge(files: list[Path], models: list[Path], earlier: Path, known: list[int]) -> None:
+    """Prints the shares that the gates stop. Each view is scored by the network that trained without its fold.
+
+    Its log-odds and those of the earlier network are averaged; people that the earlier one knew are left out. The
+    threshold of a fold is fitted to the views of the other folds, each scored in the same way.
+    """
     scenes = read_scenes(files)
-    scores = np.array([view_score(image) for image in scenes["image"]])
-    passed, broken, kinds = scenes["reason"] == "", scenes["broken"], scenes["kind"]
+    chosen = ~np.isin(scenes["person"], known)
+    scenes = {name: values[chosen] for name, values in scenes.items()}
+    passed, broken, kinds, folds = (scenes[name] for name in ("reason", "broken", "kind", "fold"))
+    passed = passed == ""
     whole, bad = passed & (broken == 0), broken == 1
-    low = scores < LEAST
-    print("| scenes | whole | dropped by view_score | broken | dropped by an earlier gate | passed on to"
+    networks = [(Model(earlier.resolve()), Model(model.resolve())) for model in models]
+    odds = np.array(
+        [log_odds(image, networks[fold]) for image, fold in zip(scenes["image"], folds, strict=True)]
+    )
+    offsets = [
+        -fitted_threshold(odds[others], whole[others], bad[others], passed[others])
+        for others in (folds != fold for fold in range(FOLDS))
+    ]
+    print("Offsets of the folds:", ", ".join(f"{offset:.2f}" for offset in offsets))
+    shipped = -fitted_threshold(odds, whole, bad, passed)
+    print(f"Offset fitted to all folds: {shipped:.2f}")
+    odds = odds + np.array(offsets)[folds]
+    low = odds < 0  # a score below 0.5
+    print("\n| scenes | whole | dropped by view_score | broken | dropped by an earlier gate | passed on to"
           " view_score | of these dropped | of all broken dropped |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
 
     def row(name: str, chosen: np.ndarray) -> None:
@@ -549,29 +623,32 @@ def judge(files: list[Path]) -> None:
             f" {(wrong & passed).sum()} | {_share(low[wrong & passed])} | {_share((low | ~passed)[wrong])} |"
         )
 
-    for kind in (*KINDS, *NEW_KINDS):
-        if (kinds == kind).any():
-            row(kind, kinds == kind)
-    row("the kinds that trained", np.isin(kinds, KINDS))
-    row("new kinds", np.isin(kinds, NEW_KINDS))
+    for kind in KINDS:
+        row(kind, kinds == kind)
+    for fold in range(FOLDS):
+        row(f"fold {fold}", folds == fold)
     row("all", np.ones(len(kinds), bool))
     people = scenes["person"]
-    worst = sorted(set(people), key=lambda person: -low[whole & (people == person)].sum())[:5]
-    lost = ", ".join(
-        f"{low[whole & (people == person)].sum()} of {(whole & (people == person)).sum()} (number {person})"
-        for person in worst
+    lost = {person: low[whole & (people == person)] for person in sorted(set(people))}
+    worst = sorted(lost, key=lambda person: -lost[person].sum())[:8]
+    print(
+        f"\n{len(lost)} people, {sum(values.any() for values in lost.values())} of them lose a whole view. Those with"
+        " most: " + ", ".join(f"{lost[n].sum()} of {len(lost[n])} (number {n})" for n in worst) + "."
     )
-    print(f"\n{len(set(people))} people; whole views dropped, of the five with most: {lost}.")
-    area = roc_auc_score(whole[whole | bad & passed], scores[whole | bad & passed])
+    area = roc_auc_score(whole[whole | bad & passed], odds[whole | bad & passed])
     print(f"Area under the curve, whole against broken ones that passed the earlier gates: {area:.3f}.")
     pictures = Pictures(scenes, seed=9)
-    torn = [view_score(pictures.seen_torn(image).clip(0, 255).astype(np.uint8)) for image in pictures.whole]
-    print(f"Torn on purpose: {_share(np.array(torn) < LEAST)} of {len(torn)} dropped.")
+    torn = [
+        log_odds(pictures.seen_torn(image.astype(np.float32)).clip(0, 255).astype(np.uint8), networks[fold])
+        + offsets[fold]
+        for image, fold in zip(scenes["image"][whole], folds[whole], strict=True)
+    ]
+    print(f"Torn on purpose: {_share(np.array(torn) < 0)} of {len(torn)} dropped.")
     print(
         "\n| threshold | whole dropped | broken dropped, of those passed on | of all broken |\n|---|---|---|---|"
     )
-    for limit in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
-        low = scores < limit
+    for limit in (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
+        low = odds < np.log(limit / (1 - limit))
         print(
             f"| {limit} | {_share(low[whole])} | {_share(low[bad & passed])} | {_share((low | ~passed)[bad])} |"
         )
@@ -626,36 +703,34 @@ def main() -> None:
     scenes = steps.add_parser("scenes")
     scenes.add_argument("file", type=Path)
     scenes.add_argument("photos", type=Path, nargs="*")
-    scenes.add_argument("--people", choices=("even", "odd", "all"), required=True)
     scenes.add_argument("--seed", type=int, required=True)
     scenes.add_argument("--count", type=int, default=SCENES)
-    scenes.add_argument(
-        "--new-kinds", action="store_true", help="draw those of NEW_KINDS as well: they train nothing"
-    )
     pictures = steps.add_parser("pictures")
     pictures.add_argument("file", type=Path)
     pictures.add_argument("scenes", type=Path, nargs="+")
+    pictures.add_argument("--fold", type=int, choices=range(FOLDS), required=True)
     pictures.add_argument("--seed", type=int, required=True)
-    pictures.add_argument("--count", type=int, default=20_000)
-    pictures.add_argument("--whole", type=Path, help="a dataset of sample films, whose faces are whole")
+    pictures.add_argument("--count", type=int, default=PICTURES)
     training = steps.add_parser("train")
     training.add_argument("files", type=Path, nargs="+")
     training.add_argument("--model", type=Path, required=True)
-    training.add_argument("--epochs", type=int, default=10)
+    training.add_argument("--epochs", type=int, default=EPOCHS)
     judging = steps.add_parser("judge")
     judging.add_argument("files", type=Path, nargs="+")
+    judging.add_argument("--models", type=Path, nargs=FOLDS, required=True)
+    judging.add_argument("--earlier", type=Path, required=True, help="the network that is averaged with them")
+    judging.add_argument("--known", type=int, nargs="*", default=[], help="people that trained it, left out")
     real = steps.add_parser("real")
     real.add_argument("folders", type=Path, nargs="+")
     asked = parser.parse_args()
     if asked.step == "scenes":
-        kinds = (*KINDS, *NEW_KINDS) if asked.new_kinds else KINDS
-        write_scenes(asked.file, asked.photos, asked.people, kinds, asked.seed, asked.count)
+        write_scenes(asked.file, asked.photos, asked.seed, asked.count)
     elif asked.step == "pictures":
-        write_pictures(asked.file, asked.scenes, asked.seed, asked.count, asked.whole)
+        write_pictures(asked.file, asked.scenes, asked.fold, asked.seed, asked.count)
     elif asked.step == "train":
         train(asked.files, asked.model, asked.epochs)
     elif asked.step == "judge":
-        judge(asked.files)
+        judge(asked.files, asked.models, asked.earlier, asked.known)
     else:
         judge_real(asked.folders)
 

@@ -1,11 +1,13 @@
 """The score of a frontal picture: whether it shows a whole face, or one that is covered or torn.
 
-A small network looks at the picture alone. benchmarks/view_score.py trains it on drawn faces behind hands, hair,
-microphones and other heads, with beards, make-up, glasses, shadows and hair beside them;
-docs/benchmarks/2026-11-30-faces.md has its errors. Landmarks found again in the picture and the difference of its
-halves tell far less: the mesh draws a likely face over a hand.
+Two small networks look at the picture alone; the score is their mean. benchmarks/view_score.py trains the second on
+drawn faces behind hands, hair, microphones, cups, telephones and other heads, with beards, make-up, glasses, shadows,
+open mouths and tongues; the first saw fewer people and kinds. docs/benchmarks/2026-11-30-faces.md has their errors.
+Landmarks found again in the picture and the difference of its halves tell far less: the mesh draws a likely face over
+a hand.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,15 +18,15 @@ import numpy.typing as npt
 from emodal_data.face.models import Model, Tensor, sigmoid
 from emodal_data.face.types import Picture
 
-_FILE = Path(__file__).with_name("view_score.tflite")
+_FILES = ("view_score.tflite", "view_score_deep.tflite")
 #: Side of the network's input.
 _SIDE_PX = 64
 #: Gaussian scales, in pixels of the input, of the local mean and contrast that are taken out: what light does.
 _MEAN_PX, _CONTRAST_PX = 8.0, 12.0
 #: Contrast in gray levels that keeps noise in flat parts small; and the largest value of the input.
 _LEAST_CONTRAST, _LARGEST = 6.0, 3.0
-#: Added to the network's log-odds: with it, the gates stop about 95 % of the broken views of people unknown to it.
-_OFFSET = 2.0
+#: Added to the log-odds: with it, the gates stop about 95 % of the broken views of people unknown to the networks.
+_OFFSET = 2.5
 
 
 def view_score(image: Picture) -> float:
@@ -33,13 +35,18 @@ def view_score(image: Picture) -> float:
     image: (128, 128) uint8 gray, as frontalize gives it. Low: a hand, hair, a microphone or another head covers the
     face or was mirrored onto it, or the view is torn.
     """
-    model, normal = _model(), normalised(image)
-    logits = [float(model(np.ascontiguousarray(view))[0].ravel()[0]) for view in (normal, normal[:, ::-1])]
-    return float(sigmoid(np.array(sum(logits) / 2 + _OFFSET, dtype=np.float32)))
+    return float(sigmoid(np.array(log_odds(image, _models()) + _OFFSET, dtype=np.float32)))
+
+
+def log_odds(image: Picture, models: Sequence[Model]) -> float:
+    """The log-odds that a frontal picture is whole: the mean over networks, the picture and its mirror image."""
+    normal = normalised(image)
+    both = [np.ascontiguousarray(view) for view in (normal, normal[:, ::-1])]
+    return float(np.mean([float(model(view)[0].ravel()[0]) for model in models for view in both]))
 
 
 def normalised(image: npt.NDArray[np.uint8]) -> Tensor:
-    """The network's input, (64, 64, 1): the picture without its low-order light, in local contrasts, -3 to 3."""
+    """The input of the networks, (64, 64, 1): the picture without its low-order light, in local contrasts, -3 to 3."""
     small = cv2.resize(image.astype(np.float32), (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
     detail = small - cv2.GaussianBlur(small, (0, 0), _MEAN_PX)
     contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _CONTRAST_PX))
@@ -48,5 +55,5 @@ def normalised(image: npt.NDArray[np.uint8]) -> Tensor:
 
 
 @cache
-def _model() -> Model:
-    return Model(_FILE)
+def _models() -> tuple[Model, ...]:
+    return tuple(Model(Path(__file__).with_name(name)) for name in _FILES)
