@@ -11,8 +11,13 @@ _TWO_TIMES = re.compile(r"\s*-?\d+(?:[.,]\d*)?\t-?\d+(?:[.,]\d*)?\s*(?:\t|$)")
 
 
 def is_label_track(path: Path, encoding: str = "") -> bool:
-    """Whether a text file begins like a label track and not like a table with a header."""
-    return bool(_TWO_TIMES.match(next((line for line in lines(path, encoding) if line.strip()), "")))
+    """Whether a text file begins like a label track and not like a table with a header.
+
+    Audacity writes the tab before a label even if the label is empty: pairs of numbers, such as times and ratings, are
+    no label track.
+    """
+    filled = [line for line in lines(path, encoding) if line.strip()]
+    return bool(filled and _TWO_TIMES.match(filled[0])) and any(line.count("\t") > 1 for line in filled)
 
 
 def read_audacity(path: Path, film: str, encoding: str = "") -> Iterator[Row]:

@@ -5,7 +5,7 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -202,12 +202,15 @@ def map_repeated(texts: pd.Series, meaning: Callable[[str], object]) -> pd.Serie
     return pd.Series(meanings[codes], index=texts.index, dtype=object)
 
 
-def misspelt_columns(names: Iterable[str]) -> dict[str, str]:
-    """Unknown columns whose name resembles an optional column's: name -> the column that was probably meant."""
+def misspelt_columns(names: Iterable[str], targets: Collection[str] = ()) -> dict[str, str]:
+    """Unknown columns whose name resembles an optional column's: name -> the column that was probably meant.
+
+    targets: columns that are used by these names.
+    """
     near = {
         name: difflib.get_close_matches(name.lower(), (*OPTIONAL, *MEANINGFUL), n=1, cutoff=0.75)
         for name in names
-        if name not in KNOWN and name not in MEANINGFUL
+        if name not in KNOWN and name not in MEANINGFUL and name not in targets
     }
     return {name: meant[0] for name, meant in near.items() if meant}
 

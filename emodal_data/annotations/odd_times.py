@@ -18,6 +18,8 @@ _ROWS: Final = 1000
 _POINTS: Final = (
     "time",
     "time_s",
+    "start_time",
+    "end_time",
     "timestamp",
     "timecode",
     "frame",
@@ -47,32 +49,39 @@ _UNITS: Final[Mapping[str, str]] = {
 _COUNTED: Final[Mapping[str, str]] = {"ms": "milliseconds", "frames": "frames"}
 
 
-def refuse_unmapped_times(path: Path, table: pd.DataFrame) -> None:
-    """Raise InputError if all rows are whole files, and columns of the table look like times within the films.
+def unmapped_times(path: Path, table: pd.DataFrame, is_meant: bool) -> Iterator[str]:
+    """A line if all rows are whole files, and columns of the table look like times within the films.
 
-    Otherwise the spans of a film would all become votes for the whole film. table: see columns.table_of_rows.
+    All rows of a film are votes for the whole film then. table: see columns.table_of_rows.
+    is_meant: whether a setting says that the rows are whole files. Raises InputError if none does.
     """
     if (table["start"] != "").any() or (table["end"] != "").any():
         return
+    found, advice = _columns_of_times(table)
+    if found and is_meant:
+        yield f"{path}: {found}, but each row counts for its whole film: {advice} if that is not meant"
+    elif found:
+        raise InputError(f'{path}: {found}: {advice}; for whole files, start = "=" and end = "="')
+
+
+def _columns_of_times(table: pd.DataFrame) -> tuple[str, str]:
+    """Which columns look like times within films, and what to do; two empty texts if none do."""
     head = table.drop_duplicates("row").head(_ROWS)
     if not head["film"].duplicated().any():
-        return
+        return "", ""
     names = [name for name in map(str, table.columns) if name not in (*KNOWN, *MEANINGFUL)]
     times = {name: map_repeated(head[name], parse_time_s).astype(float) for name in names}
     times = {name: column for name, column in times.items() if column.notna().all()}
     for start, end in pairwise(names):
         if start in times and end in times and _are_spans(head["film"], times[start], times[end]):
-            raise InputError(
-                f"{path}: columns {start!r} and {end!r} look like the times of spans: set table.columns = "
-                f'{{ start = "{start}", end = "{end}" }}; for whole files, start = "=" and end = "="'
-            )
+            found = f"columns {start!r} and {end!r} look like the times of spans"
+            return found, f'set table.columns = {{ start = "{start}", end = "{end}" }}'
     for name in times:
         is_likely = name.lower() in _POINTS or (name.isdecimal() and "." in "".join(head[name]))
         if is_likely and times[name].groupby(head["film"]).nunique().max() > 1:
-            raise InputError(
-                f"{path}: column {name!r} looks like a time within the film, and a span needs start and end: write "
-                'both, and set table.columns; for whole files, start = "=" and end = "="'
-            )
+            found = f"column {name!r} looks like a time within the film"
+            return found, "a span needs start and end: write both, and set table.columns"
+    return "", ""
 
 
 def _are_spans(film: pd.Series, start_s: pd.Series, end_s: pd.Series) -> bool:

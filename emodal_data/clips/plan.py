@@ -262,7 +262,7 @@ def plan_build(
     hashes = {name: facts[name].sha256 for name in table["film"].unique()}
     misspelt = [
         f"column {name!r} is only kept; did you mean {meant!r}?"
-        for name, meant in misspelt_columns(rows.columns).items()
+        for name, meant in misspelt_columns(rows.columns, labels.targets).items()
     ]
     checked(rows, ROWS)
     checked(table, PLANNED)

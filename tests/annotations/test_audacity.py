@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from emodal_data.core.errors import InputError
 from tests.annotations.rows import rows_of, spans_of
 
 
@@ -38,3 +41,12 @@ def test_point_labels_and_damaged_lines_become_reasons(tmp_path: Path) -> None:
 def test_a_text_file_with_a_header_is_a_table(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, "spans.txt", "film\tstart\tend\tlabel\na.mp4\t1\t2\tsad\n")
     assert spans_of(rows) == [(2, "a.mp4", 1.0, 2.0, "sad", None)]
+
+
+def test_times_with_a_rating_each_are_no_label_track(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no column 'film', 'label' in the header \(0\.00, -0\.1\)"):
+        rows_of(tmp_path, "feeltrace.txt", "0.00\t-0.1\n0.02\t0.35\n0.04\t0.36\n")
+    assert spans_of(rows_of(tmp_path, "f.txt", "1.0\t2.0\n3.0\t4.0\tsad\n")) == [
+        (1, "f", 1.0, 2.0, None, None),
+        (2, "f", 3.0, 4.0, "sad", None),
+    ]

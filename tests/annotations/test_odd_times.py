@@ -1,5 +1,6 @@
 """Columns that look like times and are read as something else are refused or reported."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,9 @@ def spans(header: str, *rows: str) -> str:
         ),
         (
             spans("frame", "1", "2"),
-            "column 'frame' looks like a time within the film, and a span needs start and end",
+            "column 'frame' looks like a time within the film: a span needs start and end",
         ),
+        (spans("END_TIME", "0:04", "0:08"), r"'end' \(did you mean 'END_TIME'\?\)"),
     ],
 )
 def test_spans_in_columns_that_nobody_mapped_are_no_votes_for_whole_files(
@@ -36,7 +38,14 @@ def test_spans_in_columns_that_nobody_mapped_are_no_votes_for_whole_files(
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         read_annotations(tmp_path / "t.csv")
-    assert read_annotations(tmp_path / "t.csv", WHOLE)["start_s"].isna().all()
+    rows = read_annotations(tmp_path / "t.csv", WHOLE)
+    assert rows["start_s"].isna().all()
+    found = (
+        re.escape(str(tmp_path / "t.csv"))
+        + r": columns? .* looks? like .* but each row counts for its whole film"
+    )
+    odd = [line for line in rows.attrs["warnings"] if re.match(found, line)]
+    assert len(odd) == (len(rows) > 1)  # a film that is named once is a whole file
 
 
 def test_times_in_a_table_without_a_header_are_no_votes_for_whole_files(tmp_path: Path) -> None:

@@ -296,6 +296,8 @@ def test_an_official_column_that_is_not_followed_is_named() -> None:
     )
     assert of_fold == "column 'fold' is not followed: set split.fold_column = \"fold\" to follow it"
     assert not_followed(rows, SplitConfig(column="split", fold_column="fold")) == []
+    sides = pd.DataFrame({"fold_in_table": ["train", "valid", "test"]})  # a fold in name alone
+    assert [line.split(" (")[0] for line in not_followed(sides, SplitConfig())] == ["column 'fold_in_table'"]
     other = pd.DataFrame({"Mode": ["Train", "", "valid ", "test"], "style": ["test"] * 4, "n": range(4)})
     (line,) = not_followed(other, SplitConfig())
     assert line.startswith(

@@ -200,3 +200,5 @@ def test_a_column_that_looks_like_another_is_told() -> None:
         **{"Annotators": "annotator", "speeker": "speaker"},
         **{"splits": "split", "face side": "face_side"},
     }
+    assert misspelt_columns(["Admiration"]) == {"Admiration": "duration"}
+    assert misspelt_columns(["Admiration"], targets=("Admiration",)) == {}

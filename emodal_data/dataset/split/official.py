@@ -71,7 +71,8 @@ def not_followed(rows: pd.DataFrame, config: SplitConfig) -> list[str]:
         named = [name for name in rows.columns if name not in _NO_SPLIT and _names_splits(rows[name])]
         for name in named:
             lines += _about_splits(name, _splits(table_column(rows, str(name), "column"), config))
-    if not config.fold_column and (cells := column_cells(rows, "fold")) is not None and (cells != "").any():
+    cells = None if config.fold_column else column_cells(rows, "fold")
+    if cells is not None and (cells != "").any() and not _names_splits(cells):
         lines.append("column 'fold' is not followed: set split.fold_column = \"fold\" to follow it")
     return lines
 
