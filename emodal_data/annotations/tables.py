@@ -97,7 +97,11 @@ def _rows(path: Path, text: str, delimiter: str, first: int, form: TableFormat) 
 def _raw_rows(path: Path, text: str, delimiter: str, first: int, form: TableFormat) -> Iterator[Row]:
     if delimiter == "whitespace":
         yield from _split_at_blanks(text, first)
-    elif form.quotes == "never" or (form.quotes == "auto" and _is_unquoted(text, delimiter)):
+    elif (
+        len(delimiter) > 1
+        or form.quotes == "never"
+        or (form.quotes == "auto" and _is_unquoted(text, delimiter))
+    ):
         yield from _read_unquoted(text, delimiter, first)
     else:
         yield from _read_quoted(path, text, delimiter, first, is_checked=form.quotes == "auto")
@@ -139,7 +143,10 @@ def _is_unquoted(text: str, delimiter: str) -> bool:
 
 
 def _read_unquoted(text: str, delimiter: str, first: int) -> Iterator[Row]:
-    """Rows are lines. Marks around a whole cell are still removed, because spreadsheets write them."""
+    """Rows are lines. Marks around a whole cell are still removed, because spreadsheets write them.
+
+    A separator may have several characters, such as the ___ of CMU-MOSEI's transcripts.
+    """
     for line, content in enumerate(LINE_END.split(text), start=first):
         yield line, [_without_marks(cell) for cell in content.split(delimiter)]
 

@@ -131,6 +131,13 @@ def test_the_encoding_and_delimiter_can_be_given(tmp_path: Path) -> None:
     path = write(tmp_path, "t.csv", "film|start|end|label\nM\xfcnchen.mp4|1|2|sad\n", "latin-1")
     rows = read_annotations(path, TableConfig(encoding="latin-1", delimiter="|"))
     assert cells(rows, "film", "start_s") == [["München.mp4", 1.0]]
+    path = write(tmp_path, "mosei.txt", 'a_1___0___4.8___5.6___"key", is\n\na_1___1___5.9___7.1___that\n')
+    columns = {"film": "1", "start": "3", "end": "4", "label": "=sad"}
+    rows = read_annotations(path, TableConfig(header=False, delimiter="___", columns=columns))
+    assert cells(rows, "row", "film", "start_s", "end_s", "5") == [
+        [1, "a_1", 4.8, 5.6, '"key", is'],
+        [3, "a_1", 5.9, 7.1, "that"],
+    ]
 
 
 def test_json_records_and_json_lines_are_tables(tmp_path: Path) -> None:
