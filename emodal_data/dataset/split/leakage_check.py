@@ -47,7 +47,7 @@ def check_leaks(
     faces and spans are only counted.
     """
     members = _members(samples, clips, compared)
-    labelled = members[members["split"] != "unlabelled"]
+    labelled = members.loc[members["split"] != "unlabelled", ["clip_id", "split", "group"]]
     held_groups = set(members.loc[members["split"].isin(_HELD_OUT), "group"])
     must = {
         "clips_on_both_sides": sorted(labelled.loc[labelled.index.duplicated(), "clip_id"].unique()),
@@ -153,17 +153,18 @@ def _near_duplicates(clips: pd.DataFrame) -> list[str]:
     if (clips["split"] == clips["compared"]).all():
         return []
     found: set[str] = set()
-    for held, seen in _sides(clips):
-        near = near_any(held["face_hash"].tolist(), seen["face_hash"].tolist(), NEAR_BITS)
-        found.update(held.loc[near, "clip_id"])
+    for held, seen in _sides(clips["split"]):
+        hashes = clips["face_hash"]
+        near = near_any(hashes[held].tolist(), hashes[seen].tolist(), NEAR_BITS)
+        found.update(clips.loc[held, "clip_id"][near])
     return sorted(found)
 
 
-def _sides(clips: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """The clips of a split that is held out, and those that it must have nothing in common with."""
-    is_test, is_validation = clips["split"] == "test", clips["split"] == "validation"
-    yield clips[is_test], clips[~is_test]
-    yield clips[is_validation], clips[~is_test & ~is_validation]
+def _sides(split: pd.Series) -> Iterator[tuple[pd.Series, pd.Series]]:
+    """Which clips are in a split that is held out, and which it must have nothing in common with."""
+    is_test, is_validation = split == "test", split == "validation"
+    yield is_test, ~is_test
+    yield is_validation, ~is_test & ~is_validation
 
 
 def _near_duplicates_of_folds(seen: pd.DataFrame) -> list[str]:
@@ -179,10 +180,11 @@ def _near_duplicates_of_folds(seen: pd.DataFrame) -> list[str]:
 def _overlapping(clips: pd.DataFrame) -> list[str]:
     """Held-out clips that overlap a clip that training sees, and test clips that overlap one of validation."""
     found: set[str] = set()
-    for held, seen in _sides(clips[["clip_id", "split", "film", "start_s", "end_s"]]):
-        if held.empty:
+    for is_held, is_seen in _sides(clips["split"]):
+        if not is_held.any():
             continue
-        spans = seen[["film", "start_s", "end_s"]].sort_values("start_s")
+        held = clips.loc[is_held, ["film", "start_s", "end_s", "clip_id"]]
+        spans = clips.loc[is_seen, ["film", "start_s", "end_s"]].sort_values("start_s")
         others = dict(iter(spans.groupby("film")))
         for film, of_film in held.groupby("film"):
             if film not in others:
