@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from emodal_data.clips.tables import GATED, MEASURED, PLANNED, checked
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig, Section
+from emodal_data.core.places import places_of
 from emodal_data.core.reasons import ADVICE, Reason, stage_of
 from emodal_data.core.schema import EXPRESSION_NAMES, SPEAKING, VOICE_LEVEL
 from emodal_data.core.sizes import RATE_HZ
@@ -181,7 +182,12 @@ def apply_gates(
     checked(clips, PLANNED)
     checked(measures, MEASURED)
     # Identical films share a folder of the store: names come from the plan, measures from the store.
-    table = clips.join(measures.drop(columns=["film", "start_s", "end_s"]))
+    measures = measures.drop(columns=["film", "start_s", "end_s"])
+    places = places_of(clips.index, measures.index)
+    if (places < 0).any():
+        table = clips.join(measures)
+    else:  # which makes no hash table of the names
+        table = pd.concat([clips, measures.take(places).set_axis(clips.index)], axis=1)
     _drop_uncertain_films(table)
     asked = [*(SPEAKING if face.tracks_faces else ()), *(VOICE_LEVEL if audio.measures else ())]
     for field in asked:
@@ -194,10 +200,10 @@ def apply_gates(
     failed, measured = _first_failed(table, {"clips": clip, "face": face, "audio": audio})
     dropped = failed >= 0
     if dropped.any():
-        rows, gates = table.index[dropped], failed[dropped]
-        table.loc[rows, "reason"] = np.array([gate.reason.value for gate in GATES], dtype=object)[gates]
-        table.loc[rows, "measured"] = measured[dropped]
-        table.loc[rows, "detail"] = np.array([gate.advice for gate in GATES], dtype=object)[gates]
+        gates = failed[dropped]
+        table.loc[dropped, "reason"] = np.array([gate.reason.value for gate in GATES], dtype=object)[gates]
+        table.loc[dropped, "measured"] = measured[dropped]
+        table.loc[dropped, "detail"] = np.array([gate.advice for gate in GATES], dtype=object)[gates]
     if clip.shot_cuts == "tell":
         _note_cuts(table)
     return checked(table, GATED)
@@ -208,7 +214,8 @@ def _drop_uncertain_films(table: pd.DataFrame) -> None:
 
     Such rows have what the whole decode measured; spans whose frame the reader itself refuses have no measure.
     """
-    uncertain = table[(table["reason"] == Reason.FRAME_UNCERTAIN.value) & table["measured"].notna()]
+    is_uncertain = (table["reason"] == Reason.FRAME_UNCERTAIN.value) & table["measured"].notna()
+    uncertain = table[is_uncertain.to_numpy()]
     if uncertain.empty:
         return
     details = uncertain.groupby("film")["detail"].first()
