@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
@@ -89,13 +90,23 @@ def near_pairs(hashes: Sequence[bytes | None], most_bits: int) -> tuple[Places, 
 
 
 def _pairs_of_known(hashes: list[bytes], most_bits: int) -> tuple[Places, Places]:
-    _, first, inverse = np.unique(np.array(hashes, dtype=object), return_index=True, return_inverse=True)
-    one, two = [np.arange(len(hashes))], [first[inverse]]
-    different = [hashes[place] for place in first]
+    first = _first_equal(hashes)
+    one, two = [np.arange(len(hashes))], [first]
+    firsts = np.flatnonzero(first == one[0])
+    different = hashes if len(firsts) == len(hashes) else [hashes[place] for place in firsts]
     for rows, partners in _near_pairs(different, different, most_bits, np.zeros(len(different), dtype=bool)):
-        one.append(first[rows])
-        two.append(first[partners])
+        once = rows < partners  # each hash is near itself, and each pair is found from both sides
+        one.append(firsts[rows[once]])
+        two.append(firsts[partners[once]])
     return np.concatenate(one), np.concatenate(two)
+
+
+def _first_equal(hashes: list[bytes]) -> Places:
+    """The place of the first hash that is equal to each, (len(hashes),)."""
+    values = pa.array(hashes, pa.binary(len(hashes[0])))
+    codes = values.dictionary_encode().indices.to_numpy()  # numbered as they appear
+    firsts = np.flatnonzero(np.diff(np.maximum.accumulate(codes), prepend=-1))
+    return np.asarray(firsts[codes])
 
 
 def _near_pairs(
