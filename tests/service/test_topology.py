@@ -28,7 +28,7 @@ def settings(films: Path, out: Path) -> dict[str, Any]:
         "annotations": str(films / "annotations.csv"),
         "out": str(out),
         "workers": 1,
-        "clips": {"reel_size": 2},
+        "clips": {"reel_size": 1},
         "split": {"allow_imbalance": True, "tolerance": 1.0},
         "model": TINY,
     }
@@ -194,7 +194,7 @@ def test_killed_cancelled_and_bereft_of_its_server_a_build_goes_on_where_it_was(
 
     cancelled = stored(out)
     retry(api, run)
-    wait_for_reels(out, len(cancelled))
+    wait_for_reels(out, min(len(cancelled), MANY - 1))  # all, if reading was done before the cancel came
     stack.kill("server")
     time.sleep(3)
     stack.start_healthy("server")
