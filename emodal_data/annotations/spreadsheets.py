@@ -31,9 +31,9 @@ _CELL_NAME: Final = re.compile(r"([A-Z]+)(\d+)")
 
 
 def read_xlsx(path: Path, form: TableFormat = PLAIN) -> tuple[Iterator[Row], list[str]]:
-    """The rows of a sheet of an XLSX file, the one that is named or else the first that is not hidden; what is odd.
+    """The rows of one sheet of an XLSX file; and warnings of hidden rows and of sheets that are not read.
 
-    Odd are rows that are hidden, and other sheets that are not read.
+    The sheet is the one that is named, or else the first that is not hidden.
 
     A clock time that is shown without seconds, as 2:05 typed for two minutes and five seconds is, becomes a text that
     says so, a formula that was never calculated its own text, and an error its name (#N/A): times.py reports them.

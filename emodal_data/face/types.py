@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import TypeIs
 
 from emodal_data.core.errors import InputError
 
@@ -114,22 +115,25 @@ def around(where: npt.NDArray[Any], length: int) -> slice:
     return slice(low, max(low + 1, min(math.ceil(where.max()) + 3, length)))
 
 
-def as_picture(picture: "npt.NDArray[Any] | LazyPicture") -> AnyPicture:
+def as_picture(picture: npt.NDArray[Any] | LazyPicture) -> AnyPicture:
     """A picture that is computed where it is asked for, as it is; any other by as_rgb()."""
-    is_lazy = not isinstance(picture, np.ndarray) and hasattr(type(picture), "whole")
-    return picture if is_lazy else as_rgb(picture)
+    return picture if _is_lazy(picture) else as_rgb(picture)
 
 
-def as_rgb(picture: "npt.NDArray[Any] | LazyPicture") -> Picture:
+def _is_lazy(picture: object) -> TypeIs[LazyPicture]:
+    return hasattr(type(picture), "whole")  # to ask the picture itself would compute it
+
+
+def as_rgb(picture: npt.NDArray[Any] | LazyPicture) -> Picture:
     """A picture as (h, w, 3) uint8 RGB.
 
     picture: gray (h, w) or (h, w, 1), RGB, or RGBA (alpha is ignored); uint8, or uint16 of full scale 65535.
     Raises InputError for anything else.
     """
-    if not isinstance(picture, np.ndarray):
-        if not hasattr(type(picture), "whole"):
-            raise InputError(f"a picture must be an array, (h, w, 3) uint8; got {type(picture).__name__}")
+    if _is_lazy(picture):
         return picture.whole
+    if not isinstance(picture, np.ndarray):
+        raise InputError(f"a picture must be an array, (h, w, 3) uint8; got {type(picture).__name__}")
     if picture.dtype == np.uint16:
         if 0 < picture.max(initial=0) < 256:
             raise InputError(

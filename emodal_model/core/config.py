@@ -26,7 +26,10 @@ class ModelConfig(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """The schema with the docstring of each setting; pydantic's own way reads the code in every process."""
+        """The schema with the docstring of each setting; pydantic's own way reads the code in every process.
+
+        As Section of emodal_data/core/config.py: neither package knows the other.
+        """
         schema = handler(core_schema)
         settings = handler.resolve_ref_schema(schema)["properties"]
         try:

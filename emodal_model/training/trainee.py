@@ -20,18 +20,9 @@ from emodal_model.training.adam import Adam
 
 #: Settings on which neither a network nor the graph of a step depends.
 _NOT_IN_GRAPHS = {
-    *("name", "input", "targets", "epochs", "patience", "min_steps", "warm_up_epochs", "batch_size"),
-    *(
-        "learning_rate",
-        "validation_fraction",
-        "seed",
-        "seeds",
-        "members",
-        "fold",
-        "vary_pictures",
-        "memory_mb",
-    ),
-}
+    "name", "input", "targets", "epochs", "patience", "min_steps", "warm_up_epochs", "batch_size", "learning_rate",
+    "validation_fraction", "seed", "seeds", "members", "fold", "vary_pictures", "memory_mb",
+}  # fmt: skip
 #: Idle trainees that are kept, as a run has networks; each holds the weights and the moments of its network.
 _MOST_IDLE = 4
 
