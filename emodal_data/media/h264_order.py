@@ -63,6 +63,11 @@ class DisplayOrder:
         except (IndexError, ValueError):
             self.is_sure = False
 
+    def last_until(self, pts: int) -> int | None:
+        """The latest time stamp that is not after pts; None: there is none."""
+        at = bisect(self._stamps, pts)
+        return self._stamps[at - 1] if at else self._after
+
     def _slice(self, packet: memoryview) -> tuple[int, bool, bool]:
         """Of the packet's first slice: low bits of its count, whether counts begin anew, whether others refer to it."""
         at, size = 0, self._length_bytes

@@ -6,7 +6,7 @@ The result depends only on the file and the time, not on earlier calls.
 from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, Final, Literal, cast
 
 import av
 from av.container import InputContainer
@@ -31,8 +31,14 @@ _DECODE_ALL_S = Fraction(1, 5)
 _SKIPPING_DECODERS = ("h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4")
 #: With fewer frames a second, so many frames.
 _DECODE_ALL_FRAMES = 4
-#: Where packets show that time stamps are in the order of display, so much of a frame before the target is enough.
-_DECODE_SURE_FRAMES = Fraction(3, 2)
+#: What is decoded: of frames that others need, and the one that is wanted; also of all shortly before the target; of
+#: all. One after the other is tried.
+_Way = Literal["only wanted", "shortly before", "all"]
+_ONLY_WANTED: Final = "only wanted"
+_ALL: Final = "all"
+_WAYS: Final[tuple[_Way, ...]] = ("shortly before", _ALL)
+#: Later than every time stamp.
+_LATEST = 2**63
 #: Packets that are decoded to find out whether a frame leaves the decoder after a frame with a later time stamp: more
 #: than encoders put B-frames in a row.
 _LOOK_AHEAD = 20
@@ -73,7 +79,11 @@ class VideoReader:
         # AVI in Matroska, MPEG-TS and others have no avcC.
         is_stamped = self._can_skip and table is None and stream.codec_context.name == "h264"
         self._order = DisplayOrder.of(stream.codec_context.extradata) if is_stamped else None
-        self._trusts_order = False
+        # Packets that are read and not decoded yet; when the last one that was read is to be decoded; the time stamp of
+        # the frame that packets show to be on screen.
+        self._ahead: deque[Packet[VideoStream]] = deque()
+        self._read_dts: int | None = None
+        self._wanted: int | None = None
         self._pending: deque[DecodedFrame] = deque()
         self._current: DecodedFrame | None = None
         self._corrupt = 0
@@ -112,7 +122,7 @@ class VideoReader:
             if first_s is not None and t_s < first_s:
                 raise Dropped(Reason.SPAN_OUTSIDE_FILM, f"the picture starts at {first_s:.3f} s", t_s)
             raise Dropped(Reason.FRAME_UNREADABLE, f"no frame can be decoded at {t_s:.3f} s", t_s)
-        if self._source.has_ended and not self._pending:
+        if self._source.has_ended and self._is_last(decoded):
             self._check_last_frame(decoded, t_s)
         return decoded
 
@@ -129,13 +139,14 @@ class VideoReader:
         return decoded
 
     def _decode_by_keyframes(self, target: int, budget: Budget) -> DecodedFrame | None:
+        ways = _WAYS if self._order is None else (_ONLY_WANTED, *_WAYS)
         if self._current is not None and self._continues_to(self._current, target):
-            decoded = self._advance(target, budget, skip=True)
+            decoded = self._advance(target, budget, ways[0])
             if self._is_on_screen(decoded, target):
                 self._last_target = target
                 return self._in_order(decoded, target, budget)
-        for skip in (True, False):
-            decoded = self._seek_and_decode(target, budget, skip)
+        for way in ways:
+            decoded = self._seek_and_decode(target, budget, way)
             if self._is_on_screen(decoded, target):
                 return self._in_order(decoded, target, budget)
             # A frame longer than _DECODE_ALL_S was skipped, or a frame is damaged: decode without skipping, once.
@@ -143,12 +154,9 @@ class VideoReader:
         return None if self._corrupt else self._in_order(decoded, target, budget)
 
     def _is_on_screen(self, decoded: DecodedFrame | None, target: int) -> bool:
-        """Whether the packets agree: none that was read starts between the frame and the target, or with the frame.
-
-        And none shows that time stamps are not in the order of display, if frames were left out because they seemed so.
-        """
-        if self._trusts_order and not self._is_ordered():
-            return False
+        """Whether the packets agree: none that was read starts between the frame and the target, or with the frame."""
+        if self._wanted is not None:
+            return decoded is not None and decoded.pts == self._wanted and not self._corrupt
         return decoded is not None and not any(decoded.pts <= pts <= target for pts in self._due)
 
     def _in_order(self, decoded: DecodedFrame | None, target: int, budget: Budget) -> DecodedFrame | None:
@@ -157,10 +165,10 @@ class VideoReader:
         Some writers store the order of decoding in place of the time stamps of B-frames, or time stamps coarser than
         frames. Raises Dropped(FRAME_UNCERTAIN).
         """
-        if decoded is None or self._corrupt or self._source.stamps.by_dts:
+        if decoded is None or self._corrupt or self._source.stamps.by_dts or self._wanted is not None:
             return decoded
         from_pts = self._decode_all_from(target)
-        if self._pending and self._stream.codec_context.has_b_frames and not self._is_ordered():
+        if self._pending and self._stream.codec_context.has_b_frames:
             next_pts, earliest = self._pending[0].pts, self._keyframe_pts
             if not self._is_ascending:  # else even what comes before may have been left out, or may be late
                 earliest = max(earliest, from_pts)
@@ -169,8 +177,8 @@ class VideoReader:
                 if any(frame.pts < next_pts for frame in self._pending):
                     self._back_pts = next_pts
                     break
-                if (packet := self._source.next(budget)) is not None:
-                    self._decode(packet, target, None)
+                if self._ahead or self._read_on(target, budget):
+                    self._decode(self._ahead.popleft(), target, may_skip=False)
         if self._back_pts is None or (self._back_pts < from_pts and self._back_pts != decoded.pts):
             return decoded
         self._current = None  # so that the next call seeks: its result must not depend on this one
@@ -180,18 +188,13 @@ class VideoReader:
 
     def _decode_all_from(self, target: int) -> int:
         """The time stamp from which all frames are decoded."""
-        if self._is_ordered():
-            return target - round(self._source.stamps.frame_ticks * _DECODE_SURE_FRAMES)
         ticks = self._source.stamps.frame_ticks * _DECODE_ALL_FRAMES
         return target - max(round(_DECODE_ALL_S / self._clock.tick_s), ticks)
 
-    def _is_ordered(self) -> bool:
-        return self._order is not None and self._order.is_sure
-
-    def _seek_and_decode(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
+    def _seek_and_decode(self, target: int, budget: Budget, way: _Way) -> DecodedFrame | None:
         for back_s in self._steps_back_s:
             self._seek(target, back_s)
-            decoded = self._advance(target, budget, skip)
+            decoded = self._advance(target, budget, way)
             if decoded is not None:
                 self._last_target = target
                 return decoded
@@ -202,7 +205,7 @@ class VideoReader:
         """Whether decoding on is cheaper than seeking: as far as the index knows, no keyframe lies between."""
         if target < current.pts:
             return False
-        if self._source.has_ended or (self._pending and self._pending[0].pts > target):
+        if (self._source.has_ended and not self._ahead) or (self._pending and self._pending[0].pts > target):
             return True  # the film ends with the current frame, or it is still on screen
         if len(self._steps_back_s) == 1:
             return True
@@ -210,16 +213,20 @@ class VideoReader:
 
     def _seek(self, target: int, back_s: int) -> None:
         self._forget()
+        self._ahead.clear()
+        self._read_dts = None
+        if self._order is not None:
+            self._order.restart()
         self._source.stamps.restart()
         # Frames that leave the decoder after the next keyframe must not be flushed where their stamps come from there.
         self._fresh_at_keyframes = back_s == 0 and not self._source.stamps.by_dts
         self._at_keyframe = back_s == STEPS_BACK_S[-1]  # at the start of the film every packet is decoded
         self._source.seek(target, back_s)
 
-    def _advance(self, target: int, budget: Budget, skip: bool) -> DecodedFrame | None:
+    def _advance(self, target: int, budget: Budget, way: _Way) -> DecodedFrame | None:
         """Decode until a frame later than target appears, or the film ends. None: no frame at or before target."""
         decode_all_from = self._decode_all_from(target)
-        self._trusts_order = skip and self._is_ordered()
+        self._wanted = self._look_ahead(target, budget) if way == _ONLY_WANTED else None
         while True:
             while self._pending:
                 if self._pending[0].pts > target:
@@ -234,9 +241,11 @@ class VideoReader:
                     self._back_pts = self._current.pts
                 if self._current is None or shown.pts >= self._current.pts:
                     self._current = shown
-            packet = self._source.next(budget)
-            if packet is None:
+            if self._current is not None and self._current.pts == self._wanted:
                 return self._current
+            if not self._ahead and not self._read_on(target, budget):
+                return self._current
+            packet = self._ahead.popleft()
             if not self._at_keyframe:
                 begins = packet.pts if packet.is_keyframe else packet.dts
                 if begins is not None and begins > target:
@@ -244,13 +253,67 @@ class VideoReader:
                 if not packet.is_keyframe:
                     continue  # in MPEG-TS and MPEG-PS a seek lands at any packet
                 self._at_keyframe = True
-            self._decode(packet, target, decode_all_from if skip else packet.pts)
+            if self._wanted is not None:
+                may_skip = packet.pts != self._wanted
+            else:
+                may_skip = way != _ALL and packet.pts is not None and packet.pts < decode_all_from
+            self._decode(packet, target, may_skip)
 
-    def _decode(self, packet: "Packet[VideoStream]", target: int, decode_all_from: int | None) -> None:
+    def _look_ahead(self, target: int, budget: Budget) -> int | None:
+        """The time stamp of the frame on screen, by packets that are read until they show it; None: they do not.
+
+        No frame is shown before its packet is decoded: those of later packets start after target.
+        """
+        if self._order is None:
+            return None
+        if any(self._begins_anew(packet, target) for packet in self._ahead):
+            for packet in tuple(self._ahead):
+                self._keep(packet, target)
+        while self._order.is_sure and (self._read_dts is None or self._read_dts <= target):
+            if not self._read_on(target, budget):
+                break
+        return self._order.last_until(target) if self._order.is_sure else None
+
+    def _is_last(self, decoded: DecodedFrame) -> bool:
+        """Whether no later frame was read."""
+        if self._order is None or self._wanted is None:
+            return not self._pending
+        return self._order.last_until(_LATEST) == decoded.pts
+
+    def _read_on(self, target: int, budget: Budget) -> bool:
+        """Read a packet, to be decoded later. False: there is none."""
+        packet = self._source.next(budget)
+        if packet is not None:
+            self._keep(packet, target)
+        return packet is not None
+
+    def _keep(self, packet: "Packet[VideoStream]", target: int) -> None:
+        if self._begins_anew(packet, target):
+            self._ahead.clear()  # frames before it are not needed
+            if self._order is not None:
+                self._order.restart()
+        self._ahead.append(packet)
+        if self._order is None or not packet.size:
+            return
+        is_late = packet.pts is not None and packet.dts is not None and packet.pts < packet.dts
+        if packet.is_discard or is_late:
+            self._order.is_sure = False
+        self._read_dts = packet.dts
+        self._order.add(packet.pts, memoryview(cast(Any, packet)))
+
+    def _begins_anew(self, packet: "Packet[VideoStream]", target: int) -> bool:
+        """Whether the decoder is reset at the packet, as a seek to this keyframe would."""
+        return (
+            self._fresh_at_keyframes
+            and packet.is_keyframe
+            and packet.pts is not None
+            and packet.pts <= target
+        )
+
+    def _decode(self, packet: "Packet[VideoStream]", target: int, may_skip: bool) -> None:
         context = cast(Any, self._stream.codec_context)
         pts = packet.pts
-        if packet.is_keyframe and pts is not None and pts <= target and self._fresh_at_keyframes:
-            # Reset the decoder, as a seek to this keyframe would, so that both ways give the same frame.
+        if self._begins_anew(packet, target):  # so that both ways give the same frame
             context.flush_buffers()
             self._source.decoder_was_reset()
             self._forget()
@@ -266,10 +329,7 @@ class VideoReader:
             self._last_pts = pts
             self._due.add(pts)
         if self._can_skip:
-            far = pts is not None and decode_all_from is not None and pts < decode_all_from
-            context.skip_frame = "NONREF" if far else "DEFAULT"
-        if self._order is not None and packet.size:
-            self._order.add(pts, memoryview(cast(Any, packet)))
+            context.skip_frame = "NONREF" if may_skip else "DEFAULT"
         self._corrupt += packet.is_corrupt  # data before it is lost; most decoders do not say so
         try:
             frames = packet.decode()
@@ -301,8 +361,6 @@ class VideoReader:
     def _forget(self) -> None:
         """Forget the frames and packets before a seek or a keyframe."""
         self._is_fresh, self._began_pts = True, None
-        if self._order is not None:
-            self._order.restart()
         self._pending.clear()
         self._due.clear()
         self._twice.clear()

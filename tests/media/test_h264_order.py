@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.packet import Packet
 
 from emodal_data.core.reasons import Reason
 from emodal_data.media import video
@@ -94,14 +95,23 @@ def test_other_streams_are_not_known(tmp_path: Path) -> None:
         assert DisplayOrder.of(other) is None
 
 
-def test_frames_are_left_out_up_to_the_one_before_the_target_and_answers_stay(
+def test_of_frames_that_no_other_needs_only_the_wanted_is_decoded_and_answers_stay(
     film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times_s = [(k + 0.5) / 25 for k in range(1, 58, 4)]
+    decode, kept = video.VideoReader._decode, []
+
+    def watched(reader: video.VideoReader, packet: Packet, target: int, may_skip: bool) -> None:
+        kept.append(not may_skip)
+        decode(reader, packet, target, may_skip)
+
+    monkeypatch.setattr(video.VideoReader, "_decode", watched)
     quick = in_order(film, times_s)
     assert quick == {t_s: int(t_s * 25) for t_s in times_s}
+    assert 0 < sum(kept) <= len(times_s)
     monkeypatch.setattr(video.DisplayOrder, "of", lambda extradata: None)
     assert in_order(film, times_s) == quick
+    assert sum(kept) > 3 * len(times_s)
 
 
 def test_stamps_that_changed_places_are_never_answered_with_less_care(
