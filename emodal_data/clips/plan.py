@@ -40,7 +40,7 @@ from emodal_data.storage.urls import shown
 _MOST_WORDS = 5
 
 #: Raised when reading a film yields other values; store files of earlier versions are then ignored.
-INGEST_VERSION = 13
+INGEST_VERSION = 14
 
 
 class Clip(NamedTuple):

@@ -256,7 +256,7 @@ class FaceConfig(Section):
     """Landmark score."""
     min_width_px: Annotated[float, Field(ge=0)] = 64.0
     """Width of the face box in the film's own pixels."""
-    max_blur_px: Annotated[float, Field(ge=0)] = 0.9
+    max_blur_px: Annotated[float, Field(ge=0)] = 1.1
     """Blur of the face's edges in pixels of its 128 px picture; light, contrast and noise hardly change it."""
     min_sharpness: Annotated[float, Field(ge=0)] = 0.0
     """Contrast-normalised variance of the Laplacian of the aligned face, which soft light lowers too; 0: no limit."""

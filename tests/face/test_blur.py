@@ -28,6 +28,11 @@ def test_the_blur_of_an_edge_is_measured_whatever_its_contrast(sigma_px):
     assert edge_blur_px(squares(sigma_px, contrast=0.2)) == pytest.approx(sigma_px, rel=0.1)
 
 
+def test_the_slope_of_the_light_does_not_blur_the_edges_on_it():
+    slope = np.linspace(0, 200, 200, dtype=np.float32)  # one gray level a pixel; the edges have five
+    assert edge_blur_px(np.rint(squares(1.0, contrast=0.2) / 2 + slope)) == pytest.approx(1.0, abs=0.2)
+
+
 def test_noise_is_not_taken_for_sharp_edges():
     assert edge_blur_px(squares(2.0, noise=4.0)) == pytest.approx(2.0, rel=0.2)
 
@@ -49,7 +54,7 @@ def measured(rgb, backend):
 
 def soft_light(rgb, left):
     """The picture with a share of its detail left, as large soft lamps leave it."""
-    large = cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), 25)
+    large = cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), rgb.shape[1] / 20)
     return np.clip(large + (rgb - large) * left, 0, 255).astype(np.uint8)
 
 
@@ -61,6 +66,23 @@ def test_a_close_up_in_soft_light_is_sharp(portrait, backend):
     assert face_gate(soft, FaceConfig()) is None
 
 
+@pytest.mark.parametrize(("noise", "sharp_at_most"), [(0, 0.4), (2, 0.8)])
+@pytest.mark.parametrize("width", [195, 64])
+def test_a_tenth_of_the_detail_is_enough_to_tell_soft_light_from_blur(
+    portrait, backend, width, noise, sharp_at_most
+):
+    (face,) = backend.faces(portrait)
+    small = cv2.resize(portrait, None, fx=width / 195, fy=width / 195, interpolation=cv2.INTER_AREA)
+    points = (face.landmarks68 + 0.5) * width / 195 - 0.5
+    scale, grain = frontalize(small, points).scale, np.random.default_rng(0).normal(0, noise, small.shape)
+
+    def blur_in_soft_light(rgb):
+        return blur_px(np.clip(soft_light(rgb, 0.1) + grain, 0, 255).astype(np.uint8), points, scale)
+
+    assert blur_in_soft_light(small) < sharp_at_most
+    assert blur_in_soft_light(cv2.GaussianBlur(small, (0, 0), 0.02 * width)) > FaceConfig().max_blur_px
+
+
 @pytest.mark.parametrize("width", [195, 64])
 def test_a_face_out_of_focus_is_blurred_at_every_size(portrait, backend, width):
     small = cv2.resize(portrait, None, fx=width / 195, fy=width / 195, interpolation=cv2.INTER_AREA)
@@ -70,7 +92,7 @@ def test_a_face_out_of_focus_is_blurred_at_every_size(portrait, backend, width):
 
 
 def test_an_enlarged_small_face_is_blurred(portrait, backend):
-    small = cv2.resize(portrait, None, fx=0.2, fy=0.2, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(portrait, None, fx=0.15, fy=0.15, interpolation=cv2.INTER_AREA)
     large = cv2.resize(small, portrait.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     assert face_gate(measured(large, backend), FaceConfig())[0] is Reason.FACE_BLURRED
 

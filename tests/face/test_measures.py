@@ -25,7 +25,7 @@ CLEAR = FaceMeasures(
         ("face_score", 0.59, Reason.FACE_SCORE_LOW),
         ("landmark_score", 0.49, Reason.LANDMARK_SCORE_LOW),
         ("face_width_px", 63.9, Reason.FACE_TOO_SMALL),
-        ("blur_px", 0.91, Reason.FACE_BLURRED),
+        ("blur_px", 1.11, Reason.FACE_BLURRED),
         ("yaw_deg", -45.1, Reason.FACE_TURNED_AWAY),
         ("pitch_deg", 30.1, Reason.FACE_TURNED_AWAY),
         ("outside_fraction", 0.26, Reason.FACE_CUT_BY_BORDER),
