@@ -1,8 +1,9 @@
 """Several frames of a span that show one face: spread over the shot of its middle, or every n-th; followed by box."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -14,15 +15,20 @@ from emodal_data.core.span import Span
 from emodal_data.face import Detection, FaceBackend, FacePicture
 from emodal_data.face.find import picture_face, rank_faces
 from emodal_data.face.frame_choice import clearest, most_expressive
-from emodal_data.face.tracks import MIN_OVERLAP, overlap
+from emodal_data.face.tracks import best_matches
 from emodal_data.face.types import Box
 from emodal_data.media import Film, Frame
+from emodal_data.media.shots import frame_times
 
 _CHOICES: Final[Mapping[str, Callable[[Sequence[FacePicture]], int]]] = MappingProxyType(
     {"clearest": clearest, "most_expressive": most_expressive}
 )
-#: Frames a second of a film that does not say how many it has.
-_FPS: Final = 25.0
+#: Between the frames of a series the faces are looked for so often, so that one that walks is not lost.
+_LOOK_STEP_S: Final = 0.2
+#: A face that was seen longer ago than this is expected where it was, and not where it was going.
+_COAST_S: Final = 1.0
+#: The speed of a face is measured over so much time: a face that another one half hides has a box that trembles.
+_STEADY_S: Final = 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,31 +65,35 @@ def read_series(
     """
     listed_s = _listed_s(film, shot, anchor, face)
     choose = _CHOICES.get(face.frame)
-    others_s = spread_s(shot, CANDIDATES) if choose else []
+    asked_s = {*listed_s, *(spread_s(shot, CANDIDATES) if choose else [])}
+    known_s = asked_s if anchor is None else {*asked_s, anchor.t_s}
     # Ascending: the film is decoded once, and in one go where the frames are dense. By time stamp: a short span has
     # fewer frames than are asked for.
     frames: dict[float, Frame] = {}
+    found: dict[float, list[Detection]] = {}
+    boxes: dict[float, list[Box]] = {}
     listed: set[float] = set()
-    for t_s in sorted({*listed_s, *others_s}):
+    for t_s in sorted({*known_s, *between_s(known_s)}):
         try:
             frame = film.frame_at(t_s, max_side_px=SIDE_PX)
         except Dropped:
             continue
-        frames.setdefault(frame.pts_s, frame)
+        if frame.pts_s not in found:
+            found[frame.pts_s] = backend.detect(frame.picture)
+            boxes[frame.pts_s] = [_in_film(one, frame) for one in found[frame.pts_s]]
+        if t_s in asked_s:
+            frames.setdefault(frame.pts_s, frame)
         if t_s in listed_s:
             listed.add(frame.pts_s)
-    found = {pts_s: backend.detect(frame.picture) for pts_s, frame in frames.items()}
     if anchor is None and choose:
         anchor = _nearest_face(frames, found, (shot.start_s + shot.end_s) / 2, face)
     if anchor is None:
         return Series((), None)
-    boxes = {
-        pts_s: [_in_film(one, frames[pts_s]) for one in detections] for pts_s, detections in found.items()
-    }
+    numbers = follow(boxes, anchor)
     seen: dict[float, SeenFace] = {}
-    for pts_s, number in sorted(follow(boxes, anchor).items()):
+    for pts_s in sorted(numbers.keys() & frames.keys()):
         frame, rivals = frames[pts_s], list(found[pts_s])
-        mine = rivals.pop(number)
+        mine = rivals.pop(numbers[pts_s])
         try:
             picture = picture_face(frame.picture, found[pts_s], [mine, *rivals], backend, face, frame.scale)
         except Dropped:  # its landmarks form no face
@@ -99,16 +109,32 @@ def _listed_s(film: Film, shot: Span, anchor: Anchor | None, face: FaceConfig) -
         return []
     if not face.every_nth:
         return spread_s(shot, face.frames)
-    frame_s = 1 / (film.info.fps or _FPS)
-    start_s = (shot.start_s + shot.end_s) / 2 if anchor is None else anchor.t_s + frame_s / 2
-    return every_nth_s(shot, start_s, face.every_nth * frame_s, face.frames)
+    middle_s = (shot.start_s + shot.end_s) / 2 if anchor is None else anchor.t_s
+    try:
+        times_s = frame_times(film, shot.start_s, shot.end_s)
+    except Dropped:
+        times_s = []
+    return every_nth_s(times_s, middle_s, face.every_nth, face.frames)
 
 
-def every_nth_s(shot: Span, middle_s: float, step_s: float, count: int) -> list[float]:
-    """The times of a shot at steps from a middle one, at most so many, the nearest to it; ascending."""
-    first, last = (math.ceil((edge_s - middle_s) / step_s) for edge_s in (shot.start_s, shot.end_s))
-    nearest = sorted({0, *range(first, last)}, key=lambda number: (abs(number), number))[:count]
-    return [middle_s + number * step_s for number in sorted(nearest)]
+def every_nth_s(times_s: Sequence[float], middle_s: float, step: int, count: int) -> list[float]:
+    """Every n-th of the times, counted from the last one up to the middle; at most so many, the nearest; ascending.
+
+    times_s: ascending. The middle itself if none of them is up to it.
+    """
+    middle = sum(t_s <= middle_s for t_s in times_s) - 1
+    if middle < 0:
+        return [middle_s]
+    numbers = range(middle % step, len(times_s), step)
+    nearest = sorted(numbers, key=lambda number: (abs(number - middle), number))[:count]
+    return [times_s[number] for number in sorted(nearest)]
+
+
+def between_s(times_s: Iterable[float]) -> Iterator[float]:
+    """Times between these, so that none is farther than _LOOK_STEP_S from the next."""
+    for before_s, after_s in pairwise(sorted(times_s)):
+        steps = math.ceil((after_s - before_s) / _LOOK_STEP_S)
+        yield from (before_s + n * (after_s - before_s) / steps for n in range(1, steps))
 
 
 def spread_s(shot: Span, count: int) -> list[float]:
@@ -119,20 +145,61 @@ def spread_s(shot: Span, count: int) -> list[float]:
 def follow(boxes: Mapping[float, Sequence[Box]], anchor: Anchor) -> dict[float, int]:
     """The number of the anchor's face in each frame that has it, by time.
 
-    boxes: of all faces of each frame, in pixels of the film, by time. From the anchor on, forwards and backwards, the
-    face is the one that overlaps its last box most.
+    boxes: of all faces of each frame, in pixels of the film, by time. From the anchor on, forwards and backwards, every
+    face is followed: a box belongs to the one that it overlaps most, where that was going, or else where it was seen
+    last. So a face that passes before the anchor's is not taken for it.
     """
     later = sorted(t_s for t_s in boxes if t_s >= anchor.t_s)
-    earlier = sorted((t_s for t_s in boxes if t_s < anchor.t_s), reverse=True)
+    earlier = sorted((t_s for t_s in boxes if t_s <= anchor.t_s), reverse=True)
     numbers = {}
     for times_s in (later, earlier):
-        last = anchor.box
+        paths = [_Path(anchor.box, anchor.t_s)]
         for t_s in times_s:
-            shares = [overlap(last, box) for box in boxes[t_s]]
-            if max(shares, default=0.0) >= MIN_OVERLAP:
-                numbers[t_s] = shares.index(max(shares))
-                last = boxes[t_s][numbers[t_s]]
+            owners = _owners(paths, boxes[t_s], t_s)
+            for number, box in enumerate(boxes[t_s]):
+                if number not in owners:
+                    paths.append(_Path(box, t_s))
+                    continue
+                paths[owners[number]].move(box, t_s)
+                if owners[number] == 0:
+                    numbers[t_s] = number
     return numbers
+
+
+class _Path:
+    """Where a face was seen, and where it is going."""
+
+    def __init__(self, box: Box, t_s: float) -> None:
+        self._seen = [(t_s, box)]
+
+    @property
+    def last(self) -> Box:
+        """Where it was seen last."""
+        return self._seen[-1][1]
+
+    def expected(self, t_s: float) -> Box:
+        """Where it is at a time if it goes on as it did."""
+        last_s, (x0, y0, x1, y1) = self._seen[-1]
+        steady = [one for one in self._seen if abs(last_s - one[0]) >= _STEADY_S]
+        since_s, (a0, b0, a1, b1) = steady[-1] if steady else self._seen[0]
+        if since_s == last_s or abs(t_s - last_s) > _COAST_S:
+            return self.last
+        share = (t_s - last_s) / (last_s - since_s)
+        dx, dy = share * (x0 + x1 - a0 - a1) / 2, share * (y0 + y1 - b0 - b1) / 2
+        return x0 + dx, y0 + dy, x1 + dx, y1 + dy
+
+    def move(self, box: Box, t_s: float) -> None:
+        """It was seen there."""
+        self._seen.append((t_s, box))
+
+
+def _owners(paths: Sequence[_Path], boxes: Sequence[Box], t_s: float) -> dict[int, int]:
+    """The number of the path that each box belongs to, of those that belong to one."""
+    owners = best_matches([path.expected(t_s) for path in paths], boxes)
+    idle = [number for number in range(len(paths)) if number not in owners.values()]
+    left = [number for number in range(len(boxes)) if number not in owners]
+    again = best_matches([paths[number].last for number in idle], [boxes[number] for number in left])
+    return owners | {left[of_box]: idle[of_path] for of_box, of_path in again.items()}
 
 
 def _nearest_face(

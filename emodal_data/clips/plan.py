@@ -329,6 +329,11 @@ _SETTLED_APART: Final = (
 )
 
 
+#: Raised when the frames of a span, or what the context shows, is another one with the same settings.
+_SERIES_VERSION: Final = 2
+_CONTEXT_VERSION: Final = 2
+
+
 def ingest_key(clips: ClipsConfig, face: FaceConfig, audio: AudioConfig = DEFAULT_AUDIO) -> str:
     """The hash of all settings that change what reading a clip yields; thresholds do not."""
     settings: dict[str, Any] = {
@@ -350,8 +355,10 @@ def ingest_key(clips: ClipsConfig, face: FaceConfig, audio: AudioConfig = DEFAUL
         settings["tracks"] = True  # curves and portraits are stored too
     if face.views:
         settings["views"] = view_settings(face)
+    if "context" in face.views:
+        settings["context"] = _CONTEXT_VERSION
     if face.reads_series:
-        settings["frames"] = [face.frame, face.frames, *([face.every_nth] if face.every_nth else [])]
+        settings["frames"] = [_SERIES_VERSION, face.frame, face.frames, face.every_nth]
     if clips.shot_cuts != "ignore":
         settings["shot_cuts"] = True
     if clips.verify:

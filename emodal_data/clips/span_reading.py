@@ -125,7 +125,8 @@ def _with_series(film: Film, span: Span, backend: FaceBackend, face: FaceConfig,
         anchor = Anchor((box.x0, box.y0, box.x1, box.y1), seen.frame.pts_s)
     if not face.reads_series or (anchor is None and face.frame == "middle"):
         return seen
-    series = read_series(film, middle_shot(film, span), anchor, backend, face)
+    shot = middle_shot(film, span, frame_s=anchor.t_s if anchor else None)
+    series = read_series(film, shot, anchor, backend, face)
     if series.chosen is not None:
         seen = replace(seen, frame=series.chosen.frame, picture=series.chosen.picture)
     return replace(seen, frames=series.frames)

@@ -51,17 +51,18 @@ def shot_and_sound(film: Film, span: Span) -> tuple[Span, npt.NDArray[np.float32
     return shot, np.zeros(0, np.float32)
 
 
-def middle_shot(film: Film, span: Span, around: Span | None = None) -> Span:
+def middle_shot(film: Film, span: Span, around: Span | None = None, frame_s: float | None = None) -> Span:
     """The part of a span that lies in the shot of its middle frame; all of it where cuts cannot be looked for.
 
-    around: a longer stretch to take the part of.
+    around: a longer stretch to take the part of. frame_s: time stamp of another frame than the middle one.
     """
     around = around or span
     try:
         cuts_s = cuts_between(film, around.start_s, around.end_s)
     except Dropped:
         return around
-    middle_s = (span.start_s + span.end_s) / 2
+    # Cuts are rounded to a microsecond.
+    middle_s = (span.start_s + span.end_s) / 2 if frame_s is None else frame_s + 1e-6
     start_s = max((cut_s for cut_s in cuts_s if cut_s <= middle_s), default=around.start_s)
     end_s = min((cut_s for cut_s in cuts_s if cut_s > middle_s), default=around.end_s)
     return Span(start_s, end_s)

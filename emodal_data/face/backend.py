@@ -48,10 +48,14 @@ def create_backend(
 def find_faces(rgb: npt.NDArray[Any], backend: FaceBackend | None = None) -> list[Face]:
     """All faces of a picture with their landmarks, largest first.
 
-    rgb: (h, w, 3) uint8, or whatever as_rgb accepts. backend: the embedded one by default, loaded once in a process.
-    Raises InputError if rgb is no picture.
+    rgb: (h, w, 3) uint8, or whatever as_rgb accepts. backend: the embedded one by default, loaded once in a process;
+    or another one, as create_backend gives it, or an object of your own.
+    Raises InputError if rgb is no picture, or the backend is none or answers with something else than faces.
     """
-    return (backend or _embedded()).faces(as_rgb(rgb))
+    picture = as_rgb(rgb)
+    if backend is None:
+        return _embedded().faces(picture)
+    return _checked(f"the face backend {type(backend).__name__}", backend).faces(picture)
 
 
 @cache
@@ -66,14 +70,19 @@ def _plugged_in(point: importlib.metadata.EntryPoint) -> FaceBackend:
         raise InputError(
             f"the plug-in {point.value} of the group {FACE_BACKENDS} cannot be loaded: {error}"
         ) from error
+    return _checked(f"the face backend {point.name} ({point.value})", backend)
+
+
+def _checked(title: str, backend: FaceBackend) -> "_Checked":
+    """A backend whose answers are checked. Raises InputError if it is no backend."""
+    if isinstance(backend, _Checked):
+        return backend
     missing = [
         name for name in ("detect", "landmarks", "faces") if not callable(getattr(backend, name, None))
     ]
     if missing:
-        raise InputError(
-            f"the plug-in {point.value} of the group {FACE_BACKENDS} has no {' and no '.join(missing)}"
-        )
-    return _Checked(f"the face backend {point.name} ({point.value})", backend)
+        raise InputError(f"{title} has no {' and no '.join(missing)}; see docs/face-backend.md")
+    return _Checked(title, backend)
 
 
 class _Checked:

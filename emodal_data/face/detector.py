@@ -65,7 +65,13 @@ class Detector:
             turned = _faces(self._look(rgb, longer, is_turned=True))
             found = _replace_weaker(found, _half_turn(turned[turned[:, 16] >= SURE_SCORE], width, height))
         found = found[np.lexsort((found[:, 0], -_widths(found)))]
-        return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2), row[8:10]) for row in found]
+        return _detections(found)
+
+    def small_faces(self, rgb: AnyPicture) -> list[Detection]:
+        """All small faces, also those beside a large one, where the search above stops. rgb: (h, w, 3) uint8."""
+        longer = max(rgb.shape[:2])
+        rows = _faces(self._look(rgb, max(VIEW_PX // 2, round(CLOSER_LOOKS[-1][2] * longer))))
+        return _detections(rows[_widths(rows) < CLOSER_LOOKS[0][1] * longer])
 
     def _look(self, rgb: AnyPicture, piece_px: int, is_turned: bool = False) -> Points:
         """(n, 17) rows x0, y0, x1, y1, six keypoints, score of all suspected places, several a face.
@@ -94,6 +100,10 @@ class Detector:
         rows[:, 1:16:2] = (rows[:, 1:16:2] - pad_y) * (height / small[1])
         rows[:, 16] = scores[likely]
         return rows
+
+
+def _detections(rows: Points) -> list[Detection]:
+    return [Detection(_box(row), float(row[16]), row[4:8].reshape(2, 2), row[8:10]) for row in rows]
 
 
 def _resized(rgb: AnyPicture, width: int, height: int) -> Picture:

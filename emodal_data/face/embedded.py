@@ -26,13 +26,12 @@ class EmbeddedBackend:
     def detect(self, rgb: AnyPicture) -> list[Detection]:
         """Boxes of all faces, largest first. rgb: (h, w, 3) uint8."""
         rgb = as_picture(rgb)
-        found = [
-            detection
-            if detection.score >= DOUBTFUL_SCORE
-            else replace(detection, look=self._mesh.look(rgb, detection))
-            for detection in self._detector(rgb)
-        ]
-        return [one for one in found if one.look is None or one.look.score >= DENIED_SCORE]
+        return self._checked(rgb, self._detector(rgb))
+
+    def small_faces(self, rgb: AnyPicture) -> list[Detection]:
+        """Boxes of all small faces, also of those beside a large one, which detect() may leave out."""
+        rgb = as_picture(rgb)
+        return self._checked(rgb, self._detector.small_faces(rgb))
 
     def landmarks(self, rgb: AnyPicture, detection: Detection) -> Face:
         """Landmarks of one detected face, including the dense mesh."""
@@ -43,3 +42,13 @@ class EmbeddedBackend:
         """All faces with landmarks, largest first. rgb: (h, w, 3) uint8."""
         rgb = as_picture(rgb)
         return [self.landmarks(rgb, detection) for detection in self.detect(rgb)]
+
+    def _checked(self, rgb: AnyPicture, found: list[Detection]) -> list[Detection]:
+        """Without the boxes that the mesh denies."""
+        looked_at = [
+            detection
+            if detection.score >= DOUBTFUL_SCORE
+            else replace(detection, look=self._mesh.look(rgb, detection))
+            for detection in found
+        ]
+        return [one for one in looked_at if one.look is None or one.look.score >= DENIED_SCORE]

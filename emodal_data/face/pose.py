@@ -115,14 +115,16 @@ def fit_head(landmarks: Points) -> Head:
     away from the viewer, as in another order; InputError if there are not so many.
     """
     seen = as_landmarks(landmarks, len(LANDMARKS68), len(canonical_face().vertices_cm)) * [1.0, -1.0]
+    if not np.isfinite(seen).all():
+        raise Dropped(Reason.NO_FACE, "the landmarks do not form a face: some are not numbers")
     vertices = vertices_of(len(seen))
     weights, mirror = vertices.weights, vertices.mirror
     generic = canonical_face().vertices_cm[vertices.numbers]
     middle = weights @ generic
     centred = generic - middle
     (xx, xy), (_, yy) = (seen - seen.mean(axis=0)).T @ (seen - seen.mean(axis=0)) / len(seen)
-    # The smaller eigenvalue is the variance across the narrow direction. The comparison is false for NaN.
-    if not (xx + yy - math.hypot(xx - yy, 2 * xy)) / 2 > _LEAST_SPREAD_PX**2:
+    # The smaller eigenvalue is the variance across the narrow direction.
+    if (xx + yy - math.hypot(xx - yy, 2 * xy)) / 2 <= _LEAST_SPREAD_PX**2:
         raise Dropped(Reason.NO_FACE, "the landmarks do not form a face")
     rotation, scale = _affine_start(centred, seen, weights)
     centre = weights @ seen

@@ -79,22 +79,29 @@ class Tracker:
         measured = [(_mesh_box(face, scale), mouth_opening(face.landmarks68)) for face in faces]
         seen = [(box, opening) for box, opening in measured if math.isfinite(opening)]
         alive = [track for track in self.tracks if t_s - track.times_s[-1] <= MAX_GAP_S]
-        pairs = sorted(
-            (
-                (-overlap(track.boxes[-1], box), number, place)
-                for number, track in enumerate(alive)
-                for place, (box, _) in enumerate(seen)
-            ),
-        )
-        taken: dict[int, int] = {}
-        for negative, number, place in pairs:
-            if -negative >= MIN_OVERLAP and number not in taken.values() and place not in taken:
-                taken[place] = number
+        taken = best_matches([track.boxes[-1] for track in alive], [box for box, _ in seen])
         for place, (box, opening) in enumerate(seen):
             track = alive[taken[place]] if place in taken else FaceTrack()
             if place not in taken:
                 self.tracks.append(track)
             track.add(t_s, box, opening)
+
+
+def best_matches(expected: Sequence[Box], seen: Sequence[Box]) -> dict[int, int]:
+    """Which face each box shows, the largest overlap first: number of the box -> number of the face.
+
+    expected: where each face should be. A face has one box at most; a box that overlaps none enough is left out.
+    """
+    pairs = sorted(
+        (-overlap(place, box), number, of_box)
+        for number, place in enumerate(expected)
+        for of_box, box in enumerate(seen)
+    )
+    taken: dict[int, int] = {}
+    for negative, number, of_box in pairs:
+        if -negative >= MIN_OVERLAP and number not in taken.values() and of_box not in taken:
+            taken[of_box] = number
+    return taken
 
 
 def overlap(one: Box, other: Box) -> float:

@@ -37,6 +37,10 @@ class LazyPicture(Protocol):
 AnyPicture = Picture | LazyPicture
 
 
+#: A picture of 16 bits whose highest value is lower has fewer bits: 12 at most.
+_LEAST_16_BIT = 4096
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """A face box. box_xyxy: pixels, may reach beyond the picture. score: 0 to 1.
@@ -128,16 +132,21 @@ def as_rgb(picture: npt.NDArray[Any] | LazyPicture) -> Picture:
     """A picture as (h, w, 3) uint8 RGB.
 
     picture: gray (h, w) or (h, w, 1), RGB, or RGBA (alpha is ignored); uint8, or uint16 of full scale 65535.
-    Raises InputError for anything else.
+    OpenCV reads BGR unless it is asked for RGB, and nothing in an array tells them apart.
+    Raises InputError for anything else, also for 8, 10 or 12 bits in a uint16 array.
     """
     if _is_lazy(picture):
         return picture.whole
     if not isinstance(picture, np.ndarray):
-        raise InputError(f"a picture must be an array, (h, w, 3) uint8; got {type(picture).__name__}")
-    if picture.dtype == np.uint16:
-        if 0 < picture.max(initial=0) < 256:
+        what = type(picture).__name__
+        raise InputError(
+            f"a picture must be an array, (h, w, 3) uint8, as numpy.asarray gives it; got {what}"
+        )
+    if picture.dtype.kind == "u" and picture.dtype.itemsize == 2:  # of either byte order
+        if 0 < (highest := int(picture.max(initial=0))) < _LEAST_16_BIT:
             raise InputError(
-                "a uint16 picture has values up to 65535, this one only 8 bits: give it as uint8"
+                f"a uint16 picture has values up to 65535, the highest of this one is {highest}: if it has 8, 10 or "
+                "12 bits, scale it or give it as uint8"
             )
         picture = (picture >> 8).astype(np.uint8)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or 0 in picture.shape:
@@ -156,7 +165,10 @@ def as_rgb(picture: npt.NDArray[Any] | LazyPicture) -> Picture:
 
 def as_landmarks(landmarks: npt.ArrayLike, *counts: int) -> Points:
     """Landmarks as (n, 2) pixels, without further columns. Raises InputError unless n is one of the counts."""
-    points = np.asarray(landmarks, dtype=np.float64)
+    try:
+        points = np.asarray(landmarks, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"landmarks must be an array of numbers: {error}") from error
     if points.ndim != 2 or len(points) not in counts or points.shape[1] < 2:
         wanted = " or ".join(f"({count}, 2)" for count in counts)
         raise InputError(f"landmarks must be an array {wanted}, pixels, x before y; got {points.shape}")

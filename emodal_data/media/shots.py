@@ -45,6 +45,12 @@ def cuts_between(film: Film, start_s: float, end_s: float) -> list[float]:
     return [cut_s for cut_s in around if start_s < cut_s < end_s]
 
 
+def frame_times(film: Film, start_s: float, end_s: float) -> list[float]:
+    """The time stamps of the frames that start in [start_s, end_s), ascending. Raises as find_shots."""
+    grain_s = float(_MICROSECOND)  # a cut is rounded to it
+    return [t_s for t_s, _ in film.scan(start_s - grain_s, end_s - grain_s)]
+
+
 def crossed_cut_s(film: Film, start_s: float, end_s: float) -> float | None:
     """The cut within a span that is farthest from its ends; None if the span lies in one shot.
 

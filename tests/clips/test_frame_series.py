@@ -1,7 +1,8 @@
 """Several frames of a span: spread over its shot, of one face, each once; and which of them is taken."""
 
+from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from emodal_data.clips import frame_series
 from emodal_data.clips.frame_series import (
     CANDIDATES,
     Anchor,
+    between_s,
     every_nth_s,
     follow,
     read_series,
@@ -48,8 +50,6 @@ class TwoFaces:
     Frame 3 cannot be decoded; frames 6 and 7 show nobody.
     """
 
-    info = SimpleNamespace(fps=10.0)
-
     def __init__(self) -> None:
         self.asked_s: list[float] = []
 
@@ -59,6 +59,9 @@ class TwoFaces:
         if number == 3:
             raise Dropped(Reason.FRAME_UNREADABLE, "torn")
         return Frame(np.full((4, 4, 3), number, np.uint8), number / 10, t_s - number / 10, 0, 0.5)
+
+    def scan(self, start_s: float, end_s: float) -> Iterator[tuple[float, None]]:
+        return ((n / 10, None) for n in range(10) if start_s <= n / 10 < end_s and n != 3)
 
     def detect(self, rgb: np.ndarray) -> list[Detection]:
         number = int(rgb[0, 0, 0])
@@ -103,24 +106,38 @@ def test_one_face_is_followed_forwards_and_backwards_and_found_again(film: TwoFa
 
 @pytest.mark.parametrize(
     ("every_nth", "frames", "expected"),
-    [(2, 32, [0.1, 0.5, 0.9]), (2, 2, [0.5]), (1, 3, [0.4, 0.5]), (4, 3, [0.1, 0.5, 0.9]), (100, 8, [0.5])],
+    [
+        (2, 32, [0.0, 0.2, 0.5, 0.9]),
+        (2, 2, [0.2, 0.5]),
+        (1, 3, [0.4, 0.5]),
+        (4, 3, [0.0, 0.5, 0.9]),
+        (100, 8, [0.5]),
+    ],
 )
 def test_every_nth_frame_is_counted_from_the_middle_one(
     film: TwoFaces, every_nth: int, frames: int, expected: list[float]
 ) -> None:
-    # Frames 3, 6 and 7 show no face; of two that are as near as each other, the earlier one is asked for.
+    # Frame 3 cannot be decoded and does not count; 6 and 7 show no face; of two as near, the earlier one is taken.
     series = read(film, Anchor(box(150.0), 0.5), frames=frames, every_nth=every_nth)
     assert [one.frame.pts_s for one in series.frames] == expected
-    assert len(film.asked_s) <= frames
     with pytest.raises(ValueError, match="every_nth needs frames > 1"):
         FaceConfig(every_nth=every_nth)
 
 
-def test_every_nth_frame_stays_in_the_shot() -> None:
-    assert every_nth_s(Span(1.0, 2.0), 1.2, 0.25, 32) == pytest.approx([1.2, 1.45, 1.7, 1.95])
-    assert every_nth_s(Span(1.0, 2.0), 1.2, 0.25, 3) == pytest.approx([1.2, 1.45, 1.7])
-    assert every_nth_s(Span(0.0, 2.0), 1.0, 0.25, 4) == pytest.approx([0.5, 0.75, 1.0, 1.25])
-    assert every_nth_s(Span(1.0, 1.1), 1.05, 3.0, 8) == [1.05]
+def test_every_nth_frame_is_a_frame_also_where_the_rate_varies() -> None:
+    times_s = [0.0, 0.04, 0.08, 0.5, 1.0, 1.02, 1.04, 1.06]
+    assert every_nth_s(times_s, 1.0, 2, 32) == [0.0, 0.08, 1.0, 1.04]
+    assert every_nth_s(times_s, 0.99, 3, 32) == [0.0, 0.5, 1.04]  # the frame on screen then
+    assert every_nth_s(times_s, 1.0, 2, 2) == [0.08, 1.0]
+    assert every_nth_s(times_s, -1.0, 2, 2) == every_nth_s([], -1.0, 2, 2) == [-1.0]
+
+
+def test_between_frames_that_are_far_apart_the_faces_are_looked_for_too(film: TwoFaces) -> None:
+    assert list(between_s([0.0, 0.2, 1.0])) == pytest.approx([0.4, 0.6, 0.8])
+    series = read(film, Anchor(box(150.0), 0.5), frames=2)
+    assert [one.frame.pts_s for one in series.frames] == [0.2]  # and 0.7, without a face
+    looked_s = sorted({*film.asked_s})
+    assert max(b - a for a, b in pairwise(looked_s)) <= 0.2
 
 
 def test_a_frame_that_is_asked_for_twice_is_there_once(film: TwoFaces) -> None:
@@ -147,6 +164,29 @@ def test_the_face_with_the_largest_overlap_is_followed() -> None:
     boxes = {0.0: [box(0), box(40)], 1.0: [box(90), box(60)], 2.0: [box(500)]}
     assert follow(boxes, Anchor(box(30), 0.0)) == {0.0: 1, 1.0: 1}
     assert follow({0.0: [box(80)], 1.0: []}, Anchor(box(0), 1.0)) == {}
+
+
+@pytest.mark.parametrize("anchor_s", [0.1, 0.6, 2.6, 3.3])
+@pytest.mark.parametrize("step_s", [0.1, 0.2])
+def test_of_two_people_who_cross_each_is_followed_to_the_other_side(anchor_s: float, step_s: float) -> None:
+    def right(t_s: float) -> float:
+        return 100.0 + 150 * t_s
+
+    def left(t_s: float) -> float:
+        return 637.0 - 150 * t_s
+
+    boxes = {}
+    for t_s in {anchor_s, *np.arange(0.0, 3.6, step_s).tolist()}:  # they meet before 1.8 s
+        is_hidden = abs(right(t_s) - left(t_s)) < 70
+        boxes[t_s] = [box(left(t_s)), *([] if is_hidden else [box(right(t_s))])]
+    of_hidden = follow(boxes, Anchor(box(right(anchor_s)), anchor_s))
+    assert of_hidden == {t_s: 1 for t_s, seen in boxes.items() if len(seen) == 2}
+    assert follow(boxes, Anchor(box(left(anchor_s)), anchor_s)) == dict.fromkeys(boxes, 0)
+
+
+def test_a_face_that_is_not_seen_for_a_while_is_found_where_it_was() -> None:
+    boxes = {t / 5: [box(300 + t % 2)] if not 4 <= t < 14 else [box(700)] for t in range(20)}
+    assert sorted(follow(boxes, Anchor(box(300), 0.0))) == [t / 5 for t in range(20) if not 4 <= t < 14]
 
 
 def posed(yaw_deg: float = 0.0, smile_cm: float = 0.0, view_score: float = 0.9) -> FacePicture:

@@ -123,7 +123,8 @@ def test_a_plug_in_that_cannot_be_used_says_why(toy):
     with pytest.raises(InputError, match=r"the plug-in toy_faces:Nothing .* cannot be loaded: .*Nothing"):
         create_backend("absent")
     with pytest.raises(
-        InputError, match=r"builtins:object of .* has no detect and no landmarks and no faces"
+        InputError,
+        match=r"the face backend empty \(builtins:object\) has no detect and no landmarks and no faces",
     ):
         create_backend("empty")
 
@@ -154,3 +155,13 @@ def test_a_plug_in_that_gives_something_else_is_named_with_what_it_gives(toy, mo
 def test_a_plug_in_with_other_landmarks_than_68_is_named(toy):
     with pytest.raises(InputError, match=r"toy_faces:FivePoints\): landmarks must .* got \(5, 2\)"):
         find_faces(np.zeros((200, 200, 3), np.uint8), create_backend("five"))
+
+
+def test_an_object_of_ones_own_is_checked_like_a_plug_in(toy, photo, photo_face):
+    (face,) = find_faces(photo, create_backend("embedded"))
+    assert face.box_xyxy == photo_face.box_xyxy
+    with pytest.raises(InputError, match="the face backend str has no detect and no landmarks and no faces"):
+        find_faces(photo, "middle")
+    create_backend("middle")
+    with pytest.raises(InputError, match=r"the face backend FivePoints: landmarks must .* got \(5, 2\)"):
+        find_faces(photo, sys.modules["toy_faces"].FivePoints())

@@ -223,7 +223,8 @@ def test_gray_deep_and_transparent_pictures_give_the_frontal_view_of_the_colour_
     drawn = actors[0].draw(20)
     marks, image = drawn.landmarks468[LANDMARKS68], front(drawn).image
     alpha = np.zeros(drawn.rgb.shape[:2], np.uint8)
-    for same in (np.dstack([drawn.rgb, alpha]), drawn.rgb.astype(np.uint16) << 8):
+    deep = drawn.rgb.astype(np.uint16) << 8
+    for same in (np.dstack([drawn.rgb, alpha]), deep, deep.astype(">u2")):
         np.testing.assert_array_equal(frontalize(same, marks).image, image)
     gray = cv2.cvtColor(drawn.rgb, cv2.COLOR_RGB2GRAY)
     for same in (gray, gray[:, :, np.newaxis]):
@@ -236,6 +237,13 @@ def test_a_picture_of_other_numbers_and_landmarks_outside_of_it_are_refused(acto
     for wrong in (drawn.rgb / 255, np.float32(drawn.rgb), drawn.rgb[np.newaxis], drawn.rgb[:0], None):
         with pytest.raises(InputError, match="a picture must be"):
             frontalize(wrong, marks)
+    for bits in (8, 10, 12):
+        with pytest.raises(InputError, match="if it has 8, 10 or 12 bits, scale it or give it as uint8"):
+            frontalize(drawn.rgb.astype(np.uint16) << (bits - 8), marks)
+    with pytest.raises(InputError, match="landmarks must be an array of numbers"):
+        frontalize(drawn.rgb, "landmarks")
+    with pytest.raises(Dropped, match="some are not numbers"):
+        frontalize(drawn.rgb, np.where(np.arange(68)[:, np.newaxis] == 3, np.inf, marks))
     with pytest.raises(Dropped, match="the landmarks lie outside of the picture of 400x400 pixels"):
         frontalize(drawn.rgb, marks + 400)
 
