@@ -138,9 +138,8 @@ def as_rgb(picture: npt.NDArray[Any] | LazyPicture) -> Picture:
     if _is_lazy(picture):
         return picture.whole
     if not isinstance(picture, np.ndarray):
-        what = type(picture).__name__
         raise InputError(
-            f"a picture must be an array, (h, w, 3) uint8, as numpy.asarray gives it; got {what}"
+            f"a picture must be an array, (h, w, 3) uint8, as numpy.asarray gives it; got {type(picture).__name__}"
         )
     if picture.dtype.kind == "u" and picture.dtype.itemsize == 2:  # of either byte order
         if 0 < (highest := int(picture.max(initial=0))) < _LEAST_16_BIT:

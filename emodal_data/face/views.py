@@ -88,11 +88,13 @@ def aligned_face(rgb: Picture, landmarks68: Points, side_px: int, margin: float 
     if not spread_px2 > _LEAST_SPREAD_PX2:  # false for NaN
         raise Dropped(Reason.NO_FACE, "the landmarks do not form a face")
     if ((found < 0) | (found > rgb.shape[1::-1])).any(axis=1).all():
-        size = f"{rgb.shape[1]}x{rgb.shape[0]}"
-        raise Dropped(Reason.NO_FACE, f"the landmarks lie outside of the picture of {size} pixels")
+        seen = f"{rgb.shape[1]}x{rgb.shape[0]}"
+        raise Dropped(Reason.NO_FACE, f"the landmarks lie outside of the picture of {seen} pixels")
     if ((z[1] - z[0]).conjugate() * (z[3:].mean() - z[:2].mean())).imag <= 0:
-        what = "they must be x before y, in iBUG order"
-        raise Dropped(Reason.NO_FACE, f"the landmarks are those of a mirrored face: {what}")
+        raise Dropped(
+            Reason.NO_FACE,
+            "the landmarks are those of a mirrored face: they must be x before y, in iBUG order",
+        )
     a = np.vdot(z - z.mean(), w - w.mean()) / spread_px2
     shrink = 1 / max(abs(a), 1e-6)
     if shrink > _SHRINK_FROM:

@@ -32,6 +32,7 @@ _SETTINGS = {
 def dask_client(config: EngineConfig, worker_count: int) -> Iterator[Any]:
     """A client of the engine's Dask cluster; a cluster of this machine ends with it.
 
+    worker_count: of a cluster of this machine, to begin with.
     Raises InputError if Dask is not installed or no scheduler answers, WorkError if its processes do not start.
     """
     try:

@@ -72,14 +72,34 @@ def engine(config: Config, threads: Threads = plain_threads) -> Iterator[Submit]
         open_ones.callback(_end_workers, config)
         client = None
         if config.engine.kind == "dask":
-            client = open_ones.enter_context(dask_client(config.engine, config.worker_count))
+            client = open_ones.enter_context(dask_client(config.engine, worker_count=0))
         submit = open_ones.enter_context(threads(config, room_for(config, client)))
+        if client and config.engine.dask_address is None:
+            submit = _growing(client.cluster, config.worker_count, submit)
         try:
             yield submit
         except BaseException:
             if client:
                 client.close()  # threads wait for what nobody wants any more
             raise
+
+
+def _growing(cluster: Any, most: int, submit: Submit) -> Submit:
+    """The same, with a worker of the cluster for each piece that is not done, at most so many: each takes a second."""
+    waiting: set[Future[Any]] = set()
+    count = 0
+
+    def submit_and_grow(piece: Piece, about: Any) -> Future[Any]:
+        nonlocal count
+        future = submit(piece, about)
+        waiting.add(future)
+        future.add_done_callback(waiting.discard)
+        if count < min(most, len(waiting)):
+            count += 1
+            cluster.scale(count)
+        return future
+
+    return submit_and_grow
 
 
 def room_for(config: Config, client: Any) -> int:

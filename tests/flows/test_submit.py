@@ -3,7 +3,10 @@
 import multiprocessing
 import os
 import threading
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -71,3 +74,21 @@ def test_reading_is_tried_again_after_an_error_that_may_pass_and_writing_is_not(
             with pytest.raises(TransientError, match="the drive is away"):
                 hand_out(piece, about).result()
     assert tries == ["reel", "reel", "reel", "shard"]
+
+
+def test_a_dask_cluster_of_this_machine_has_no_more_workers_than_there_is_work() -> None:
+    sizes: list[int] = []
+    pending: list[Future[Any]] = []
+
+    def hand_out(_piece: Piece, _about: Any) -> Future[Any]:
+        pending.append(Future())
+        return pending[-1]
+
+    grown = submit._growing(SimpleNamespace(scale=sizes.append), 3, hand_out)
+    grown(work.inspect_film, "a.mp4")
+    pending.pop().set_result(None)
+    grown(work.inspect_film, "b.mp4")
+    assert sizes == [1]  # one after the other
+    for name in "cdef":
+        grown(work.inspect_film, name)
+    assert sizes == [1, 2, 3]
