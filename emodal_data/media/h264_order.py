@@ -54,14 +54,17 @@ class DisplayOrder:
         self._after: int | None = None
         self._last: tuple[int, int] | None = None
 
-    def add(self, pts: int | None, packet: memoryview) -> None:
-        """Add the next packet in the order of decoding."""
+    def add(self, pts: int | None, packet: memoryview) -> bool:
+        """Add the next packet in the order of decoding. Returns whether others may refer to its frame."""
         if not self.is_sure:
-            return
+            return True
         try:
-            self.is_sure = pts is not None and self._fits(pts, *self._slice(packet))
+            low, begins, is_reference = self._slice(packet)
         except (IndexError, ValueError):
             self.is_sure = False
+            return True
+        self.is_sure = pts is not None and self._fits(pts, low, begins, is_reference)
+        return is_reference
 
     def last_until(self, pts: int) -> int | None:
         """The latest time stamp that is not after pts; None: there is none."""
@@ -127,10 +130,8 @@ class _Bits:
 
     def counted(self) -> int:
         """An Exp-Golomb number (9.1)."""
-        zeros = 0
-        while not self.read(1):
-            zeros += 1
-        return (1 << zeros) - 1 + self.read(zeros)
+        zeros = self._left - (self._number & ((1 << self._left) - 1)).bit_length()
+        return self.read(2 * zeros + 1) - 1
 
 
 def _parameters(extradata: bytes) -> Iterator[bytes]:

@@ -21,6 +21,7 @@ from emodal_data.media.guard import Budget, refuse_passing
 from emodal_data.media.h264_order import DisplayOrder
 from emodal_data.media.packet_source import PacketSource
 from emodal_data.media.packet_table import PacketTable
+from emodal_data.media.packets_ahead import PacketsAhead
 from emodal_data.media.pixel_shape import PixelShapes
 from emodal_data.media.seeking import STEPS_BACK_S, has_false_keyframes
 
@@ -37,8 +38,6 @@ _Way = Literal["only wanted", "shortly before", "all"]
 _ONLY_WANTED: Final = "only wanted"
 _ALL: Final = "all"
 _WAYS: Final[tuple[_Way, ...]] = ("shortly before", _ALL)
-#: Later than every time stamp.
-_LATEST = 2**63
 #: Packets that are decoded to find out whether a frame leaves the decoder after a frame with a later time stamp: more
 #: than encoders put B-frames in a row.
 _LOOK_AHEAD = 20
@@ -78,11 +77,9 @@ class VideoReader:
         self._can_skip = stream.codec_context.name in _SKIPPING_DECODERS and self._source.can_skip
         # AVI in Matroska, MPEG-TS and others have no avcC.
         is_stamped = self._can_skip and table is None and stream.codec_context.name == "h264"
-        self._order = DisplayOrder.of(stream.codec_context.extradata) if is_stamped else None
-        # Packets that are read and not decoded yet; when the last one that was read is to be decoded; the time stamp of
-        # the frame that packets show to be on screen.
-        self._ahead: deque[Packet[VideoStream]] = deque()
-        self._read_dts: int | None = None
+        order = DisplayOrder.of(stream.codec_context.extradata) if is_stamped else None
+        self._packets = PacketsAhead(self._source, order)
+        # The time stamp of the frame that packets show to be on screen.
         self._wanted: int | None = None
         self._pending: deque[DecodedFrame] = deque()
         self._current: DecodedFrame | None = None
@@ -96,7 +93,6 @@ class VideoReader:
         self._is_ascending = True
         # The latest time stamp of the frames before one with an earlier or the same time stamp.
         self._back_pts: int | None = None
-        self._fresh_at_keyframes = True
         self._at_keyframe = False
         # H.264 may refresh the picture bit by bit: until a decoder that begins there has caught up, it gives no frames,
         # and the next ones may be damaged. Where the decoder began, until its first frame; whether that came later.
@@ -122,7 +118,12 @@ class VideoReader:
             if first_s is not None and t_s < first_s:
                 raise Dropped(Reason.SPAN_OUTSIDE_FILM, f"the picture starts at {first_s:.3f} s", t_s)
             raise Dropped(Reason.FRAME_UNREADABLE, f"no frame can be decoded at {t_s:.3f} s", t_s)
-        if self._source.has_ended and self._is_last(decoded):
+        is_last = (
+            self._source.has_ended and not self._pending
+            if self._wanted is None
+            else self._packets.is_last(decoded.pts)
+        )
+        if is_last:
             self._check_last_frame(decoded, t_s)
         return decoded
 
@@ -139,7 +140,7 @@ class VideoReader:
         return decoded
 
     def _decode_by_keyframes(self, target: int, budget: Budget) -> DecodedFrame | None:
-        ways = _WAYS if self._order is None else (_ONLY_WANTED, *_WAYS)
+        ways = (_ONLY_WANTED, *_WAYS) if self._packets.can_show else _WAYS
         if self._current is not None and self._continues_to(self._current, target):
             decoded = self._advance(target, budget, ways[0])
             if self._is_on_screen(decoded, target):
@@ -177,8 +178,8 @@ class VideoReader:
                 if any(frame.pts < next_pts for frame in self._pending):
                     self._back_pts = next_pts
                     break
-                if self._ahead or self._read_on(target, budget):
-                    self._decode(self._ahead.popleft(), target, may_skip=False)
+                if (packet := self._packets.next(target, budget)) is not None:
+                    self._decode(packet, target, may_skip=False)
         if self._back_pts is None or (self._back_pts < from_pts and self._back_pts != decoded.pts):
             return decoded
         self._current = None  # so that the next call seeks: its result must not depend on this one
@@ -205,7 +206,7 @@ class VideoReader:
         """Whether decoding on is cheaper than seeking: as far as the index knows, no keyframe lies between."""
         if target < current.pts:
             return False
-        if (self._source.has_ended and not self._ahead) or (self._pending and self._pending[0].pts > target):
+        if self._packets.has_ended or (self._pending and self._pending[0].pts > target):
             return True  # the film ends with the current frame, or it is still on screen
         if len(self._steps_back_s) == 1:
             return True
@@ -213,20 +214,16 @@ class VideoReader:
 
     def _seek(self, target: int, back_s: int) -> None:
         self._forget()
-        self._ahead.clear()
-        self._read_dts = None
-        if self._order is not None:
-            self._order.restart()
         self._source.stamps.restart()
         # Frames that leave the decoder after the next keyframe must not be flushed where their stamps come from there.
-        self._fresh_at_keyframes = back_s == 0 and not self._source.stamps.by_dts
+        self._packets.restart(fresh_at_keyframes=back_s == 0 and not self._source.stamps.by_dts)
         self._at_keyframe = back_s == STEPS_BACK_S[-1]  # at the start of the film every packet is decoded
         self._source.seek(target, back_s)
 
     def _advance(self, target: int, budget: Budget, way: _Way) -> DecodedFrame | None:
         """Decode until a frame later than target appears, or the film ends. None: no frame at or before target."""
         decode_all_from = self._decode_all_from(target)
-        self._wanted = self._look_ahead(target, budget) if way == _ONLY_WANTED else None
+        self._wanted = self._packets.shown_at(target, budget) if way == _ONLY_WANTED else None
         while True:
             while self._pending:
                 if self._pending[0].pts > target:
@@ -243,9 +240,9 @@ class VideoReader:
                     self._current = shown
             if self._current is not None and self._current.pts == self._wanted:
                 return self._current
-            if not self._ahead and not self._read_on(target, budget):
+            packet = self._packets.next(target, budget)
+            if packet is None:
                 return self._current
-            packet = self._ahead.popleft()
             if not self._at_keyframe:
                 begins = packet.pts if packet.is_keyframe else packet.dts
                 if begins is not None and begins > target:
@@ -259,61 +256,10 @@ class VideoReader:
                 may_skip = way != _ALL and packet.pts is not None and packet.pts < decode_all_from
             self._decode(packet, target, may_skip)
 
-    def _look_ahead(self, target: int, budget: Budget) -> int | None:
-        """The time stamp of the frame on screen, by packets that are read until they show it; None: they do not.
-
-        No frame is shown before its packet is decoded: those of later packets start after target.
-        """
-        if self._order is None:
-            return None
-        if any(self._begins_anew(packet, target) for packet in self._ahead):
-            for packet in tuple(self._ahead):
-                self._keep(packet, target)
-        while self._order.is_sure and (self._read_dts is None or self._read_dts <= target):
-            if not self._read_on(target, budget):
-                break
-        return self._order.last_until(target) if self._order.is_sure else None
-
-    def _is_last(self, decoded: DecodedFrame) -> bool:
-        """Whether no later frame was read."""
-        if self._order is None or self._wanted is None:
-            return not self._pending
-        return self._order.last_until(_LATEST) == decoded.pts
-
-    def _read_on(self, target: int, budget: Budget) -> bool:
-        """Read a packet, to be decoded later. False: there is none."""
-        packet = self._source.next(budget)
-        if packet is not None:
-            self._keep(packet, target)
-        return packet is not None
-
-    def _keep(self, packet: "Packet[VideoStream]", target: int) -> None:
-        if self._begins_anew(packet, target):
-            self._ahead.clear()  # frames before it are not needed
-            if self._order is not None:
-                self._order.restart()
-        self._ahead.append(packet)
-        if self._order is None or not packet.size:
-            return
-        is_late = packet.pts is not None and packet.dts is not None and packet.pts < packet.dts
-        if packet.is_discard or is_late:
-            self._order.is_sure = False
-        self._read_dts = packet.dts
-        self._order.add(packet.pts, memoryview(cast(Any, packet)))
-
-    def _begins_anew(self, packet: "Packet[VideoStream]", target: int) -> bool:
-        """Whether the decoder is reset at the packet, as a seek to this keyframe would."""
-        return (
-            self._fresh_at_keyframes
-            and packet.is_keyframe
-            and packet.pts is not None
-            and packet.pts <= target
-        )
-
     def _decode(self, packet: "Packet[VideoStream]", target: int, may_skip: bool) -> None:
         context = cast(Any, self._stream.codec_context)
         pts = packet.pts
-        if self._begins_anew(packet, target):  # so that both ways give the same frame
+        if self._packets.begins_anew(packet, target):  # so that both ways give the same frame
             context.flush_buffers()
             self._source.decoder_was_reset()
             self._forget()
@@ -328,9 +274,11 @@ class VideoReader:
             self._is_ascending &= pts >= self._last_pts or packet.is_keyframe
             self._last_pts = pts
             self._due.add(pts)
+        self._corrupt += packet.is_corrupt  # data before it is lost; most decoders do not say so
+        if self._packets.is_disposable(pts) and may_skip:
+            return
         if self._can_skip:
             context.skip_frame = "NONREF" if may_skip else "DEFAULT"
-        self._corrupt += packet.is_corrupt  # data before it is lost; most decoders do not say so
         try:
             frames = packet.decode()
         except (av.FFmpegError, ValueError) as error:
