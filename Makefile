@@ -43,10 +43,10 @@ demo: $(VENV)/installed-demo
 		--set split.folds=3 --set augment.per_clip=0
 	$(BIN)/emodal train $(BUILD)/dataset --out $(BUILD)/model --folds --set members=1
 
-# One process more than there are cores, because the tests of the services mostly wait. Each takes a whole file at a time,
+# Two processes more than there are cores, because tests wait for programs and servers. Each takes a whole file at a time,
 # because the tests of a file share fixtures.
 test: setup browser
-	$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 2)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Every codec in every container: about two minutes of CPU.
 test-media: setup

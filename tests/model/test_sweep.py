@@ -1,7 +1,10 @@
 """Sweeps: every point of the grid, ranked by the validation split, the same on a Dask cluster as here."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from emodal_model.inference.predictor import load
 from emodal_model.training.sweep import format_sweep, ranked, sweep_repeats
 from flows.config.load import load_sweep, load_training_config
 from flows.config.models import EngineConfig
+from flows.engine.dask import dask_client
 from flows.engine.trainings import TrainingPool, train_sweep
 from tests.model.conftest import TINY, write_dataset
 
@@ -24,6 +28,28 @@ SOUND = TINY.model_copy(update={"name": "audio"})
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "dataset"
     return write_dataset(folder, train=draw_samples(60, seed=1), test=draw_samples(24, seed=2))
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    """A Dask cluster of this machine with one worker, whose process imports TensorFlow once for all sweeps."""
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    with dask_client(EngineConfig(kind="dask"), 1) as client:
+        yield client
+
+
+@pytest.fixture
+def on_dask(client: Any, monkeypatch: pytest.MonkeyPatch) -> EngineConfig:
+    """An engine that asks for such a cluster of its own, and finds the one that is there."""
+    engine = EngineConfig(kind="dask")
+
+    @contextlib.contextmanager
+    def the_same(asked: EngineConfig, worker_count: int) -> Iterator[Any]:
+        assert (asked, worker_count) == (engine, 1)
+        yield client
+
+    monkeypatch.setattr("flows.engine.dask.dask_client", the_same)
+    return engine
 
 
 def test_the_grid_has_every_combination_and_its_values_are_checked() -> None:
@@ -89,16 +115,13 @@ def test_points_are_ranked_by_the_mean_validation_loss_of_seeds_and_members() ->
 
 
 def test_a_sweep_on_dask_gives_the_table_and_the_weights_of_one_here(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    on_dask: EngineConfig, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("distributed", reason="the extra dask is not installed")
     points = load_sweep(SOUND, ["learning_rate=2e-3,2e-2,2e-3"])
     done: list[str] = []
     fans = {
         "here": TrainingPool(),
-        "dask": TrainingPool(
-            1, EngineConfig(kind="dask"), on_done=lambda repeat: done.append(repeat.out.name)
-        ),
+        "dask": TrainingPool(1, on_dask, on_done=lambda repeat: done.append(repeat.out.name)),
     }
     monkeypatch.chdir(dataset.parent)  # the cluster's workers are elsewhere
     results = {
@@ -116,11 +139,10 @@ def test_a_sweep_on_dask_gives_the_table_and_the_weights_of_one_here(
     assert json.loads((tmp_path / "here" / "sweep.json").read_text()) == results["here"]
 
 
-def test_a_failure_on_the_cluster_is_raised_with_its_message(tmp_path: Path) -> None:
-    pytest.importorskip("distributed", reason="the extra dask is not installed")
+def test_a_failure_on_the_cluster_is_raised_with_its_message(on_dask: EngineConfig, tmp_path: Path) -> None:
     points = load_sweep(SOUND, ["dropout=0.2,0.3"])
     with pytest.raises(ModelInputError, match="no dataset here"):
-        train_sweep(tmp_path / "absent", tmp_path, points, TrainingPool(1, EngineConfig(kind="dask")))
+        train_sweep(tmp_path / "absent", tmp_path, points, TrainingPool(1, on_dask))
 
 
 def test_an_address_where_no_scheduler_is_is_one_clear_line(dataset: Path, tmp_path: Path) -> None:
