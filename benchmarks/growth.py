@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from processes import Cost, measured
 from sheet import finish, machine
 
@@ -98,7 +99,7 @@ def steps(folder: Path, rows: int, films: int) -> None:
             "audio_is_finite": True,
         },
         **{"reason": None, "measured": np.nan, "detail": None, "store_file": "reel.parquet", "store_row": 0},
-        face_hash=[draw.bytes(32) for _ in range(count)],
+        face_hash=pd.array([draw.bytes(32) for _ in range(count)], pd.ArrowDtype(pa.binary())),
         frame_s=plan.clips["start_s"],
     )
     config = DatasetConfig.model_validate({"split": {"allow_imbalance": True}})

@@ -107,7 +107,7 @@ def hollow_out() -> None:
     worker_pool.by_name = lambda name: made_up.get(name) or by_name(name)
     from flows.operations import build  # after that: it takes the function as it is now
 
-    steps = ("read_inputs", "make_plan", "read_reels", "choose_samples", "plan_shards", "write_shards")
+    steps = ("read_inputs", "make_plan", "read_reels", "choose_samples", "PlannedShards", "write_shards")
     for name in (*steps, "make_manifest", "write_ledger", "keep_split"):
         setattr(build, name, _told(getattr(build, name)))
 

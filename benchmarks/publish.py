@@ -37,7 +37,7 @@ from emodal_data.core.worker_pool import WorkerPool
 from emodal_data.dataset.augment.clip import augment_clip
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import make_manifest
-from emodal_data.dataset.plan import plan_dataset, plan_shards
+from emodal_data.dataset.plan import PlannedShards, plan_dataset
 from emodal_data.dataset.shard_writing import write_shard
 from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
 from emodal_data.presentation.describe import describe_dataset
@@ -117,7 +117,7 @@ def publish(folder: Path, clips: int) -> dict[str, float]:
     before_s = sum(worker.cpu_times()[:2])
     shards = [
         pool.run(3600, write_shard, shard, config)
-        for shard in plan_shards(plan, folder / "dataset", config.shards.rows)
+        for shard in PlannedShards(plan, folder / "dataset", config.shards.rows)
     ]
     laps["shards_s"] = sum(worker.cpu_times()[:2]) - before_s
     laps["worker_mb"] = peak_mb(worker.pid)

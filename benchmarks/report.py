@@ -117,7 +117,7 @@ def publish(folder: Path, count: int) -> None:
     from emodal_data.core.versions import package_versions
     from emodal_data.dataset.ledger import write_ledger
     from emodal_data.dataset.manifest import make_manifest
-    from emodal_data.dataset.plan import plan_dataset, plan_shards
+    from emodal_data.dataset.plan import PlannedShards, plan_dataset
     from emodal_data.dataset.shard_writing import write_shard
     from emodal_data.media.encoders import encode_png, preview_frame, preview_sound
     from emodal_data.storage.files import write_json
@@ -200,7 +200,7 @@ def publish(folder: Path, count: int) -> None:
     clear = apply_gates(clips, read_measures(places), config.clips, config.face, config.audio)
     plan = plan_dataset(table, clear, config)
     shards = [
-        write_shard(shard, config) for shard in plan_shards(plan, folder / "dataset", config.shards.rows)
+        write_shard(shard, config) for shard in PlannedShards(plan, folder / "dataset", config.shards.rows)
     ]
     films = dict.fromkeys(clips["film"].unique(), "0" * 64)
     manifest = make_manifest(plan, config, shards, package_versions(), films, "0" * 64)

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from emodal_data.core.schema import EXPRESSION_NAMES
 from emodal_data.core.versions import package_versions
 from emodal_data.dataset.ledger import write_ledger
 from emodal_data.dataset.manifest import make_manifest
-from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
+from emodal_data.dataset.plan import DatasetPlan, PlannedShards, plan_dataset
 from emodal_data.dataset.reused_shards import reuse_shards
 from emodal_data.dataset.shard_writing import write_shard
 from emodal_data.dataset.shards import ShardSettings
@@ -199,8 +200,9 @@ def publish_shards(
 ) -> dict[str, Any]:
     """Write the shards of a dataset; its manifest is returned."""
     versions = package_versions()
-    wanted = plan_shards(plan, folder, config.shards.rows)
+    wanted = PlannedShards(plan, folder, config.shards.rows)
     kept, missing = reuse_shards(before or folder / "none", wanted, ShardSettings.of(config, versions))
-    made = {shard.name: shard for shard in [*kept, *(write_shard(shard, config) for shard in missing)]}
-    shards = [made[shard.path.name] for shard in wanted]
+    todo = [replace(wanted[number], previous=files) for number, files in missing.items()]
+    made = {shard.name: shard for shard in [*kept, *(write_shard(shard, config) for shard in todo)]}
+    shards = [made[path.name] for path in wanted.paths]
     return make_manifest(plan, config, shards, versions, {"f0.mp4": film_hash}, "1" * 64)

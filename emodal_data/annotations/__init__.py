@@ -42,6 +42,8 @@ def read_annotations(
     table = read_table(path, config, films, needs_label=has_classes)
     rows = label_rows(spans(table), LabelScheme.of(labels))
     rows = check_targets(rows, labels.targets, need_one=not has_classes)
+    # Each column has a block of its own: in one of several, a column that is replaced later would be kept.
+    rows = pd.DataFrame({name: rows[name].copy() for name in rows}, copy=False)
     rows.attrs["warnings"] = (
         *table.attrs.get("warnings", ()),
         *_oddities(rows),

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from emodal_data.annotations.votes import VoteCounts, annotators_of, count_words, fit_annotators
 from emodal_data.core.labels import BETWEEN_WORDS
+from emodal_data.core.places import as_arrow
 from emodal_data.core.reasons import Reason
 
 #: The columns of a ledger from which votes are counted; those of earlier versions have no label_mapped_to.
@@ -28,13 +29,15 @@ def agreement(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     per_annotator (see annotator_reliability). Words outside the classes are values like any other. alpha is null where
     it is not defined; see nominal_alpha.
     """
-    rows = counted_rows(rows)
+    counted = is_counted(rows)
     chosen = rows["label_mapped_to"] if "label_mapped_to" in rows else rows["label"]
-    rows = rows.assign(annotator=rows["annotator"].fillna(""), label_mapped_to=chosen)
-    annotators = int(rows.loc[rows["annotator"] != "", "annotator"].nunique())
+    annotators = len(set(rows.loc[counted, "annotator"].dropna().unique()) - {""})
     # Most clips have one row of one word, which says nothing here, and there may be a million of them.
-    has_words = chosen.str.contains(BETWEEN_WORDS, regex=False, na=False).astype(bool)
-    rows = rows[rows["clip_id"].duplicated(keep=False) | has_words]
+    has_words = chosen.str.contains(BETWEEN_WORDS, regex=False, na=False).to_numpy(bool)
+    clip = as_arrow(rows["clip_id"]).dictionary_encode().indices.fill_null(-1).to_numpy()
+    is_voted_on = counted & (has_words | (np.bincount(clip[counted], minlength=len(rows))[clip] > 1))
+    rows = rows.assign(label_mapped_to=chosen)[is_voted_on]
+    rows["annotator"] = rows["annotator"].fillna("")
     counts = _with_two_votes(count_words(rows, classes))
     films = rows.drop_duplicates("clip_id").set_index("clip_id")["film"].reindex(counts.clip_ids)
     return {
@@ -75,7 +78,13 @@ def ledger_votes(ledger: pa.Table) -> pd.DataFrame:
 
 def counted_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows whose labels are votes: those of a clip, without an annotator's second row for it."""
-    return rows[rows["clip_id"].notna() & (rows["reason"] != Reason.DUPLICATE_VOTE)]
+    return rows[is_counted(rows)]
+
+
+def is_counted(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which rows counted_rows takes."""
+    counted = rows["clip_id"].notna() & (rows["reason"] != Reason.DUPLICATE_VOTE)
+    return counted.to_numpy(bool)
 
 
 def nominal_alpha(vote_counts: npt.NDArray[np.int64]) -> float | None:

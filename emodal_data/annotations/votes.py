@@ -61,10 +61,12 @@ class Votes:
         label_confidence (share of all votes for the winner, or its probability), speaker, votes (all of them), tied
         (bool), and the votes for each class (schema.vote_columns).
     repeated: rows (index of the annotation table) whose annotator already has an earlier row for the clip.
+    first: the first row of each clip, in the order of clips.
     """
 
     clips: pd.DataFrame
     repeated: pd.Index
+    first: pd.Index
 
 
 def count_votes(
@@ -80,12 +82,14 @@ def count_votes(
     # Numbers in place of names, which are slow to compare; in the order of the names where that order matters.
     numbers, names = pd.factorize(rows["clip_id"], sort=resolve == "dawid_skene")
     rows = rows.assign(clip_id=numbers)
+    # A row that is not counted follows one that is, so clips have the same order with and without it.
+    first = rows.index[~rows["clip_id"].duplicated().to_numpy()]
     named = rows[rows["annotator"] != ""]
     repeated = named.index[named.duplicated(["clip_id", "annotator"])]
     counted = rows.drop(index=repeated) if len(repeated) else rows
     if not classes:
         rated = _rated(counted)
-        return Votes(rated.set_axis(names[rated.index].rename("clip_id")), repeated)
+        return Votes(rated.set_axis(names[rated.index].rename("clip_id")), repeated, first)
     counts = count_words(counted, classes)
     clip_ids, total = counts.clip_ids, counts.total
     weights = counts.votes / np.maximum(total, 1)[counts.clip]
@@ -112,7 +116,7 @@ def count_votes(
         index=clip_ids,
     )
     clips[vote_columns(len(classes))] = counts.of_classes(len(classes))
-    return Votes(clips.set_axis(names[clip_ids].rename("clip_id")), repeated)
+    return Votes(clips.set_axis(names[clip_ids].rename("clip_id")), repeated, first)
 
 
 def _rated(rows: pd.DataFrame) -> pd.DataFrame:

@@ -117,6 +117,8 @@ def override_plan(
     because of its span has no effect. Raises InputError for a clip that no row names, unless its film could not be read
     this time.
     """
+    if not overrides:
+        return plan
     away = set(plan.rows.loc[plan.rows["reason"].isin(stages()["film"]), "film"])
     left_out = set(plan.rows["clip_id"]) - set(plan.clips.index)
     known = {}

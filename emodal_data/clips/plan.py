@@ -135,15 +135,16 @@ class Plan:
     """What a build has to do.
 
     rows: tables.ROWS and the other columns of the annotations, with canonical film names and the reasons found so far.
-    clips: tables.PLANNED. reels: what is still to be read. places: the clips that the store has already.
-    films: SHA-256 of the content of each film in clips. files: their files when they were found.
-    warnings: what is odd about columns and spans, a line each. limits: as films.limits_key.
+    clips: tables.PLANNED. reels: what is still to be read. store, settings_key: the clip store, and the key of what is
+    read there: see ingest_key. films: SHA-256 of the content of each film in clips. files: their files when they were
+    found. warnings: what is odd about columns and spans, a line each. limits: as films.limits_key.
     """
 
     rows: pd.DataFrame
     clips: pd.DataFrame
     reels: tuple[Reel, ...]
-    places: Places
+    store: Path
+    settings_key: str
     films: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     limits: str = ""
@@ -232,28 +233,16 @@ def plan_build(
     the rows were read with. relabelled: clips that a review gave a class; they are read whatever the votes say.
     """
     rows = _name_clips(_span_whole_files(_mark_unusable_films(rows, facts), facts), facts)
-    good = rows[rows["reason"].isna()]
-    votes = count_votes(good, labels.classes, labels.resolve)
-    rows.loc[votes.repeated, ["reason", "detail"]] = [Reason.DUPLICATE_VOTE, ADVICE[Reason.DUPLICATE_VOTE]]
-    identity = ["film", "start_s", "end_s", *(["face_region"] if "face_region" in good else [])]
-    first = good.loc[~good["clip_id"].duplicated(), ["clip_id", *identity]]
-    # A row that is not counted follows one that is, so both have the clips in the same order.
-    first = first.set_index(votes.clips.index)[identity]
-    table = pd.concat([first, votes.clips], axis=1)
-    table = table.sort_values(["film", "start_s", "end_s", "speaker"], kind="stable")
-    table = _without_outsiders(rows, table, labels.classes, relabelled)
+    table = _without_outsiders(rows, _voted_clips(rows, labels), labels.classes, relabelled)
     table, warnings = check_spans(rows, table, facts, clips)
 
     key, limits = ingest_key(clips, face, audio), limits_key(clips)
     reels: list[Reel] = []
-    places: dict[str, tuple[Path, int]] = {}
     for name, columns in _clips_by_film(table):
         folder = store_folder(store, name, facts[name].sha256)
         stored = stored_clips(folder, key, limits)
-        clip_ids = columns.clip_ids
-        places |= {clip_id: stored[clip_id] for clip_id in clip_ids if clip_id in stored}
         todo = columns.without(stored)
-        verified = frozenset(heapq.nsmallest(clips.verify, clip_ids))  # the names are hashes
+        verified = frozenset(heapq.nsmallest(clips.verify, columns.clip_ids))  # the names are hashes
         for start in range(0, len(todo), clips.reel_size):
             reel = todo[start : start + clips.reel_size]
             file = reel_file(folder, key, reel.clip_ids)
@@ -269,7 +258,25 @@ def plan_build(
     odd = rows.attrs.get("warnings", ())
     warnings = (*odd, *misspelt, *_outside_lines(rows, LabelScheme.of(labels)), *warnings)
     found = {name: files[name] for name in hashes}
-    return Plan(rows, table, tuple(reels), places, hashes, warnings, limits, found)
+    return Plan(rows, table, tuple(reels), store, key, hashes, warnings, limits, found)
+
+
+def _voted_clips(rows: pd.DataFrame, labels: LabelsConfig) -> pd.DataFrame:
+    """The clips of the good rows with what their votes chose, by film and time; second votes are marked in place."""
+    good = rows.loc[rows["reason"].isna(), ["clip_id", "label_mapped_to", "annotator", "speaker"]]
+    votes = count_votes(good, labels.classes, labels.resolve)
+    rows.loc[votes.repeated, ["reason", "detail"]] = [Reason.DUPLICATE_VOTE, ADVICE[Reason.DUPLICATE_VOTE]]
+    del good
+    identity = ["film", "start_s", "end_s", *(["face_region"] if "face_region" in rows else [])]
+    table = pd.concat([rows.loc[votes.first, identity].set_axis(votes.clips.index), votes.clips], axis=1)
+    del votes
+    by = ["film", "start_s", "end_s", "speaker"]
+    order = table[by].reset_index(drop=True).sort_values(by, kind="stable").index.to_numpy()
+    clip_ids = table.index.take(order)
+    columns = {}
+    for name in map(str, list(table)):  # one column at a time, so that there are not two tables
+        columns[name] = table.pop(name).reset_index(drop=True).take(order).set_axis(clip_ids)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _clips_by_film(table: pd.DataFrame) -> Iterator[tuple[str, ClipColumns]]:
@@ -284,14 +291,25 @@ def _clips_by_film(table: pd.DataFrame) -> Iterator[tuple[str, ClipColumns]]:
         first += count
 
 
-def all_places(plan: Plan) -> Places:
-    """Where the clips of the plan are, once its reels have been read; a clip that could not be read is left out."""
-    folders = {(reel.file.parent, reel.settings_key) for reel in plan.reels}
+def film_parts(clips: pd.DataFrame, most: int) -> Iterator[pd.DataFrame]:
+    """The planned clips in their order, in parts of whole films: of `most` clips, or of one film if it has more."""
+    ends = clips["film"].value_counts(sort=False).cumsum().tolist()
+    first = last = 0
+    for end in ends:
+        if end - first > most and last > first:
+            yield clips.iloc[first:last]
+            first = last
+        last = end
+    yield clips.iloc[first:]
+
+
+def places_in_store(plan: Plan, clips: pd.DataFrame) -> Places:
+    """Where clips of the plan are, once its reels have been read; a clip that could not be read is left out."""
     stored: dict[str, tuple[Path, int]] = {}
-    for folder, key in sorted(folders):
-        stored |= stored_clips(folder, key, plan.limits)
-    everywhere = stored | dict(plan.places)
-    return {clip_id: everywhere[clip_id] for clip_id in plan.clips.index.tolist() if clip_id in everywhere}
+    for name in clips["film"].unique():
+        folder = store_folder(plan.store, name, plan.films[name])
+        stored |= stored_clips(folder, plan.settings_key, plan.limits)
+    return {clip_id: stored[clip_id] for clip_id in clips.index.tolist() if clip_id in stored}
 
 
 def reel_places(reel: Reel) -> Places:

@@ -1,13 +1,15 @@
 """The tables of clips that travel between planning, reading and gating: their columns, and the check at each door."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from emodal_data.core.errors import WorkError
+from emodal_data.core.places import as_arrow
 from emodal_data.core.schema import CLIP_STORE, EXPRESSION_NAMES, LEDGER, LEDGER_LABELS, STORE_OPTIONS
 
 #: Pictures and sounds; every other column of the clip store is small.
@@ -50,6 +52,23 @@ def checked(table: pd.DataFrame, declared: Table) -> pd.DataFrame:
                 f"{declared.name}: column {field.name!r} is {kinds[field.name]}, which is no {field.type}"
             )
     return table
+
+
+def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The lines of all parts as one table, numbered anew; a column that some lack is null there.
+
+    Columns leave their parts as they are joined, so that one of them at a time is there twice.
+    """
+    names = dict.fromkeys(str(name) for part in parts for name in part)
+    columns = {}
+    for name in names:
+        ours = [part.pop(name) if name in part else pd.Series(np.nan, part.index) for part in parts]
+        column = pd.concat(ours, ignore_index=True)
+        if isinstance(column.dtype, pd.StringDtype | pd.ArrowDtype):
+            # In pieces, Arrow would join them anew each time that some of the lines are taken.
+            column = pd.Series(pd.array(as_arrow(column), column.dtype))
+        columns[name] = column
+    return pd.DataFrame(columns, copy=False)
 
 
 def _fits(kind: str, declared: pa.DataType) -> bool:

@@ -4,13 +4,14 @@ import hashlib
 import importlib.metadata
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +22,7 @@ from emodal_data.clips.tables import GATED, ROWS, checked
 from emodal_data.core.config import AugmentConfig, DatasetConfig
 from emodal_data.core.errors import WorkError
 from emodal_data.core.label_words import counted_classes
+from emodal_data.core.places import as_arrow, places_of
 from emodal_data.core.reasons import ADVICE, Reason
 from emodal_data.core.schema import SCHEMA_VERSION, SPLITS
 from emodal_data.dataset.augment.counts import plan_augmentations
@@ -36,6 +38,8 @@ from emodal_data.dataset.split.leakage_check import check_leaks
 from emodal_data.dataset.split.near_duplicates import NEAR_BITS, near_any
 from emodal_data.dataset.split.official import fold_names, official_folds, official_splits
 from emodal_data.dataset.tables import SAMPLES, SPLIT
+
+Places = npt.NDArray[np.int64]
 
 _LABELLED_SPLITS: Final = ("train", "validation", "test")
 
@@ -131,18 +135,44 @@ def plan_dataset(
     return DatasetPlan(clips, samples, ledger, split, proof, _key(clips, ledger, config), names)
 
 
-def plan_shards(plan: DatasetPlan, folder: Path, rows: int) -> list[Shard]:
-    """Cut the samples into shards of at most `rows`, named as Hugging Face names them."""
-    shards = []
-    for split in SPLITS:
-        samples = plan.samples[plan.samples["split"] == split]
-        clip_ids = samples["clip_id"].astype("str").tolist()
-        runs = chunk_boundaries(samples["film"].tolist(), clip_ids, rows)
-        for index, (start, stop) in enumerate(runs):
-            path = folder / "data" / shard_name(split, index, len(runs))
-            part = samples[["clip_id", "augmentation_index"]].iloc[start:stop].astype({"clip_id": "str"})
-            shards.append(Shard(path, part, plan.clips.loc[part["clip_id"].unique()]))
-    return shards
+class PlannedShards(Sequence[Shard]):
+    """The shards of a plan, each made when it is asked for: all of them would hold every clip once more."""
+
+    def __init__(self, plan: DatasetPlan, folder: Path, rows: int) -> None:
+        """Cut the samples into shards of at most `rows`, named as Hugging Face names them."""
+        self._clips, self._number = plan.clips, plan.samples["augmentation_index"].to_numpy()
+        self._clip = places_of(plan.samples["clip_id"], plan.clips.index)
+        self._runs: list[tuple[Path, Places]] = []
+        for split in SPLITS:
+            of_split = np.flatnonzero(plan.samples["split"] == split)
+            films = plan.samples["film"].take(of_split).tolist()
+            clip_ids = plan.clips.index.take(self._clip[of_split]).tolist()
+            runs = chunk_boundaries(films, clip_ids, rows)
+            for index, (start, stop) in enumerate(runs):
+                path = folder / "data" / shard_name(split, index, len(runs))
+                self._runs.append((path, of_split[start:stop]))
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __getitem__(self, number: Any) -> Any:
+        path, run = self._runs[number]
+        clips = self._clips.take(np.unique(self._clip[run]))
+        numbers = {
+            "clip_id": self._clips.index.take(self._clip[run]),
+            "augmentation_index": self._number[run],
+        }
+        return Shard(path, pd.DataFrame(numbers), clips)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files of the shards."""
+        return [path for path, _ in self._runs]
+
+    @property
+    def rows(self) -> list[int]:
+        """The number of samples of each shard."""
+        return [len(run) for _, run in self._runs]
 
 
 def _drop(clips: pd.DataFrame, which: pd.Series, reason: Reason) -> None:
@@ -175,8 +205,8 @@ def _drop_near_duplicates(clips: pd.DataFrame) -> pd.DataFrame:
         "validation": Reason.SAME_AS_VALIDATION_CLIP,
     }.items():
         seen = (clips["split"].notna() & ~clips["split"].isin([held, "test"])).to_numpy(copy=True)
-        hashes = clips.loc[clips["split"] == held, "face_hash"].tolist()
-        seen[seen] = near_any(clips.loc[seen, "face_hash"].tolist(), hashes, NEAR_BITS)
+        hashes = clips.loc[clips["split"] == held, "face_hash"]
+        seen[seen] = near_any(clips.loc[seen, "face_hash"], hashes, NEAR_BITS)
         clips.loc[seen, ["reason", "detail", "split"]] = [reason.value, ADVICE[reason], None]
     return clips
 
@@ -191,9 +221,7 @@ def _samples(clips: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     augmented = np.zeros(len(kept), dtype=np.int64)
     test_count = int((kept["split"] == "test").sum())
     trained = kept[train]
-    augmented[train] = plan_augmentations(
-        trained["label"].to_numpy(), trained["film"].tolist(), test_count, config
-    )
+    augmented[train] = plan_augmentations(trained["label"], trained["film"], test_count, config)
     counts = augmented + 1
     places = np.repeat(np.arange(len(kept)), counts)
     number = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -203,7 +231,7 @@ def _samples(clips: pd.DataFrame, config: AugmentConfig) -> pd.DataFrame:
     }
     codes = np.flatnonzero(is_kept)
     # Not a Categorical, which makes a hash table of the names of all clips.
-    names_of_clips = pa.DictionaryArray.from_arrays(codes.astype(np.int32), pa.array(clips.index))
+    names_of_clips = pa.DictionaryArray.from_arrays(codes.astype(np.int32), as_arrow(clips.index))
     texts["clip_id"] = pd.arrays.ArrowExtensionArray(names_of_clips)
     originals = kept.assign(**texts).reset_index(drop=True)[["clip_id", *names]]
     return originals.take(places).assign(augmentation_index=number).reset_index(drop=True)
@@ -235,9 +263,13 @@ def _key(clips: pd.DataFrame, ledger: Ledger, config: DatasetConfig) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     # Where the store keeps a clip says nothing about what is in it.
     chosen = clips.drop(columns=["store_file", "store_row"])
-    schema = pa.Schema.from_pandas(chosen.reset_index(), preserve_index=False)
+    # Hashes are digested as Python objects, as they always were; one of them shows the type of all.
+    a_hash = next((one for one in chosen["face_hash"].array if not pd.isna(one)), None)
+    schema = pa.Schema.from_pandas(chosen.assign(face_hash=a_hash).reset_index(), preserve_index=False)
     starts = range(0, len(chosen), PART_ROWS)
-    tables = (chosen.iloc[start : start + PART_ROWS].reset_index() for start in starts)
+    tables = (
+        chosen.iloc[start : start + PART_ROWS].reset_index().astype({"face_hash": object}) for start in starts
+    )
     parts = (pa.Table.from_pandas(table, schema, preserve_index=False, nthreads=1) for table in tables)
     _update_digest(digest, schema, parts)
     _update_digest(digest, ledger.schema, ledger.parts())

@@ -48,14 +48,15 @@ class FailedFilms:
         """What failed, a line a film."""
         return [f"{film} failed, the next run tries again: {line}" for film, line in self._errors.items()]
 
-    def mark(self, measures: pd.DataFrame) -> pd.DataFrame:
-        """The measures with a line for each clip that could not be read. measures: as store.read_measures."""
-        if not self._clips:
+    def mark(self, measures: pd.DataFrame, clip_ids: pd.Index) -> pd.DataFrame:
+        """The measures of some clips with a line for each that could not be read. measures: as store.read_measures."""
+        mine = frozenset(clip_ids) if self._clips else frozenset()
+        failed = {clip_id: why for clip_id, why in self._clips.items() if clip_id in mine}
+        if not failed:
             return measures
-        marked = measures.reindex(measures.index.append(pd.Index(self._clips, name="clip_id")))
+        marked = measures.reindex(measures.index.append(pd.Index(failed, name="clip_id")))
         marked["store_row"] = marked["store_row"].fillna(0).astype(int)  # the missing would make all floats
-        lost = list(self._clips)
         for column in ("reason", "detail"):
             marked[column] = marked[column].astype(object)
-        marked.loc[lost, ["reason", "detail"]] = list(self._clips.values())
+        marked.loc[list(failed), ["reason", "detail"]] = list(failed.values())
         return marked

@@ -4,19 +4,22 @@ It reads top to bottom: plan, read the reels that are missing, publish what is c
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import as_completed, wait
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from dataclasses import replace
 from typing import Any
+
+import pandas as pd
 
 from emodal_data.annotations import annotations_sha256
 from emodal_data.clips.films import not_read
 from emodal_data.clips.gates import apply_gates
 from emodal_data.clips.mp4_exports import plan_exports
 from emodal_data.clips.overrides import overrides_sha256, read_overrides
-from emodal_data.clips.plan import Plan, Reel, all_places, reel_places
+from emodal_data.clips.plan import Plan, Reel, film_parts, places_in_store, reel_places
 from emodal_data.clips.reviewers import review_summary
 from emodal_data.clips.store import read_measures, remove_damaged
+from emodal_data.clips.tables import stacked
 from emodal_data.core.errors import DamagedReel, EmodalError
 from emodal_data.core.reasons import Reason
 from emodal_data.dataset.folder import (
@@ -34,9 +37,9 @@ from emodal_data.dataset.kept_split import keep_split, read_kept_split
 from emodal_data.dataset.ledger import Ledger, write_ledger
 from emodal_data.dataset.manifest import make_manifest
 from emodal_data.dataset.persons import PERSON, previous_persons, speaker_notes
-from emodal_data.dataset.plan import DatasetPlan, plan_dataset, plan_shards
+from emodal_data.dataset.plan import DatasetPlan, PlannedShards, plan_dataset
 from emodal_data.dataset.reused_shards import reuse_shards
-from emodal_data.dataset.shards import Shard, ShardSettings, WrittenShard
+from emodal_data.dataset.shards import ShardSettings, WrittenShard
 from emodal_data.dataset.split.notes import move_notes, split_warnings
 from emodal_data.storage.remote import list_remote, remove_remote
 from emodal_data.storage.sync import fetch, send
@@ -62,6 +65,10 @@ from flows.operations.plan import BuildInputs, plan_reels, read_inputs, survey_f
 from flows.progress.observer import observer
 from flows.progress.summary import dataset_lines, plan_lines
 
+#: Clips whose measures are read and compared with the thresholds at once.
+_CLIPS_AT_ONCE = 1 << 16
+#: Shards that are handed out at once: each is made then, and holds its clips.
+_SHARDS_AT_ONCE = 128
 #: So many samples are written by one worker sooner than another starts, which takes a second.
 _FEW_SAMPLES = 200
 
@@ -79,13 +86,15 @@ def build(config: Config, threads: Threads = plain_threads) -> dict[str, Any]:
         check_split_is_known(config.out / "dataset", config.split)
         with engine(config, threads) as submit:
             plan, failed = make_plan(inputs, config, submit)
+            del inputs  # the plan has rows of its own
             observer().expect(expected_work(plan, config))
             clips_read = read_reels(plan, failed, config, submit)
+            plan = replace(plan, reels=())
             try:
                 manifest, written = publish(plan, failed, config, submit)
             except DamagedReel:
                 remove_damaged_reels(plan)
-                plan, failed = make_plan(inputs, config, submit)
+                plan, failed = make_plan(read_inputs(config), config, submit)
                 clips_read += read_reels(plan, failed, config, submit)
                 manifest, written = publish(plan, failed, config, submit)
             export_clips(plan, config, submit)
@@ -154,6 +163,7 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
         run_on_engine(config, load_models)
     observer().stage("reading clips", total, "clips")
     observer().films(of_film)
+    clips_of = {part["film"].iloc[0]: part for part in film_parts(plan.clips, 1) if len(part)}
     reels = {submit(read_reel_on_worker, reel): reel for reel in plan.reels}
     for future in as_completed(reels):
         reel = reels[future]
@@ -161,7 +171,7 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
             failed.add_unread(future.result())
             fetch(list_remote(reel.file.parent))  # another machine may have read it
             done += len(reel.clips)
-            kept += count_clear(reel, plan, config)
+            kept += count_clear(reel, clips_of[reel.film], config)
         except Exception as error:
             failed.add(reel.film, error, reel.clips)
         note = f"{kept} clear, {done - kept} dropped"
@@ -171,15 +181,19 @@ def read_reels(plan: Plan, failed: FailedFilms, config: Config, submit: Submit) 
 
 def remove_damaged_reels(plan: Plan) -> None:
     """Take what is damaged out of the clip store, and say so; the next plan reads its clips again."""
-    for path in remove_damaged(sorted({path for path, _ in all_places(plan).values()})):
+    for path in remove_damaged(sorted({path for path, _ in places_in_store(plan, plan.clips).values()})):
         observer().log(f"{path}: damaged; its clips are read again")
 
 
-def count_clear(reel: Reel, plan: Plan, config: Config) -> int:
-    """How many clips of a reel that was just read pass the thresholds."""
+def count_clear(reel: Reel, clips: pd.DataFrame, config: Config) -> int:
+    """How many clips of a reel that was just read pass the thresholds. clips: those of its film, by start."""
     measures = read_measures(reel_places(reel))
-    clips = apply_gates(plan.clips.loc[measures.index], measures, config.clips, config.face, config.audio)
-    return int(clips["reason"].isna().sum())
+    # Of the names of all clips of a film, pandas would make a hash table for each reel.
+    first = clips["start_s"].searchsorted(reel.first_s, side="left")
+    last = clips["start_s"].searchsorted(reel.clips[-1].start_s, side="right")
+    near = clips.iloc[first:last].loc[measures.index]
+    gated = apply_gates(near, measures, config.clips, config.face, config.audio)
+    return int(gated["reason"].isna().sum())
 
 
 def publish(
@@ -199,10 +213,11 @@ def publish(
 
     folder = staging_folder(dataset)
     write_ledger(folder / "ledger.parquet", chosen.ledger)
-    planned = plan_shards(chosen, folder, config.shards.rows)
-    chosen = replace(chosen, clips=chosen.clips.head(0).copy())  # the shards hold them now, once is enough
+    planned = PlannedShards(chosen, folder, config.shards.rows)
+    chosen = replace(chosen, clips=chosen.clips.head(0).copy())  # only the shards still need them
     versions = versions_of_worker(config)
     shards = write_shards(planned, ShardSettings.of(config.dataset, versions), config, submit)
+    del planned
     remove_remote(folder.parent)  # with what killed builds left there
     annotations = annotations_sha256(config.annotations, config.table)
     manifest = make_manifest(
@@ -231,9 +246,7 @@ def publish(
 def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPlan:
     """Apply the thresholds, and split what is left; where that cannot be, a ledger beside the dataset says why."""
     dataset, ledger_of_failure = config.out / "dataset", config.out / "failed-ledger.parquet"
-    measures = failed.mark(read_measures(all_places(plan)))
-    clips = apply_gates(plan.clips, measures, config.clips, config.face, config.audio)
-    del measures
+    clips = gate_clips(plan, failed, config)
     before = (
         previous_split(dataset, config.split),
         previous_folds(dataset, config.split),
@@ -255,27 +268,50 @@ def choose_samples(plan: Plan, failed: FailedFilms, config: Config) -> DatasetPl
     return chosen
 
 
+def gate_clips(plan: Plan, failed: FailedFilms, config: Config) -> pd.DataFrame:
+    """The planned clips with their measures, read from the store, and the verdict on each: clips.tables.GATED."""
+    parts = []
+    for clips in film_parts(plan.clips, _CLIPS_AT_ONCE):
+        measures = failed.mark(read_measures(places_in_store(plan, clips)), clips.index)
+        gated = apply_gates(clips, measures, config.clips, config.face, config.audio)
+        parts.append(gated.drop(columns=clips.columns))
+    return pd.concat([plan.clips, stacked(parts).set_axis(plan.clips.index)], axis=1)
+
+
 def write_shards(
-    shards: Sequence[Shard], settings: ShardSettings, config: Config, submit: Submit
+    shards: PlannedShards, settings: ShardSettings, config: Config, submit: Submit
 ) -> list[WrittenShard]:
     """Keep the shards that stay the same and write the others, in any order; returned in theirs."""
-    observer().stage("writing shards", sum(len(shard.samples) for shard in shards), "samples")
+    rows, paths = shards.rows, shards.paths
+    observer().stage("writing shards", sum(rows), "samples")
     kept, missing = reuse_shards(config.out / "dataset", shards, settings)
     written = {shard.name: shard for shard in kept}
     if kept:
         note = f"{len(kept)} of {len(shards)} shards stay as they are"
         observer().advance(sum(shard.rows for shard in kept), note=note)
-    are_few = sum(len(shard.samples) for shard in missing) <= _FEW_SAMPLES
-    futures = []
-    for shard in missing:
-        futures.append(submit(write_one_shard, shard))
-        if are_few:
-            wait(futures)
-    for future in as_completed(futures):
+    at_once = max(_SHARDS_AT_ONCE, 2 * config.worker_count)
+    if sum(rows[number] for number in missing) <= _FEW_SAMPLES:
+        at_once = 1
+    futures: set[Future[WrittenShard]] = set()
+    for number, previous in missing.items():
+        if len(futures) == at_once:
+            futures = _written(futures, written)
+        futures.add(submit(write_one_shard, replace(shards[number], previous=previous)))
+    while futures:
+        futures = _written(futures, written)
+    fetch(paths[number] for number in missing)
+    return [written[path.name] for path in paths]
+
+
+def _written(
+    futures: set[Future[WrittenShard]], written: dict[str, WrittenShard]
+) -> set[Future[WrittenShard]]:
+    """Wait until a shard is written, and add it to written. Returns the futures of the others."""
+    done, others = wait(futures, return_when=FIRST_COMPLETED)
+    for future in done:
         written[future.result().name] = future.result()
         observer().advance(future.result().rows)
-    fetch(shard.path for shard in missing)
-    return [written[shard.path.name] for shard in shards]
+    return others
 
 
 def export_clips(plan: Plan, config: Config, submit: Submit) -> None:

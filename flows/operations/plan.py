@@ -125,13 +125,14 @@ def plan_result(config: Config) -> dict[str, Any]:
     survey = survey_films(inputs, config, out)
     facts = survey.facts | _look_at(survey.to_look_at, config)
     plan = plan_reels(inputs, facts, config, out)
+    to_read = sum(len(reel.clips) for reel in plan.reels)
     return {
         "rows": len(plan.rows),
         "films": len(inputs.files),
         "films_new_or_changed": survey.changed,
         "clips": len(plan.clips),
-        "clips_stored": len(plan.places),
-        "clips_to_read": sum(len(reel.clips) for reel in plan.reels),
+        "clips_stored": len(plan.clips) - to_read,
+        "clips_to_read": to_read,
         "reels_to_read": len(plan.reels),
         "label_ties": int(plan.clips["tied"].sum()),
         "agreement": agreement(plan.rows, config.labels.classes),

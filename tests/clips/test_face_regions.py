@@ -10,7 +10,7 @@ import pytest
 from emodal_data.annotations import read_annotations
 from emodal_data.clips.films import inspect_film
 from emodal_data.clips.ingest import read_reel
-from emodal_data.clips.plan import all_places, clip_id_of, locate_films, plan_build
+from emodal_data.clips.plan import clip_id_of, locate_films, places_in_store, plan_build
 from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import read_measures
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
@@ -99,7 +99,7 @@ def test_of_two_actors_in_a_frame_the_one_whose_turn_it_is_gets_the_clip(tmp_pat
     assert plan.rows["clip_id"][4] == clip_id_of(sha256, 5.1, 6.9, face_region="0.4, 0, 0.6, 1")
     for reel in plan.reels:
         read_reel(reel, ReadSettings(ClipsConfig(), FaceConfig(), AudioConfig(), films))
-    measures = read_measures(all_places(plan)).loc[plan.rows["clip_id"]]
+    measures = read_measures(places_in_store(plan, plan.clips)).loc[plan.rows["clip_id"]]
     middles = ((measures["x0"] + measures["x1"]) / 2).tolist()
     assert [np.isnan(middle) or middle > 360 for middle in middles] == [False, True, True, False, True]
     assert measures["reason"].fillna("").tolist() == ["", "", "", "", "no_face"]

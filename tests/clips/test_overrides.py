@@ -37,7 +37,7 @@ def plan_of(folder: Path) -> tuple[Plan, pd.DataFrame]:
     """A plan of 20 clips in five films, the second a tie; and what was measured of them."""
     rows, clips, measures = fake_clips(folder / "clips")
     clips.loc["c0001", ["label", "tied"]] = [None, True]
-    return Plan(rows, clips, (), {}, {}), measures
+    return Plan(rows, clips, (), Path("clips"), "key", {}), measures
 
 
 def taken(*paths: Path) -> dict[str, Override]:

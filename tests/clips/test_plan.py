@@ -8,7 +8,15 @@ import pytest
 from emodal_data.annotations import read_annotations
 from emodal_data.clips import store as clip_store
 from emodal_data.clips.films import INSPECTION_VERSION, FilmCatalogue, FilmFacts, FilmFile
-from emodal_data.clips.plan import Plan, all_places, clip_id_of, ingest_key, locate_films, plan_build
+from emodal_data.clips.plan import (
+    Plan,
+    clip_id_of,
+    film_parts,
+    ingest_key,
+    locate_films,
+    places_in_store,
+    plan_build,
+)
 from emodal_data.clips.store import (
     read_measures,
     read_payload,
@@ -132,7 +140,7 @@ def test_what_is_stored_is_not_read_again_and_a_new_span_reads_only_itself(
     more = plan(tmp_path, films, "a.mp4,1,1.5,sad,,\n" + text)
     assert [[clip.start_s for clip in reel.clips] for reel in more.reels] == [[1.0]]
     stored(more)
-    measures = read_measures(all_places(more))
+    measures = read_measures(places_in_store(more, more.clips))
     assert sorted(measures.index) == sorted(more.clips.index)
     assert measures["sharpness"].tolist() == [0.5] * 3
     row = measures.iloc[0]
@@ -147,7 +155,7 @@ def test_measures_are_those_of_the_clips_asked_for_however_many_files_hold_them(
         tmp_path, films, "".join(f"a.mp4,{n},{n + 1},sad,,\n" for n in range(9)), ClipsConfig(reel_size=2)
     )
     stored(made)
-    places = all_places(made)
+    places = places_in_store(made, made.clips)
     asked = {clip_id: places[clip_id] for clip_id in made.clips.index[[0, 3, 4, 5, 8]]}
     measures = read_measures(asked)
     assert dict(zip(measures.index, measures["start_s"], strict=True)) == dict(
@@ -156,6 +164,21 @@ def test_measures_are_those_of_the_clips_asked_for_however_many_files_hold_them(
     where = zip(measures["store_file"], measures["store_row"], strict=True)
     assert dict(zip(measures.index, where, strict=True)) == asked
     assert read_measures({}).columns.tolist() == measures.columns.tolist()
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted"),
+    [
+        (1, ["aa", "bbb", "c"]),
+        (3, ["aa", "bbb", "c"]),
+        (4, ["aa", "bbbc"]),
+        (5, ["aabbb", "c"]),
+        (6, ["aabbbc"]),
+    ],
+)
+def test_a_part_of_the_clips_has_whole_films(most: int, wanted: list[str]) -> None:
+    parts = list(film_parts(pd.DataFrame({"film": list("aabbbc")}), most))
+    assert ["".join(part["film"]) for part in parts] == wanted
 
 
 def test_a_damaged_store_file_is_read_again(tmp_path: Path, films: Path) -> None:

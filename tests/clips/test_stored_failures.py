@@ -21,7 +21,7 @@ from emodal_data.clips.films import (
     limits_key,
 )
 from emodal_data.clips.ingest import read_reel
-from emodal_data.clips.plan import Plan, all_places, locate_films, plan_build
+from emodal_data.clips.plan import Plan, locate_films, places_in_store, plan_build
 from emodal_data.clips.read_settings import ReadSettings
 from emodal_data.clips.store import stored_clips
 from emodal_data.core.config import AudioConfig, ClipsConfig, FaceConfig
@@ -88,7 +88,7 @@ def test_a_clip_beyond_a_limit_is_stored_and_a_raised_limit_reads_it_again(folde
     again = planned(folder, ClipsConfig())
     assert [clip.clip_id for reel in again.reels for clip in reel.clips] == [clip_id]
     read(folder, again, ClipsConfig())
-    path, row = all_places(again)[clip_id]
+    path, row = places_in_store(again, again.clips)[clip_id]
     assert pq.read_table(path)["reason"].to_pylist()[row] != "film_too_large"
 
 
@@ -98,7 +98,7 @@ def test_a_limit_of_the_effort_that_is_lowered_changes_no_clip_that_was_read(fol
     read(folder, plan, ClipsConfig())
     lowered = planned(folder, FEW)
     assert lowered.reels == ()
-    path, row = all_places(lowered)[plan.clips.index[0]]
+    path, row = places_in_store(lowered, lowered.clips)[plan.clips.index[0]]
     assert pq.read_table(path)["reason"].to_pylist()[row] != "film_too_large"
 
 
@@ -146,7 +146,7 @@ def test_what_earlier_versions_stored_wrongly_is_read_again(
     again = planned(folder, ClipsConfig())
     assert bool(again.reels) == is_read_again
     read(folder, again, ClipsConfig())
-    (place,) = all_places(plan).values()
+    (place,) = places_in_store(plan, plan.clips).values()
     assert pq.read_table(place[0])["reason"].to_pylist()[place[1]] == ("no_face" if is_read_again else reason)
 
 

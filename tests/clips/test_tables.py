@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from emodal_data.clips.gates import apply_gates
-from emodal_data.clips.tables import GATED, MEASURED, PLANNED, ROWS, checked
+from emodal_data.clips.tables import GATED, MEASURED, PLANNED, ROWS, checked, stacked
 from emodal_data.core.config import DatasetConfig
 from emodal_data.core.errors import WorkError
 from emodal_data.dataset.plan import plan_dataset
@@ -54,6 +54,19 @@ def test_a_column_of_another_kind_and_a_lost_index_are_named(tmp_path: Path) -> 
         checked(clips.assign(review=np.nan), PLANNED)
     with pytest.raises(WorkError, match="planned clips: the index is None instead of 'clip_id'"):
         checked(clips.reset_index(drop=True), PLANNED)
+
+
+def test_parts_are_stacked_in_order_and_what_a_part_lacks_is_null() -> None:
+    parts = [
+        pd.DataFrame({"score": np.float32([1, 2]), "name": ["x", None]}),
+        pd.DataFrame({"name": ["y"], "more": [0.5]}),
+    ]
+    table = stacked(parts)
+    assert table["name"].fillna("").tolist() == ["x", "", "y"]
+    assert table["score"].fillna(-1).tolist() == [1, 2, -1]
+    assert table["more"].fillna(-1).tolist() == [-1, -1, 0.5]
+    assert table.columns.tolist() == ["score", "name", "more"]
+    assert all(part.columns.empty for part in parts)  # so that no column is there twice
 
 
 def test_nulls_change_no_kind(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from emodal_data.core.schema import vote_columns
 from emodal_data.core.versions import package_versions
 from emodal_data.corpora.registry import corpora
 from emodal_data.dataset.compare import compare_datasets, format_differences
-from emodal_data.dataset.plan import plan_dataset, plan_shards
+from emodal_data.dataset.plan import PlannedShards, plan_dataset
 from emodal_data.dataset.read import read_samples
 from emodal_data.dataset.shards import ShardSettings, shard_key
 from emodal_data.dataset.verify import verify_dataset
@@ -147,7 +147,7 @@ def test_another_name_of_a_class_is_another_shard(tmp_path: Path) -> None:
         names = dict(zip(["angry", "happy", "neutral", "sad"], classes, strict=True))
         renamed = clips.assign(label=clips["label"].map(names))
         clear = apply_gates(renamed, measures, config.clips, config.face, config.audio)
-        shards = plan_shards(plan_dataset(rows, clear, config), tmp_path, 2048)
+        shards = PlannedShards(plan_dataset(rows, clear, config), tmp_path, 2048)
         keys.append({shard_key(shard, ShardSettings.of(config, package_versions())) for shard in shards})
     assert len(keys[0]) == len(keys[1]) == 2
     assert not keys[0] & keys[1]

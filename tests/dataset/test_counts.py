@@ -9,7 +9,7 @@ from emodal_data.dataset.augment.counts import plan_augmentations
 
 
 def test_every_clip_gets_its_copies():
-    assert plan_augmentations([0, 1, 2], "abc", 1, AugmentConfig(per_clip=3)).tolist() == [3, 3, 3]
+    assert plan_augmentations([0, 1, 2], list("abc"), 1, AugmentConfig(per_clip=3)).tolist() == [3, 3, 3]
     assert plan_augmentations([], [], 0, AugmentConfig()).tolist() == []
 
 
@@ -23,7 +23,7 @@ def test_a_target_size_is_met_exactly_and_evenly(train, test, target):
 
 def test_a_target_below_what_there_is_says_so():
     with pytest.raises(InputError, match=r"augment\.target_size = 8.*7 training and 2 test"):
-        plan_augmentations(np.zeros(7, int), "abcdefg", 2, AugmentConfig(target_size=8))
+        plan_augmentations(np.zeros(7, int), list("abcdefg"), 2, AugmentConfig(target_size=8))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_balancing_levels_the_rarest_classes_first(per_class, copies, sizes):
 
 def test_balancing_keeps_the_number_of_copies_that_per_clip_asks_for():
     labels = ["angry"] * 3 + ["sad"]
-    assert plan_augmentations(labels, "aabb", 2, AugmentConfig(per_clip=2, balance=True)).tolist() == [
+    assert plan_augmentations(labels, list("aabb"), 2, AugmentConfig(per_clip=2, balance=True)).tolist() == [
         1,
         1,
         1,

@@ -296,7 +296,7 @@ def test_a_clip_that_was_not_read_this_time_has_its_reason_and_its_film_did_not_
     failed.add_unread(
         [{"clip_id": "a", "reason": "decoder_timed_out", "measured": None, "detail": "too long"}]
     )
-    measures = failed.mark(read_measures({}))
+    measures = failed.mark(read_measures({}), pd.Index(["a", "b"]))
     assert measures.loc["a", ["reason", "detail"]].tolist() == ["decoder_timed_out", "too long"]
     assert failed.lines() == []
 

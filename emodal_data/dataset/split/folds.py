@@ -103,7 +103,7 @@ def _blocks(clips: pd.DataFrame) -> npt.NDArray[np.str_]:
 
     groups = clips["group"].to_numpy(dtype=str)
     _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
-    one, two = near_pairs(clips["face_hash"].tolist(), NEAR_BITS)
+    one, two = near_pairs(clips["face_hash"], NEAR_BITS)
     edges = np.concatenate([one, np.arange(len(clips))]), np.concatenate([two, first[inverse]])
     graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(len(clips), len(clips)))
     _, component = connected_components(graph, directed=False)

@@ -1,9 +1,10 @@
 """The leakage check: nothing may be in two splits, or in two folds. Training refuses a dataset without its result."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from emodal_data.core.config import SplitConfig
@@ -47,10 +48,10 @@ def check_leaks(
     faces and spans are only counted.
     """
     members = _members(samples, clips, compared)
-    labelled = members.loc[members["split"] != "unlabelled", ["clip_id", "split", "group"]]
+    labelled = members.loc[(members["split"] != "unlabelled").to_numpy(), ["split", "group"]]
     held_groups = set(members.loc[members["split"].isin(_HELD_OUT), "group"])
     must = {
-        "clips_on_both_sides": sorted(labelled.loc[labelled.index.duplicated(), "clip_id"].unique()),
+        "clips_on_both_sides": _names(clips, labelled.index[labelled.index.duplicated()]),
         "augmented_outside_training": sorted(
             samples.loc[
                 (samples["split"] != "train") & (samples["augmentation_index"] > 0), "clip_id"
@@ -62,15 +63,16 @@ def check_leaks(
         "unlabelled_in_test_groups": sorted(
             held_groups & set(members.loc[members["split"] == "unlabelled", "group"])
         ),
-        "near_duplicate_faces_on_both_sides": _near_duplicates(members),
-        "overlapping_spans_on_both_sides": _overlapping(members),
+        "near_duplicate_faces_on_both_sides": _near_duplicates(members, clips),
+        "overlapping_spans_on_both_sides": _overlapping(members, clips),
     }
     by_fold = {}
     if "fold" in clips:
-        seen = members[~members["split"].isin(_HELD_OUT)].join(clips["fold"], on="clip_id")
+        seen = members[~members["split"].isin(_HELD_OUT)]
+        seen = seen.assign(fold=clips["fold"].take(seen.index.to_numpy()).array)
         by_fold = {
             "groups_in_several_folds": _straddling(seen[seen["fold"].notna()], "group", "fold"),
-            "near_duplicate_faces_in_several_folds": _near_duplicates_of_folds(seen),
+            "near_duplicate_faces_in_several_folds": _near_duplicates_of_folds(seen, clips),
         }
     may_overlap = not {"film", "clip"} & set(config.groups)  # two speakers may talk at once
     for name, found in {
@@ -106,10 +108,15 @@ def _members(samples: pd.DataFrame, clips: pd.DataFrame, compared: pd.Series | N
     split, splits = pd.factorize(samples["split"])
     first = np.flatnonzero(~pd.Series(clip * len(splits) + split).duplicated().to_numpy())
     clip = clip[first]
-    known = clips[["start_s", "end_s", "group", "face_hash"]].assign(
-        film=pd.factorize(clips["film"])[0], compared=compared
+    known = clips[["start_s", "end_s", "group"]].assign(
+        film=pd.factorize(clips["film"])[0].astype(np.int32), compared=compared
     )
-    return known.take(clip).assign(clip_id=clips.index[clip], split=splits[split[first]]).set_axis(clip)
+    return known.take(clip).assign(split=splits[split[first]]).set_axis(clip)
+
+
+def _names(clips: pd.DataFrame, places: Iterable[int]) -> list[str]:
+    """The names of the clips at some places."""
+    return sorted(clips.index[sorted(set(places))])
 
 
 def crossing(members: pd.DataFrame, ids: pd.DataFrame | None) -> dict[str, dict[str, int]]:
@@ -148,43 +155,48 @@ def _straddling(clips: pd.DataFrame, name: str, part: str = "split") -> list[Any
     return sorted(parts.index[parts > 1])
 
 
-def _near_duplicates(clips: pd.DataFrame) -> list[str]:
+def _near_duplicates(members: pd.DataFrame, clips: pd.DataFrame) -> list[str]:
     """Held-out clips whose face, in any film, nearly equals one that training sees, or a test clip's of validation."""
-    if (clips["split"] == clips["compared"]).all():
+    if (members["split"] == members["compared"]).all():
         return []
-    found: set[str] = set()
-    for held, seen in _sides(clips["split"]):
-        hashes = clips["face_hash"]
-        near = near_any(hashes[held].tolist(), hashes[seen].tolist(), NEAR_BITS)
-        found.update(clips.loc[held, "clip_id"][near])
-    return sorted(found)
+    found: set[int] = set()
+    for is_held, is_seen in _sides(members["split"]):
+        held = members.index[is_held]
+        near = near_any(_hashes(clips, held), _hashes(clips, members.index[is_seen]), NEAR_BITS)
+        found.update(held[near])
+    return _names(clips, found)
 
 
-def _sides(split: pd.Series) -> Iterator[tuple[pd.Series, pd.Series]]:
+def _hashes(clips: pd.DataFrame, places: pd.Index) -> pd.Series:
+    return clips["face_hash"].take(places.to_numpy())
+
+
+def _sides(split: pd.Series) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
     """Which clips are in a split that is held out, and which it must have nothing in common with."""
-    is_test, is_validation = split == "test", split == "validation"
+    is_test, is_validation = (split == "test").to_numpy(), (split == "validation").to_numpy()
     yield is_test, ~is_test
     yield is_validation, ~is_test & ~is_validation
 
 
-def _near_duplicates_of_folds(seen: pd.DataFrame) -> list[str]:
+def _near_duplicates_of_folds(seen: pd.DataFrame, clips: pd.DataFrame) -> list[str]:
     """Clips of a fold whose face nearly equals one that training sees while the fold is held out."""
-    found: list[str] = []
+    found: set[int] = set()
     for fold in seen["fold"].dropna().unique():
-        held_out, others = seen[seen["fold"] == fold], seen[(seen["fold"] != fold).fillna(True)]
-        near = near_any(held_out["face_hash"].tolist(), others["face_hash"].tolist(), NEAR_BITS)
-        found += held_out.loc[near, "clip_id"].tolist()
-    return sorted(found)
+        is_held = (seen["fold"] == fold).fillna(False).to_numpy(bool)
+        held = seen.index[is_held]
+        near = near_any(_hashes(clips, held), _hashes(clips, seen.index[~is_held]), NEAR_BITS)
+        found.update(held[near])
+    return _names(clips, found)
 
 
-def _overlapping(clips: pd.DataFrame) -> list[str]:
+def _overlapping(members: pd.DataFrame, clips: pd.DataFrame) -> list[str]:
     """Held-out clips that overlap a clip that training sees, and test clips that overlap one of validation."""
-    found: set[str] = set()
-    for is_held, is_seen in _sides(clips["split"]):
+    found: set[int] = set()
+    for is_held, is_seen in _sides(members["split"]):
         if not is_held.any():
             continue
-        held = clips.loc[is_held, ["film", "start_s", "end_s", "clip_id"]]
-        spans = clips.loc[is_seen, ["film", "start_s", "end_s"]].sort_values("start_s")
+        held = members.loc[is_held, ["film", "start_s", "end_s"]]
+        spans = members.loc[is_seen, ["film", "start_s", "end_s"]].sort_values("start_s")
         others = dict(iter(spans.groupby("film")))
         for film, of_film in held.groupby("film"):
             if film not in others:
@@ -195,5 +207,5 @@ def _overlapping(clips: pd.DataFrame) -> list[str]:
                 others[film]["start_s"].to_numpy().searchsorted(of_film["end_s"].to_numpy(), side="left")
             )
             overlaps = (earlier > 0) & (latest_end_s[earlier - 1] > of_film["start_s"].to_numpy())
-            found.update(of_film.loc[overlaps, "clip_id"])
-    return sorted(found)
+            found.update(of_film.index[overlaps])
+    return _names(clips, found)

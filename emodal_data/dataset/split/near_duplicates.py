@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from emodal_data.core.places import as_arrow
 
 Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
+#: A list of bytes, or a Series of a table of clips.
+Hashes = Sequence[bytes | None] | pd.Series
 
 #: Faces whose hashes (face/perceptual_hash.py) differ in at most this many bits show the same frame. Encoding a picture
 #: again, halving its size, noise or another brightness changes up to 14 bits, a shift by a pixel up to 34. Faces of
@@ -44,12 +50,10 @@ _BAND_BITS = 18
 _REORDERED = 1 << 16
 
 
-def near_any(
-    hashes: Sequence[bytes | None], others: Sequence[bytes | None], most_bits: int
-) -> npt.NDArray[np.bool_]:
+def near_any(hashes: Hashes, others: Hashes, most_bits: int) -> npt.NDArray[np.bool_]:
     """Whether each hash differs from any of the others in at most `most_bits` bits. Returns (len(hashes),).
 
-    hashes, others: of one length, a multiple of 8 bytes; None, of clips without a picture, is near nothing.
+    hashes, others: of one length, a multiple of 8 bytes; null, of clips without a picture, is near nothing.
     """
     near = np.zeros(len(hashes), dtype=bool)
     if len(others):
@@ -58,42 +62,41 @@ def near_any(
     return near
 
 
-def _known(hashes: Sequence[bytes | None]) -> tuple[Places, list[bytes]]:
-    """The places of the hashes that are not None, and these hashes."""
-    known = [one for one in hashes if isinstance(one, bytes)]
-    if len(known) == len(hashes):
-        return np.arange(len(known)), known
-    return np.flatnonzero([isinstance(one, bytes) for one in hashes]), known
+def _known(hashes: Hashes) -> tuple[Places, pa.Array]:
+    """The places of the hashes that are not null, and these hashes, of pa.binary(their length)."""
+    values = as_arrow(hashes)
+    known = values.drop_null()
+    width = len(known[0].as_py()) if len(known) else 8
+    return np.flatnonzero(values.is_valid()), known.cast(pa.binary(width))
 
 
-def _near_any(hashes: list[bytes], others: list[bytes], most_bits: int) -> npt.NDArray[np.bool_]:
-    near = np.zeros(len(hashes), dtype=bool)
-    if not others or not hashes:
-        return near
-    same = set(others)  # equal hashes are the most frequent case, with the most pairs
-    near[:] = [one in same for one in hashes]
+def _near_any(hashes: pa.Array, others: pa.Array, most_bits: int) -> npt.NDArray[np.bool_]:
+    if not len(others) or not len(hashes):
+        return np.zeros(len(hashes), dtype=bool)
+    # Equal hashes are the most frequent case, with the most pairs.
+    near: npt.NDArray[np.bool_] = np.array(pc.is_in(hashes, others))
     for rows, _ in _near_pairs(hashes, others, most_bits, near):
         near[rows] = True
     return near
 
 
-def near_pairs(hashes: Sequence[bytes | None], most_bits: int) -> tuple[Places, Places]:
-    """Pairs of places (n,), (n,) in a list whose hashes differ in at most `most_bits` bits; None is near nothing.
+def near_pairs(hashes: Hashes, most_bits: int) -> tuple[Places, Places]:
+    """Pairs of places (n,), (n,) in a list whose hashes differ in at most `most_bits` bits; null is near nothing.
 
     Enough pairs to find the connected components: equal hashes are paired with the first of them only.
     """
     places, known = _known(hashes)
-    if not known:
+    if not len(known):
         return places, places
     one, two = _pairs_of_known(known, most_bits)
     return places[one], places[two]
 
 
-def _pairs_of_known(hashes: list[bytes], most_bits: int) -> tuple[Places, Places]:
+def _pairs_of_known(hashes: pa.Array, most_bits: int) -> tuple[Places, Places]:
     first = _first_equal(hashes)
     one, two = [np.arange(len(hashes))], [first]
     firsts = np.flatnonzero(first == one[0])
-    different = hashes if len(firsts) == len(hashes) else [hashes[place] for place in firsts]
+    different = hashes.take(pa.array(firsts))
     for rows, partners in _near_pairs(different, different, most_bits, np.zeros(len(different), dtype=bool)):
         once = rows < partners  # each hash is near itself, and each pair is found from both sides
         one.append(firsts[rows[once]])
@@ -101,16 +104,15 @@ def _pairs_of_known(hashes: list[bytes], most_bits: int) -> tuple[Places, Places
     return np.concatenate(one), np.concatenate(two)
 
 
-def _first_equal(hashes: list[bytes]) -> Places:
+def _first_equal(hashes: pa.Array) -> Places:
     """The place of the first hash that is equal to each, (len(hashes),)."""
-    values = pa.array(hashes, pa.binary(len(hashes[0])))
-    codes = values.dictionary_encode().indices.to_numpy()  # numbered as they appear
+    codes = hashes.dictionary_encode().indices.to_numpy()  # numbered as they appear
     firsts = np.flatnonzero(np.diff(np.maximum.accumulate(codes), prepend=-1))
     return np.asarray(firsts[codes])
 
 
 def _near_pairs(
-    hashes: list[bytes], others: list[bytes], most_bits: int, done: npt.NDArray[np.bool_]
+    hashes: pa.Array, others: pa.Array, most_bits: int, done: npt.NDArray[np.bool_]
 ) -> Iterator[tuple[Places, Places]]:
     """Places of near pairs, in parts; a pair may occur more than once. done: hashes to skip from now on.
 
@@ -126,7 +128,7 @@ def _near_pairs(
         rows, places = np.divmod(np.arange(len(hashes) * len(others)), len(others))
         yield _near(_words(hashes), rows, _words(others), places, most_bits)
         return
-    width = 8 * len(hashes[0])
+    width = 8 * hashes.type.byte_width
     bands = min(max(most_bits // 2 + 1, -(-width // _BAND_BITS)), width)
     # Neighbouring bits tend to agree, so a band takes every bands-th; they are put next to one another.
     order = [bit for band in range(bands) for bit in range(band, width, bands)]
@@ -207,9 +209,11 @@ def _near(one: Words, rows: Places, two: Words, places: Places, most_bits: int) 
     return rows, places
 
 
-def _words(hashes: list[bytes], order: Sequence[int] = ()) -> Words:
+def _words(hashes: pa.Array, order: Sequence[int] = ()) -> Words:
     """The hashes as 64-bit words, (words, hashes), with their bits in this order if one is given."""
-    octets = np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(len(hashes), -1)
+    width = hashes.type.byte_width
+    octets = np.frombuffer(hashes.buffers()[1], np.uint8, len(hashes) * width, hashes.offset * width)
+    octets = octets.reshape(len(hashes), width)
     if order:
         octets = np.concatenate(
             [_reordered(octets[at : at + _REORDERED], order) for at in range(0, len(octets), _REORDERED)]

@@ -52,6 +52,8 @@ def move_notes(of_clip: pd.Series, previous: Mapping[str, str]) -> list[str]:
 
     of_clip: the split of each clip, indexed by clip_id. previous: that of the clips of the dataset.
     """
+    if not previous:
+        return []
     before = of_clip.index.to_series().map(previous)
     moves = Counter(
         (was, now)

@@ -37,7 +37,7 @@ def shared_between(one: Path, two: Path) -> dict[str, Any]:
         for dataset, of, manifest in zip((one, two), clips, manifests, strict=True)
     ]
     same = clips[0].index.isin(clips[1].index)
-    hashes = [face_hashes(of).tolist() for of in (clips[0][~same], clips[1])]
+    hashes = [face_hashes(of) for of in (clips[0][~same], clips[1])]
     near = near_any(hashes[0], hashes[1], NEAR_BITS)
     values = [{str(name): set(of[name].dropna()) for name in of} for of in ids]
     named = [{name for name, of_name in of.items() if of_name} for of in values]
