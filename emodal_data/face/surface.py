@@ -55,26 +55,28 @@ def canonical_surface() -> Surface:
     face = canonical_face()
     x, y = _grid(1)
     z = np.full(x.shape, -np.inf)
-    for corners in face.vertices_cm[face.triangles]:
-        a, b, c = corners[:, :2]
-        twice_area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-        if twice_area <= 0:  # seen from behind
-            continue
-        (left, low), (right, high) = corners[:, :2].min(axis=0), corners[:, :2].max(axis=0)
-        # One pixel more, because of rounding.
-        columns, rows = (
-            slice(max(0, first - 1), last + 1)
-            for first, last in (
-                np.searchsorted(x[0], (left, right)),
-                np.searchsorted(-y[:, 0], (-high, -low)),
-            )
-        )
-        across, up = x[rows, columns], y[rows, columns]
-        u = ((across - a[0]) * (c[1] - a[1]) - (up - a[1]) * (c[0] - a[0])) / twice_area
-        v = ((b[0] - a[0]) * (up - a[1]) - (b[1] - a[1]) * (across - a[0])) / twice_area
-        covered = (u >= 0) & (v >= 0) & (u + v <= 1)
-        height = corners[0, 2] + u * (corners[1, 2] - corners[0, 2]) + v * (corners[2, 2] - corners[0, 2])
-        z[rows, columns] = np.where(covered, np.maximum(z[rows, columns], height), z[rows, columns])
+    a, b, c = face.vertices_cm[face.triangles].transpose(1, 2, 0)
+    twice_area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    left, low, _ = np.minimum(np.minimum(a, b), c)
+    right, high, _ = np.maximum(np.maximum(a, b), c)
+    # One pixel more, because of rounding.
+    column, row = (np.maximum(0, np.searchsorted(*each) - 1) for each in ((x[0], left), (-y[:, 0], -high)))
+    columns, rows = (
+        np.minimum(FACE_SIDE_PX, np.searchsorted(*each) + 1) - first
+        for each, first in (((x[0], right), column), ((-y[:, 0], -low), row))
+    )
+    # Of each triangle that is not seen from behind, all pixels of the rectangle around it.
+    pixels = columns * rows * (twice_area > 0)
+    of = np.repeat(np.arange(len(pixels)), pixels)
+    number = np.arange(len(of)) - np.repeat(np.cumsum(pixels) - pixels, pixels)
+    places = row[of] + number // columns[of], column[of] + number % columns[of]
+    a, b, c, twice_area = a[:, of], b[:, of], c[:, of], twice_area[of]
+    across, up = x[places], y[places]
+    u = ((across - a[0]) * (c[1] - a[1]) - (up - a[1]) * (c[0] - a[0])) / twice_area
+    v = ((b[0] - a[0]) * (up - a[1]) - (b[1] - a[1]) * (across - a[0])) / twice_area
+    height = a[2] + u * (b[2] - a[2]) + v * (c[2] - a[2])
+    is_covered = (u >= 0) & (v >= 0) & (u + v <= 1)
+    np.maximum.at(z, places, np.where(is_covered, height, -np.inf))
     inside = np.isfinite(z)
     distance_px, nearest = _nearest_inside(inside)
     z[~inside] = z[nearest] - _FALL * distance_px / PX_PER_CM
