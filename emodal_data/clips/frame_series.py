@@ -15,7 +15,7 @@ from emodal_data.core.span import Span
 from emodal_data.face import Detection, FaceBackend, FacePicture
 from emodal_data.face.find import picture_face, rank_faces
 from emodal_data.face.frame_choice import clearest, most_expressive
-from emodal_data.face.tracks import best_matches
+from emodal_data.face.tracks import MIN_OVERLAP, best_matches, overlap
 from emodal_data.face.types import Box
 from emodal_data.media import Film, Frame
 from emodal_data.media.shots import frame_times
@@ -145,32 +145,36 @@ def spread_s(shot: Span, count: int) -> list[float]:
 def follow(boxes: Mapping[float, Sequence[Box]], anchor: Anchor) -> dict[float, int]:
     """The number of the anchor's face in each frame that has it, by time.
 
-    boxes: of all faces of each frame, in pixels of the film, by time. From the anchor on, forwards and backwards, every
-    face is followed: a box belongs to the one that it overlaps most, where that was going, or else where it was seen
-    last. So a face that passes before the anchor's is not taken for it.
+    boxes: of all faces of each frame, in pixels of the film, by time. Every face is followed from the first frame on: a
+    box belongs to the face that it overlaps most, where that was going, or else where it was seen last. So a face that
+    passes before the anchor's is not taken for it.
     """
-    later = sorted(t_s for t_s in boxes if t_s >= anchor.t_s)
-    earlier = sorted((t_s for t_s in boxes if t_s <= anchor.t_s), reverse=True)
-    numbers = {}
-    for times_s in (later, earlier):
-        paths = [_Path(anchor.box, anchor.t_s)]
-        for t_s in times_s:
-            owners = _owners(paths, boxes[t_s], t_s)
-            for number, box in enumerate(boxes[t_s]):
-                if number not in owners:
-                    paths.append(_Path(box, t_s))
-                    continue
-                paths[owners[number]].move(box, t_s)
-                if owners[number] == 0:
-                    numbers[t_s] = number
-    return numbers
+    paths: list[_Path] = []
+    mine: _Path | None = None
+    for t_s in sorted({*boxes, anchor.t_s}):
+        seen = list(boxes.get(t_s, ()))
+        shares = [overlap(anchor.box, box) for box in seen] if t_s == anchor.t_s else []
+        if t_s == anchor.t_s and max(shares, default=0.0) < MIN_OVERLAP:
+            seen.append(anchor.box)
+            shares.append(1.0)
+        owners = _owners(paths, seen, t_s)
+        for number, box in enumerate(seen):
+            if number not in owners:
+                owners[number] = len(paths)
+                paths.append(_Path())
+            paths[owners[number]].add(t_s, box, number)
+        if shares:
+            mine = paths[owners[shares.index(max(shares))]]
+    assert mine is not None
+    return {t_s: number for t_s, number in mine.numbers.items() if number < len(boxes.get(t_s, ()))}
 
 
 class _Path:
-    """Where a face was seen, and where it is going."""
+    """Where a face was seen, and where it is going. numbers: of its boxes among those of the frames, by time."""
 
-    def __init__(self, box: Box, t_s: float) -> None:
-        self._seen = [(t_s, box)]
+    def __init__(self) -> None:
+        self.numbers: dict[float, int] = {}
+        self._seen: list[tuple[float, Box]] = []
 
     @property
     def last(self) -> Box:
@@ -178,18 +182,19 @@ class _Path:
         return self._seen[-1][1]
 
     def expected(self, t_s: float) -> Box:
-        """Where it is at a time if it goes on as it did."""
+        """Where it is at a later time if it goes on as it did."""
         last_s, (x0, y0, x1, y1) = self._seen[-1]
-        steady = [one for one in self._seen if abs(last_s - one[0]) >= _STEADY_S]
+        steady = [one for one in self._seen if last_s - one[0] >= _STEADY_S]
         since_s, (a0, b0, a1, b1) = steady[-1] if steady else self._seen[0]
-        if since_s == last_s or abs(t_s - last_s) > _COAST_S:
+        if since_s == last_s or t_s - last_s > _COAST_S:
             return self.last
         share = (t_s - last_s) / (last_s - since_s)
         dx, dy = share * (x0 + x1 - a0 - a1) / 2, share * (y0 + y1 - b0 - b1) / 2
         return x0 + dx, y0 + dy, x1 + dx, y1 + dy
 
-    def move(self, box: Box, t_s: float) -> None:
+    def add(self, t_s: float, box: Box, number: int) -> None:
         """It was seen there."""
+        self.numbers[t_s] = number
         self._seen.append((t_s, box))
 
 
