@@ -143,6 +143,10 @@ def compare(samples: Path, count: int, every: int, peers: Mapping[str, Path | No
     spans = spans[spans["film"].isin(names)].reset_index(drop=True)
     some = spans.iloc[every // 2 :: every].reset_index(drop=True)
     whole = spans[spans["film"].isin(names[::every])].reset_index(drop=True)
+    if len(some) <= 2:  # as many as are taken for the start-up
+        raise SystemExit(
+            f"--every {every} of {len(spans)} clips leaves {len(some)}: use a smaller one, or more films"
+        )
     spans.to_csv(work / "spans.csv", index=False)
     spans.iloc[:2].to_csv(work / "two.csv", index=False)
 
