@@ -66,8 +66,10 @@ class Ledger:
     def table(self, names: Sequence[str] | None = None) -> pa.Table:
         """Columns of all lines."""
         names = self.schema.names if names is None else names
-        empty = self.schema.empty_table().select(names)
-        return pa.concat_tables([empty, *(part.select(names) for part in self.parts())])
+        empty, lines = self.schema.empty_table().select(names), np.arange(PART_ROWS)
+        # Copies: the columns of a part are slices of one buffer, so a few of them would keep all.
+        copies = (part.select(names).take(lines[: len(part)]) for part in self.parts())
+        return pa.concat_tables([empty, *copies])
 
 
 def _lines(
