@@ -27,6 +27,8 @@ from tests.face.rendered import Actor
 
 CONFIG = FaceConfig()
 SIDE_PX = 104
+#: Columns side by side: as many as a page shows at full size.
+ACROSS = 8
 #: Faces that are turned less have little that could be mirrored.
 LEAST_YAW_DEG = 24.0
 
@@ -52,6 +54,13 @@ def labelled(tile: np.ndarray, text: str) -> np.ndarray:
     return tile
 
 
+def rows_of(columns: list[np.ndarray]) -> list[np.ndarray]:
+    """The columns of a person in rows of ACROSS, the last one filled with white."""
+    blank = [np.full_like(columns[0], 255)] * (-len(columns) % ACROSS)
+    filled = [*columns, *blank]
+    return [np.hstack(filled[start : start + ACROSS]) for start in range(0, len(filled), ACROSS)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -75,8 +84,9 @@ def main() -> None:
         return
     before = [np.load(asked.before)["views"]] if asked.before else []
     columns = [np.vstack(tiles) for tiles in zip(frames, *before, views, strict=True)]
-    half = len(KINDS)
-    sheet = np.vstack([np.hstack(columns[:half]), np.hstack(columns[half:])])
+    sheet = np.vstack(
+        [row for person in (columns[: len(KINDS)], columns[len(KINDS) :]) for row in rows_of(person)]
+    )
     cv2.imwrite(str(asked.out), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 80])
 
 
