@@ -1,7 +1,7 @@
-"""Finds times that are probably not read as they are meant: unmapped columns, other units, frames as decimals."""
+"""Finds times and labels that are probably not read as they are meant: unmapped columns, other units, frames."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -30,9 +30,15 @@ _POINTS: Final = (
 )
 #: Pairs of neighbouring spans that are needed to tell spans from other numbers, and how many of them do not overlap.
 _NEIGHBOURS, _APART = 3, 0.8
-#: Decimals of times that may count something else: their pattern, how many of them, with half as many values and all
+#: Last digits of times that may count something else: their pattern, how many of them, with half as many values and all
 #: below the next number, are no chance, and what they may mean.
 _DIGITS: Final = (
+    (
+        r"^[0-9]+:[0-9]{2}:([0-9]{2})$",
+        20,
+        30,
+        "if they count frames, as in 00:01:02:06, write all four numbers and set table.frame_rate",
+    ),
     (
         r":[0-9]{2}[.,]([0-9]{2})$",
         10,
@@ -41,12 +47,23 @@ _DIGITS: Final = (
     ),
     (r"^[0-9]+[.,]([0-9]{1,2})$", 40, 60, "if they count seconds after minutes, write 1:30 for 1.30"),
 )
-_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+#: Seconds of clock times vary if there are so many of them, and minutes if there are so many.
+_CLOCK_TIMES, _MINUTES = 10, 5
+_WORD: Final = re.compile(r"[A-Zµ]?[a-zµ]+|[A-Z]+(?![a-z])")
 _UNITS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
-    **dict.fromkeys(("frame", "frames"), "frames"),
+    **dict.fromkeys(("frame", "frames", "startframe", "endframe", "framestart", "frameend"), "frames"),
+    **dict.fromkeys(("day", "days"), "days"),
+    **dict.fromkeys(("hour", "hours", "hrs"), "hours"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "minutes"),
+    **dict.fromkeys(("us", "µs", "usec", "micros", "microsecond", "microseconds"), "microseconds"),
+    **dict.fromkeys(("ns", "nsec", "nanos", "nanosecond", "nanoseconds"), "nanoseconds"),
+    **{word: word.removesuffix("s") + "s" for word in ("sample", "samples", "tick", "ticks")},
+    **dict.fromkeys(("percent", "percentage", "pct"), "percent"),
 }
-_COUNTED: Final[Mapping[str, str]] = {"ms": "milliseconds", "frames": "frames"}
+_COUNTED: Final[Mapping[str, str]] = {"ms": "milliseconds", "frames": "frames", "days": "days"}
+#: What follows a name of which a table has several: label_1, label_2.
+_NUMBER: Final = re.compile(r"[ _.-]?\d+$")
 
 
 def unmapped_times(path: Path, table: pd.DataFrame, is_meant: bool) -> Iterator[str]:
@@ -67,9 +84,14 @@ def unmapped_times(path: Path, table: pd.DataFrame, is_meant: bool) -> Iterator[
 def _columns_of_times(table: pd.DataFrame) -> tuple[str, str]:
     """Which columns look like times within films, and what to do; two empty texts if none do."""
     head = table.drop_duplicates("row").head(_ROWS)
+    names = [name for name in map(str, table.columns) if name not in (*KNOWN, *MEANINGFUL)]
+    for name in names:
+        if head[name].str.match(r"\{['\"]").any():
+            return f"column {name!r} holds lists of records", (
+                f'map columns in it, such as table.columns = {{ start = "{name}.start" }}'
+            )
     if not head["film"].duplicated().any():
         return "", ""
-    names = [name for name in map(str, table.columns) if name not in (*KNOWN, *MEANINGFUL)]
     times = {name: map_repeated(head[name], parse_time_s).astype(float) for name in names}
     times = {name: column for name, column in times.items() if column.notna().all()}
     for start, end in pairwise(names):
@@ -96,25 +118,63 @@ def _are_spans(film: pd.Series, start_s: pd.Series, end_s: pd.Series) -> bool:
 
 
 def odd_times(path: Path, table: pd.DataFrame, columns: Mapping[str, str], unit: str) -> Iterator[str]:
-    """A line if a mapped column's name says that it does not count seconds, and one if decimals may count others.
+    """Lines if a mapped column's name, or the digits of times, say that they do not count seconds.
 
     table: see columns.table_of_rows. columns, unit: of the section table.
     """
     sources = [columns.get(name, "") for name in ("start", "end", "duration")]
-    units = {
-        source: _UNITS[word]
-        for source in sources
-        for word in map(str.lower, _WORD.findall(source))
-        if word in _UNITS and source[:1] != "="
-    }
+    words = [(source, word.lower()) for source in sources for word in _WORD.findall(source)]
+    units = {source: _UNITS[word] for source, word in words if word in _UNITS and source[:1] != "="}
+    if any(word == "max" for _, word in words):  # min is the least then
+        units = {source: named for source, named in units.items() if named != "minutes"}
     if units and unit == "s":
         source, named = next(iter(units.items()))
-        yield f'{path}: column {source!r} is read in seconds: set table.unit = "{named}" if it counts {_COUNTED[named]}'
+        advice = f'set table.unit = "{named}"' if named in _COUNTED else "write seconds"
+        yield f"{path}: column {source!r} is read in seconds: {advice} if it counts {_COUNTED.get(named, named)}"
     cells = pd.concat([table["start"].head(_ROWS), table["end"].head(_ROWS)], ignore_index=True)
+    cells = cells[cells != ""]
     for pattern, least, limit, meaning in _DIGITS:
         digits = cells.str.extract(pattern, expand=False).dropna().str.ljust(2, "0").astype(int)
         if len(digits) >= least and digits.nunique() >= least / 2 and digits.max() < limit:
+            if cells[digits.index].str.extract(r"(\d+)[:.,]\d+$", expand=False).nunique() < _MINUTES:
+                continue  # all films are short
             yield (
                 f"{path}: the last digits of {len(digits)} times are all below {limit}, as in "
                 f"{cells[digits.index[0]]!r}: {meaning}"
             )
+    different = cells.drop_duplicates()
+    if len(different) < _CLOCK_TIMES:
+        return
+    if different.str.fullmatch(r"\d+:\d\d:00([.,]0*)?").all():
+        yield (
+            f"{path}: all times are whole minutes, as in {different.iloc[-1]!r}: if a spreadsheet took minutes and "
+            "seconds for hours and minutes, write 0:01:30 for 1:30"
+        )
+    if unit == "s" and different.str.fullmatch(r"0?[.,]\d+|0|[1-9][.,]?\d*[eE]-\d+").all():
+        yield (
+            f'{path}: all times are below 1 s, as in {different.iloc[-1]!r}: set table.unit = "days" if they are a '
+            "spreadsheet's clock times as numbers; if they are shares of the film, write seconds"
+        )
+
+
+def columns_side_by_side(
+    path: Path, table: pd.DataFrame, columns: Mapping[str, str], mapped: Collection[str]
+) -> Iterator[str]:
+    """A line if a column of labels or times has others of its name with other numbers, such as label_2.
+
+    table, columns: as in odd_times. mapped: columns that are read elsewhere, because the file is named several times.
+    """
+    for name in ("label", "start", "end"):
+        source = columns.get(name, name)
+        bare = _NUMBER.sub("", source)
+        others = [
+            other
+            for other in map(str, table.columns)
+            if bare and other not in (name, source, *mapped) and _NUMBER.sub("", other) == bare != other
+        ]
+        if others:
+            yield (
+                f"{path}: of {source!r} and {', '.join(map(repr, others[:5]))} only the first is read: if all hold "
+                "labels or times, name the file once for each of them in table.files"
+            )
+            return

@@ -16,7 +16,7 @@ from emodal_data.annotations.columns import KNOWN, Row, table_of_rows
 from emodal_data.annotations.elan import read_elan
 from emodal_data.annotations.label_studio import is_label_studio, read_label_studio
 from emodal_data.annotations.mapping import TableFormat
-from emodal_data.annotations.odd_times import odd_times, unmapped_times
+from emodal_data.annotations.odd_times import columns_side_by_side, odd_times, unmapped_times
 from emodal_data.annotations.praat import read_textgrid
 from emodal_data.annotations.records import names_inner_records, read_json_lines, read_json_records
 from emodal_data.annotations.spreadsheets import read_xlsx
@@ -228,6 +228,8 @@ def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.Dat
         return table
     table = table_of_rows(path, rows, file.form, block)
     odd += unmapped_times(path, table, is_meant=bool({"start", "end"} & file.form.columns.keys()))
+    mapped = {source for other in config.files for source in other.columns.values()}
+    odd += columns_side_by_side(path, table, file.form.columns, mapped)
     table = with_times(table, config, is_semicolon, may_be_whole=True)
     times = odd_times(path, table, file.form.columns, config.unit)
     table.attrs["warnings"] = (*table.attrs.get("warnings", ()), *times, *odd)

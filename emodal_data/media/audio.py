@@ -26,8 +26,10 @@ from emodal_data.core.sizes import RATE_HZ
 from emodal_data.media.audio_grid import FrameGrid, GridPlaces, OffGridError
 from emodal_data.media.audio_index import IndexPlaces, Run, TrackIndex
 from emodal_data.media.audio_window import BufferPool, Mixed, Track, Window
+from emodal_data.media.avi_index import AviIndex
 from emodal_data.media.clock import Clock
 from emodal_data.media.guard import Budget, refuse_passing, timed_out
+from emodal_data.media.lost_data import LostData
 from emodal_data.media.lost_packets import LostPackets
 from emodal_data.media.seeking import STEPS_BACK_S, seek_before
 
@@ -107,8 +109,10 @@ class AudioReader:
         self._container, self._stream = open_track()
         container = self._container.format.name
         self._preroll_s = _preroll_s(self._stream.codec_context.name, container)
-        is_ts = container == "mpegts"
+        is_ts, is_avi = container == "mpegts", container == "avi"
         self._lost = LostPackets(path, self._stream.id) if is_ts else None
+        self._loss = LostData(path, self._container, self._stream.codec_context.name)
+        self._index = AviIndex(self._stream) if is_avi else None
         try:
             self._grid = self._learn_grid(Budget.of(config))
         except BaseException:
@@ -149,13 +153,15 @@ class AudioReader:
         rate_hz = frames[0].sample_rate
         if not 0 < rate_hz <= _MAX_RATE_HZ:
             raise Dropped(Reason.AUDIO_UNREADABLE, "the sample rate is out of bounds", rate_hz)
+        if self._index is not None:
+            self._index.restart()
         return FrameGrid.of(
             Clock.of(self._container, self._stream),
             rate_hz,
             cast(int, frames[0].pts),
             [frame.samples for frame in frames],
             codec=self._stream.codec_context.name,
-            container=self._container.format.name,
+            container="" if self._index is not None and self._index.is_exact else self._container.format.name,
         )
 
     def _whole(self, first: int, last: int, budget: Budget) -> tuple[Mixed, int, float | None]:
@@ -257,6 +263,8 @@ class AudioReader:
         place, places, is_after_damage = None, 0, False
         is_torn, torn_until, end = False, -(2**63), None
         after_loss = round(_AFTER_LOSS_S / (self._stream.time_base or 1))
+        if self._index is not None:
+            self._index.restart()
         while True:
             budget.spend()
             try:
@@ -271,6 +279,10 @@ class AudioReader:
                 return
             if packet is None:
                 return
+            is_lost = self._loss.is_in(memoryview(cast(Any, packet)))
+            if self._index is not None:
+                self._index.restamp(packet)
+                is_lost |= self._index.is_after_loss
             # Only the first packet of a place in the file has a time stamp there; FFmpeg adds up those of the others,
             # with what is damaged.
             pos = packet.pos
@@ -284,7 +296,7 @@ class AudioReader:
                 )
                 is_torn = self._lost is not None and self._lost.is_torn(cast(int, pos), is_gap)
             end = None if packet.pts is None else packet.pts + (packet.duration or 0)
-            if is_torn and packet.pts is not None:
+            if (is_torn or is_lost) and packet.pts is not None:
                 torn_until = packet.pts + after_loss
             if from_pts is not None:
                 if packet.pts is not None and packet.pts < from_pts:

@@ -85,7 +85,7 @@ class Film(AbstractContextManager["Film"]):
             raise
         is_listed = self._container.format.name in LISTED_DEMUXERS
         self._listed = self._table if is_listed else None
-        self._video = VideoReader(self._container, self._stream, clock, self._listed, length_s)
+        self._video = VideoReader(path, self._container, self._stream, clock, self._listed, length_s)
         self._converter = FrameConverter(colours, self.crop)
 
     @property

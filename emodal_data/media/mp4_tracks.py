@@ -3,8 +3,10 @@
 Not sure are tracks of pieces, of several codings, of a coarse clock.
 """
 
+import io
 import math
 import struct
+import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import dropwhile, islice
@@ -30,6 +32,7 @@ _TRACKS = {b"vide": "picture", b"soun": "sound"}
 _CAN_CHANGE = (b"avc1", b"avc3", b"hvc1", b"hev1")
 #: More of an edit list or of descriptions is not read: a film has a handful of pieces.
 _MAX_BYTES = 2**16
+_MAX_HEADER_BYTES = 2**26
 #: The times of more frames are not read.
 _MAX_FRAMES = 2**22
 
@@ -45,15 +48,15 @@ def check_tracks(path: Path) -> None:
     - pictures that are not stored in the order in which they are shown lie on fewer ticks (8.6.1): some share a time
       stamp, and nothing says which of them is on screen.
     """
-    with path.open("rb") as file:
-        for track in _tracks(file, path.stat().st_size):
+    with _opened(path) as file:
+        for track in _tracks(file):
             _check_track(file, track)
 
 
 def clean_aperture(path: Path, track_id: int) -> tuple[int, int, int, int]:
     """Pixels of a picture's top, bottom, left and right that its first description cuts off (clap, 12.1.4)."""
-    with path.open("rb") as file:
-        for track in _tracks(file, path.stat().st_size):
+    with _opened(path) as file:
+        for track in _tracks(file):
             file.seek(track.get(b"tkhd", (0, 0))[0])
             head = file.read(24)
             if head and int.from_bytes(head[20:24] if head[0] else head[12:16], "big") == track_id:
@@ -85,9 +88,36 @@ def _margins(cut: Fraction, offset: Fraction) -> tuple[int, int]:
     return math.floor(cut / 2 + offset), math.floor(cut / 2 - offset)
 
 
-def _tracks(file: BinaryIO, size: int) -> Iterator[Places]:
+def _opened(path: Path) -> BinaryIO:
+    """The film, or its header alone if that is compressed, as QuickTime once wrote it (QuickTime File Format, cmov)."""
+    file = path.open("rb")
+    try:
+        for name, end in boxes(file, 0, _size(file)):
+            if name == b"moov":
+                packed = _places(file, *_places(file, file.tell(), end).get(b"cmov", (0, 0))).get(b"cmvd")
+                if packed is None:
+                    break
+                file.seek(packed[0] + 4)
+                header = zlib.decompressobj().decompress(
+                    file.read(packed[1] - file.tell()), _MAX_HEADER_BYTES
+                )
+                file.close()
+                return io.BytesIO(header)
+    except zlib.error:
+        pass  # FFmpeg does not read it either
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _size(file: BinaryIO) -> int:
+    return file.seek(0, io.SEEK_END)
+
+
+def _tracks(file: BinaryIO) -> Iterator[Places]:
     """The boxes of each track of the first moov: others are ignored, and there may be many fragments after it."""
-    for name, end in boxes(file, 0, size):
+    for name, end in boxes(file, 0, _size(file)):
         if name == b"moov":
             for inner, inner_end in boxes(file, file.tell(), end):
                 if inner == b"trak":

@@ -1,9 +1,8 @@
 """The packets of one picture track from any time on, with the time stamps that reading the whole film gives them."""
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import attrgetter
+from pathlib import Path
 from typing import Any, cast
 
 import av
@@ -12,8 +11,10 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from emodal_data.media.avi_index import AviIndex
 from emodal_data.media.clock import Clock
 from emodal_data.media.guard import Budget, refuse_passing, timed_out
+from emodal_data.media.lost_data import LostData
 from emodal_data.media.packet_table import PacketTable
 from emodal_data.media.seeking import has_index, seek_before
 
@@ -21,18 +22,33 @@ from emodal_data.media.seeking import has_index, seek_before
 _GO_ON_S = 4.0
 #: AVI shows a frame as many frames after its packet as the decoder delays it; no decoder delays more than 16.
 _AVI_DELAY_FRAMES = 16
-#: Bytes between the place of a chunk of AVI and that of its data.
-_CHUNK_HEAD_BYTES = 8
-#: Start code of a picture of MPEG-4, its type for B-frames (ISO/IEC 14496-2, 6.2.5), and where a picture begins.
+#: Start code of a picture of MPEG-4, its type for B-frames (ISO/IEC 14496-2, 6.2.5), and within which bytes it begins.
 _VOP, _B_VOP, _VOP_WITHIN = b"\0\0\1\xb6", 2, 64
+
+
+def _vop_type(packet: "Packet[VideoStream]") -> int | None:
+    """The type of a picture of MPEG-4, 0 for one that needs no other; None if no picture is found."""
+    head = bytes(memoryview(cast(Any, packet))[:_VOP_WITHIN])
+    at = head.find(_VOP)
+    return head[at + 4] >> 6 if 0 <= at < len(head) - 4 else None
 
 
 class PacketSource:
     """Seeks and reads packets. table: of a container in which packets must be looked up, see packet_table.py."""
 
     def __init__(
-        self, container: InputContainer, stream: VideoStream, clock: Clock, table: PacketTable | None
+        self,
+        path: Path,
+        container: InputContainer,
+        stream: VideoStream,
+        clock: Clock,
+        table: PacketTable | None,
     ) -> None:
+        self._loss = LostData(path, container, stream.codec_context.name)
+        # Since the last seek: the latest time stamp and the last dts, and the latest time stamps before lost data.
+        self._latest: int | None = None
+        self._last_dts: int | None = None
+        self._lost_after: list[int] = []
         self.stamps = FrameStamps.of(container, stream, clock)
         self._container = container
         self._stream = stream
@@ -46,11 +62,7 @@ class PacketSource:
         # After a seek: True up to the keyframe, False up to the next reference frame, then None. Of MPEG-4 only.
         self._awaits_keyframe: bool | None = None
         # In AVI the index says which packets are keyframes; FFmpeg calls all of H.263 so.
-        is_avi = container.format.name == "avi"
-        self._index = stream.index_entries if is_avi else None
-        self._keyframes = {e.timestamp for e in stream.index_entries if e.is_keyframe} if is_avi else None
-        # Ticks by which time stamps of AVI are late after a seek; None: not known yet.
-        self._late: int | None = 0
+        self._index = AviIndex(stream) if container.format.name == "avi" else None
 
     def _decode_first(self) -> None:
         """Decode the film's first packet, which alone has the palette: a seek throws it away."""
@@ -83,7 +95,11 @@ class PacketSource:
         else:
             found = self._seek_listed(self._table, from_pts)
         self._packets = self._container.demux(self._stream) if found else None
-        self._late = None
+        self._loss.restart()
+        self._latest = self._last_dts = None
+        self._lost_after.clear()
+        if self._index is not None:
+            self._index.restart()
         self._awaits_keyframe = True if self._is_mpeg4 else None
 
     def decoder_was_reset(self) -> None:
@@ -128,29 +144,48 @@ class PacketSource:
             elif not packet.size and packet.pts is not None:
                 continue  # the frame before is shown on (Theora); for a decoder it would be the end
             elif self._table is None or not packet.size or self._is_listed(self._table, packet):
-                if self._keyframes and packet.size:
-                    self._restamp(packet)
-                    packet.is_keyframe = packet.dts in self._keyframes
+                if packet.size:
+                    self._note_loss(packet)
+                if self._is_mpeg4 and packet.is_keyframe and _vop_type(packet):
+                    packet.is_keyframe = False  # whatever the container says
                 if self._is_leading(packet):
                     continue
                 self.stamps.packet_read(packet)
                 return packet
         return None
 
-    def _restamp(self, packet: "Packet[VideoStream]") -> None:
-        """Give a packet of AVI the time stamp that its index has for it.
+    def is_lost(self, shown_pts: int, target: int) -> bool:
+        """Whether pictures are lost between a frame and a later time, so that the frame only seems to be on screen."""
+        is_held = target >= shown_pts + self.stamps.frame_ticks
+        return is_held and any(shown_pts <= latest for latest in self._lost_after)
 
-        Where nothing changed on screen, chunks are empty. After a seek FFmpeg counts those before the packet twice.
-        """
-        if self._late is None:
-            self._late = 0
-            place = (packet.pos or 0) - _CHUNK_HEAD_BYTES
-            at = bisect_left(cast("Sequence[Any]", self._index), place, key=attrgetter("pos"))
-            if self._index is not None and at < len(self._index) and self._index[at].pos == place:
-                self._late = (packet.dts or 0) - self._index[at].timestamp
-        if self._late:
-            packet.dts = None if packet.dts is None else packet.dts - self._late
-            packet.pts = None if packet.pts is None else packet.pts - self._late
+    def _note_loss(self, packet: "Packet[VideoStream]") -> None:
+        """Put a packet's time stamps right, and mark it if it is damaged, or needs what is lost before it."""
+        data = memoryview(cast(Any, packet))
+        is_after_loss = self._loss.is_before(packet.pos, data, self._is_gap(packet))
+        is_torn = self._loss.is_in(data)
+        if self._index is not None:
+            is_torn |= not self._index.restamp(packet)
+            is_after_loss = self._index.is_after_loss
+            packet.is_keyframe = self._index.is_keyframe(packet)
+        if is_after_loss and self._latest is not None:
+            self._lost_after.append(self._latest)
+        # Most decoders do not say so. A keyframe needs nothing of what is lost.
+        if is_torn or (is_after_loss and not packet.is_keyframe):
+            packet.is_corrupt = True
+        self._last_dts = packet.dts
+        stamp = packet.dts if packet.pts is None or self.stamps.by_dts else packet.pts
+        if stamp is not None:
+            self._latest = stamp if self._latest is None else max(self._latest, stamp)
+
+    def _is_gap(self, packet: "Packet[VideoStream]") -> bool:
+        """Whether more than one frame's time lies between a packet and those before it."""
+        step = self.stamps.frame_ticks * 1.5
+        if self._last_dts is not None and packet.dts is not None and packet.dts > self._last_dts + step:
+            return True
+        # Matroska has no dts, and FFmpeg guesses them.
+        is_shown = packet.is_keyframe and packet.pts is not None and self._latest is not None
+        return is_shown and cast(int, packet.pts) > cast(int, self._latest) + step
 
     def _is_leading(self, packet: "Packet[VideoStream]") -> bool:
         """Whether a B-frame of MPEG-4 belongs to a reference frame that the decoder has not seen.
@@ -163,9 +198,7 @@ class PacketSource:
         if self._awaits_keyframe:  # no keyframe yet
             self._awaits_keyframe = not packet.is_keyframe
             return False
-        head = bytes(memoryview(packet)[:_VOP_WITHIN])
-        at = head.find(_VOP)
-        is_b = 0 <= at < len(head) - 4 and head[at + 4] >> 6 == _B_VOP
+        is_b = _vop_type(packet) == _B_VOP
         if not is_b:
             self._awaits_keyframe = None
         return is_b

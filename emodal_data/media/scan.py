@@ -45,7 +45,7 @@ def scan(
         context = cast(Any, stream.codec_context)
         context.options = {**context.options, "skip_loop_filter": "all"}
         clock = Clock.of(container, stream)
-        source = PacketSource(container, stream, clock, table)
+        source = PacketSource(path, container, stream, clock, table)
         for pts, frame in _frames_from(source, clock.pts_at(start_s), config):
             t_s = float(clock.seconds(pts))
             if t_s >= end_s:

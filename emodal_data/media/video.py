@@ -6,6 +6,7 @@ The result depends only on the file and the time, not on earlier calls.
 from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import av
@@ -60,6 +61,7 @@ class VideoReader:
 
     def __init__(
         self,
+        path: Path,
         container: InputContainer,
         stream: VideoStream,
         clock: Clock,
@@ -72,7 +74,7 @@ class VideoReader:
         self._length_s = length_s
         self._clock = clock
         self._table = table
-        self._source = PacketSource(container, stream, clock, table)
+        self._source = PacketSource(path, container, stream, clock, table)
         self._shapes = PixelShapes(container, stream)
         self._can_skip = stream.codec_context.name in _SKIPPING_DECODERS and self._source.can_skip
         # AVI in Matroska, MPEG-TS and others have no avcC.
@@ -93,6 +95,9 @@ class VideoReader:
         self._is_ascending = True
         # The latest time stamp of the frames before one with an earlier or the same time stamp.
         self._back_pts: int | None = None
+        # Damaged frames before each packet, and before the last keyframe that was shown.
+        self._damage: dict[int, int] = {}
+        self._healed = 0
         self._at_keyframe = False
         # H.264 may refresh the picture bit by bit: until a decoder that begins there has caught up, it gives no frames,
         # and the next ones may be damaged. Where the decoder began, until its first frame; whether that came later.
@@ -118,6 +123,8 @@ class VideoReader:
             if first_s is not None and t_s < first_s:
                 raise Dropped(Reason.SPAN_OUTSIDE_FILM, f"the picture starts at {first_s:.3f} s", t_s)
             raise Dropped(Reason.FRAME_UNREADABLE, f"no frame can be decoded at {t_s:.3f} s", t_s)
+        if self._source.is_lost(decoded.pts, target):
+            raise Dropped(Reason.FRAME_UNREADABLE, f"the picture at {t_s:.3f} s is lost from the file", t_s)
         is_last = (
             self._source.has_ended and not self._pending
             if self._wanted is None
@@ -233,7 +240,7 @@ class VideoReader:
                     self._twice.discard(shown.pts)
                 else:
                     self._due.discard(shown.pts)
-                shown.corrupt_frames = self._corrupt
+                shown.corrupt_frames = self._corrupt - self._damage_before(shown)
                 if self._current is not None and shown.pts <= self._current.pts:
                     self._back_pts = self._current.pts
                 if self._current is None or shown.pts >= self._current.pts:
@@ -263,6 +270,8 @@ class VideoReader:
             context.flush_buffers()
             self._source.decoder_was_reset()
             self._forget()
+        if pts is not None:
+            self._damage[pts] = self._corrupt
         if self._is_fresh and packet.is_keyframe:
             self._is_fresh = False
             self._began_pts = pts if self._is_h264 and not packet.is_discard else None
@@ -295,6 +304,14 @@ class VideoReader:
             if stamp is not None:
                 self._pending.append(DecodedFrame(frame, stamp, 0, shape))
 
+    def _damage_before(self, shown: DecodedFrame) -> int:
+        """Damaged frames that a frame does not depend on, because they came before its keyframe."""
+        own_pts = shown.frame.pts
+        before = 0 if own_pts is None else self._damage.pop(own_pts, 0)
+        if shown.frame.key_frame and len(self._steps_back_s) > 1:
+            self._healed = before
+        return self._healed
+
     def _check_first(self, pts: int | None) -> None:
         """Note whether the first frame of a decoder is the one with which it began. Leading B-frames may precede it."""
         began, self._began_pts = self._began_pts, None
@@ -313,6 +330,8 @@ class VideoReader:
         self._due.clear()
         self._twice.clear()
         self._current, self._corrupt, self._back_pts = None, 0, None
+        self._damage.clear()
+        self._healed = 0
 
     def _first_s(self) -> float | None:
         start = self._stream.start_time

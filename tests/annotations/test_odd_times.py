@@ -1,12 +1,13 @@
 """Columns that look like times and are read as something else are refused or reported."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from emodal_data.annotations import read_annotations
-from emodal_data.core.config import TableConfig
+from emodal_data.core.config import TableConfig, TableFile
 from emodal_data.core.errors import InputError
 
 WHOLE = TableConfig(columns={"start": "=", "end": "="})
@@ -94,3 +95,84 @@ def test_times_whose_column_or_digits_say_another_unit_are_reported(tmp_path: Pa
         path.write_text("\n".join(["film,start,end,label", *lines]), encoding="utf-8")
         counted = f"{path}: the last digits of 40 times are all below {30 if limit == 25 else 60}, as in '"
         assert read_annotations(path).attrs["warnings"] == ((counted + told,) if told else ())
+
+
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [
+        ("start_min", "write seconds if it counts minutes"),
+        ("Begin (minutes)", "write seconds if it counts minutes"),
+        ("startframe", 'set table.unit = "frames" if it counts frames'),
+        ("StartSample", "write seconds if it counts samples"),
+        ("start_us", "write seconds if it counts microseconds"),
+        ("start_percent", "write seconds if it counts percent"),
+        ("start_days", 'set table.unit = "days" if it counts days'),
+        ("t_min", None),  # beside t_max
+        ("start_sec", None),
+    ],
+)
+def test_every_unit_in_the_name_of_a_column_of_times_is_reported(
+    name: str, counted: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"film,{name},t_max,label\na,1.5,2.5,sad\n", encoding="utf-8")
+    end = "t_max" if name == "t_min" else "=2.5"
+    told = read_annotations(path, TableConfig(columns={"start": name, "end": end})).attrs["warnings"]
+    assert told == ((f"{path}: column {name!r} is read in seconds: {counted}",) if counted else ())
+
+
+def clock_table(times: Iterable[str]) -> str:
+    return "film,start,end,label\n" + "".join(f"a,{time},,sad\n" for time in times)
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (
+            [f"0:{n:02}:{n * 7 % 25:02}" for n in range(30)],
+            "if they count frames, as in 00:01:02:06, write all",
+        ),
+        ([f"0:00:{n:02}" for n in range(30)], None),  # short films
+        ([f"0:{n:02}:{n * 7 % 60:02}" for n in range(30)], None),
+        ([f"{n:02}:{n * 7 % 60:02}:00" for n in range(12)], "all times are whole minutes, as in '11:17:00'"),
+        ([f"{n}:00" for n in range(12)], None),  # minutes and seconds
+        ([str(n / 86400) for n in range(9, 29)], 'set table.unit = "days" if they are a spreadsheet'),
+        ([str(n / 10) for n in range(20)], None),
+    ],
+)
+def test_clock_times_that_a_spreadsheet_or_an_editor_counts_otherwise_are_reported(
+    times: list[str], told: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(clock_table(times), encoding="utf-8")
+    warnings = read_annotations(path).attrs["warnings"]
+    assert len(warnings) == (told is not None)
+    assert told is None or told in warnings[0]
+
+
+def test_labels_and_times_side_by_side_are_not_lost_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("film,start,end,label,label_2,label 3,row2\na,1,2,sad,happy,sad,4\n", encoding="utf-8")
+    assert read_annotations(path).attrs["warnings"] == (
+        f"{path}: of 'label' and 'label_2', 'label 3' only the first is read: if all hold labels or times, name the "
+        "file once for each of them in table.files",
+    )
+    files = [
+        TableFile(path="t.csv", columns={"label": name, "annotator": f"={name}"})
+        for name in ("label", "label_2", "label 3")
+    ]
+    rows = read_annotations(tmp_path, TableConfig(files=files))
+    assert rows["label"].tolist() == ["sad", "happy", "sad"]
+    assert rows.attrs["warnings"] == ()
+
+
+def test_records_within_json_lines_are_no_votes_for_whole_files(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"film": "a", "label": "sad", "parts": [{"start": 1, "end": 2}]}\n', encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"column 'parts' holds lists of records: map columns in it, such as"
+    ):
+        read_annotations(path)
+    columns = {"start": "parts.start", "end": "parts.end"}
+    rows = read_annotations(path, TableConfig(columns=columns))
+    assert rows[["start_s", "end_s"]].to_numpy().tolist() == [[1.0, 2.0]]

@@ -7,6 +7,7 @@ import itertools
 import re
 import struct
 import subprocess
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -394,6 +395,16 @@ def test_mp4_of_several_pieces_or_of_another_speed_is_refused(
         assert alone(path, 0.5) == 12
         return
     assert_uncertain(path, f"an edit list makes the picture {reason}: its times are not")
+    data = path.read_bytes()
+    start = data.index(b"moov") - 4
+    packed, size = zlib.compress(data[start:]), struct.pack(">I", len(data) - start)
+    header = atom("moov", atom("cmov", atom("dcom", b"zlib") + atom("cmvd", size + packed)))
+    path.with_suffix(".mov").write_bytes(data[:start] + header)  # as QuickTime compressed it
+    assert_uncertain(path.with_suffix(".mov"), reason)
+
+
+def atom(name: str, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), name.encode()) + content
 
 
 @pytest.mark.parametrize(
@@ -454,6 +465,17 @@ def test_keyframes_of_matroska_that_are_none_are_not_sought(tmp_path: Path) -> N
     data, count = blocks.subn(lambda found: found[0][:-1] + b"\x80", path.read_bytes())
     assert count == 96  # of 100 frames, 25 apart
     path.write_bytes(data)
+    assert wrong_answers(path, {k / FPS + 0.02: k for k in range(0, 100, 7)}) == NONE_WRONG
+
+
+def test_keyframes_of_mpeg4_that_only_its_mp4_calls_so_are_not_sought(tmp_path: Path) -> None:
+    path = make_film(tmp_path, Recipe(video="mpeg4", audio=None))
+    data = path.read_bytes()
+    at = data.index(b"stss") + 12
+    count = int.from_bytes(data[at - 4 : at], "big")
+    keyframes = struct.unpack(f">{count}I", data[at : at + 4 * count])
+    assert keyframes == (1, 26, 50, 74, 98)
+    path.write_bytes(data[:at] + struct.pack(">5I", 1, 29, 53, 77, 99) + data[at + 20 :])
     assert wrong_answers(path, {k / FPS + 0.02: k for k in range(0, 100, 7)}) == NONE_WRONG
 
 
