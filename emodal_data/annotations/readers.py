@@ -228,8 +228,8 @@ def _read_rows(file: AnnotationFile, suffix: str, config: TableConfig) -> pd.Dat
         return table
     table = table_of_rows(path, rows, file.form, block)
     odd += unmapped_times(path, table, is_meant=bool({"start", "end"} & file.form.columns.keys()))
-    mapped = {source for other in config.files for source in other.columns.values()}
-    odd += columns_side_by_side(path, table, file.form.columns, mapped)
+    elsewhere = {source for other in config.files for source in other.columns.values()}
+    odd += columns_side_by_side(path, table, file.form.columns, elsewhere)
     table = with_times(table, config, is_semicolon, may_be_whole=True)
     times = odd_times(path, table, file.form.columns, config.unit)
     table.attrs["warnings"] = (*table.attrs.get("warnings", ()), *times, *odd)

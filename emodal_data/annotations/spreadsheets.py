@@ -3,7 +3,7 @@
 import datetime
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
@@ -27,6 +27,8 @@ _MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell ref="([A-Z]+)(\d+):[A-Z]+(\d+
 _HIDDEN_ROW: Final = re.compile(rb'<(?:\w+:)?row [^<>]*\bhidden="(?:1|true)"[^<>]*>(?=<(?:\w+:)?c )')
 #: A cell with content, in the XML of a sheet.
 _FILLED_CELL: Final = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"(?:>|[^<>]*[^/<>]>)')
+#: Row and style of a cell with content, in the XML of a sheet.
+_STYLED_CELL: Final = re.compile(rb'<(?:\w+:)?c r="[A-Z]{1,3}(\d{1,7})" s="(\d+)"(?:>|[^<>]*[^/<>]>)')
 _CELL_NAME: Final = re.compile(r"([A-Z]+)(\d+)")
 
 
@@ -84,6 +86,9 @@ def _sheet_oddities(
     if hidden := len(_HIDDEN_ROW.findall(content)):
         found = counted(hidden, "hidden row is", "hidden rows are")
         yield f"{path}: {found} read like all others: delete what is not meant"
+    if struck := _struck_rows(path, content):
+        found = counted(struck, "row is", "rows are")
+        yield f"{path}: {found} struck through and read like all others: delete what is not meant"
     others = [other for other in _shown(book) if other != name and any(_first_rows(book, other))]
     if others and form.sheet is None:
         yield f"{path}: only sheet {name!r} is read, not {', '.join(map(repr, others))}: see table.sheet"
@@ -199,8 +204,7 @@ def _odd_cells(path: Path, content: bytes) -> tuple[dict[tuple[int, int], str], 
     """
     formulas: dict[tuple[int, int], str] = {}
     without_seconds: set[tuple[int, int]] = set()
-    with zipfile.ZipFile(path) as book:
-        styles = _styles_without_seconds(book)
+    styles = _styles(path, _without_seconds)
     if not styles and b"<f" not in content and b't="e"' not in content:
         return formulas, without_seconds
     for cell in ElementTree.fromstring(content).iter():
@@ -230,11 +234,30 @@ def _part_of(book: zipfile.ZipFile, sheet: str) -> str:
     raise KeyError(sheet)
 
 
-def _styles_without_seconds(book: zipfile.ZipFile) -> frozenset[str]:
-    """The numbers of cell styles whose number format shows hours and minutes without seconds."""
-    if "xl/styles.xml" not in book.namelist():
-        return frozenset()
-    root = ElementTree.fromstring(book.read("xl/styles.xml"))
+def _struck_rows(path: Path, content: bytes) -> int:
+    """How many rows of a sheet have a cell with content that is struck through."""
+    styles = _styles(path, _struck)
+    if not styles:
+        return 0
+    return len({cell[1] for cell in _STYLED_CELL.finditer(content) if cell[2].decode() in styles})
+
+
+def _styles(
+    path: Path, are_meant: Callable[[ElementTree.Element], Callable[[ElementTree.Element], bool]]
+) -> frozenset[str]:
+    """The numbers of the cell styles of a workbook that are meant."""
+    with zipfile.ZipFile(path) as book:
+        if "xl/styles.xml" not in book.namelist():
+            return frozenset()
+        root = ElementTree.fromstring(book.read("xl/styles.xml"))
+    is_meant = are_meant(root)
+    return frozenset(
+        str(number) for number, style in enumerate(root.iterfind("{*}cellXfs/*")) if is_meant(style)
+    )
+
+
+def _without_seconds(root: ElementTree.Element) -> Callable[[ElementTree.Element], bool]:
+    """Whether a style shows hours and minutes without seconds."""
     codes = {
         element.get("numFmtId"): _NOT_SHOWN.sub("", element.get("formatCode", "")).lower()
         for element in root.iter()
@@ -242,12 +265,17 @@ def _styles_without_seconds(book: zipfile.ZipFile) -> frozenset[str]:
     }
     formats = {name for name, code in codes.items() if "h" in code and "m" in code and "s" not in code}
     formats |= {str(number) for number in _BUILT_IN_WITHOUT_SECONDS}
-    styles = root.find("{*}cellXfs")
-    return frozenset(
+    return lambda style: style.get("numFmtId") in formats
+
+
+def _struck(root: ElementTree.Element) -> Callable[[ElementTree.Element], bool]:
+    """Whether a style strikes its text through."""
+    fonts = {
         str(number)
-        for number, style in enumerate(styles if styles is not None else ())
-        if style.get("numFmtId") in formats
-    )
+        for number, font in enumerate(root.iterfind("{*}fonts/*"))
+        if (strike := font.find("{*}strike")) is not None and strike.get("val", "1") not in ("0", "false")
+    }
+    return lambda style: style.get("fontId") in fonts
 
 
 def _column_number(letters: str) -> int:

@@ -42,7 +42,9 @@ class LostData:
         self._goes_on = name.startswith(_GOING_ON)
         self._is_in_pages = name in _IN_PAGES
         self._block = _BLOCK_OF_PACKS if name == "asf" else _BLOCK
-        self._has_pcm = any(s.name.startswith("pcm_") for s in container.streams.audio if can_decode(s))
+        self._has_pcm = any(
+            s.codec_context.name.startswith("pcm_") for s in container.streams.audio if can_decode(s)
+        )
         self._end: int | None = None
 
     def restart(self) -> None:

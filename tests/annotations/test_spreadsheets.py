@@ -6,6 +6,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+from openpyxl.styles import Font
 
 from emodal_data.annotations import count_votes, read_annotations
 from emodal_data.core.config import TableConfig
@@ -165,6 +166,20 @@ def test_hidden_rows_are_read_and_counted_in_a_warning(tmp_path: Path) -> None:
     assert rows["start_s"].tolist() == [1, 3, 5]
     assert rows.attrs["warnings"] == (
         f"{path}: 2 hidden rows are read like all others: delete what is not meant",
+    )
+
+
+def test_rows_that_are_struck_through_are_read_and_counted_in_a_warning(tmp_path: Path) -> None:
+    path = book(tmp_path, HEADER, ["a", 1, 2, "sad"], ["a", 3, 4, "angry"], ["a", 5, 6, "sad"])
+    workbook = openpyxl.load_workbook(path)
+    for cell in (*workbook.active[3], workbook.active["E9"]):  # the last is empty
+        cell.font = Font(strike=True)
+    workbook.active["A2"].font = Font(bold=True)
+    workbook.save(path)
+    rows = read_annotations(path)
+    assert rows["start_s"].tolist() == [1, 3, 5]
+    assert rows.attrs["warnings"] == (
+        f"{path}: 1 row is struck through and read like all others: delete what is not meant",
     )
 
 
