@@ -1,11 +1,11 @@
-"""Trains and judges the network behind `view_score`, in steps that keep their results in a folder.
+"""Trains and judges the networks behind `view_score`, in steps that keep their results in a folder.
 
     python benchmarks/view_score.py scenes FOLDER/scenes-1.npz PHOTOS... --seed 1
     python benchmarks/view_score.py pictures FOLDER/pictures-0.npz FOLDER/scenes-*.npz --fold 0 --seed 1
-    python benchmarks/view_score.py train FOLDER/pictures-[1234].npz --model FOLDER/without-0.tflite
+    python benchmarks/view_score.py train FOLDER/pictures-[1234].npz --model FOLDER/without-0.tflite --seed 1
     python benchmarks/view_score.py judge FOLDER/scenes-*.npz --models FOLDER/without-*.tflite
         --earlier emodal_data/face/view_score.tflite --known PERSON...
-    python benchmarks/view_score.py train FOLDER/pictures-*.npz --model emodal_data/face/view_score_deep.tflite
+    python benchmarks/view_score.py train FOLDER/pictures-*.npz --model emodal_data/face/view_score_wide.tflite --seed 1
 
     python benchmarks/view_score.py real PHOTOS...
 
@@ -18,8 +18,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import cv2
 import numpy as np
@@ -47,10 +45,27 @@ from tests.face.rendered import Actor
 #: Where eyes and mouth lie in a frontal picture, and x and y of its pixels, (2, 128, 128).
 EYES_Y, MOUTH_Y = 25, 77
 PLACES = np.stack(np.meshgrid(np.arange(128.0), np.arange(128.0)))
+#: What is painted on frontal views, each as often as it is named.
+COVERS = ("hand", "hand", "head", "ellipse", "polygon", "half", "strands", "bottom", "top", "microphone")
+#: Kinds of the scenes that only train: all that are hard, those that are missed or lost most often several times.
+HARD = (
+    *("microphone", "other head", "hand at the cheek", "hand at the brow", "tongue", "half in shadow"),
+    *("microphone", "other head", "hand at the mouth", "beard", "make-up", "cup", "hair"),
+    *(
+        "microphone",
+        "other head",
+        "hand at the eye",
+        "telephone",
+        "wide open mouth",
+        "bowed or raised",
+        "clear",
+    ),
+    *("hair at the edge", "crooked mouth", "dark glasses", "hand at the cheek", "hand at the brow"),
+)
 #: All gates but the one that is trained.
 OTHER_GATES = FaceConfig(min_view_score=0.0)
 LEAST = FaceConfig().min_view_score
-SCENES, PICTURES, EPOCHS = 600, 6000, 8
+SCENES, PICTURES, STEPS = 600, 6000, 2200
 #: People are split into this many folds; two faces whose embeddings are nearer than this are one person.
 FOLDS, SAME_PERSON = 5, 0.55
 PHOTOS, FILMS = (".jpg", ".png"), (".mpg", ".mp4")
@@ -119,13 +134,13 @@ def _cut_out(photo: np.ndarray, box: tuple[float, float, float, float]) -> np.nd
     return cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def write_scenes(file: Path, folders: list[Path], seed: int, count: int) -> None:
+def write_scenes(file: Path, folders: list[Path], seed: int, count: int, kinds: tuple[str, ...]) -> None:
     """For each scene: kind, person, fold, frontal picture and truth, broken (1, 0; -1 between), reason of a gate."""
     backend, rng = create_backend("embedded"), np.random.default_rng(seed)
     people, folds = people_in(folders)
     rows = []
     for number in range(count):
-        kind, person = KINDS[number % len(KINDS)], int(rng.integers(len(people)))
+        kind, person = kinds[number % len(kinds)], int(rng.integers(len(people)))
         actor = people[person][int(rng.integers(len(people[person])))]
         scene = draw_scene(actor, kind, rng)
         image, broken, reason = np.zeros_like(scene.truth), -1, ""
@@ -166,11 +181,11 @@ class Pictures:
     def draw(self) -> tuple[np.ndarray, bool]:
         rng = self.rng
         choice = rng.random()
-        if choice < 0.22:
+        if choice < 0.16:
             return self._varied(self._one(self.broken)), True
-        if choice < 0.34:
+        if choice < 0.4:
             return self._varied(self.seen_torn(self._dressed(self._mixed()))), True
-        if choice < 0.5:
+        if choice < 0.53:
             while True:
                 image, covered = self._covered(self._dressed(self._mixed()))
                 if covered >= 0.07:
@@ -349,22 +364,7 @@ class Pictures:
     def _covered(self, image: np.ndarray) -> tuple[np.ndarray, float]:
         """The picture with something before the face, perhaps mirrored; and the share of the core that it covers."""
         rng = self.rng
-        kind = str(
-            rng.choice(
-                [
-                    "hand",
-                    "hand",
-                    "hand",
-                    "ellipse",
-                    "polygon",
-                    "half",
-                    "strands",
-                    "bottom",
-                    "top",
-                    "microphone",
-                ]
-            )
-        )
+        kind = str(rng.choice(COVERS))
         if kind == "strands":
             image, cover = self._strands(image)
         else:
@@ -485,6 +485,20 @@ class Pictures:
             place, size = rng.uniform([5, 20], [123, 125]).astype(int), rng.uniform(10, [40, 45]).astype(int)
             cv2.ellipse(mask, tuple(place), tuple(size), rng.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA)
             return [mask]
+        if kind == "microphone":
+            place, radius = rng.normal([64, MOUTH_Y + 12], [12, 10]), rng.uniform(8, 16)
+            end = place + np.array([rng.uniform(-30, 30), 80])
+            ends = [tuple(np.round(point).astype(int).tolist()) for point in (place, end)]
+            cv2.line(mask, *ends, 255, max(1, int(radius * rng.uniform(0.5, 1))), cv2.LINE_AA)
+            size = int(radius), int(radius * rng.uniform(1, 1.4))
+            cv2.ellipse(mask, ends[0], size, rng.uniform(-25, 25), 0, 360, 255, -1, cv2.LINE_AA)
+            return [mask]
+        if kind == "head":
+            place = 64 + rng.choice([-1, 1]) * rng.uniform(58, 110), rng.uniform(45, 100)
+            x, y = np.round(place).astype(int).tolist()
+            cv2.ellipse(mask, (x, y), (55, 75), 0, 0, 360, 255, -1, cv2.LINE_AA)
+            cv2.rectangle(mask, (x - 66, y + 58), (x + 66, 127), 255, -1)
+            return [mask]
         if kind == "polygon":
             corners = int(rng.integers(3, 8))
             angle, radius = np.sort(rng.uniform(0, 2 * np.pi, corners)), rng.uniform(10, 38, corners)
@@ -541,42 +555,17 @@ def write_pictures(file: Path, scenes: list[Path], fold: int, seed: int, count: 
     np.savez(file, inputs=inputs, whole=np.array([not broken for _, broken in rows]))
 
 
-def network_of(keras: ModuleType) -> Any:
-    """A picture's log-odds of being whole, from its normalised pixels."""
-    layers = keras.layers
+def train(
+    files: list[Path], model: Path, seed: int, steps: int, rate: float, start: Path | None, paint: bool
+) -> None:
+    """Trains a network on pictures; writes it for TensorFlow Lite, and its weights beside it."""
+    import torch
+    from view_network import as_tflite, trained
 
-    def convolved(x: Any, channels: int, stride: int) -> Any:
-        x = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False)(x)
-        return layers.BatchNormalization()(x)
-
-    x = view = layers.Input((64, 64, 1), batch_size=None)
-    for channels, is_deep in ((12, False), (24, False), (40, True), (56, True)):
-        x = layers.ReLU()(convolved(x, channels, 2))
-        if is_deep:
-            more = convolved(layers.ReLU()(convolved(x, channels, 1)), channels, 1)
-            x = layers.ReLU()(layers.Add()([x, more]))
-    x = layers.Dropout(0.4)(layers.Flatten()(x))
-    x = layers.Dropout(0.3)(layers.Dense(32, activation="relu")(x))
-    return keras.Model(view, layers.Dense(1)(x))
-
-
-def train(files: list[Path], model: Path, epochs: int) -> None:
-    """Trains the network; a command that was stopped goes on from its last epoch."""
-    import tensorflow as tf
-    from tensorflow import keras
-
-    keras.utils.set_random_seed(0)
     drawn = read_scenes(files)
-    inputs, whole = drawn["inputs"].astype(np.float32), drawn["whole"].astype(np.float32)
-    network = network_of(keras)
-    rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * (len(inputs) // 128))
-    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.02)
-    network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), loss)
-    backup = keras.callbacks.BackupAndRestore(str(model.with_suffix(".training")))
-    network.fit(inputs, whole, batch_size=128, epochs=epochs, verbose=2, callbacks=[backup])
-    export = keras.Sequential([keras.layers.Input(batch_shape=(1, 64, 64, 1)), network])
-    converter = tf.lite.TFLiteConverter.from_keras_model(export)
-    model.write_bytes(converter.convert())
+    network = trained(drawn["inputs"], drawn["whole"], seed, steps, rate, start, paint)
+    torch.save(network.state_dict(), model.with_suffix(".pt"))
+    model.write_bytes(as_tflite(network))
 
 
 def fitted_threshold(
@@ -588,10 +577,10 @@ def fitted_threshold(
     return float(max(needed, (needed + allowed) / 2))
 
 
-def judge(files: list[Path], models: list[Path], earlier: Path, known: list[int]) -> None:
-    """Prints the shares that the gates stop. Each view is scored by the network that trained without its fold.
+def judge(files: list[Path], models: list[list[Path]], earlier: Path, known: list[int]) -> None:
+    """Prints the shares that the gates stop. Each view is scored by the networks that trained without its fold.
 
-    Its log-odds and those of the earlier network are averaged; people that the earlier one knew are left out. The
+    Their log-odds and those of the earlier network are averaged; people that the earlier one knew are left out. The
     threshold of a fold is fitted to the views of the other folds, each scored in the same way.
     """
     scenes = read_scenes(files)
@@ -600,7 +589,8 @@ def judge(files: list[Path], models: list[Path], earlier: Path, known: list[int]
     passed, broken, kinds, folds = (scenes[name] for name in ("reason", "broken", "kind", "fold"))
     passed = passed == ""
     whole, bad = passed & (broken == 0), broken == 1
-    networks = [(Model(earlier.resolve()), Model(model.resolve())) for model in models]
+    groups = zip(*models, strict=True)
+    networks = [[Model(model.resolve()) for model in (earlier, *of_fold)] for of_fold in groups]
     odds = np.array(
         [log_odds(image, networks[fold]) for image, fold in zip(scenes["image"], folds, strict=True)]
     )
@@ -705,6 +695,7 @@ def main() -> None:
     scenes.add_argument("photos", type=Path, nargs="*")
     scenes.add_argument("--seed", type=int, required=True)
     scenes.add_argument("--count", type=int, default=SCENES)
+    scenes.add_argument("--hard", action="store_true", help="for training: the hard kinds more often")
     pictures = steps.add_parser("pictures")
     pictures.add_argument("file", type=Path)
     pictures.add_argument("scenes", type=Path, nargs="+")
@@ -714,21 +705,25 @@ def main() -> None:
     training = steps.add_parser("train")
     training.add_argument("files", type=Path, nargs="+")
     training.add_argument("--model", type=Path, required=True)
-    training.add_argument("--epochs", type=int, default=EPOCHS)
+    training.add_argument("--seed", type=int, required=True)
+    training.add_argument("--steps", type=int, default=STEPS)
+    training.add_argument("--rate", type=float, default=2e-3, help="of learning, at the first step")
+    training.add_argument("--paint", action="store_true", help="tear and cover whole pictures at each step")
+    training.add_argument("--start", type=Path, help="weights (.pt) of an earlier training to go on from")
     judging = steps.add_parser("judge")
     judging.add_argument("files", type=Path, nargs="+")
-    judging.add_argument("--models", type=Path, nargs=FOLDS, required=True)
+    judging.add_argument("--models", type=Path, nargs=FOLDS, action="append", required=True)
     judging.add_argument("--earlier", type=Path, required=True, help="the network that is averaged with them")
     judging.add_argument("--known", type=int, nargs="*", default=[], help="people that trained it, left out")
     real = steps.add_parser("real")
     real.add_argument("folders", type=Path, nargs="+")
     asked = parser.parse_args()
     if asked.step == "scenes":
-        write_scenes(asked.file, asked.photos, asked.seed, asked.count)
+        write_scenes(asked.file, asked.photos, asked.seed, asked.count, HARD if asked.hard else KINDS)
     elif asked.step == "pictures":
         write_pictures(asked.file, asked.scenes, asked.fold, asked.seed, asked.count)
     elif asked.step == "train":
-        train(asked.files, asked.model, asked.epochs)
+        train(asked.files, asked.model, asked.seed, asked.steps, asked.rate, asked.start, asked.paint)
     elif asked.step == "judge":
         judge(asked.files, asked.models, asked.earlier, asked.known)
     else:

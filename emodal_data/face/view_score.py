@@ -1,8 +1,9 @@
 """The score of a frontal picture: whether it shows a whole face, or one that is covered or torn.
 
-Two small networks look at the picture alone; the score is their mean. benchmarks/view_score.py trains the second on
-drawn faces behind hands, hair, microphones, cups, telephones and other heads, with beards, make-up, glasses, shadows,
-open mouths and tongues; the first saw fewer people and kinds. docs/benchmarks/2026-11-30-faces.md has their errors.
+Three small networks look at the picture alone; the score is their mean. benchmarks/view_score.py trains the third on
+drawn faces behind hands, hair, microphones, cups, telephones and other heads, torn ones, and whole ones with beards,
+make-up, glasses, shadows, open mouths and tongues; the others saw fewer people, kinds and pictures.
+docs/benchmarks/2026-11-30-faces.md has their errors.
 Landmarks found again in the picture and the difference of its halves tell far less: the mesh draws a likely face over
 a hand.
 """
@@ -18,15 +19,15 @@ import numpy.typing as npt
 from emodal_data.face.models import Model, Tensor, sigmoid
 from emodal_data.face.types import Picture
 
-_FILES = ("view_score.tflite", "view_score_deep.tflite")
+_FILES = ("view_score.tflite", "view_score_deep.tflite", "view_score_wide.tflite")
 #: Side of the network's input.
 _SIDE_PX = 64
 #: Gaussian scales, in pixels of the input, of the local mean and contrast that are taken out: what light does.
 _MEAN_PX, _CONTRAST_PX = 8.0, 12.0
 #: Contrast in gray levels that keeps noise in flat parts small; and the largest value of the input.
 _LEAST_CONTRAST, _LARGEST = 6.0, 3.0
-#: Added to the log-odds: with it, the gates stop about 95 % of the broken views of people unknown to the networks.
-_OFFSET = 2.5
+#: Added to the log-odds: with it, the gates stop about 96 % of the broken views of people unknown to the networks.
+_OFFSET = 2.3
 
 
 def view_score(image: Picture) -> float:
