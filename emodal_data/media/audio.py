@@ -279,7 +279,7 @@ class AudioReader:
                 return
             if packet is None:
                 return
-            is_lost = self._loss.is_in(memoryview(cast(Any, packet)))
+            is_lost = self._loss.is_in(packet.pos, memoryview(cast(Any, packet)))
             if self._index is not None:
                 self._index.restamp(packet)
                 is_lost |= self._index.is_after_loss

@@ -10,17 +10,18 @@ from av.container import InputContainer
 
 from emodal_data.media.guard import can_decode
 
-#: Codecs whose packets never hold so many zeros in a row, by their names as decoders. Others fill frames up with zeros,
-#: or store black as zeros.
-_WITHOUT_ZEROS: Final = frozenset(
+#: Codecs whose packets never begin with so many zeros, by their names as decoders. Others store black as zeros.
+_PICTURES: Final = frozenset(
     (
-        *("h264", "hevc", "vvc", "vp8", "vp9", "av1", "libdav1d", "theora", "mpeg4", "msmpeg4", "msmpeg4v2"),
-        *("wmv1", "wmv2", "h263", "flv", "aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "ac3", "eac3", "wmav2"),
+        *("h264", "hevc", "vvc", "vp8", "vp9", "av1", "libdav1d", "theora"),
+        *("mpeg4", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2", "h263", "flv"),
     )
-)  # fmt: skip
-_ZEROS, _STRIDE = bytes(1024), 512
-#: Fewer are enough at either end of a packet, and a shorter packet is lost if it is
-#: all zeros, unless it is this short.
+)
+_SOUNDS: Final = frozenset(("aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "ac3", "eac3", "wmav2"))
+#: Zeros within a packet of pictures; between its parts, of which the next begins with 0, 0, 1, they are padding
+#: (H.264, B.1), as in AVC-Intra. Sound of constant rate is filled up with zeros.
+_ZEROS, _STRIDE, _START_CODE_ENDS = bytes(1024), 512, 1
+#: Fewer are enough at either end of a packet, and a shorter packet is lost if it is all zeros, unless it is this short.
 _END, _SHORTEST = 256, 16
 #: Containers that go on behind what they do not know; in the last ones a packet begins where its page or pack does.
 _GOING_ON, _IN_PAGES = ("matroska", "flv", "mxf", "ogg", "asf"), ("ogg", "asf")
@@ -38,7 +39,8 @@ class LostData:
     def __init__(self, path: Path, container: InputContainer, codec: str) -> None:
         name = container.format.name
         self._path = path
-        self._is_known = codec in _WITHOUT_ZEROS
+        self._is_picture = codec in _PICTURES
+        self._is_known = self._is_picture or codec in _SOUNDS
         self._goes_on = name.startswith(_GOING_ON)
         self._is_in_pages = name in _IN_PAGES
         self._block = _BLOCK_OF_PACKS if name == "asf" else _BLOCK
@@ -70,13 +72,32 @@ class LostData:
             at = between.find(self._block, max(at + 1, _end_of_fill(between, fill)))
         return at >= 0
 
-    def is_in(self, data: memoryview) -> bool:
-        """Whether data is lost of a packet."""
+    def is_in(self, place: int | None, data: memoryview) -> bool:
+        """Whether data is lost of a packet.
+
+        Many encoders fill a packet up with zeros: those at its end are lost only if the file goes on with zeros.
+        """
         if not self._is_known or len(data) < _SHORTEST:
             return False
-        if not any(data[:_END]) or not any(data[-_END:]):
+        if not any(data[:_END]):
             return True
-        return b"\0\0" in data[::_STRIDE].tobytes() and _ZEROS in bytes(data)
+        if not any(data[-_END:]) and place is not None and place >= 0:
+            with self._path.open("rb") as file:
+                file.seek(place + len(data))
+                if file.read(len(self._block)) == self._block:
+                    return True
+        return self._is_picture and b"\0\0" in data[::_STRIDE].tobytes() and _has_hole(bytes(data))
+
+
+def _has_hole(data: bytes) -> bool:
+    """Whether zeros end within a packet, and not where a part of it begins."""
+    at = data.find(_ZEROS)
+    while at >= 0:
+        behind = data[at:].lstrip(b"\0")
+        if behind and behind[0] != _START_CODE_ENDS:
+            return True
+        at = data.find(_ZEROS, len(data) - len(behind)) if behind else -1
+    return False
 
 
 def _end_of_fill(data: bytes, start: int) -> int:

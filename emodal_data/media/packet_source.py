@@ -163,7 +163,7 @@ class PacketSource:
         """Put a packet's time stamps right, and mark it if it is damaged, or needs what is lost before it."""
         data = memoryview(cast(Any, packet))
         is_after_loss = self._loss.is_before(packet.pos, data, self._is_gap(packet))
-        is_torn = self._loss.is_in(data)
+        is_torn = self._loss.is_in(packet.pos, data)
         if self._index is not None:
             is_torn |= not self._index.restamp(packet)
             is_after_loss = self._index.is_after_loss

@@ -60,6 +60,29 @@ def answer(film: Film, t_s: float) -> tuple[int, bool] | str:
     return number_in(frame.rgb), frame.corrupt_frames > 0
 
 
+def test_zeros_that_encoders_fill_packets_up_with_are_no_lost_data(tmp_path: Path) -> None:
+    avc_intra = {"x264-params": "avcintra-class=50:interlaced=1:tff=1"}
+    recipe = Recipe(
+        ".mxf",
+        width=1440,
+        height=1080,
+        frames=4,
+        gop=1,
+        b_frames=0,
+        pix_fmt="yuv420p10le",
+        video_options=avc_intra,
+    )
+    with open_film(make_film(tmp_path, replace(recipe, audio="pcm_s16le"))) as film:
+        assert not any(film.frame_at(float(t_s)).corrupt_frames for t_s in recipe.starts_s)
+    constant = {"vbr": "off", "b": "256k"}
+    for suffix in (".webm", ".mp4"):
+        opus = Recipe(
+            suffix, "libvpx-vp9", b_frames=0, video_options=VP9, audio="libopus", audio_options=constant
+        )
+        with open_film(make_film(tmp_path, opus)) as film:
+            assert not film.audio_span(1, 3).missing_samples
+
+
 @pytest.mark.parametrize("name", ["mpeg4 avi", "mpeg4-b2 avi", "mjpeg avi"])
 def test_sound_behind_lost_data_of_avi_keeps_its_place(name: str, tmp_path: Path) -> None:
     recipe = replace(FILMS[name], frames=200)
