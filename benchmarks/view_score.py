@@ -577,10 +577,10 @@ def fitted_threshold(
     return float(max(needed, (needed + allowed) / 2))
 
 
-def judge(files: list[Path], models: list[list[Path]], earlier: Path, known: list[int]) -> None:
-    """Prints the shares that the gates stop. Each view is scored by the networks that trained without its fold.
+def judge(files: list[Path], models: list[Path], earlier: Path, known: list[int]) -> None:
+    """Prints the shares that the gates stop. Each view is scored by the network that trained without its fold.
 
-    Their log-odds and those of the earlier network are averaged; people that the earlier one knew are left out. The
+    Its log-odds and those of the earlier network are averaged; people that the earlier one knew are left out. The
     threshold of a fold is fitted to the views of the other folds, each scored in the same way.
     """
     scenes = read_scenes(files)
@@ -589,8 +589,7 @@ def judge(files: list[Path], models: list[list[Path]], earlier: Path, known: lis
     passed, broken, kinds, folds = (scenes[name] for name in ("reason", "broken", "kind", "fold"))
     passed = passed == ""
     whole, bad = passed & (broken == 0), broken == 1
-    groups = zip(*models, strict=True)
-    networks = [[Model(model.resolve()) for model in (earlier, *of_fold)] for of_fold in groups]
+    networks = [[Model(model.resolve()) for model in (earlier, of_fold)] for of_fold in models]
     odds = np.array(
         [log_odds(image, networks[fold]) for image, fold in zip(scenes["image"], folds, strict=True)]
     )
@@ -712,8 +711,8 @@ def main() -> None:
     training.add_argument("--start", type=Path, help="weights (.pt) of an earlier training to go on from")
     judging = steps.add_parser("judge")
     judging.add_argument("files", type=Path, nargs="+")
-    judging.add_argument("--models", type=Path, nargs=FOLDS, action="append", required=True)
-    judging.add_argument("--earlier", type=Path, required=True, help="the network that is averaged with them")
+    judging.add_argument("--models", type=Path, nargs=FOLDS, required=True)
+    judging.add_argument("--earlier", type=Path, required=True, help="the network that is averaged with each")
     judging.add_argument("--known", type=int, nargs="*", default=[], help="people that trained it, left out")
     real = steps.add_parser("real")
     real.add_argument("folders", type=Path, nargs="+")

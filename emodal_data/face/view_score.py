@@ -1,9 +1,9 @@
 """The score of a frontal picture: whether it shows a whole face, or one that is covered or torn.
 
-Three small networks look at the picture alone; the score is their mean. benchmarks/view_score.py trains the third on
+Two small networks look at the picture alone; the score is their mean. benchmarks/view_score.py trains the wide one on
 drawn faces behind hands, hair, microphones, cups, telephones and other heads, torn ones, and whole ones with beards,
-make-up, glasses, shadows, open mouths and tongues; the others saw fewer people, kinds and pictures.
-docs/benchmarks/2026-11-30-faces.md has their errors.
+make-up, glasses, shadows, open mouths and tongues. The other saw fewer people, kinds and pictures; it errs more often,
+but finds more of the covers that neither has seen. docs/benchmarks/2026-11-30-faces.md has their errors.
 Landmarks found again in the picture and the difference of its halves tell far less: the mesh draws a likely face over
 a hand.
 """
@@ -19,7 +19,9 @@ import numpy.typing as npt
 from emodal_data.face.models import Model, Tensor, sigmoid
 from emodal_data.face.types import Picture
 
-_FILES = ("view_score.tflite", "view_score_deep.tflite", "view_score_wide.tflite")
+_FILES = ("view_score.tflite", "view_score_wide.tflite")
+#: The share of each network in the score.
+_SHARES = (0.4, 0.6)
 #: Side of the network's input.
 _SIDE_PX = 64
 #: Gaussian scales, in pixels of the input, of the local mean and contrast that are taken out: what light does.
@@ -40,10 +42,11 @@ def view_score(image: Picture) -> float:
 
 
 def log_odds(image: Picture, models: Sequence[Model]) -> float:
-    """The log-odds that a frontal picture is whole: the mean over networks, the picture and its mirror image."""
+    """The log-odds that a frontal picture is whole: the mean over two networks, the picture and its mirror image."""
     normal = normalised(image)
     both = [np.ascontiguousarray(view) for view in (normal, normal[:, ::-1])]
-    return float(np.mean([float(model(view)[0].ravel()[0]) for model in models for view in both]))
+    odds = [[float(model(view)[0].ravel()[0]) for view in both] for model in models]
+    return float(np.average(np.mean(odds, axis=1), weights=_SHARES))
 
 
 def normalised(image: npt.NDArray[np.uint8]) -> Tensor:
