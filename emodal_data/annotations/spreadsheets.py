@@ -3,7 +3,7 @@
 import datetime
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
@@ -51,8 +51,9 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> tuple[Iterator[Row], lis
         _refuse_far_cells(path, name, content)
         rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
         _fill_merged(rows, content)
-        formulas, without_seconds = _odd_cells(path, content)
-        odd = [*_sheet_oddities(path, book, name, content, form)]
+        styles = _styles(path)
+        formulas, without_seconds = _odd_cells(content, styles)
+        odd = [*_sheet_oddities(path, book, name, content, styles, form)]
     except (
         python_calamine.CalamineError,
         zipfile.BadZipFile,
@@ -80,13 +81,18 @@ def read_xlsx(path: Path, form: TableFormat = PLAIN) -> tuple[Iterator[Row], lis
 
 
 def _sheet_oddities(
-    path: Path, book: "CalamineWorkbook", name: str, content: bytes, form: TableFormat
+    path: Path,
+    book: "CalamineWorkbook",
+    name: str,
+    content: bytes,
+    styles: ElementTree.Element,
+    form: TableFormat,
 ) -> Iterator[str]:
-    """A line if rows of the sheet that is read are hidden, and one if other sheets are not read."""
+    """A line each if rows of the sheet that is read are hidden or struck through, and if other sheets are not read."""
     if hidden := len(_HIDDEN_ROW.findall(content)):
         found = counted(hidden, "hidden row is", "hidden rows are")
         yield f"{path}: {found} read like all others: delete what is not meant"
-    if struck := _struck_rows(path, content):
+    if struck := _struck_rows(content, styles):
         found = counted(struck, "row is", "rows are")
         yield f"{path}: {found} struck through and read like all others: delete what is not meant"
     others = [other for other in _shown(book) if other != name and any(_first_rows(book, other))]
@@ -197,21 +203,23 @@ def _shown_without_seconds(value: object) -> str:
     return WITHOUT_SECONDS.format(hours=int(seconds // 3600), minutes=int(seconds % 3600 // 60))
 
 
-def _odd_cells(path: Path, content: bytes) -> tuple[dict[tuple[int, int], str], set[tuple[int, int]]]:
+def _odd_cells(
+    content: bytes, styles: ElementTree.Element
+) -> tuple[dict[tuple[int, int], str], set[tuple[int, int]]]:
     """The formulas without a value and the errors, and the cells whose format shows hours and minutes but no seconds.
 
     Both by line from 1 and column from 0.
     """
     formulas: dict[tuple[int, int], str] = {}
     without_seconds: set[tuple[int, int]] = set()
-    styles = _styles(path, _without_seconds)
-    if not styles and b"<f" not in content and b't="e"' not in content:
+    shown_without = _without_seconds(styles)
+    if not shown_without and b"<f" not in content and b't="e"' not in content:
         return formulas, without_seconds
     for cell in ElementTree.fromstring(content).iter():
         if not cell.tag.endswith("}c") or not (name := _CELL_NAME.fullmatch(cell.get("r", ""))):
             continue
         place = int(name[2]), _column_number(name[1])
-        if cell.get("s") in styles:
+        if cell.get("s") in shown_without:
             without_seconds.add(place)
         formula, value = cell.find("{*}f"), cell.find("{*}v")
         if formula is not None and (value is None or not value.text) and cell.get("t") != "str":
@@ -234,48 +242,48 @@ def _part_of(book: zipfile.ZipFile, sheet: str) -> str:
     raise KeyError(sheet)
 
 
-def _struck_rows(path: Path, content: bytes) -> int:
+def _struck_rows(content: bytes, styles: ElementTree.Element) -> int:
     """How many rows of a sheet have a cell with content that is struck through."""
-    styles = _styles(path, _struck)
-    if not styles:
+    struck = _struck(styles)
+    if not struck:
         return 0
-    return len({cell[1] for cell in _STYLED_CELL.finditer(content) if cell[2].decode() in styles})
+    return len({cell[1] for cell in _STYLED_CELL.finditer(content) if cell[2].decode() in struck})
 
 
-def _styles(
-    path: Path, are_meant: Callable[[ElementTree.Element], Callable[[ElementTree.Element], bool]]
-) -> frozenset[str]:
-    """The numbers of the cell styles of a workbook that are meant."""
+def _styles(path: Path) -> ElementTree.Element:
+    """The styles of a workbook; an empty element if it has none."""
     with zipfile.ZipFile(path) as book:
         if "xl/styles.xml" not in book.namelist():
-            return frozenset()
-        root = ElementTree.fromstring(book.read("xl/styles.xml"))
-    is_meant = are_meant(root)
-    return frozenset(
-        str(number) for number, style in enumerate(root.iterfind("{*}cellXfs/*")) if is_meant(style)
-    )
+            return ElementTree.Element("styleSheet")
+        return ElementTree.fromstring(book.read("xl/styles.xml"))
 
 
-def _without_seconds(root: ElementTree.Element) -> Callable[[ElementTree.Element], bool]:
-    """Whether a style shows hours and minutes without seconds."""
+def _without_seconds(styles: ElementTree.Element) -> frozenset[str]:
+    """The numbers of the cell styles that show hours and minutes without seconds."""
     codes = {
         element.get("numFmtId"): _NOT_SHOWN.sub("", element.get("formatCode", "")).lower()
-        for element in root.iter()
+        for element in styles.iter()
         if element.tag.endswith("}numFmt")
     }
     formats = {name for name, code in codes.items() if "h" in code and "m" in code and "s" not in code}
     formats |= {str(number) for number in _BUILT_IN_WITHOUT_SECONDS}
-    return lambda style: style.get("numFmtId") in formats
+    return _with(styles, "numFmtId", formats)
 
 
-def _struck(root: ElementTree.Element) -> Callable[[ElementTree.Element], bool]:
-    """Whether a style strikes its text through."""
+def _struck(styles: ElementTree.Element) -> frozenset[str]:
+    """The numbers of the cell styles that strike the text through."""
     fonts = {
         str(number)
-        for number, font in enumerate(root.iterfind("{*}fonts/*"))
+        for number, font in enumerate(styles.iterfind("{*}fonts/*"))
         if (strike := font.find("{*}strike")) is not None and strike.get("val", "1") not in ("0", "false")
     }
-    return lambda style: style.get("fontId") in fonts
+    return _with(styles, "fontId", fonts)
+
+
+def _with(styles: ElementTree.Element, name: str, values: Collection[str | None]) -> frozenset[str]:
+    """The numbers of the cell styles whose attribute has one of some values."""
+    cells = enumerate(styles.iterfind("{*}cellXfs/*"))
+    return frozenset(str(number) for number, style in cells if style.get(name) in values)
 
 
 def _column_number(letters: str) -> int:

@@ -4,7 +4,6 @@ The backends are in embedded.py and face_alignment_backend.py, and are imported 
 """
 
 import importlib.metadata
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -54,13 +53,10 @@ def find_faces(rgb: npt.NDArray[Any], backend: FaceBackend | None = None) -> lis
     """
     picture = as_rgb(rgb)
     if backend is None:
-        return _embedded().faces(picture)
+        from emodal_data.face.embedded import embedded_backend
+
+        return embedded_backend().faces(picture)
     return _checked(f"the face backend {type(backend).__name__}", backend).faces(picture)
-
-
-@cache
-def _embedded() -> FaceBackend:
-    return create_backend("embedded")
 
 
 def _plugged_in(point: importlib.metadata.EntryPoint) -> FaceBackend:

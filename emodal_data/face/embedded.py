@@ -4,6 +4,7 @@ It downloads nothing and needs no GPU. It runs on one thread, so that the same p
 """
 
 from dataclasses import replace
+from functools import cache
 
 from emodal_data.face.detector import Detector
 from emodal_data.face.geometry import LANDMARKS68
@@ -52,3 +53,9 @@ class EmbeddedBackend:
             for detection in found
         ]
         return [one for one in looked_at if one.look is None or one.look.score >= DENIED_SCORE]
+
+
+@cache
+def embedded_backend() -> EmbeddedBackend:
+    """The backend that all callers of a process share, loaded when it is first asked for."""
+    return EmbeddedBackend()

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from functools import cache
 
 import cv2
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from emodal_data.core.config import FaceConfig
 from emodal_data.core.errors import Dropped, InputError
 from emodal_data.core.reasons import Reason
-from emodal_data.face.embedded import EmbeddedBackend
+from emodal_data.face.embedded import embedded_backend
 from emodal_data.face.find import FacePicture
 from emodal_data.face.tracks import overlap
 from emodal_data.face.types import Box, Picture, Points, as_landmarks, as_rgb
@@ -57,13 +56,8 @@ def make_views(rgb: Picture, picture: FacePicture, config: FaceConfig) -> dict[s
 def _others(rgb: Picture, picture: FacePicture) -> list[Box]:
     """The boxes of all other faces of a frame. The embedded detector looks for small ones, whatever found the face."""
     own = picture.face.box_xyxy
-    small = (one.box_xyxy for one in _embedded().small_faces(rgb))
+    small = (one.box_xyxy for one in embedded_backend().small_faces(rgb))
     return [*picture.others, *(box for box in small if overlap(box, own) <= _SAME_FACE)]
-
-
-@cache
-def _embedded() -> EmbeddedBackend:
-    return EmbeddedBackend()
 
 
 def aligned_face(rgb: Picture, landmarks68: Points, side_px: int, margin: float = 0.0) -> Picture:

@@ -69,8 +69,8 @@ class PacketsAhead:
         """Whether all packets are read, and none shows a later frame. Of streams whose packets show frames."""
         return self._source.has_ended and self._order is not None and self._order.last_until(_LATEST) == pts
 
-    def is_disposable(self, pts: int | None) -> bool:
-        """Whether no other frame needs that of a packet that was read; True once."""
+    def pop_disposable(self, pts: int | None) -> bool:
+        """Whether no other frame needs that of a packet that was read. Forgets it: another may have its time stamp."""
         if pts not in self._disposable:
             return False
         self._disposable.remove(pts)

@@ -284,7 +284,7 @@ class VideoReader:
             self._last_pts = pts
             self._due.add(pts)
         self._corrupt += packet.is_corrupt  # data before it is lost; most decoders do not say so
-        if self._packets.is_disposable(pts) and may_skip:
+        if self._packets.pop_disposable(pts) and may_skip:
             return
         if self._can_skip:
             context.skip_frame = "NONREF" if may_skip else "DEFAULT"

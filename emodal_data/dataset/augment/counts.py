@@ -1,6 +1,7 @@
 """How many augmented samples each training clip gets; clip.py makes them."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,14 @@ from emodal_data.core.errors import InputError
 
 
 def plan_augmentations(
-    labels: Any, films: Any, test_count: int, config: AugmentConfig
+    labels: pd.Series | npt.NDArray[Any] | Sequence[Any],
+    films: pd.Series | Sequence[str],
+    test_count: int,
+    config: AugmentConfig,
 ) -> npt.NDArray[np.int64]:
     """How many augmented samples each training clip gets, (n,) int64.
 
-    labels, films: Series or lists, (n,) of the training clips, in the order of the shards.
+    labels, films: (n,) of the training clips, in the order of the shards.
     Without target_size each clip gets config.per_clip. With it, originals, augmented samples and test_count add up to
     target_size. All clips get the same number; with balance the rarest classes get more, until the classes are level.
     No clip gets two more than another of its class. If not all can get one more, films are served one after the other
@@ -42,7 +46,7 @@ def plan_augmentations(
     return of_clip
 
 
-def _turns(films: Any, seed: int) -> npt.NDArray[np.int64]:
+def _turns(films: pd.Series | Sequence[str], seed: int) -> npt.NDArray[np.int64]:
     """The order in which clips are served: film by film in the order of the seed, in a film from its start."""
     codes, names = pd.factorize(pd.Series(films))
     draws = [hashlib.sha256(f"copies:{seed}:{film}".encode()).digest() for film in names]
